@@ -1,0 +1,31 @@
+// Package mpi is the domain of ipfs-mpi: what nodes, pools, messages and
+// interpreters are, and what nodes say to each other. It imports only the
+// standard library.
+//
+// # Words
+//
+// A store is an IPFS directory of interpreters, laid out as name/version/. An
+// interpreter is one such directory; its identity is its [CID], its name is for
+// people. Its run.wasm is its program. The peers that serve the same CID and
+// advertise it are a pool. A node whose API took a request is that request's
+// origin.
+//
+// # Edges
+//
+// The interfaces in ports.go are what the domain needs from the outside. Each is
+// filled in by one package that knows one foreign technology: [Transport] by
+// mpi/p2p, [Pools] by mpi/rendezvous, [Store] by mpi/store, [Runtime] by
+// mpi/wasm. Package mpi/node composes one node from them; package plugin does the
+// wiring inside a Kubo daemon.
+//
+// # Messages
+//
+// A request is a batch of messages to interpreters of one pool. Every message of
+// a request, and every message that an interpreter sends on because of it, ends in
+// exactly one of two ways: it is delivered once, or a [Failure] at the origin names
+// it. The bookkeeping is a tree: whoever sent a message keeps it until the receiver
+// says [Done], and the receiver says so only when the message is handled and all that
+// it sent because of it is done in turn (the termination detection of Dijkstra and
+// Scholten, 1980). So a node that dies takes nothing with it in silence: its parent
+// in the tree still holds what it was given.
+package mpi

@@ -1,0 +1,64 @@
+package mpi
+
+import "fmt"
+
+// Reason says why a message failed, in a word that programs can compare.
+type Reason string
+
+// The reasons. The list is append-only: they travel between nodes of different
+// versions, and one that a node does not know is shown as it came.
+const (
+	Unreachable Reason = "unreachable"   // no session with the peer could be had; the message was not handled
+	Lost        Reason = "lost"          // the peer took the message and was gone before it was done
+	Refused     Reason = "refused"       // the peer's policy does not admit us
+	NotServed   Reason = "not-served"    // the peer does not serve the interpreter
+	Busy        Reason = "busy"          // the peer's queue is full
+	TooLarge    Reason = "too-large"     // over the peer's MaxMessage
+	TimedOut    Reason = "timed-out"     // an instance over its wall-clock limit, or a request out of time
+	Trapped     Reason = "trapped"       // the program broke a rule of WebAssembly
+	Exited      Reason = "exited"        // the program ended with a code other than 0
+	OutOfMemory Reason = "out-of-memory" // the program failed at its memory limit
+	OutputLimit Reason = "output-limit"  // the program wrote more than its limit
+	BadOutput   Reason = "bad-output"    // the program's output is not the messages it should be
+	Cancelled   Reason = "cancelled"     // the origin hung up
+	Gone        Reason = "gone"          // the request is over: an answer came too late
+	Internal    Reason = "internal"      // a fault of the node itself
+)
+
+// Failure is one message that was not delivered, or was delivered and failed.
+type Failure struct {
+	// Index is the message's place in the request, from 0; -1 for a message that an
+	// interpreter sent.
+	Index    int    `json:"index"`
+	Pid      int64  `json:"Pid"`
+	From     PeerID `json:"From"`
+	To       PeerID `json:"To"`
+	Reason   Reason `json:"reason"`
+	Detail   string `json:"detail,omitempty"`   // for people
+	ExitCode int    `json:"exitCode,omitempty"` // with [Exited]
+	Stderr   string `json:"stderr,omitempty"`   // the end of the program's standard error
+}
+
+func (f Failure) Error() string {
+	return fmt.Sprintf("message from %s to %s: %s: %s", f.From, f.To, f.Reason, f.Detail)
+}
+
+// What a node keeps and passes on of a failure. Peers cut what they send, receivers
+// cut what they get.
+const (
+	MaxFailures      = 256     // in one Done
+	MaxFailureDetail = 1 << 10 // bytes
+	MaxFailureStderr = 4 << 10 // bytes, the last ones
+	MaxStderr        = 64 << 10
+)
+
+// Clip cuts the failure's texts to what may travel.
+func (f Failure) Clip() Failure {
+	if len(f.Detail) > MaxFailureDetail {
+		f.Detail = f.Detail[:MaxFailureDetail]
+	}
+	if n := len(f.Stderr); n > MaxFailureStderr {
+		f.Stderr = f.Stderr[n-MaxFailureStderr:]
+	}
+	return f
+}
