@@ -34,8 +34,8 @@ type Refuse struct {
 }
 
 // Done ends Deliver ID: it was handled, or failed, and so was all that its handler sent.
-// Failures names what failed, the message itself included (with Index -1 and From the
-// sender). At most [MaxFailures]; Omitted counts those left out.
+// Failures names what failed, the message itself included: it has Index 0, the others
+// Index -1. At most [MaxFailures]; Omitted counts those left out.
 type Done struct {
 	ID       uint64
 	Failures []Failure

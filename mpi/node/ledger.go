@@ -1,0 +1,132 @@
+package node
+
+import (
+	"sync"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// owner is who sends messages and waits for their ends: a request or a task. Its methods may be called at the same
+// time, and after it has stopped waiting. For each message they are called at most once: accepted, then ended.
+type owner interface {
+	accepted(o *outgoing)
+	ended(o *outgoing, failures []mpi.Failure, omitted uint64)
+}
+
+// outgoing is one message that was sent and has not ended.
+type outgoing struct {
+	owner    owner
+	index    int // its place in the request; -1 for one that an interpreter sent
+	pid      int64
+	from, to mpi.PeerID
+	request  mpi.RequestID
+	deadline time.Time
+
+	// The ledger's, under its mutex.
+	id      uint64
+	session uint64 // that carries it; 0 while it is still being sent
+}
+
+// failure is the failure of this message.
+func (o *outgoing) failure(why mpi.Reason, detail string) mpi.Failure {
+	return mpi.Failure{Index: o.index, Pid: o.pid, From: o.from, To: o.to, Reason: why, Detail: detail}.Clip()
+}
+
+// end tells the owner of the message that it failed. The caller has taken o from the ledger.
+func (o *outgoing) end(f mpi.Failure) { o.owner.ended(o, []mpi.Failure{f}, 0) }
+
+// ledger holds the messages that were sent and have not ended. Whoever takes one out of it tells its owner, so an owner is
+// told once.
+type ledger struct {
+	mu   sync.Mutex
+	last uint64
+	open map[uint64]*outgoing
+	lost map[mpi.PeerID]uint64 // the newest session of a peer that was lost
+}
+
+func (l *ledger) init() {
+	l.open = map[uint64]*outgoing{}
+	l.lost = map[mpi.PeerID]uint64{}
+}
+
+// add enters a message and gives it its ID.
+func (l *ledger) add(o *outgoing) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last++
+	o.id = l.last
+	l.open[o.id] = o
+	return o.id
+}
+
+// has reports whether a message is still wanted.
+func (l *ledger) has(o *outgoing) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open[o.id] == o
+}
+
+// sent notes which session carries the message. It is false if that session is lost already: the message has been taken out,
+// and the caller tells its owner.
+func (l *ledger) sent(o *outgoing, session uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o.session = session
+	if session > l.lost[o.to] || l.open[o.id] != o {
+		return true
+	}
+	delete(l.open, o.id)
+	return false
+}
+
+// accepted tells the owner that peer took the message.
+func (l *ledger) accepted(peer mpi.PeerID, id uint64) {
+	l.mu.Lock()
+	o := l.open[id]
+	l.mu.Unlock()
+	if o != nil && o.to == peer {
+		o.owner.accepted(o)
+	}
+}
+
+// take takes out a message that was sent to peer; nil if there is none: it ended before, or peer makes it up.
+func (l *ledger) take(peer mpi.PeerID, id uint64) *outgoing {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o := l.open[id]
+	if o == nil || o.to != peer {
+		return nil
+	}
+	delete(l.open, id)
+	return o
+}
+
+// lose takes out all that the session carried.
+func (l *ledger) lose(peer mpi.PeerID, session uint64) []*outgoing {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost[peer] = max(l.lost[peer], session)
+	var list []*outgoing
+	for id, o := range l.open {
+		if o.to == peer && o.session != 0 && o.session <= session {
+			delete(l.open, id)
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// drop takes out all that an owner waits for and does not want to hear of any more. It is what it dropped.
+func (l *ledger) drop(w owner) []*outgoing {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var list []*outgoing
+	for id, o := range l.open {
+		if o.owner == w {
+			delete(l.open, id)
+			list = append(list, o)
+		}
+	}
+	return list
+}

@@ -1,0 +1,224 @@
+// Package node composes one node of ipfs-mpi from the interfaces of package mpi and owns everything that
+// runs in it. Several nodes may live in one process, and none needs Kubo.
+//
+// # How it is put together
+//
+//   - programs (programs.go) follows the store: fetches, compiles and initialises what is to be served, and
+//     tells the pools what is ready.
+//   - A request (request.go) is what this node's API asked for; a task (task.go) is one message that this node's
+//     interpreter handles. Both send messages and wait for their ends: both are an [owner].
+//   - The ledger (ledger.go) holds every message that is sent and has not ended, whoever owns it.
+//   - The outbox (outbox.go) carries frames to peers without blocking whoever has one to send.
+//   - The queue (queue.go) gives waiting tasks a slot, origins in turn; the budget (budget.go) bounds how
+//     many there may be.
+//
+// A message to the node itself takes the same way as one to a peer, without the transport.
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// Config is what a node is made of and what it may use.
+type Config struct {
+	Transport mpi.Transport
+	Pools     mpi.Pools
+	Store     mpi.Store
+	Runtime   mpi.Runtime
+
+	Admit      func(mpi.PeerID) bool // peers, and origins that they name; nil admits all
+	Agent      string                // software and version, for people
+	Slots      int                   // instances at once
+	Memory     int64                 // bytes of linear memory of an instance
+	Timeout    time.Duration         // wall clock of an instance
+	MaxMessage int64                 // bytes of Data
+	AnyProgram bool                  // run programs that are not the store's, by CID
+	Log        *slog.Logger          // nil discards
+}
+
+// Bounds on what a node holds for others at once.
+const (
+	maxTasks          = 8192             // messages accepted and not done
+	maxTasksPerOrigin = maxTasks / 2     // of one origin
+	maxTaskBytes      = 256 << 20        // Data of those, and of what they send
+	answersPerRequest = 64               // times MaxMessage: bytes of answers a request holds
+	pushBudget        = time.Hour        // time for the messages of a request that waits for no answer
+	lookupTimeout     = 3 * time.Second  // of a search in the network that a request waits for
+	youngView         = 5 * time.Second  // after its start a node asks the network before it lists a pool
+	replyTimeout      = 30 * time.Second // for Accept, Refuse, Done and Cancel to be sent
+	maxOutbox         = 4 * maxTasks     // frames waiting for one peer
+)
+
+// Node is one node. New makes it, Start starts it, Close stops it.
+type Node struct {
+	cfg     Config
+	self    mpi.PeerID
+	log     *slog.Logger
+	started time.Time // set by Start
+
+	ctx    context.Context // ends when the node stops
+	stop   context.CancelFunc
+	wg     sync.WaitGroup // every goroutine of the node
+	closed atomic.Bool
+
+	programs programs
+	ledger   ledger
+	outbox   outbox
+	queue    queue
+	budget   budget
+
+	mu       sync.Mutex // guards requests and tasks
+	requests map[mpi.RequestID]*request
+	tasks    map[mpi.RequestID][]*task
+
+	running atomic.Int64
+	totals  totals
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+type totals struct{ requests, delivered, refused, handled, failed, answers atomic.Uint64 }
+
+// New makes a node. It starts nothing.
+func New(cfg Config) *Node {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Admit == nil {
+		cfg.Admit = func(mpi.PeerID) bool { return true }
+	}
+	n := &Node{
+		cfg: cfg, self: cfg.Transport.Self(), log: cfg.Log,
+		requests: map[mpi.RequestID]*request{}, tasks: map[mpi.RequestID][]*task{},
+	}
+	n.ctx, n.stop = context.WithCancel(context.Background())
+	n.programs.init(n)
+	n.ledger.init()
+	n.outbox.init(n)
+	n.queue.init()
+	return n
+}
+
+// Self is the node's peer ID.
+func (n *Node) Self() mpi.PeerID { return n.self }
+
+// Start takes messages from peers and begins to serve the store. If it fails, nothing it began is left.
+func (n *Node) Start(ctx context.Context) (err error) {
+	n.started = time.Now()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close(ctx))
+		}
+	}()
+	for range n.cfg.Slots {
+		n.wg.Go(n.work)
+	}
+	if err := n.cfg.Transport.Start(n); err != nil {
+		return err
+	}
+	if err := n.cfg.Pools.Start(); err != nil {
+		return err
+	}
+	return n.cfg.Store.Start(n.programs.update)
+}
+
+// Close stops the node within ctx: it tells the pools goodbye, ends what runs, answers what waits, and joins every
+// goroutine. It may be called twice.
+func (n *Node) Close(ctx context.Context) error {
+	n.closeOnce.Do(func() { n.closeErr = n.shut(ctx) })
+	return n.closeErr
+}
+
+func (n *Node) shut(ctx context.Context) error {
+	n.closed.Store(true)
+	errs := []error{n.cfg.Store.Close(ctx), n.cfg.Pools.Close(ctx)}
+	for _, t := range n.queue.close() {
+		t.finish(t.failure(mpi.Lost, "the node stopped before it came to the message"))
+	}
+	n.outbox.close(ctx)
+	n.stop()
+	n.programs.close()
+	errs = append(errs, n.cfg.Runtime.Close(), n.cfg.Transport.Close(ctx))
+	done := make(chan struct{})
+	go func() { n.wg.Wait(); close(done) }() // joined below, unless ctx ends first
+	select {
+	case <-done:
+	case <-ctx.Done():
+		errs = append(errs, ctx.Err())
+	}
+	return errors.Join(errs...)
+}
+
+// Receive implements [mpi.Receiver].
+func (n *Node) Receive(from mpi.PeerID, f mpi.Frame) {
+	switch f := f.(type) {
+	case mpi.Deliver:
+		if f.Answer {
+			n.receiveAnswer(from, f)
+		} else {
+			n.receiveMessage(from, f)
+		}
+	case mpi.Accept:
+		n.ledger.accepted(from, f.ID)
+	case mpi.Refuse:
+		if o := n.ledger.take(from, f.ID); o != nil {
+			o.end(o.failure(f.Reason, f.Detail))
+		}
+	case mpi.Done:
+		if o := n.ledger.take(from, f.ID); o != nil {
+			o.owner.ended(o, ofPeer(o, f.Failures), f.Omitted)
+		}
+	case mpi.Cancel:
+		n.cancelTasks(from, f.Request)
+	}
+}
+
+// ofPeer makes failures that a peer told fit for us: the one of the message itself is what we know it to be, the others
+// are of messages that interpreters sent.
+func ofPeer(o *outgoing, told []mpi.Failure) []mpi.Failure {
+	list := slices.Clone(told[:min(len(told), mpi.MaxFailures)])
+	own := false
+	for i := range list {
+		if list[i].Index == 0 && !own {
+			own = true
+			f := o.failure(list[i].Reason, list[i].Detail)
+			f.ExitCode, f.Stderr = list[i].ExitCode, list[i].Stderr
+			list[i] = f
+		} else {
+			list[i].Index = -1
+		}
+		list[i] = list[i].Clip()
+	}
+	return list
+}
+
+// Lost implements [mpi.Receiver].
+func (n *Node) Lost(peer mpi.PeerID, session uint64, why error) {
+	n.log.Info("session lost", "peer", peer, "session", session, "why", why)
+	for _, o := range n.ledger.lose(peer, session) {
+		o.end(o.failure(mpi.Lost, why.Error()))
+	}
+	if n.closed.Load() {
+		return
+	}
+	n.cfg.Pools.Suspect(peer)
+	n.cancelOrigin(peer)
+}
+
+// reply sends a frame about a message to whoever sent the message.
+func (n *Node) reply(to mpi.PeerID, f mpi.Frame) {
+	if to == n.self {
+		n.Receive(n.self, f)
+		return
+	}
+	n.outbox.put(to, note{frame: f, deadline: time.Now().Add(replyTimeout)})
+}

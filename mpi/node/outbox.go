@@ -1,0 +1,120 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// note is one frame on its way to a peer.
+type note struct {
+	frame    mpi.Frame
+	deadline time.Time
+	out      *outgoing // for a message: dropped from the ledger means not wanted any more
+}
+
+// outbox carries frames to peers, in order for each. A goroutine runs for a peer while there is something to send it, so a
+// peer that takes nothing holds up nobody else.
+type outbox struct {
+	n *Node
+
+	mu    sync.Mutex
+	idle  *sync.Cond // signalled when a peer's line becomes empty
+	lines map[mpi.PeerID][]note
+	shut  bool
+}
+
+func (b *outbox) init(n *Node) {
+	b.n = n
+	b.idle = sync.NewCond(&b.mu)
+	b.lines = map[mpi.PeerID][]note{}
+}
+
+// put queues a frame. A peer that takes nothing and makes us say more and more is not answered past a bound: its own
+// messages then end by their time.
+func (b *outbox) put(to mpi.PeerID, x note) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.shut {
+		return
+	}
+	line, runs := b.lines[to]
+	if len(line) >= maxOutbox && x.out == nil {
+		b.n.log.Warn("peer takes no answers: dropped one", "peer", to)
+		return
+	}
+	b.lines[to] = append(line, x)
+	if !runs {
+		b.n.wg.Go(func() { b.carry(to) })
+	}
+}
+
+// carry sends what is in a peer's line until it is empty.
+func (b *outbox) carry(to mpi.PeerID) {
+	for {
+		b.mu.Lock()
+		line := b.lines[to]
+		if len(line) == 0 {
+			delete(b.lines, to)
+			b.idle.Broadcast()
+			b.mu.Unlock()
+			return
+		}
+		b.lines[to] = []note{}
+		b.mu.Unlock()
+		for _, x := range line {
+			b.send(to, x)
+		}
+	}
+}
+
+func (b *outbox) send(to mpi.PeerID, x note) {
+	l := &b.n.ledger
+	if x.out != nil && !l.has(x.out) {
+		return
+	}
+	ctx, cancel := context.WithDeadline(b.n.ctx, x.deadline)
+	defer cancel()
+	session, err := b.n.cfg.Transport.Send(ctx, to, x.frame)
+	switch {
+	case x.out == nil:
+		if err != nil {
+			b.n.log.Debug("reply not sent", "peer", to, "err", err)
+		}
+	case err != nil:
+		if o := l.take(to, x.out.id); o != nil {
+			o.end(o.failure(reasonOf(err), err.Error()))
+		}
+	case !l.sent(x.out, session):
+		x.out.end(x.out.failure(mpi.Lost, "the session was lost as the message was sent"))
+	}
+}
+
+func reasonOf(err error) mpi.Reason {
+	switch {
+	case errors.Is(err, mpi.ErrRefused):
+		return mpi.Refused
+	case errors.Is(err, mpi.ErrTooLarge):
+		return mpi.TooLarge
+	case errors.Is(err, context.DeadlineExceeded):
+		return mpi.TimedOut
+	case errors.Is(err, context.Canceled):
+		return mpi.Cancelled
+	}
+	return mpi.Unreachable
+}
+
+// close takes nothing more and waits until nothing is in a line, or ctx ends.
+func (b *outbox) close(ctx context.Context) {
+	stop := context.AfterFunc(ctx, func() { b.mu.Lock(); b.idle.Broadcast(); b.mu.Unlock() })
+	defer stop()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.shut = true
+	for len(b.lines) > 0 && ctx.Err() == nil {
+		b.idle.Wait()
+	}
+}

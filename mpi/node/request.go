@@ -1,0 +1,309 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// request is what this node's API asked for. It is the root [owner]: of the messages that the request pushes.
+type request struct {
+	n        *Node
+	id       mpi.RequestID
+	pid      int64
+	expected int
+	deadline time.Time     // of its messages, wherever they are
+	done     chan struct{} // closed when there is nothing more to wait for
+
+	mu       sync.Mutex // guards the rest
+	closed   bool       // done is closed: the result is what it is
+	answers  []mpi.Message
+	bytes    int64
+	waiting  int // messages neither accepted nor ended
+	left     int // messages not ended
+	taken    map[uint64]bool
+	failures []mpi.Failure
+	omitted  uint64
+	expiry   *time.Timer
+}
+
+// Do carries out a request. With an error the result holds what did come. The error is an [*mpi.Error].
+func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
+	if n.closed.Load() {
+		return mpi.Result{}, mpi.Errorf(mpi.CodeStopping, "the node is stopping")
+	}
+	if err := n.check(&r); err != nil {
+		return mpi.Result{}, err
+	}
+	program, err := n.resolve(ctx, r.File)
+	if err != nil {
+		return mpi.Result{}, err
+	}
+	n.totals.requests.Add(1)
+	q := n.open(&r)
+	timer := time.NewTimer(r.Timeout)
+	defer timer.Stop()
+	defer n.close(q)
+	q.send(program.CID, r.Messages)
+	select {
+	case <-q.done:
+		return q.result(program)
+	case <-timer.C:
+		q.giveUp("the request's time was up")
+		return q.partial(), mpi.Errorf(mpi.CodeTimeout, "%s: %d of %d expected answers came within %s", program, q.came(), q.expected, r.Timeout)
+	case <-ctx.Done():
+		q.giveUp("the client hung up")
+		return q.partial(), mpi.Errorf(mpi.CodeCancelled, "the client hung up")
+	case <-n.ctx.Done():
+		q.giveUp("the node stopped")
+		return q.partial(), mpi.Errorf(mpi.CodeStopping, "the node stopped")
+	}
+}
+
+// check fills in what a request leaves out and refuses what breaks a rule.
+func (n *Node) check(r *mpi.Request) error {
+	if r.Timeout == 0 {
+		r.Timeout = mpi.DefaultTimeout
+	}
+	switch {
+	case r.File == "":
+		return mpi.Errorf(mpi.CodeInvalid, `File is missing: name an interpreter, such as "echo" or "echo/1.0.0"`)
+	case r.Timeout < 0 || r.Timeout > mpi.MaxTimeout:
+		return mpi.Errorf(mpi.CodeInvalid, "Timeout is %s: it must be positive and at most %s", r.Timeout, mpi.MaxTimeout)
+	case r.Expected < 0 || r.Expected > mpi.MaxBatch:
+		return mpi.Errorf(mpi.CodeInvalid, "Expected is %d: it must be from 0 to %d", r.Expected, mpi.MaxBatch)
+	case len(r.Messages) > mpi.MaxBatch:
+		return mpi.Errorf(mpi.CodeTooLarge, "%d messages are over the limit of %d in one request", len(r.Messages), mpi.MaxBatch)
+	}
+	for i := range r.Messages {
+		m := &r.Messages[i]
+		m.Pid = r.Pid
+		if err := n.checkMessage(m); err != nil {
+			code := mpi.CodeInvalid
+			if int64(len(m.Data)) > n.cfg.MaxMessage {
+				code = mpi.CodeTooLarge
+			}
+			return mpi.Errorf(code, "messages[%d].%s", i, err)
+		}
+	}
+	return nil
+}
+
+// checkMessage makes To and From canonical. An absent From is this node; no message may claim another.
+func (n *Node) checkMessage(m *mpi.Message) error {
+	if m.From == "" {
+		m.From = n.self
+	} else if from, err := n.cfg.Transport.ParsePeer(string(m.From)); err != nil {
+		return fmt.Errorf("From: %w", err)
+	} else if from != n.self {
+		return fmt.Errorf("From is %s, another peer: leave it out, or give this node's own address, %s", from, n.self)
+	}
+	if m.To == "" {
+		return fmt.Errorf("To is missing: it must be a peer's address")
+	}
+	to, err := n.cfg.Transport.ParsePeer(string(m.To))
+	if err != nil {
+		return fmt.Errorf("To: %w", err)
+	}
+	m.From, m.To = n.self, to
+	if int64(len(m.Data)) > n.cfg.MaxMessage {
+		return fmt.Errorf("Data has %d bytes, over this node's limit of %d (MaxMessage)", len(m.Data), n.cfg.MaxMessage)
+	}
+	return nil
+}
+
+// open enters a request, so that answers find it.
+func (n *Node) open(r *mpi.Request) *request {
+	q := &request{
+		n: n, id: mpi.NewRequestID(n.self), pid: r.Pid, expected: r.Expected, done: make(chan struct{}),
+		waiting: len(r.Messages), left: len(r.Messages), taken: map[uint64]bool{},
+	}
+	budget := r.Timeout
+	if q.expected == 0 { // nobody waits for the handlers, so they have time of their own
+		budget = max(budget, pushBudget)
+	}
+	q.deadline = time.Now().Add(budget)
+	q.expiry = time.AfterFunc(budget, q.expire)
+	n.mu.Lock()
+	n.requests[q.id] = q
+	n.mu.Unlock()
+	return q
+}
+
+// send sends the request's messages.
+func (q *request) send(program mpi.CID, msgs []mpi.Message) {
+	for i, m := range msgs {
+		o := &outgoing{owner: q, index: i, pid: q.pid, from: q.n.self, to: m.To, request: q.id, deadline: q.deadline}
+		q.n.send(o, program, m.Data, false)
+	}
+	q.mu.Lock()
+	q.settle()
+	q.mu.Unlock()
+}
+
+// send sends one message, of a request or of a task.
+func (n *Node) send(o *outgoing, program mpi.CID, data []byte, answer bool) {
+	d := mpi.Deliver{
+		ID: n.ledger.add(o), Request: o.request, Program: program, Answer: answer,
+		Budget: time.Until(o.deadline), Pid: o.pid, Data: data,
+	}
+	if o.to == n.self {
+		n.Receive(n.self, d)
+		return
+	}
+	n.outbox.put(o.to, note{frame: d, deadline: o.deadline, out: o})
+}
+
+// accepted implements [owner].
+func (q *request) accepted(o *outgoing) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.taken[o.id] {
+		q.taken[o.id] = true
+		q.waiting--
+		q.settle()
+	}
+}
+
+// ended implements [owner].
+func (q *request) ended(o *outgoing, failures []mpi.Failure, omitted uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.taken[o.id] {
+		q.taken[o.id] = true
+		q.waiting--
+	}
+	q.left--
+	if q.left == 0 {
+		q.expiry.Stop()
+	}
+	if q.closed {
+		for _, f := range failures {
+			q.n.log.Warn("a message of a request that was answered already failed", "request", q.id.String(), "failure", f)
+		}
+		return
+	}
+	room := mpi.MaxBatch - len(q.failures)
+	q.omitted += omitted + uint64(max(0, len(failures)-room))
+	q.failures = append(q.failures, failures[:min(room, len(failures))]...)
+	q.settle()
+}
+
+// settle closes done if there is nothing more to wait for. The caller has the mutex.
+func (q *request) settle() {
+	enough := q.expected > 0 && len(q.answers) >= q.expected
+	pushed := q.expected == 0 && q.waiting == 0
+	if enough || pushed || q.left == 0 {
+		q.shut()
+	}
+}
+
+// shut ends the waiting. The caller has the mutex.
+func (q *request) shut() {
+	if !q.closed {
+		q.closed = true
+		close(q.done)
+	}
+}
+
+// giveUp ends the waiting before its time: what has not ended is named as a failure, and whoever has it is told.
+func (q *request) giveUp(why string) {
+	q.mu.Lock()
+	q.shut()
+	q.expiry.Stop()
+	q.mu.Unlock()
+	dropped := q.n.passOn(q, q.id)
+	slices.SortFunc(dropped, func(a, b *outgoing) int { return a.index - b.index })
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, o := range dropped {
+		detail := why + " before the peer took the message"
+		if q.taken[o.id] {
+			detail = why + " before the message was done"
+		}
+		q.failures = append(q.failures, o.failure(mpi.TimedOut, detail))
+	}
+}
+
+// close forgets a request: answers that come later are told so.
+func (n *Node) close(q *request) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.requests, q.id)
+}
+
+// expire forgets what a request that was answered long ago still waits for.
+func (q *request) expire() {
+	for _, o := range q.n.ledger.drop(q) {
+		q.n.log.Warn("no end of a message was heard in time", "request", q.id.String(), "to", o.to)
+	}
+}
+
+// receiveAnswer takes a message that an interpreter sent home, if its request still waits.
+func (n *Node) receiveAnswer(from mpi.PeerID, d mpi.Deliver) {
+	n.mu.Lock()
+	q := n.requests[d.Request]
+	n.mu.Unlock()
+	if q == nil {
+		n.reply(from, mpi.Refuse{ID: d.ID, Reason: mpi.Gone, Detail: "the request is over"})
+		return
+	}
+	if why := q.answer(from, d); why != "" {
+		n.reply(from, mpi.Refuse{ID: d.ID, Reason: why, Detail: "the origin cannot hold the answer"})
+		return
+	}
+	n.totals.answers.Add(1)
+	n.reply(from, mpi.Accept{ID: d.ID})
+}
+
+func (q *request) answer(from mpi.PeerID, d mpi.Deliver) mpi.Reason {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return mpi.Gone
+	case int64(len(d.Data)) > q.n.cfg.MaxMessage:
+		return mpi.TooLarge
+	case q.bytes+int64(len(d.Data)) > answersPerRequest*q.n.cfg.MaxMessage, len(q.answers) >= mpi.MaxBatch:
+		return mpi.Busy
+	}
+	q.bytes += int64(len(d.Data))
+	q.answers = append(q.answers, mpi.Message{Pid: q.pid, To: q.n.self, From: from, Data: d.Data})
+	q.settle()
+	return ""
+}
+
+func (q *request) came() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.answers)
+}
+
+// result is what came of a request that ended by itself.
+func (q *request) result(program mpi.Interpreter) (mpi.Result, error) {
+	res := q.partial()
+	switch {
+	case q.expected > 0 && len(res.Messages) >= q.expected:
+		res.Messages, res.Failures, res.Omitted = res.Messages[:q.expected], nil, 0
+		return res, nil
+	case q.expected == 0 && len(res.Failures) == 0:
+		res.Messages = nil
+		return res, nil
+	case len(res.Failures) == 0:
+		return res, mpi.Errorf(mpi.CodeFailed, "%s: every message was handled, and only %d of %d expected answers came", program, len(res.Messages), q.expected)
+	}
+	f := res.Failures[0]
+	return res, mpi.Errorf(mpi.CodeFailed, "%s: %d of %d expected answers came; %d messages failed, the first to %s: %s: %s",
+		program, len(res.Messages), q.expected, uint64(len(res.Failures))+res.Omitted, f.To, f.Reason, f.Detail)
+}
+
+// partial is what has come so far.
+func (q *request) partial() mpi.Result {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return mpi.Result{Pid: q.pid, Messages: slices.Clone(q.answers), Failures: slices.Clone(q.failures), Omitted: q.omitted}
+}

@@ -1,0 +1,189 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
+)
+
+func compare(a, b mpi.Interpreter) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), selector.Compare(a.Version, b.Version), strings.Compare(string(a.CID), string(b.CID)))
+}
+
+// resolve finds the interpreter that a File means. The node's own store goes first, since its owner chose it; names that peers
+// give are taken only for what the store lacks. Of what peers serve, the newest that matches is meant.
+func (n *Node) resolve(ctx context.Context, file string) (mpi.Interpreter, error) {
+	if cid, err := n.cfg.Store.ParseCID(file); err == nil {
+		return n.named(cid), nil
+	}
+	sel, err := selector.Parse(file)
+	if err != nil {
+		return mpi.Interpreter{}, mpi.Errorf(mpi.CodeInvalid, "File is %q: %s", file, err)
+	}
+	own := n.own()
+	if i, ok := sel.Newest(own); ok {
+		return i, nil
+	}
+	if i, ok, err := n.ofPeers(sel); ok || err != nil {
+		return i, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	if err := n.cfg.Pools.Discover(ctx); err != nil {
+		n.log.Debug("search in the network", "err", err)
+	}
+	if i, ok, err := n.ofPeers(sel); ok || err != nil {
+		return i, err
+	}
+	known := own
+	for _, m := range n.cfg.Pools.Known() {
+		known = append(known, m.Serves...)
+	}
+	e := mpi.Errorf(mpi.CodeNotFound, "no interpreter %q is known here or to any peer in view", file)
+	if e.Near = selector.Near(file, known, 5); len(e.Near) > 0 {
+		e.Msg += "; near it: " + strings.Join(e.Near, ", ")
+	}
+	return mpi.Interpreter{}, e
+}
+
+// own are the interpreters of this node's store.
+func (n *Node) own() []mpi.Interpreter {
+	var list []mpi.Interpreter
+	for _, s := range n.programs.list() {
+		list = append(list, s.Interpreter)
+	}
+	return list
+}
+
+// named is a CID with its name, if this node or a peer has one for it.
+func (n *Node) named(cid mpi.CID) mpi.Interpreter {
+	for _, i := range n.own() {
+		if i.CID == cid {
+			return i
+		}
+	}
+	for _, m := range n.cfg.Pools.Known() {
+		for _, i := range m.Serves {
+			if i.CID == cid {
+				return i
+			}
+		}
+	}
+	return mpi.Interpreter{Name: string(cid), CID: cid}
+}
+
+// ofPeers is the newest interpreter in view that matches. If several programs go by that name and version, it is the one
+// that more peers serve; if none has more, a name cannot tell which is meant.
+func (n *Node) ofPeers(sel selector.Selector) (mpi.Interpreter, bool, error) {
+	count := map[mpi.Interpreter]int{}
+	var list []mpi.Interpreter
+	for _, m := range n.cfg.Pools.Known() {
+		for _, i := range m.Serves {
+			if sel.Match(i) {
+				count[i]++
+				list = append(list, i)
+			}
+		}
+	}
+	newest, ok := sel.Newest(list)
+	if !ok {
+		return newest, false, nil
+	}
+	var same []mpi.Interpreter
+	for i := range count {
+		if i.Name == newest.Name && selector.Compare(i.Version, newest.Version) == 0 {
+			same = append(same, i)
+		}
+	}
+	slices.SortFunc(same, func(a, b mpi.Interpreter) int { return cmp.Or(count[b]-count[a], compare(a, b)) })
+	if len(same) > 1 && count[same[0]] == count[same[1]] {
+		e := mpi.Errorf(mpi.CodeAmbiguous, "peers serve %d different programs by the name %s: give the CID as File", len(same), newest)
+		for _, i := range same {
+			e.Near = append(e.Near, string(i.CID))
+		}
+		return newest, false, e
+	}
+	return same[0], true, nil
+}
+
+// Pool is one pool, found by its File.
+func (n *Node) Pool(ctx context.Context, file string, fresh bool) (mpi.PoolStatus, error) {
+	i, err := n.resolve(ctx, file)
+	if err != nil {
+		return mpi.PoolStatus{}, err
+	}
+	peers, asked := n.cfg.Pools.Peers(i.CID)
+	if fresh || len(peers) == 0 || asked.IsZero() || time.Since(n.started) < youngView {
+		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+		defer cancel()
+		if err := n.cfg.Pools.Refresh(ctx, i.CID); err != nil {
+			n.log.Debug("search in the network", "pool", i, "err", err)
+		}
+		peers, asked = n.cfg.Pools.Peers(i.CID)
+	}
+	s := mpi.PoolStatus{Interpreter: i, Host: n.self, Peers: peers, Asked: asked}
+	if s.Peers == nil {
+		s.Peers = []mpi.PeerID{}
+	}
+	for _, own := range n.programs.list() {
+		s.Served = s.Served || own.CID == i.CID && own.State == mpi.Ready
+	}
+	return s, nil
+}
+
+// Peers are all peers that answered a hello, sorted by ID.
+func (n *Node) Peers(ctx context.Context, fresh bool) ([]mpi.Member, error) {
+	list := n.cfg.Pools.Known()
+	if fresh || len(list) == 0 || time.Since(n.started) < youngView {
+		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+		defer cancel()
+		if err := n.cfg.Pools.Discover(ctx); err != nil {
+			n.log.Debug("search in the network", "err", err)
+		}
+		list = n.cfg.Pools.Known()
+	}
+	return list, nil
+}
+
+// Interpreters are those of this node's store and those that its peers serve, by name and version.
+func (n *Node) Interpreters() []mpi.InterpreterStatus {
+	list := n.programs.list()
+	seen := map[mpi.Interpreter]int{}
+	for at, s := range list {
+		seen[s.Interpreter] = at
+	}
+	for _, m := range n.cfg.Pools.Known() {
+		for _, i := range m.Serves {
+			at, ok := seen[i]
+			if !ok {
+				at = len(list)
+				seen[i] = at
+				list = append(list, mpi.InterpreterStatus{Interpreter: i, State: mpi.Known})
+			}
+			list[at].Peers++
+		}
+	}
+	slices.SortFunc(list, func(a, b mpi.InterpreterStatus) int { return compare(a.Interpreter, b.Interpreter) })
+	return list
+}
+
+// Status is a picture of the node.
+func (n *Node) Status() mpi.NodeStatus {
+	n.mu.Lock()
+	open := len(n.requests)
+	n.mu.Unlock()
+	return mpi.NodeStatus{
+		Peer: n.self, Agent: n.cfg.Agent, Started: n.started, Slots: n.cfg.Slots,
+		Running: int(n.running.Load()), Queued: n.queue.len(), Open: open, Peers: len(n.cfg.Pools.Known()),
+		Store: n.cfg.Store.Status(),
+		Totals: mpi.NodeTotals{
+			Requests: n.totals.requests.Load(), Delivered: n.totals.delivered.Load(), Refused: n.totals.refused.Load(),
+			Handled: n.totals.handled.Load(), Failed: n.totals.failed.Load(), Answers: n.totals.answers.Load(),
+		},
+	}
+}

@@ -1,0 +1,349 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// task is one message that this node's interpreter handles. It is an [owner] of what the interpreter sends.
+type task struct {
+	n        *Node
+	from     mpi.PeerID // who sent the message, and is told its end
+	id       uint64     // as from numbers it
+	req      mpi.RequestID
+	program  *program
+	pid      int64
+	data     []byte
+	deadline time.Time
+
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu       sync.Mutex // guards the rest
+	room     int64      // bytes taken of the budget
+	over     bool       // from was told the end
+	left     int        // messages sent and not ended
+	failures []mpi.Failure
+	omitted  uint64
+	expiry   *time.Timer // of the wait for what was sent
+}
+
+// receiveMessage takes a message for an interpreter here, or refuses it.
+func (n *Node) receiveMessage(from mpi.PeerID, d mpi.Deliver) {
+	t, why, detail := n.admitTask(from, d)
+	if t == nil {
+		n.totals.refused.Add(1)
+		n.reply(from, mpi.Refuse{ID: d.ID, Reason: why, Detail: detail})
+		return
+	}
+	n.totals.delivered.Add(1)
+	n.reply(from, mpi.Accept{ID: d.ID})
+	t.program.enqueue(t)
+}
+
+func (n *Node) admitTask(from mpi.PeerID, d mpi.Deliver) (*task, mpi.Reason, string) {
+	if n.closed.Load() {
+		return nil, mpi.Refused, "the node is stopping"
+	}
+	if !n.cfg.Admit(d.Request.Origin) {
+		return nil, mpi.Refused, "the node does not work for this origin"
+	}
+	if int64(len(d.Data)) > n.cfg.MaxMessage {
+		return nil, mpi.TooLarge, fmt.Sprintf("%d bytes are over the node's limit of %d", len(d.Data), n.cfg.MaxMessage)
+	}
+	p, why := n.programs.find(d.Program)
+	if p == nil {
+		return nil, mpi.NotServed, why
+	}
+	room := int64(len(d.Data)) + 1<<10
+	if err := n.budget.take(d.Request.Origin, room); err != nil {
+		return nil, mpi.Busy, err.Error()
+	}
+	t := &task{
+		n: n, from: from, id: d.ID, req: d.Request, program: p, pid: d.Pid, data: d.Data, room: room,
+		deadline: time.Now().Add(min(max(d.Budget, 0), mpi.MaxTimeout)),
+	}
+	t.ctx, t.cancel = context.WithCancel(n.ctx)
+	n.mu.Lock()
+	n.tasks[t.req] = append(n.tasks[t.req], t)
+	n.mu.Unlock()
+	return t, "", ""
+}
+
+// work is one slot.
+func (n *Node) work() {
+	for {
+		t, ok := n.queue.pop()
+		if !ok {
+			return
+		}
+		t.run()
+	}
+}
+
+// run handles the message, then sends what its interpreter wants sent. It leaves the slot when the interpreter has ended.
+func (t *task) run() {
+	left := time.Until(t.deadline)
+	data, ok := t.takeData()
+	switch {
+	case !ok:
+		return
+	case left <= 0:
+		t.finish(t.failure(mpi.TimedOut, "the request's time was up before a slot was free"))
+		return
+	}
+	n := t.n
+	n.running.Add(1)
+	out := t.program.code.Run(t.ctx, t.exec(data, left))
+	n.running.Add(-1)
+	if out.Reason == "" {
+		msgs, err := t.parse(out.Stdout)
+		if err == nil {
+			n.totals.handled.Add(1)
+			t.send(msgs)
+			return
+		}
+		out.Reason, out.Detail = mpi.BadOutput, "standard output: "+err.Error()
+	}
+	n.totals.failed.Add(1)
+	if out.Reason == mpi.TimedOut && left < n.cfg.Timeout {
+		out.Detail = "the request's time was up"
+	}
+	f := t.failure(out.Reason, out.Detail)
+	f.ExitCode, f.Stderr = out.Exit, string(out.Stderr)
+	n.log.Info("handler failed", "program", t.program, "from", t.from, "reason", out.Reason, "detail", out.Detail)
+	t.finish(f.Clip())
+}
+
+// exec is what the instance gets.
+func (t *task) exec(data []byte, left time.Duration) mpi.Exec {
+	n, cfg := t.n, &t.n.cfg
+	peers, _ := cfg.Pools.Peers(t.program.cid)
+	var list bytes.Buffer
+	for i, p := range peers {
+		if i > 0 {
+			list.WriteByte(' ')
+		}
+		list.WriteString(string(p))
+	}
+	in := mpi.Envelope{Pid: t.pid, Messages: []mpi.Message{{Pid: t.pid, To: n.self, From: t.from, Data: data}}}
+	return mpi.Exec{
+		Args:    []string{t.program.String()},
+		Env:     []string{"MPI_HOST=" + string(n.self), "MPI_ORIGIN=" + string(t.req.Origin), "MPI_PEERS=" + list.String()},
+		Stdin:   in.AppendJSON(make([]byte, 0, 512+4*len(data))),
+		Files:   t.program.files,
+		Memory:  cfg.Memory,
+		Timeout: min(left, cfg.Timeout),
+		Output:  int(4*cfg.MaxMessage) + 64<<10,
+		Stderr: func(line string) {
+			n.log.Info("stderr", "program", t.program.String(), "request", t.req.String(), "line", line)
+		},
+	}
+}
+
+// parse reads what an interpreter wrote: the messages it wants sent. They come from a program that others wrote.
+func (t *task) parse(stdout []byte) ([]mpi.Message, error) {
+	if len(bytes.TrimSpace(stdout)) == 0 {
+		return nil, nil
+	}
+	env, err := mpi.DecodeEnvelope(stdout, &t.pid)
+	if err != nil {
+		return nil, err
+	}
+	if env.Pid != t.pid {
+		return nil, fmt.Errorf("Pid is %d, and the message's is %d", env.Pid, t.pid)
+	}
+	if len(env.Messages) > mpi.MaxBatch {
+		return nil, fmt.Errorf("%d messages are over the limit of %d", len(env.Messages), mpi.MaxBatch)
+	}
+	for i := range env.Messages {
+		if err := t.n.checkMessage(&env.Messages[i]); err != nil {
+			return nil, fmt.Errorf("messages[%d].%w", i, err)
+		}
+	}
+	return env.Messages, nil
+}
+
+// send sends what the interpreter wants sent, and ends the task when all of it has ended.
+func (t *task) send(msgs []mpi.Message) {
+	var size int64
+	for _, m := range msgs {
+		size += int64(len(m.Data)) + 256
+	}
+	t.mu.Lock()
+	if t.over { // cancelled meanwhile
+		t.mu.Unlock()
+		return
+	}
+	t.left = len(msgs)
+	t.room += size
+	t.n.budget.grow(size)
+	if t.left > 0 {
+		t.expiry = time.AfterFunc(time.Until(t.deadline), t.expire)
+	}
+	t.mu.Unlock()
+	if len(msgs) == 0 {
+		t.finish()
+		return
+	}
+	for _, m := range msgs {
+		o := &outgoing{owner: t, index: -1, pid: t.pid, from: t.n.self, to: m.To, request: t.req, deadline: t.deadline}
+		t.n.send(o, t.program.cid, m.Data, m.To == t.req.Origin)
+	}
+}
+
+// accepted implements [owner]. An answer that its origin took has ended.
+func (t *task) accepted(o *outgoing) {
+	if o.to == t.req.Origin && t.n.ledger.take(o.to, o.id) != nil {
+		t.ended(o, nil, 0)
+	}
+}
+
+// ended implements [owner].
+func (t *task) ended(o *outgoing, failures []mpi.Failure, omitted uint64) {
+	if o.to == t.req.Origin && len(failures) == 1 && failures[0].Reason == mpi.Gone {
+		failures = nil // the request has what it wants
+	}
+	t.mu.Lock()
+	t.note(failures, omitted)
+	t.left--
+	last := t.left == 0
+	t.mu.Unlock()
+	if last {
+		t.finish()
+	}
+}
+
+// note adds failures of what the task sent, within what a Done may hold. The caller has the mutex.
+func (t *task) note(failures []mpi.Failure, omitted uint64) {
+	room := mpi.MaxFailures - 1 - len(t.failures) // one is kept for the message itself
+	if len(failures) > room {
+		omitted += uint64(len(failures) - room)
+		failures = failures[:room]
+	}
+	for _, f := range failures {
+		f.Index = -1
+		t.failures = append(t.failures, f)
+	}
+	t.omitted += omitted
+}
+
+// expire ends the wait for what was sent when the request's time is up.
+func (t *task) expire() {
+	for _, o := range t.n.ledger.drop(t) {
+		t.mu.Lock()
+		t.note([]mpi.Failure{o.failure(mpi.TimedOut, "the request's time was up")}, 0)
+		t.mu.Unlock()
+	}
+	t.finish()
+}
+
+// failure is the failure of the task's own message, as its Done tells it: Index 0.
+func (t *task) failure(why mpi.Reason, detail string) mpi.Failure {
+	return mpi.Failure{Index: 0, Pid: t.pid, From: t.from, To: t.n.self, Reason: why, Detail: detail}.Clip()
+}
+
+// takeData is the message's data, once; false if the task is over.
+func (t *task) takeData() ([]byte, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	data := t.data
+	t.data = nil
+	return data, !t.over
+}
+
+// finish tells whoever sent the message that it is done, with the failure of the message itself if there is one. Only the first
+// call counts.
+func (t *task) finish(own ...mpi.Failure) {
+	t.mu.Lock()
+	if t.over {
+		t.mu.Unlock()
+		return
+	}
+	t.over = true
+	t.data = nil
+	if t.expiry != nil {
+		t.expiry.Stop()
+	}
+	done := mpi.Done{ID: t.id, Failures: append(own, t.failures...), Omitted: t.omitted}
+	room := t.room
+	t.mu.Unlock()
+
+	t.cancel()
+	t.n.budget.give(t.req.Origin, room)
+	t.n.forget(t)
+	t.n.reply(t.from, done)
+}
+
+// forget takes a task that is over from the index.
+func (n *Node) forget(t *task) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	list := n.tasks[t.req]
+	for i, x := range list {
+		if x == t {
+			list[i] = list[len(list)-1]
+			list = list[:len(list)-1]
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(n.tasks, t.req)
+	} else {
+		n.tasks[t.req] = list
+	}
+}
+
+// cancelTasks drops what peer sent for a request: what waits is not run, what runs ends at its next call to the host, and whoever it
+// sent messages to is told.
+func (n *Node) cancelTasks(peer mpi.PeerID, id mpi.RequestID) {
+	n.mu.Lock()
+	var list []*task
+	for _, t := range n.tasks[id] {
+		if t.from == peer {
+			list = append(list, t)
+		}
+	}
+	n.mu.Unlock()
+	for _, t := range list {
+		t.abort("the request was cancelled")
+	}
+}
+
+// cancelOrigin drops all tasks of an origin that is gone.
+func (n *Node) cancelOrigin(origin mpi.PeerID) {
+	n.mu.Lock()
+	var list []*task
+	for id, tasks := range n.tasks {
+		if id.Origin == origin {
+			list = append(list, tasks...)
+		}
+	}
+	n.mu.Unlock()
+	for _, t := range list {
+		t.abort("the request's origin is gone")
+	}
+}
+
+func (t *task) abort(why string) {
+	t.n.passOn(t, t.req)
+	t.finish(t.failure(mpi.Cancelled, why))
+}
+
+// passOn drops what an owner sent and tells those it was sent to that the request is cancelled. It returns what it dropped.
+func (n *Node) passOn(w owner, id mpi.RequestID) []*outgoing {
+	told := map[mpi.PeerID]bool{}
+	dropped := n.ledger.drop(w)
+	for _, o := range dropped {
+		if !told[o.to] && !(o.index < 0 && o.to == id.Origin) {
+			told[o.to] = true
+			n.reply(o.to, mpi.Cancel{Request: id})
+		}
+	}
+	return dropped
+}
