@@ -1,0 +1,182 @@
+package http
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// maxPooled is the largest buffer kept for the next request, in bytes.
+const maxPooled = 1 << 20
+
+// body takes the request's body into a buffer that grows with what comes, not with what
+// Content-Length says, and gives it to decode, which keeps nothing of it. sh is the request's
+// share of the memory; it holds the buffer's size until decode returns, and afterwards what
+// decode says.
+func (s *Server) body(w http.ResponseWriter, r *http.Request, sh *share, decode func([]byte) (size int64, err error)) error {
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return mpi.Errorf(codeMedia, "Content-Encoding %q is not understood: send the body as it is", enc)
+	}
+	if r.ContentLength > s.cfg.MaxBody {
+		return errLarge(s.cfg.MaxBody)
+	}
+	buf, ok := s.bufs.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+		*buf = make([]byte, 0, 4<<10)
+	}
+	defer func() {
+		if cap(*buf) <= maxPooled {
+			*buf = (*buf)[:0]
+			s.bufs.Put(buf)
+		}
+	}()
+	if err := s.readAll(w, r, sh, buf); err != nil {
+		return err
+	}
+	size, err := decode(*buf)
+	if err != nil {
+		return err
+	}
+	if !sh.set(size) {
+		return errRoom()
+	}
+	return nil
+}
+
+func (s *Server) readAll(w http.ResponseWriter, r *http.Request, sh *share, buf *[]byte) error {
+	b := *buf
+	if !sh.set(int64(cap(b))) {
+		return errRoom()
+	}
+	for {
+		if len(b) == cap(b) {
+			bigger := min(2*int64(cap(b)), s.cfg.MaxBody+1) // the 1 tells too much from enough
+			if !sh.set(bigger) {
+				return errRoom()
+			}
+			b = append(make([]byte, 0, bigger), b...)
+			*buf = b
+		}
+		n, err := r.Body.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		*buf = b
+		if int64(len(b)) > s.cfg.MaxBody {
+			return errLarge(s.cfg.MaxBody)
+		}
+		if err != nil {
+			return s.bodyRead(w, err)
+		}
+	}
+}
+
+// drain reads a body that has no meaning.
+func (s *Server) drain(w http.ResponseWriter, r *http.Request, most int64) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	n, err := io.Copy(io.Discard, io.LimitReader(r.Body, most+1))
+	if n > most {
+		return errLarge(most)
+	}
+	if err == nil {
+		err = io.EOF
+	}
+	return s.bodyRead(w, err)
+}
+
+// bodyRead says what the end of a body means. From now on the client may be silent.
+func (s *Server) bodyRead(w http.ResponseWriter, err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return mpi.Errorf(codeSlow, "the body was not complete after %v", s.cfg.BodyTimeout)
+	}
+	http.NewResponseController(w).SetReadDeadline(time.Time{})
+	if err == io.EOF {
+		return nil
+	}
+	return mpi.Errorf(mpi.CodeInvalid, "body: it ended early: %v", err)
+}
+
+func errLarge(most int64) error {
+	return mpi.Errorf(mpi.CodeTooLarge, "the body is over the limit of %d bytes: send the messages in several requests", most)
+}
+
+func errRoom() error {
+	return mpi.Errorf(mpi.CodeBusy, "the requests at work take all the memory they may: try again")
+}
+
+// checkBatch refuses a JSON document whose arrays are too long before anything is allocated
+// for their elements, which take more memory than their text.
+func checkBatch(in []byte, most int) error {
+	depth, commas, inString := 0, 0, false
+	for i := 0; i < len(in); i++ {
+		c := in[i]
+		if inString {
+			switch c {
+			case '\\':
+				i++
+			case '"':
+				inString = false
+			}
+			continue
+		}
+		switch c {
+		case '"':
+			inString = true
+		case '[', '{':
+			if depth++; depth == 2 {
+				commas = 0
+			}
+		case ']', '}':
+			depth--
+		case ',':
+			if depth != 2 {
+				continue
+			}
+			if commas++; commas >= most {
+				return mpi.Errorf(mpi.CodeTooLarge, "more than %d messages: send them in several requests", most)
+			}
+		}
+	}
+	return nil
+}
+
+// bodyError says what is wrong with a body in the words of its format.
+func bodyError(format string, err error) error {
+	var syntax *json.SyntaxError
+	var typ *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return mpi.Errorf(mpi.CodeInvalid, "body: not JSON: %v (byte %d)", syntax, syntax.Offset)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return mpi.Errorf(mpi.CodeInvalid, "body: not JSON: it ends in the middle")
+	case errors.As(err, &typ):
+		field := typ.Field
+		if field == "" {
+			field = "the document"
+		}
+		return mpi.Errorf(mpi.CodeInvalid, "body: %s is a JSON %s: it must be %s (byte %d)", field, typ.Value, kindName(typ.Type), typ.Offset)
+	}
+	return mpi.Errorf(mpi.CodeInvalid, "body: %s", strings.TrimPrefix(err.Error(), format+": "))
+}
+
+func kindName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int64:
+		return "a whole number of 64 bits"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice:
+		return "an array"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	return "a " + t.String()
+}

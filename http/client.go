@@ -1,0 +1,221 @@
+package http
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// Client uses the API of one node. It is safe for use by many goroutines. An error of its methods
+// is a [*Problem], in which errors.As finds an [*mpi.Error] as well, where the node answered;
+// otherwise it says that no node did.
+type Client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// Bounds on what a client takes, in bytes: nobody says that a node answers there.
+const (
+	maxAnswer  = 1 << 30
+	maxProblem = 1 << 28
+)
+
+// NewClient makes a client of the API at base, a URL as [Discover] finds it; token may be empty.
+func NewClient(base, token string) *Client {
+	return &Client{
+		base:  strings.TrimRight(base, "/"),
+		token: token,
+		http: &http.Client{
+			// No proxy: the API is near, and its token is for nobody else.
+			Transport: &http.Transport{
+				DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+				MaxIdleConnsPerHost: 64,
+				IdleConnTimeout:     time.Minute,
+				DisableCompression:  true,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// Close drops the connections that the client keeps for its next request.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Health asks whether the API answers. It needs no token.
+func (c *Client) Health(ctx context.Context) error {
+	return c.get(ctx, healthPath, &struct{}{})
+}
+
+// Node is the node's status.
+func (c *Client) Node(ctx context.Context) (mpi.NodeStatus, error) {
+	var st mpi.NodeStatus
+	return st, c.get(ctx, "/v1/node", &st)
+}
+
+// Interpreters are those of the node and those that its peers serve.
+func (c *Client) Interpreters(ctx context.Context) ([]mpi.InterpreterStatus, error) {
+	var doc Interpreters
+	err := c.get(ctx, "/v1/interpreters", &doc)
+	return doc.Interpreters, err
+}
+
+// Pool is the pool of a program, spelled as in [mpi.Request]; fresh asks the network first.
+func (c *Client) Pool(ctx context.Context, file string, fresh bool) (mpi.PoolStatus, error) {
+	var pool mpi.PoolStatus
+	name, version, both := strings.Cut(file, "/")
+	path := "/v1/pools/" + url.PathEscape(name)
+	if both {
+		path += "/" + url.PathEscape(version)
+	}
+	if dots(name) || both && (version == "" || dots(version)) {
+		// In a path these would mean something else.
+		return pool, mpi.Errorf(mpi.CodeInvalid, "%q is no interpreter: it must be a name, name/version, name/range or a CID", clip(file))
+	}
+	return pool, c.get(ctx, path+query(fresh), &pool)
+}
+
+func dots(s string) bool { return s == "" || s == "." || s == ".." }
+
+// Peers are the peers that the node knows, sorted by ID; fresh asks the network first.
+func (c *Client) Peers(ctx context.Context, fresh bool) ([]mpi.Member, error) {
+	var doc Peers
+	err := c.get(ctx, "/v1/peers"+query(fresh), &doc)
+	return doc.Peers, err
+}
+
+func query(fresh bool) string {
+	if fresh {
+		return "?refresh"
+	}
+	return ""
+}
+
+// Send pushes the messages of r and waits for what it expects. As with [Node.Do] the result holds
+// what did come also where there is an error. When ctx ends the request is cancelled.
+func (c *Client) Send(ctx context.Context, r mpi.Request) (mpi.Result, error) {
+	expected := int64(r.Expected)
+	doc := sendRequest{File: r.File, Pid: &r.Pid, Expected: &expected, Messages: make([]sendMessage, len(r.Messages))}
+	if r.Timeout != 0 {
+		doc.Timeout = timeout(r.Timeout.String())
+	}
+	for i, m := range r.Messages {
+		doc.Messages[i] = sendMessage{From: m.From, To: m.To, Data: filled([]byte(m.Data))}
+	}
+	body, err := cbor.Marshal(doc)
+	if err != nil {
+		return mpi.Result{}, fmt.Errorf("http: encode the request: %w", err)
+	}
+	res, err := c.do(ctx, http.MethodPost, "/v1/messages", body)
+	if err != nil {
+		return mpi.Result{Pid: r.Pid}, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		var p sendProblem
+		err := readProblem(res, &p.Problem, &p)
+		p.sendResponse.Failures = p.Failures
+		p.Pid = r.Pid
+		return p.sendResponse.result(), err
+	}
+	in, err := read(res, maxAnswer)
+	if err != nil {
+		return mpi.Result{Pid: r.Pid}, err
+	}
+	mode, err := cbor.DecOptions{MaxArrayElements: 1 << 27}.DecMode()
+	if err != nil {
+		return mpi.Result{}, err
+	}
+	var out sendResponse
+	if err := mode.Unmarshal(in, &out); err != nil {
+		return mpi.Result{Pid: r.Pid}, fmt.Errorf("http: answer of %s is not understood: %w", c.base, err)
+	}
+	return out.result(), nil
+}
+
+// get asks for a document.
+func (c *Client) get(ctx context.Context, path string, doc any) error {
+	res, err := c.do(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		var p Problem
+		return readProblem(res, &p, &p)
+	}
+	in, err := read(res, maxAnswer)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(in, doc); err != nil {
+		return fmt.Errorf("http: answer of %s%s is not understood: %w", c.base, path, err)
+	}
+	return nil
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("http: API address %q: %w", clip(c.base), err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", mediaCBOR)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	res, err := c.http.Do(req)
+	switch {
+	case err == nil:
+		return res, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return nil, fmt.Errorf("http: nothing answers at %s: is the daemon running there, with the mpi plugin? (%w)", c.base, err)
+	}
+	return nil, fmt.Errorf("http: ask the API: %w", err)
+}
+
+// readProblem reads the problem that res is into doc, of which p is a part, and returns p. An
+// answer that is none becomes one.
+func readProblem(res *http.Response, p *Problem, doc any) error {
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	in, err := read(res, maxProblem)
+	if err != nil {
+		return err
+	}
+	if kind == "application/problem+json" {
+		if err := json.Unmarshal(in, doc); err == nil && p.Title != "" {
+			return p
+		}
+	}
+	*p = Problem{Type: "about:blank", Title: http.StatusText(res.StatusCode), Status: res.StatusCode,
+		Detail: fmt.Sprintf("%s answers %s, and not as the mpi API does: %s", res.Request.URL, res.Status, clip(strings.TrimSpace(string(in))))}
+	return p
+}
+
+func read(res *http.Response, most int64) ([]byte, error) {
+	in, err := io.ReadAll(io.LimitReader(res.Body, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("http: read the answer of %s: %w", res.Request.URL, err)
+	}
+	if int64(len(in)) > most {
+		return nil, fmt.Errorf("http: the answer of %s is over %d bytes", res.Request.URL, most)
+	}
+	return in, nil
+}

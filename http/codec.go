@@ -1,0 +1,150 @@
+package http
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"strconv"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+const (
+	mediaJSON = "application/json"
+	mediaCBOR = "application/cbor"
+)
+
+// codec is one of the two spellings of POST /v1/messages.
+type codec struct {
+	mediaType string
+	decode    func([]byte, *sendRequest) error // keeps nothing of its input
+	encode    func(any) ([]byte, error)
+}
+
+func jsonCodec() *codec {
+	return &codec{mediaJSON, decodeJSON, func(doc any) ([]byte, error) {
+		out, err := json.Marshal(doc)
+		return append(out, '\n'), err
+	}}
+}
+
+func cborCodec() *codec { return &codec{mediaCBOR, decodeCBOR, cbor.Marshal} }
+
+func decodeJSON(in []byte, req *sendRequest) error {
+	if err := checkBatch(in, mpi.MaxBatch); err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(in))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(req); err == io.EOF {
+		return mpi.Errorf(mpi.CodeInvalid, `body: empty: it must be {"file": …, "pid": …, "messages": […]}`)
+	} else if err != nil {
+		return bodyError("json", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return mpi.Errorf(mpi.CodeInvalid, "body: there is more after the document's end")
+	}
+	return nil
+}
+
+// cborLimits are as strict as the format allows: what they refuse, no client needs.
+func cborLimits() cbor.DecOptions {
+	return cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+		IndefLength:       cbor.IndefLengthForbidden,
+		TagsMd:            cbor.TagsForbidden,
+		MaxNestedLevels:   4,
+		MaxArrayElements:  mpi.MaxBatch,
+		MaxMapPairs:       16,
+		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
+	}
+}
+
+func decodeCBOR(in []byte, req *sendRequest) error {
+	mode, err := cborLimits().DecMode()
+	if err != nil {
+		return err
+	}
+	err = mode.Unmarshal(in, req)
+	var long *cbor.MaxArrayElementsError
+	switch {
+	case errors.As(err, &long):
+		return mpi.Errorf(mpi.CodeTooLarge, "more than %d messages: send them in several requests", mpi.MaxBatch)
+	case err == io.EOF:
+		return mpi.Errorf(mpi.CodeInvalid, `body: empty: it must be a map with file, pid and messages`)
+	case err == io.ErrUnexpectedEOF:
+		return mpi.Errorf(mpi.CodeInvalid, "body: not CBOR: it ends in the middle")
+	case err != nil:
+		return bodyError("cbor", err)
+	}
+	return nil
+}
+
+// timeout is a Timeout as it was given, text or a number of seconds; parseTimeout reads it.
+type timeout string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *timeout) UnmarshalJSON(in []byte) error {
+	var v any = json.Number(in)
+	switch in[0] {
+	case '"':
+		var s string
+		if err := json.Unmarshal(in, &s); err != nil {
+			return err
+		}
+		v = s
+	case 'n':
+		return nil // null is absent
+	case 't', 'f', '[', '{':
+		v = nil
+	}
+	return t.take(v)
+}
+
+// UnmarshalCBOR implements [cbor.Unmarshaler].
+func (t *timeout) UnmarshalCBOR(in []byte) error {
+	const null, undefined = 0xf6, 0xf7
+	if in[0] == null || in[0] == undefined {
+		return nil // absent
+	}
+	var v any
+	switch in[0] >> 5 { // the major type
+	case 0, 1, 3, 7:
+		if err := cbor.Unmarshal(in, &v); err != nil {
+			return err
+		}
+	}
+	return t.take(v)
+}
+
+func (t *timeout) take(v any) error {
+	switch v := v.(type) {
+	case string:
+		if v == "" {
+			break
+		}
+		*t = timeout(v)
+		return nil
+	case json.Number:
+		*t = timeout(v)
+		return nil
+	case uint64:
+		*t = timeout(strconv.FormatUint(v, 10))
+		return nil
+	case int64:
+		*t = timeout(strconv.FormatInt(v, 10))
+		return nil
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			break
+		}
+		*t = timeout(strconv.FormatFloat(v, 'g', -1, 64))
+		return nil
+	}
+	return mpi.Errorf(mpi.CodeInvalid, `timeout must be a duration such as "1m30s", or a number of seconds`)
+}

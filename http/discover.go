@@ -1,0 +1,138 @@
+package http
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// APIFile is where in its repository a node writes the multiaddr of its API while it runs.
+const APIFile = "mpi/api"
+
+// Discover finds the API's URL: api itself, if it is given as a URL, host:port or multiaddr, else
+// what the node that runs on the repository wrote there. An empty repo is $IPFS_PATH, or ~/.ipfs.
+func Discover(api, repo string) (string, error) {
+	if api != "" {
+		return ParseAPI(api)
+	}
+	if repo == "" {
+		repo = os.Getenv("IPFS_PATH")
+	}
+	if repo == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("http: no repository to find the API in: %w: give the API's address, or set IPFS_PATH", err)
+		}
+		repo = filepath.Join(home, ".ipfs")
+	}
+	name := filepath.Join(repo, filepath.FromSlash(APIFile))
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("http: no node with the mpi plugin runs on %s (there is no %s): start its daemon, or give the API's address", repo, name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("http: find the API: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 4<<10))
+	if err != nil {
+		return "", fmt.Errorf("http: find the API: %w", err)
+	}
+	u, err := ParseAPI(strings.TrimSpace(string(text)))
+	if err != nil {
+		return "", fmt.Errorf("%w (from %s)", err, name)
+	}
+	return u, nil
+}
+
+// ParseAPI makes a URL of an API's address: a URL, host:port, or a multiaddr of TCP such as
+// /ip4/127.0.0.1/tcp/8000, /dns/example.org/tcp/443/https.
+func ParseAPI(s string) (string, error) {
+	bad := func(why string) error {
+		return fmt.Errorf("http: API address %q: %s: use a URL such as http://127.0.0.1:8000, or a multiaddr such as /ip4/127.0.0.1/tcp/8000", clip(s), why)
+	}
+	switch {
+	case strings.HasPrefix(s, "/"):
+		u, why := parseMultiaddr(strings.Split(strings.Trim(s, "/"), "/"))
+		if why != "" {
+			return "", bad(why)
+		}
+		return u, nil
+	case !strings.Contains(s, "://"):
+		host, port, err := net.SplitHostPort(s)
+		if err != nil || !validPort(port) {
+			return "", bad("it is not host:port")
+		}
+		return urlOf("http", host, port), nil
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return "", bad("it is not a URL")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", bad("its scheme is not http")
+	case u.Host == "" || u.Hostname() == "" || u.Port() != "" && !validPort(u.Port()):
+		return "", bad("it names no host and port")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return "", bad("it holds more than scheme, host and path")
+	}
+	return strings.TrimRight(u.String(), "/"), nil
+}
+
+func parseMultiaddr(part []string) (u, why string) {
+	if len(part) < 4 || part[2] != "tcp" {
+		return "", "it is not an address and a TCP port"
+	}
+	host, port := part[1], part[3]
+	ip, err := netip.ParseAddr(host)
+	switch part[0] {
+	case "ip4":
+		if err != nil || !ip.Is4() {
+			return "", "its ip4 is not an IPv4 address"
+		}
+	case "ip6":
+		if err != nil || !ip.Is6() {
+			return "", "its ip6 is not an IPv6 address"
+		}
+	case "dns", "dns4", "dns6":
+		if host == "" || strings.ContainsAny(host, ":@?#[]% ") {
+			return "", "its dns is not a name"
+		}
+	default:
+		return "", "it begins with neither ip4, ip6 nor dns"
+	}
+	if !validPort(port) {
+		return "", "its tcp is not a port"
+	}
+	switch strings.Join(part[4:], "/") {
+	case "", "http":
+		return urlOf("http", host, port), ""
+	case "https", "tls/http":
+		return urlOf("https", host, port), ""
+	}
+	return "", "it goes on after the TCP port with something that is not http"
+}
+
+func validPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
+}
+
+// urlOf makes a URL that can be dialed: all addresses become the loopback.
+func urlOf(scheme, host, port string) string {
+	switch ip, err := netip.ParseAddr(host); {
+	case host == "", err == nil && ip.Unmap() == netip.IPv4Unspecified():
+		host = "127.0.0.1"
+	case err == nil && ip == netip.IPv6Unspecified():
+		host = "::1"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}

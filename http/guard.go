@@ -1,0 +1,117 @@
+package http
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// guard keeps out what is not the node's user. A loopback address is no protection by itself: any
+// web page that the user opens can send requests there, under its own name (cross-site requests)
+// or, by changing what its name resolves to, under ours (DNS rebinding).
+type guard struct {
+	hosts   map[string]bool // lower case, without port or brackets
+	origins map[string]bool // lower case
+	secret  [sha256.Size]byte
+	secured bool
+}
+
+func newGuard(cfg Config) *guard {
+	g := &guard{hosts: map[string]bool{"localhost": true}, origins: map[string]bool{}}
+	if host, _, err := net.SplitHostPort(cfg.Listen); err == nil && host != "" {
+		g.hosts[canonicalHost(host)] = true
+	}
+	for _, h := range cfg.AllowedHosts {
+		g.hosts[canonicalHost(h)] = true
+	}
+	for _, o := range cfg.AllowedOrigins {
+		g.origins[strings.ToLower(strings.TrimSuffix(o, "/"))] = true
+	}
+	g.secret, g.secured = sha256.Sum256([]byte(cfg.Token)), cfg.Token != ""
+	return g
+}
+
+// canonicalHost strips a port, brackets and the root's dot.
+func canonicalHost(hostport string) string {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// knows reports whether hostport, of a Host header, means this machine. An address is allowed
+// where the connection itself came to it: nobody can make a name of ours resolve to an address
+// and have the browser send the address.
+func (g *guard) knows(hostport string, local net.Addr) bool {
+	host := canonicalHost(hostport)
+	if g.hosts[host] {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	ip = ip.Unmap()
+	if ip.IsLoopback() {
+		return true
+	}
+	tcp, ok := local.(*net.TCPAddr)
+	return ok && tcp.AddrPort().Addr().Unmap() == ip
+}
+
+func (g *guard) allows(origin string) bool { return g.origins[strings.ToLower(origin)] }
+
+// origin checks where the request says that it goes to and comes from.
+func (g *guard) origin(w http.ResponseWriter, r *http.Request) error {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !g.knows(r.Host, local) {
+		return mpi.Errorf(codeForbidden, "host %q is not this API's: use localhost, or allow the host in the configuration", r.Host)
+	}
+	origins, site := r.Header.Values("Origin"), r.Header.Get("Sec-Fetch-Site")
+	if len(origins) == 1 && g.allows(origins[0]) {
+		w.Header().Set("Access-Control-Allow-Origin", origins[0])
+		w.Header().Add("Vary", "Origin")
+		return nil
+	}
+	if len(origins) > 0 {
+		return mpi.Errorf(codeForbidden, "origin %q may not use this API: allow it in the configuration", strings.Join(origins, ", "))
+	}
+	if site != "" && site != "none" && site != "same-origin" {
+		return mpi.Errorf(codeForbidden, "a web page of another origin may not use this API (Sec-Fetch-Site: %s)", site)
+	}
+	return nil
+}
+
+// preflight reports whether a browser asks what a page may send (the Fetch standard, CORS-preflight).
+func preflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+func (g *guard) answerPreflight(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST")
+	h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Expected, File, List, Timeout")
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// token checks the bearer token, in a time that tells nothing of it.
+func (g *guard) token(w http.ResponseWriter, r *http.Request) error {
+	if !g.secured {
+		return nil
+	}
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	sum := sha256.Sum256([]byte(strings.TrimSpace(given)))
+	if subtle.ConstantTimeCompare(sum[:], g.secret[:]) == 1 && strings.EqualFold(scheme, "Bearer") {
+		return nil
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer realm="ipfs-mpi"`)
+	return mpi.Errorf(codeUnauthorized, "send the API's token: Authorization: Bearer <token>")
+}

@@ -1,0 +1,107 @@
+package http
+
+import (
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// params are what a request says beside its messages.
+type params struct {
+	file     string
+	expected *int // nil means as many as messages
+	timeout  time.Duration
+}
+
+// headerParams reads File, Expected and Timeout.
+func headerParams(h http.Header) (params, error) {
+	var p params
+	var err error
+	if p.file, _, err = one(h, "File"); err != nil {
+		return p, err
+	}
+	if v, ok, err := one(h, "Expected"); err != nil {
+		return p, err
+	} else if ok {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			return p, mpi.Errorf(mpi.CodeInvalid, "Expected is %q: it must be a whole number, the answers to wait for; leave it out for one of each message", clip(v))
+		}
+		if p.expected, err = checkExpected(int64(n)); err != nil {
+			return p, err
+		}
+	}
+	if v, ok, err := one(h, "Timeout"); err != nil {
+		return p, err
+	} else if ok {
+		if p.timeout, err = parseTimeout(v); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// one is a header that may be given once.
+func one(h http.Header, name string) (v string, ok bool, err error) {
+	values := h.Values(name)
+	switch len(values) {
+	case 0:
+		return "", false, nil
+	case 1:
+		return strings.TrimSpace(values[0]), true, nil
+	}
+	return "", false, mpi.Errorf(mpi.CodeInvalid, "the header %s is there %d times: send it once", name, len(values))
+}
+
+func checkExpected(n int64) (*int, error) {
+	if n < 0 || n > math.MaxInt32 {
+		return nil, mpi.Errorf(mpi.CodeInvalid, "Expected is %d: it must be from 0 to %d", n, math.MaxInt32)
+	}
+	v := int(n)
+	return &v, nil
+}
+
+// parseTimeout reads a Go duration ("1m30s") or a number of seconds ("90", "0.5").
+func parseTimeout(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if sec, ferr := strconv.ParseFloat(s, 64); ferr == nil {
+		// Out of range, and not a number, end up as less than nothing.
+		d, err = -1, nil
+		if ns := sec * float64(time.Second); ns < math.MaxInt64 {
+			d = time.Duration(ns)
+		} else if ns >= math.MaxInt64 {
+			d = math.MaxInt64
+		}
+	}
+	if err != nil {
+		return 0, mpi.Errorf(mpi.CodeInvalid, `Timeout is %q: it must be a duration such as "1m30s", or a number of seconds`, clip(s))
+	}
+	if d <= 0 || d > mpi.MaxTimeout {
+		return 0, mpi.Errorf(mpi.CodeInvalid, "Timeout is %q: it must be more than 0 and at most %v", clip(s), mpi.MaxTimeout)
+	}
+	return d, nil
+}
+
+// refresh reads the query's refresh: alone, or with a boolean.
+func refresh(q url.Values) (bool, error) {
+	if !q.Has("refresh") || q.Get("refresh") == "" {
+		return q.Has("refresh"), nil
+	}
+	v, err := strconv.ParseBool(q.Get("refresh"))
+	if err != nil {
+		return false, mpi.Errorf(mpi.CodeInvalid, "refresh is %q: it must be true or false", clip(q.Get("refresh")))
+	}
+	return v, nil
+}
+
+func clip(s string) string {
+	if len(s) > 40 {
+		return s[:40] + "…"
+	}
+	return s
+}

@@ -1,0 +1,75 @@
+package http
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+const healthPath = "/healthz"
+
+// handler answers a request, or returns the error to answer with.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// methods are the handlers of one path. GET serves HEAD as well.
+type methods map[string]handler
+
+// routes is the whole of the API. Jobs will be /v1/jobs and what is below it.
+func (s *Server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	for path, m := range map[string]methods{
+		"/{$}":                       {"POST": s.seedPost, "GET": s.seedGet},
+		"/v1/node":                   {"GET": s.v1Node},
+		"/v1/interpreters":           {"GET": s.v1Interpreters},
+		"/v1/pools/{name}":           {"GET": s.v1Pool},
+		"/v1/pools/{name}/{version}": {"GET": s.v1Pool},
+		"/v1/peers":                  {"GET": s.v1Peers},
+		"/v1/messages":               {"POST": s.v1Messages},
+		healthPath:                   {"GET": s.health},
+	} {
+		mux.HandleFunc(path, s.dispatch(m))
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, mpi.Errorf(codeNoPath, "the API has no path %q: POST messages to / or /v1/messages", r.URL.Path))
+	})
+	return mux
+}
+
+func (s *Server) dispatch(m methods) http.HandlerFunc {
+	var allow []string
+	for method := range m {
+		allow = append(allow, method)
+		if method == http.MethodGet {
+			allow = append(allow, http.MethodHead)
+		}
+	}
+	slices.Sort(allow)
+	allowed := strings.Join(allow, ", ")
+	return func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		h, ok := m[method]
+		if !ok {
+			s.fail(w, r, errMethod(w, r, allowed))
+			return
+		}
+		if method == http.MethodGet { // a body means nothing, and hides a hang-up while it is not read
+			if err := s.drain(w, r, 1<<20); err != nil {
+				s.fail(w, r, err)
+				return
+			}
+		}
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	}
+}
+
+func errMethod(w http.ResponseWriter, r *http.Request, allowed string) error {
+	w.Header().Set("Allow", allowed)
+	return mpi.Errorf(codeMethod, "%s does not take %s: use %s", r.URL.Path, r.Method, allowed)
+}

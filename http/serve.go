@@ -1,0 +1,196 @@
+package http
+
+import (
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// ServeHTTP implements [http.Handler]: whatever holds for every request is here.
+func (s *Server) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	w := &recorder{ResponseWriter: out}
+	rc := http.NewResponseController(out)
+	rc.SetWriteDeadline(time.Time{}) // of the connection's request before this one
+	if r.Body != nil && r.Body != http.NoBody {
+		// Holds also where nobody reads the body: net/http does then, before it answers.
+		rc.SetReadDeadline(began.Add(s.cfg.BodyTimeout))
+	}
+	entered := false
+	defer func() {
+		if entered {
+			s.gate.leave()
+		}
+	}()
+	defer func() {
+		gone := s.recovered(w, r, recover())
+		s.log.Debug("http: request", "method", r.Method, "path", r.URL.Path, "status", w.status, "bytes", w.bytes,
+			"gone", gone, "elapsed", time.Since(began))
+		if gone {
+			panic(http.ErrAbortHandler) // net/http drops the connection, in silence
+		}
+		rc.Flush() // before Close may take the connection away
+	}()
+	if !s.screen(w, r) {
+		return
+	}
+	if r.URL.Path != healthPath {
+		if err := s.gate.enter(); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		entered = true
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// recovered deals with what a handler panicked with, if it did. gone is set if the connection is of
+// no more use.
+func (s *Server) recovered(w *recorder, r *http.Request, v any) (gone bool) {
+	switch {
+	case v == nil:
+		return false
+	case v == http.ErrAbortHandler:
+		return true
+	}
+	s.log.Error("http: a request panicked", "method", r.Method, "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
+	if w.status != 0 {
+		return true
+	}
+	defer func() { gone = recover() != nil }() // the client may be gone as well
+	s.fail(w, r, mpi.Errorf(mpi.CodeInternal, "a fault of this node: its log says more"))
+	return false
+}
+
+// screen reports whether the request comes from a user of the API. If not it has been answered.
+func (s *Server) screen(w http.ResponseWriter, r *http.Request) bool {
+	err := s.guard.origin(w, r)
+	if err == nil && preflight(r) && s.guard.allows(r.Header.Get("Origin")) {
+		s.guard.answerPreflight(w)
+		return false
+	}
+	if err == nil && r.URL.Path != healthPath {
+		err = s.guard.token(w, r)
+	}
+	if err != nil {
+		s.fail(w, r, err)
+	}
+	return err == nil
+}
+
+// write sends a whole answer. The client has WriteTimeout to take each part of it.
+func (s *Server) write(w http.ResponseWriter, status int, mediaType string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", mediaType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	rc := http.NewResponseController(w)
+	rc.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
+	w.WriteHeader(status)
+	for len(body) > 0 {
+		part := body[:min(len(body), 256<<10)]
+		body = body[len(part):]
+		rc.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
+		if _, err := w.Write(part); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// recorder remembers what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// gate counts the requests that run, up to max, until it is closed.
+type gate struct {
+	max    int
+	mu     sync.Mutex // guards what follows
+	n      int
+	closed bool
+	idle   chan struct{} // closed when the gate is, and the last request has left
+}
+
+func (g *gate) enter() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.closed:
+		return mpi.Errorf(mpi.CodeStopping, "the node is shutting down")
+	case g.n >= g.max:
+		return mpi.Errorf(mpi.CodeBusy, "%d requests run already: try again", g.n)
+	}
+	g.n++
+	return nil
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.n--; g.n == 0 && g.closed {
+		close(g.idle)
+	}
+}
+
+// close is called once.
+func (g *gate) close() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed = true; g.n == 0 {
+		close(g.idle)
+	}
+	return g.idle
+}
+
+func (g *gate) stopping() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
+
+// room is the memory that requests may hold together, in bytes.
+type room struct{ free atomic.Int64 }
+
+// share is one request's part of a room.
+type share struct {
+	of *room
+	n  int64
+}
+
+// set makes the share n bytes, or reports that there is no room for so many. It can always shrink.
+func (sh *share) set(n int64) bool {
+	more := n - sh.n
+	if sh.of.free.Add(-more) < 0 && more > 0 {
+		sh.of.free.Add(more)
+		return false
+	}
+	sh.n = n
+	return true
+}

@@ -1,0 +1,224 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config says how a [Server] serves. The zero value of each field means its default.
+type Config struct {
+	// Listen is host:port. Port 0 takes a free one; Addr tells which.
+	Listen string // "127.0.0.1:8000"
+	// Token, if set, is what requests must bear: "Authorization: Bearer <token>".
+	Token string
+	// AllowedHosts are names and IPs in a request's Host besides localhost, loopback and the
+	// address that is listened on; without a port.
+	AllowedHosts []string
+	// AllowedOrigins are the web origins whose pages may use the API, "https://example.org";
+	// none by default.
+	AllowedOrigins []string
+
+	MaxBody       int64 // bytes of one request's body; 64 MiB
+	MaxBodies     int64 // bytes of all requests in memory at once; four times MaxBody
+	MaxConcurrent int   // requests at once; 1024
+	MaxHeader     int   // bytes of one request's headers; 64 KiB
+
+	HeaderTimeout time.Duration // from the first byte to the end of the headers; 10 s
+	BodyTimeout   time.Duration // for the whole of a body to come; 1 min
+	WriteTimeout  time.Duration // for the client to take 256 KiB of the answer; 30 s
+	IdleTimeout   time.Duration // of a connection between two requests; 2 min
+
+	Log *slog.Logger // nil discards
+}
+
+func (c Config) withDefaults() Config {
+	orString(&c.Listen, "127.0.0.1:8000")
+	orNumber(&c.MaxBody, 64<<20)
+	orNumber(&c.MaxBodies, 4*c.MaxBody)
+	orNumber(&c.MaxConcurrent, 1024)
+	orNumber(&c.MaxHeader, 64<<10)
+	orNumber(&c.HeaderTimeout, 10*time.Second)
+	orNumber(&c.BodyTimeout, time.Minute)
+	orNumber(&c.WriteTimeout, 30*time.Second)
+	orNumber(&c.IdleTimeout, 2*time.Minute)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func orString(v *string, d string) {
+	if *v == "" {
+		*v = d
+	}
+}
+
+func orNumber[T int | int64 | time.Duration](v *T, d T) {
+	if *v <= 0 {
+		*v = d
+	}
+}
+
+// Server serves the API of one node. It is also an [http.Handler], for tests.
+type Server struct {
+	node  Node
+	cfg   Config
+	log   *slog.Logger
+	guard *guard
+	mux   *http.ServeMux
+	gate  *gate
+	room  *room
+	bufs  sync.Pool // of *[]byte
+	srv   *http.Server
+	conns atomic.Int64 // open connections
+
+	// base is the parent of every request's context; stop cancels it.
+	base context.Context
+	stop context.CancelCauseFunc
+	// wg counts the goroutine that accepts, and every connection's.
+	wg sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows
+	ln      net.Listener
+	closed  bool
+	closing sync.Once
+	err     error // of closing; set once
+}
+
+// New makes a server of the node's API. Nothing happens before Start.
+func New(node Node, cfg Config) *Server {
+	cfg = cfg.withDefaults()
+	s := &Server{
+		node:  node,
+		cfg:   cfg,
+		log:   cfg.Log,
+		guard: newGuard(cfg),
+		gate:  &gate{max: cfg.MaxConcurrent, idle: make(chan struct{})},
+		room:  &room{},
+	}
+	s.room.free.Store(cfg.MaxBodies)
+	s.base, s.stop = context.WithCancelCause(context.Background())
+	s.mux = s.routes()
+	s.srv = &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: cfg.HeaderTimeout,
+		IdleTimeout:       cfg.IdleTimeout,
+		MaxHeaderBytes:    cfg.MaxHeader,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return s.base },
+		ConnContext:       connContext,
+		ConnState:         s.connState,
+	}
+	return s
+}
+
+// Start listens and serves until Close.
+func (s *Server) Start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return errors.New("http: start: the server is closed")
+	case s.ln != nil:
+		return errors.New("http: start: the server is running")
+	}
+	ln, err := net.Listen("tcp", s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("http: the API cannot listen on %s: %w: choose another address, or port 0 for any free one", s.cfg.Listen, err)
+	}
+	s.ln = ln
+	if a, ok := ln.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() && s.cfg.Token == "" {
+		s.log.Warn("http: the API listens beyond this machine without a token: whoever reaches it can use it", "addr", a.String())
+	}
+	s.wg.Go(func() {
+		if err := s.srv.Serve(&listener{ln}); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("http: the API stopped listening", "addr", ln.Addr().String(), "err", err)
+		}
+	})
+	return nil
+}
+
+// NetAddr is what the server listens on, nil before Start.
+func (s *Server) NetAddr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ln == nil {
+		return nil
+	}
+	return s.ln.Addr()
+}
+
+// Addr is the URL of the API, empty before Start. Where the server listens on all addresses it
+// is that of the loopback.
+func (s *Server) Addr() string {
+	addr, ok := s.NetAddr().(*net.TCPAddr)
+	if !ok {
+		return ""
+	}
+	return urlOf("http", addr.IP.String(), fmt.Sprint(addr.Port))
+}
+
+// grace is how long requests have to end once they are cancelled.
+const grace = 5 * time.Second
+
+// Close takes no new requests, lets those that run end until ctx does, then cancels them, and
+// returns when all is over. It may be called again, and at the same time.
+func (s *Server) Close(ctx context.Context) error {
+	hurry := context.AfterFunc(ctx, func() { s.stop(errStopping) })
+	defer hurry()
+	s.closing.Do(func() { s.err = s.close() })
+	return s.err
+}
+
+func (s *Server) close() error {
+	s.mu.Lock()
+	s.closed = true
+	ln := s.ln
+	s.mu.Unlock()
+	idle := s.gate.close()
+	s.srv.SetKeepAlivesEnabled(false)
+	if ln != nil {
+		ln.Close()
+	}
+	var err error
+	select {
+	case <-idle:
+	case <-s.base.Done():
+		late := time.NewTimer(grace)
+		defer late.Stop()
+		select {
+		case <-idle:
+		case <-late.C:
+			err = fmt.Errorf("http: close: requests still run %v after they were cancelled", grace)
+		}
+	}
+	s.stop(errStopping)
+	s.srv.Close()
+	if err == nil {
+		s.wg.Wait()
+	}
+	return err
+}
+
+// connState counts connections into the wait group, which the accepting goroutine holds open
+// while this may add to it, and drops those over the limit.
+func (s *Server) connState(c net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.wg.Add(1)
+		if s.conns.Add(1) > 4*int64(s.cfg.MaxConcurrent) {
+			s.log.Warn("http: too many connections: one was dropped", "remote", c.RemoteAddr().String())
+			c.Close()
+		}
+	case http.StateClosed, http.StateHijacked:
+		s.conns.Add(-1)
+		s.wg.Done()
+	}
+}
