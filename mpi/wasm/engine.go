@@ -1,0 +1,96 @@
+package wasm
+
+import (
+	"fmt"
+
+	"github.com/bytecodealliance/wasmtime-go/v44"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
+)
+
+// engineConfig names what newEngine sets, for the cache: change it with newEngine, or code
+// compiled under other settings is found there (wasmtime would refuse most of it, not all).
+const engineConfig = "epoch simd bulk multivalue reftypes tailcall relaxed-deterministic stack=1MiB speed"
+
+// maxWasmStack is the stack of one program, in bytes. It is part of the stack of the thread
+// that runs it, of which glibc gives at least 2 MiB, and the host's functions need some too.
+const maxWasmStack = 1 << 20
+
+// engine is wasmtime's, with the host's functions ready to link.
+type engine struct {
+	*wasmtime.Engine
+	linker *wasmtime.Linker
+	funcs  map[string]*wasmtime.FuncType // of wasi.Module
+}
+
+func newEngine() (*engine, error) {
+	cfg := wasmtime.NewConfig()
+	cfg.SetEpochInterruption(true)
+	cfg.SetMaxWasmStack(maxWasmStack)
+	cfg.SetMemoryInitCOWSet(true)
+	cfg.SetCraneliftOptLevel(wasmtime.OptLevelSpeed)
+
+	// What compilers emit for wasm32-wasip1.
+	cfg.SetWasmBulkMemory(true)
+	cfg.SetWasmMultiValue(true)
+	cfg.SetWasmReferenceTypes(true)
+	cfg.SetWasmTailCall(true)
+	cfg.SetWasmSIMD(true)
+	cfg.SetWasmRelaxedSIMD(true)
+	cfg.SetWasmRelaxedSIMDDeterministic(true) // the same answer from peers with different processors
+
+	// What would give a program more than one thread, one memory of 32 bits and tables of
+	// functions. Exceptions and externref need wasmtime's garbage collector, whose heap is
+	// outside the limits of a store.
+	cfg.SetWasmThreads(false)
+	cfg.SetWasmMemory64(false)
+	cfg.SetWasmMultiMemory(false)
+	cfg.SetWasmGC(false)
+	cfg.SetWasmFunctionReferences(false)
+	cfg.SetGCSupport(false)
+
+	// NaNs are not canonicalised: it costs float code up to a tenth of its speed, and the
+	// answers of different peers are not compared bit by bit.
+	cfg.SetCraneliftNanCanonicalization(false)
+
+	e := &engine{Engine: wasmtime.NewEngineWithConfig(cfg), funcs: map[string]*wasmtime.FuncType{}}
+	e.linker = wasmtime.NewLinker(e.Engine)
+	list := wasi.Functions()
+	for i := range list {
+		f := &list[i]
+		ty := funcType(f)
+		e.funcs[f.Name] = ty
+		if err := e.linker.FuncNew(wasi.Module, f.Name, ty, hostFunc(f)); err != nil {
+			e.close()
+			return nil, fmt.Errorf("wasm: define %s: %w", f.Name, err)
+		}
+	}
+	return e, nil
+}
+
+func (e *engine) close() {
+	e.linker.Close()
+	e.Engine.Close()
+}
+
+func funcType(f *wasi.Func) *wasmtime.FuncType {
+	var params, results []*wasmtime.ValType
+	for _, c := range f.Params {
+		kind := wasmtime.KindI32
+		if c == 'I' {
+			kind = wasmtime.KindI64
+		}
+		params = append(params, wasmtime.NewValType(kind))
+	}
+	if f.Errno {
+		results = append(results, wasmtime.NewValType(wasmtime.KindI32))
+	}
+	return wasmtime.NewFuncType(params, results)
+}
+
+// hostFunc bridges f: the instance that calls is the data of the calling store.
+func hostFunc(f *wasi.Func) func(*wasmtime.Caller, []wasmtime.Val) ([]wasmtime.Val, *wasmtime.Trap) {
+	return func(c *wasmtime.Caller, params []wasmtime.Val) ([]wasmtime.Val, *wasmtime.Trap) {
+		return c.Data().(*instance).call(c, f, params)
+	}
+}

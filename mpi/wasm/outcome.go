@@ -1,0 +1,208 @@
+package wasm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bytecodealliance/wasmtime-go/v44"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
+)
+
+// outcome says how the instance ended, from what wasmtime and the host say of it.
+func (in *instance) outcome(err error, used int64) mpi.Outcome {
+	if in.host.IsAbandoned() {
+		return mpi.Outcome{} // Run has returned: what the host holds is no longer ours
+	}
+	in.host.Flush()
+	out := mpi.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr(), Memory: used}
+	in.explain(&out, err)
+	if (out.Reason == mpi.Trapped || out.Reason == mpi.Exited) && in.outOfMemory(used, out.Stderr) {
+		out.Reason = mpi.OutOfMemory
+		out.Detail = fmt.Sprintf("failed with %s of %s of memory in use: %s", size(used), size(in.x.Memory), out.Detail)
+	}
+	return out
+}
+
+// explain fills in Reason, Exit and Detail.
+func (in *instance) explain(out *mpi.Outcome, err error) {
+	var trap *wasmtime.Trap
+	if errors.As(err, &trap) {
+		defer trap.Close()
+	}
+	end := in.host.End()
+	switch {
+	case in.fault != "":
+		out.Reason, out.Detail = mpi.Internal, "a fault of this node in "+in.fault+": see its log"
+	case end.Why == wasi.Exited:
+		if end.Code != 0 {
+			out.Reason, out.Exit, out.Detail = mpi.Exited, int(int32(end.Code)), fmt.Sprintf("exit code %d", int32(end.Code))
+		}
+	case end.Why == wasi.Flooded:
+		out.Reason, out.Detail = mpi.OutputLimit, fmt.Sprintf("wrote more than its limit of %d bytes to standard output", in.x.Output)
+	case end.Why == wasi.Cancelled:
+		out.Reason, out.Detail = mpi.Cancelled, in.whyCancelled()
+	case end.Why == wasi.TimedOut:
+		out.Reason, out.Detail = mpi.TimedOut, in.timedOut("sleeping")
+	case err == nil:
+	case trap == nil:
+		in.explainError(out, err)
+	default:
+		in.explainTrap(out, trap)
+	}
+}
+
+func (in *instance) explainTrap(out *mpi.Outcome, trap *wasmtime.Trap) {
+	code := trap.Code()
+	switch {
+	case code == nil:
+		out.Reason, out.Detail = mpi.Internal, "ended without a reason"
+	case *code != wasmtime.Interrupt:
+		out.Reason, out.Detail = mpi.Trapped, trapText(*code)+where(trap)
+	case in.ctx.Err() != nil && time.Now().Before(in.deadline):
+		out.Reason, out.Detail = mpi.Cancelled, in.whyCancelled()
+	default:
+		out.Reason, out.Detail = mpi.TimedOut, in.timedOut("running"+where(trap))
+	}
+}
+
+func (in *instance) timedOut(doing string) string {
+	return fmt.Sprintf("still %s after its limit of %s", doing, in.x.Timeout.Round(time.Millisecond))
+}
+
+func (in *instance) whyCancelled() string {
+	in.p.r.mu.Lock()
+	defer in.p.r.mu.Unlock()
+	if in.p.r.closed {
+		return "this node is stopping"
+	}
+	return "cancelled while it ran"
+}
+
+// abandoned is the outcome of an instance that waits for its files.
+func (in *instance) abandoned() mpi.Outcome {
+	in.host.Flush()
+	out := mpi.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr()}
+	if time.Now().Before(in.deadline) {
+		out.Reason, out.Detail = mpi.Cancelled, in.whyCancelled()
+	} else {
+		out.Reason, out.Detail = mpi.TimedOut, in.timedOut("waiting for a file")
+	}
+	return out
+}
+
+// explainError is for an instance that could not be made. Its imports were checked at
+// Compile, so what is left is the store's limits, or the machine's.
+func (in *instance) explainError(out *mpi.Outcome, err error) {
+	text := flatten(err).Error()
+	switch {
+	case strings.Contains(text, "exceeds memory limits"):
+		*out = tooSmall(in.p.code.info.memory, in.x.Memory)
+	case strings.Contains(text, "exceeds table limits"), strings.Contains(text, "resource limit exceeded"):
+		out.Reason, out.Detail = mpi.Trapped, "it declares more than an instance may have: "+text
+	default:
+		in.p.r.log.Error("cannot make an instance", "err", text)
+		out.Reason, out.Detail = mpi.Internal, "cannot make an instance: see this node's log"
+	}
+}
+
+func tooSmall(needs, limit int64) mpi.Outcome {
+	if needs <= limit {
+		return failed(mpi.OutOfMemory, fmt.Sprintf("it declares more memory than its limit of %s", size(limit)))
+	}
+	return failed(mpi.OutOfMemory, fmt.Sprintf("it needs %s of memory to start, and its limit is %s", size(needs), size(limit)))
+}
+
+// outOfMemory judges whether a program that failed did so for want of memory. wasmtime's C API does
+// not tell of a memory.grow that it refused, so this goes by what the program left behind.
+//
+//   - Its memory is within an eighth of the limit. This is how C ends: dlmalloc asks for what
+//     the caller wants, rounded up to a page, and a program that fills its memory with blocks
+//     of less than an eighth has less than one block left. It gets a null pointer, and
+//     calls abort, which is a trap, or exit, or uses it.
+//   - Or it said so. Go ("fatal error: out of memory"; exit 2) and Rust ("memory allocation of
+//     N bytes failed"; a trap) do on standard error, and for them a single large request
+//     fails while little is in use; so does C++ (std::bad_alloc), and C that prints
+//     strerror(ENOMEM).
+//
+// What slips through is C that asks for much at once and fails in silence: it is reported
+// as the trap or exit that it is. A program that fails for another reason with its memory nearly
+// full is taken to have run out; the detail names its trap or exit code.
+func (in *instance) outOfMemory(used int64, stderr []byte) bool {
+	if used > 0 && in.x.Memory-used < in.x.Memory/8 {
+		return true
+	}
+	low := bytes.ToLower(stderr)
+	for _, words := range []string{"out of memory", "cannot allocate memory", "memory allocation of ", "std::bad_alloc"} {
+		if bytes.Contains(low, []byte(words)) {
+			return true
+		}
+	}
+	return false
+}
+
+func trapText(code wasmtime.TrapCode) string {
+	switch code {
+	case wasmtime.StackOverflow:
+		return fmt.Sprintf("stack overflow (%s)", size(maxWasmStack))
+	case wasmtime.MemoryOutOfBounds:
+		return "memory access out of bounds"
+	case wasmtime.HeapMisaligned:
+		return "misaligned atomic access"
+	case wasmtime.TableOutOfBounds:
+		return "table access out of bounds"
+	case wasmtime.IndirectCallToNull:
+		return "call of a null function pointer"
+	case wasmtime.BadSignature:
+		return "call of a function pointer of another type"
+	case wasmtime.IntegerOverflow:
+		return "integer overflow"
+	case wasmtime.IntegerDivisionByZero:
+		return "integer division by zero"
+	case wasmtime.BadConversionToInteger:
+		return "conversion to integer of a float that does not fit"
+	case wasmtime.UnreachableCodeReached:
+		return "unreachable code reached (abort or panic)"
+	}
+	return fmt.Sprintf("trap %d", code)
+}
+
+// maxFrames is how many functions of a backtrace are named.
+const maxFrames = 4
+
+// where names the innermost functions. Names are the program's own words: cut, and made printable.
+func where(trap *wasmtime.Trap) string {
+	var names []string
+	for _, f := range trap.Frames() {
+		if len(names) == maxFrames {
+			names = append(names, "…")
+			break
+		}
+		name := fmt.Sprintf("func%d", f.FuncIndex())
+		if n := f.FuncName(); n != nil && *n != "" {
+			name = clip(printable(*n), 80)
+		}
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " in " + strings.Join(names, " ← ")
+}
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n >= 1<<20 && n%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

@@ -1,0 +1,106 @@
+package wasm
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// program is a caller's hold on a code.
+type program struct {
+	r    *Runtime
+	code *code
+
+	running sync.WaitGroup // instances of this hold; raised under Runtime.mu while closed is false
+	closed  bool           // guarded by Runtime.mu
+}
+
+// MPI implements [mpi.Program].
+func (p *program) MPI() bool { return p.code.info.mpi }
+
+// Close implements [mpi.Program]: it waits for the last Run.
+func (p *program) Close() error {
+	p.r.mu.Lock()
+	first := !p.closed
+	p.closed = true
+	p.r.mu.Unlock()
+	p.running.Wait()
+	if first {
+		p.r.release(p.code)
+	}
+	return nil
+}
+
+// Run implements [mpi.Program].
+func (p *program) Run(ctx context.Context, x mpi.Exec) mpi.Outcome {
+	start := time.Now()
+	out := p.run(ctx, x, start)
+	out.Elapsed = time.Since(start)
+	return out
+}
+
+func (p *program) run(ctx context.Context, x mpi.Exec, start time.Time) mpi.Outcome {
+	if p.MPI() {
+		return failed(mpi.Internal, "MPI programs are run as jobs")
+	}
+	if x.Timeout <= 0 || x.Memory <= 0 || x.Output < 0 {
+		return failed(mpi.Internal, fmt.Sprintf("wasm: an instance needs limits: Timeout is %s, Memory %d, Output %d", x.Timeout, x.Memory, x.Output))
+	}
+	if d, ok := ctx.Deadline(); ok {
+		x.Timeout = min(x.Timeout, time.Until(d))
+	}
+	x.Timeout = min(x.Timeout, maxTimeout)
+	switch {
+	case ctx.Err() == context.Canceled:
+		return failed(mpi.Cancelled, "cancelled before it started")
+	case x.Timeout <= 0:
+		return failed(mpi.TimedOut, "its time was up before it started")
+	case p.code.info.memory > x.Memory:
+		return tooSmall(p.code.info.memory, x.Memory)
+	}
+	in := newInstance(ctx, p, x, start)
+	if !p.r.enter(p, in) {
+		in.cancel()
+		return failed(mpi.Internal, errClosed.Error())
+	}
+	if x.Files == nil {
+		defer in.leave()
+		return in.run()
+	}
+	return in.runWithFiles()
+}
+
+func failed(why mpi.Reason, detail string) mpi.Outcome {
+	return mpi.Outcome{Reason: why, Detail: detail}
+}
+
+// runWithFiles runs the instance beside the caller, which can then give it up.
+func (in *instance) runWithFiles() mpi.Outcome {
+	done := make(chan mpi.Outcome, 1)
+	go func() { // joined by leave: program.Close and Runtime.Close wait for it
+		defer in.leave()
+		done <- in.run()
+		in.closeFiles()
+	}()
+	// The host and the epoch end the program by themselves at its time. What they
+	// cannot end waits for a file, and is given up.
+	timer := time.NewTimer(time.Until(in.deadline) + Tick)
+	defer timer.Stop()
+	over := in.ctx.Done()
+	for {
+		select {
+		case out := <-done:
+			return out
+		case <-timer.C:
+		case <-over:
+			over = nil
+		}
+		if in.host.Abandon() {
+			return in.abandoned()
+		}
+		timer.Reset(Tick)
+	}
+}
