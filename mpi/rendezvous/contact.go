@@ -1,0 +1,138 @@
+package rendezvous
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// contact is all that the view knows of one peer: a member in view, or a candidate.
+type contact struct {
+	id    mpi.PeerID
+	addrs []string // where hints and lookups saw it
+
+	in      bool      // in view: hello is its own word, and nothing says that it is gone
+	hello   mpi.Hello // its last, without Members
+	size    int       // of hello, about
+	useful  bool      // serves a program of v.pools
+	heard   time.Time // when it last said hello, asked or not
+	asked   uint64    // the epoch of our last hello that it answered
+	askedAt time.Time // when it did
+
+	connected bool
+	speaks    bool // it identified itself with our protocol on this connection
+	doubt     bool // suspected or disconnected: any failure now drops it
+	flaps     int  // disconnections, each soon after the one before
+	flapped   time.Time
+
+	fails  int       // probes in a row
+	failed time.Time // the last of them, or its goodbye
+	gone   bool      // kept only to remember that; forgotten when due
+
+	// One probe at a time. gen changes when what an exchange under way brings is void.
+	probing bool
+	again   bool // probe once more when this one ends
+	gen     uint64
+	started time.Time // of the last probe
+
+	due   time.Time // when to probe, or to forget; valid while queued
+	lane  int
+	index int // in its lane's heap; -1 when not queued
+
+	hints bucket // what its hints may still cost us
+}
+
+// The lanes keep dials into the blue from holding up what matters now.
+const (
+	laneKnown = iota // in view or connected
+	laneBlind        // only heard of
+	laneCount
+)
+
+// lane is a heap of peers by due time, and the number of probes under way.
+type lane struct {
+	peers []*contact
+	busy  int
+}
+
+func (l *lane) Len() int           { return len(l.peers) }
+func (l *lane) Less(i, j int) bool { return l.peers[i].due.Before(l.peers[j].due) }
+
+func (l *lane) Swap(i, j int) {
+	l.peers[i], l.peers[j] = l.peers[j], l.peers[i]
+	l.peers[i].index, l.peers[j].index = i, j
+}
+
+func (l *lane) Push(x any) {
+	p := x.(*contact)
+	p.index = len(l.peers)
+	l.peers = append(l.peers, p)
+}
+
+func (l *lane) Pop() any {
+	p := l.peers[len(l.peers)-1]
+	l.peers[len(l.peers)-1] = nil
+	l.peers = l.peers[:len(l.peers)-1]
+	p.index = -1
+	return p
+}
+
+// queue sets when p is due, in the lane that is its now.
+func (v *view) queue(p *contact, at time.Time) {
+	v.unqueue(p)
+	p.due, p.lane = at, laneBlind
+	if p.in || p.connected {
+		p.lane = laneKnown
+	}
+	heap.Push(&v.lanes[p.lane], p)
+}
+
+func (v *view) unqueue(p *contact) {
+	if p.index >= 0 {
+		heap.Remove(&v.lanes[p.lane], p.index)
+	}
+}
+
+// probe has p asked at once, or once more if it is being asked with what we said before.
+func (v *view) probe(now time.Time, p *contact) { v.probeAt(now, p) }
+
+func (v *view) probeAt(at time.Time, p *contact) {
+	p.gone = false
+	if p.probing {
+		p.again = true
+		return
+	}
+	if earliest := p.started.Add(v.lim.gap); at.Before(earliest) {
+		at = earliest
+	}
+	if p.index >= 0 && p.due.Before(at) {
+		at = p.due
+	}
+	v.queue(p, at)
+}
+
+// rest remembers p as gone for a while, so that hints and stale records do not have it
+// probed over and over.
+func (v *view) rest(now time.Time, p *contact, d time.Duration) {
+	p.gone, p.again = true, false
+	v.queue(p, now.Add(d))
+}
+
+// bucket is a token bucket that holds a minute's worth.
+type bucket struct {
+	spent float64
+	at    time.Time
+}
+
+// take spends one token of a bucket of size n that refills in a minute.
+func (b *bucket) take(now time.Time, n float64) bool {
+	if dt := now.Sub(b.at).Minutes(); dt > 0 {
+		b.spent, b.at = max(0, b.spent-dt*n), now
+	}
+	if b.spent+1 > n {
+		return false
+	}
+	b.spent++
+	return true
+}

@@ -1,0 +1,217 @@
+package rendezvous
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+func (s *Service) subscribe() (event.Subscription, error) {
+	return s.cfg.Host.EventBus().Subscribe([]any{
+		new(event.EvtPeerIdentificationCompleted),
+		new(event.EvtPeerProtocolsUpdated),
+		new(event.EvtPeerConnectednessChanged),
+	}, eventbus.BufSize(256), eventbus.Name("ipfs-mpi/rendezvous"))
+}
+
+// follow brings the host's events into the view, after the connections that there are
+// already. Events say where to look: what is true is read from the host.
+func (s *Service) follow(sub event.Subscription) {
+	defer sub.Close()
+	for _, id := range s.cfg.Host.Network().Peers() {
+		s.observe(id, false)
+	}
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case e, ok := <-sub.Out():
+			if !ok {
+				return
+			}
+			switch e := e.(type) {
+			case event.EvtPeerIdentificationCompleted:
+				s.observe(e.Peer, false)
+			case event.EvtPeerProtocolsUpdated:
+				s.observe(e.Peer, slices.Contains(e.Removed, s.protocol))
+			case event.EvtPeerConnectednessChanged:
+				s.observe(e.Peer, false)
+			}
+		}
+	}
+}
+
+// observe brings the state of one peer into the view. dropped says that it announced to
+// speak our protocol no more, which is a goodbye.
+func (s *Service) observe(id peer.ID, dropped bool) {
+	name := mpi.PeerID(id.String())
+	s.update(func(v *view, now time.Time) {
+		net := s.cfg.Host.Network()
+		v.linked(len(net.Peers()))
+		speaks, err := s.cfg.Host.Peerstore().SupportsProtocols(id, s.protocol)
+		switch up := net.Connectedness(id) != network.NotConnected; {
+		case !up:
+			v.disconnected(now, name)
+		case err == nil && len(speaks) > 0:
+			v.speaking(now, name)
+		case dropped:
+			v.left(now, name)
+		}
+	})
+}
+
+// link tells how a peer is reached now. Under s.mu: a disconnection after it is an
+// event that the view gets after it.
+func (s *Service) link(name mpi.PeerID) link {
+	id, err := peer.Decode(string(name))
+	if err != nil {
+		return link{}
+	}
+	var l link
+	for _, c := range s.cfg.Host.Network().ConnsToPeer(id) {
+		l.up = true
+		l.local = l.local || !manet.IsPublicAddr(c.RemoteMultiaddr())
+	}
+	return l
+}
+
+// address fills in where the members of a hello were last seen, within what fits. A peer
+// that is not local is told public addresses only.
+func (s *Service) address(h mpi.Hello, local bool) mpi.Hello {
+	room := s.view.lim.toldBytes
+	for i := range h.Members {
+		for j := range h.Members[i].Peers {
+			a := &h.Members[i].Peers[j]
+			id, err := peer.Decode(string(a.Peer))
+			if err != nil || room <= 0 {
+				continue // without addresses it can still be looked up
+			}
+			a.Addrs = texts(id, s.cfg.Host.Peerstore().Addrs(id), local)
+			for _, t := range a.Addrs {
+				room -= len(t)
+			}
+		}
+	}
+	return h
+}
+
+// named is what a lookup found, as the view keeps it. Discovery chose the addresses, and
+// they are not filtered: a network of our own may be all private.
+func named(info peer.AddrInfo) mpi.PeerAddrs {
+	return mpi.PeerAddrs{Peer: mpi.PeerID(info.ID.String()), Addrs: texts(info.ID, info.Addrs, true)}
+}
+
+// vet checks a hint: a peer ID in its canonical text, and of the addresses those that are
+// sound and may be dialled on the word of a peer that is local or not.
+func vet(a mpi.PeerAddrs, local bool) (mpi.PeerAddrs, bool) {
+	if len(a.Peer) > maxID {
+		return mpi.PeerAddrs{}, false
+	}
+	id, err := peer.Decode(string(a.Peer))
+	if err != nil || id.String() != string(a.Peer) {
+		return mpi.PeerAddrs{}, false
+	}
+	var addrs []ma.Multiaddr
+	for _, t := range a.Addrs[:min(len(a.Addrs), mpi.MaxAddrs)] {
+		if len(t) > mpi.MaxAddrLen {
+			continue
+		}
+		if m, err := ma.NewMultiaddr(t); err == nil {
+			addrs = append(addrs, m)
+		}
+	}
+	return mpi.PeerAddrs{Peer: a.Peer, Addrs: texts(id, addrs, local)}, true
+}
+
+// texts writes up to [mpi.MaxAddrs] addresses of a peer without its ID at the end.
+func texts(id peer.ID, addrs []ma.Multiaddr, local bool) []string {
+	var list []string
+	for _, m := range addrs {
+		if len(list) == mpi.MaxAddrs {
+			break
+		}
+		m, of := peer.SplitAddr(m)
+		if m == nil || of != "" && of != id || !local && !manet.IsPublicAddr(m) {
+			continue
+		}
+		if t := m.String(); len(t) <= mpi.MaxAddrLen {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// Bounds on the texts of a hello that mpi does not name.
+const (
+	maxAgent = 128
+	maxCID   = 128
+	maxID    = 128
+)
+
+// clean cuts a peer's hello to its limits and drops what is not well formed. The result
+// shares nothing with it that anyone may change.
+func clean(h mpi.Hello) mpi.Hello {
+	h.Agent = strings.ToValidUTF8(h.Agent[:min(len(h.Agent), maxAgent)], "")
+	h.Agent = strings.Map(printable, h.Agent)
+	var serves []mpi.Interpreter
+	for _, i := range h.Serves[:min(len(h.Serves), mpi.MaxServes)] {
+		if mpi.ValidName(i.Name) && validVersion(i.Version) && validCID(i.CID) {
+			serves = append(serves, i)
+		}
+	}
+	var wants []mpi.CID
+	for _, w := range h.Wants[:min(len(h.Wants), mpi.MaxWants)] {
+		if validCID(w) {
+			wants = append(wants, w)
+		}
+	}
+	var members []mpi.Members
+	for _, m := range h.Members[:min(len(h.Members), mpi.MaxPools)] {
+		if validCID(m.Program) {
+			m.Peers = m.Peers[:min(len(m.Peers), mpi.MaxPoolMembers)]
+			members = append(members, m)
+		}
+	}
+	h.Serves, h.Wants, h.Members = serves, wants, members
+	return h
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return -1
+}
+
+// validVersion admits what a semantic version is made of; package store reads it closer.
+func validVersion(s string) bool {
+	ok := len(s) > 0 && len(s) <= mpi.MaxVersionLen
+	for i := range len(s) {
+		c := s[i]
+		ok = ok && (alphanumeric(c) || c == '.' || c == '-' || c == '+')
+	}
+	return ok
+}
+
+// validCID admits what a CID in canonical text is made of.
+func validCID(c mpi.CID) bool {
+	ok := len(c) > 0 && len(c) <= maxCID
+	for i := range len(c) {
+		ok = ok && alphanumeric(c[i])
+	}
+	return ok
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
