@@ -1,0 +1,8 @@
+/* Echo answers each message with its own data. */
+#include "handler.h"
+
+int main(void) {
+    struct handler_message in = handler_read();
+    handler_send(in.from, in.data, in.size);
+    return handler_done();
+}

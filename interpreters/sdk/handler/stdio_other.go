@@ -1,0 +1,28 @@
+//go:build !wasip1
+
+package handler
+
+import (
+	"io"
+	"os"
+)
+
+// On a developer's machine a handler is an ordinary program, to be tried with a shell:
+//
+//	MPI_HOST=a MPI_ORIGIN=b go run ./interpreters/echo/1.1.0 <message.json
+
+var (
+	stdout = os.Stdout
+	stderr = os.Stderr
+)
+
+func getenv(key string) string { return os.Getenv(key) }
+
+func exit(code int) { os.Exit(code) }
+
+func readAll() ([]byte, error) { return io.ReadAll(os.Stdin) }
+
+func writeAll(f *os.File, data []byte) error {
+	_, err := f.Write(data)
+	return err
+}
