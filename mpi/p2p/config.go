@@ -1,0 +1,77 @@
+package p2p
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
+)
+
+// Config tunes a [Transport]. The zero value is good.
+type Config struct {
+	// Admit is the policy: who may talk to this node, and to whom it talks. Nil admits all.
+	// It is asked for the peer at the other end only. Whether a message's origin is admitted is for the
+	// layer above to ask, which can refuse that one message.
+	Admit func(mpi.PeerID) bool
+	// Grace is how long a session outlives its stream. Default 5 s.
+	Grace time.Duration
+	// PingEvery is the silence after which a sender asks for a sign of life, PingTimeout how
+	// long it then waits. Defaults 5 s and 10 s.
+	PingEvery, PingTimeout time.Duration
+	// DialTimeout bounds the opening of a session, from dialling to the answer. Default 10 s.
+	DialTimeout time.Duration
+	// HandshakeTimeout bounds how long a peer that opened a stream may take to say what
+	// for. Default 10 s.
+	HandshakeTimeout time.Duration
+	// HelloTimeout bounds an exchange of hellos, either side, where the caller's context
+	// does not. Default 10 s.
+	HelloTimeout time.Duration
+	// AckDelay is how long an acknowledgement may wait for others to join it. Default 5 ms.
+	AckDelay time.Duration
+	// Window is the credit given to each peer, and the most that is used of theirs, in bytes. Default 4 MiB.
+	Window int
+	// MaxFrame is the largest frame taken, in bytes: a message's data and some 400 more. Default 4 MiB
+	// and 64 KiB, at least [wire.MinMaxFrame].
+	MaxFrame int
+	// MaxQueued is how many bytes of frames not yet acknowledged are held for all peers together, beyond one
+	// frame for each. Default 256 MiB.
+	MaxQueued int
+	// MaxSessions bounds the sessions in each direction. Default 4096.
+	MaxSessions int
+	// Log gets what an operator may want to know. Nil discards it.
+	Log *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	duration := func(d *time.Duration, def time.Duration) {
+		if *d <= 0 {
+			*d = def
+		}
+	}
+	size := func(n *int, def, least, most int) {
+		if *n <= 0 {
+			*n = def
+		}
+		*n = min(max(*n, least), most)
+	}
+	duration(&c.Grace, 5*time.Second)
+	duration(&c.PingEvery, 5*time.Second)
+	c.PingEvery = min(c.PingEvery, silence/4) // receivers give up after silence
+	duration(&c.PingTimeout, 10*time.Second)
+	duration(&c.DialTimeout, 10*time.Second)
+	duration(&c.HandshakeTimeout, 10*time.Second)
+	duration(&c.HelloTimeout, 10*time.Second)
+	duration(&c.AckDelay, 5*time.Millisecond)
+	size(&c.Window, 4<<20, wire.MinWindow, 1<<30)
+	size(&c.MaxFrame, 4<<20+64<<10, wire.MinMaxFrame, wire.MaxMaxFrame)
+	size(&c.MaxQueued, 256<<20, 0, 1<<40)
+	size(&c.MaxSessions, 4096, 1, 1<<20)
+	if c.Admit == nil {
+		c.Admit = func(mpi.PeerID) bool { return true }
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

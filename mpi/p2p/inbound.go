@@ -1,0 +1,300 @@
+package p2p
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
+)
+
+const (
+	// maxKnocks bounds the streams of one peer that are before their Welcome, maxAllKnocks those of all.
+	maxKnocks    = 4
+	maxAllKnocks = 256
+	// keepInbound is how long a session without a stream is remembered at least, for its sender to
+	// resume it. A sender's grace is shorter.
+	keepInbound = time.Minute
+)
+
+// inbounds are the receiver's ends of sessions: one for each peer.
+type inbounds struct {
+	mu      sync.Mutex // guards the fields below, and those of inbound that say so
+	max     int
+	peers   map[peer.ID]*inbound
+	knocks  int
+	closing bool
+}
+
+// inbound is what is known of one peer's session. It outlives its streams.
+type inbound struct {
+	// gate holds a token for whoever reads the session's stream: a handler that takes over waits
+	// until its forerunner has let go, so frames reach the receiver in order and once.
+	gate chan struct{}
+
+	// Guarded by the gate.
+	session [16]byte
+	last    uint64 // the last sequence number given to the receiver
+
+	// Guarded by inbounds.mu.
+	dead     bool     // the session is over: it cannot be resumed
+	knocks   int      // handlers before their Welcome
+	latest   *receipt // of the newest stream, nil when there is none
+	detached time.Time
+}
+
+func (n *inbounds) init(max int) {
+	n.max = max
+	n.peers = make(map[peer.ID]*inbound)
+}
+
+// knock registers a stream that has yet to say what for. nil means there are too many.
+func (n *inbounds) knock(p peer.ID) *inbound {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	in := n.peers[p]
+	if n.closing || n.knocks >= maxAllKnocks || in != nil && in.knocks >= maxKnocks {
+		return nil
+	}
+	if in == nil {
+		if len(n.peers) >= n.max && !n.evict() {
+			return nil
+		}
+		in = &inbound{gate: make(chan struct{}, 1), detached: time.Now(), dead: true}
+		n.peers[p] = in
+	}
+	in.knocks++
+	n.knocks++
+	return in
+}
+
+// evict makes room by forgetting the session that has been without a stream for longest. mu is held.
+func (n *inbounds) evict() bool {
+	var oldest peer.ID
+	var at time.Time
+	for p, in := range n.peers {
+		if in.latest != nil || in.knocks > 0 || !in.dead && time.Since(in.detached) < keepInbound {
+			continue
+		}
+		if oldest == "" || in.detached.Before(at) {
+			oldest, at = p, in.detached
+		}
+	}
+	delete(n.peers, oldest)
+	return oldest != ""
+}
+
+// settle undoes knock.
+func (n *inbounds) settle(in *inbound) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	in.knocks--
+	n.knocks--
+}
+
+// supersede makes r the newest stream and ends the one before.
+func (n *inbounds) supersede(in *inbound, r *receipt) {
+	n.mu.Lock()
+	before := in.latest
+	in.latest = r
+	n.mu.Unlock()
+	if before != nil {
+		before.stale.Store(true)
+		before.s.ResetWithError(network.StreamSupplanted)
+	}
+}
+
+// enter takes the gate. It is false when a newer stream has come meanwhile.
+func (n *inbounds) enter(ctx context.Context, in *inbound, r *receipt) bool {
+	select {
+	case in.gate <- struct{}{}:
+	case <-ctx.Done():
+		n.leave(in, r)
+		return false
+	}
+	n.mu.Lock()
+	newest := in.latest == r && !n.closing
+	n.mu.Unlock()
+	if !newest {
+		n.leave(in, r)
+		<-in.gate
+	}
+	return newest
+}
+
+// leave notes that r's stream is gone.
+func (n *inbounds) leave(in *inbound, r *receipt) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if in.latest == r {
+		in.latest = nil
+		in.detached = time.Now()
+	}
+}
+
+// match finds out what open asks for, with the gate held: a session that is new, or one to be resumed. It is
+// false for one that is not known any more.
+func (n *inbounds) match(in *inbound, open wire.Open, self [16]byte) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	known := !in.dead && in.session == open.Session
+	if open.Receiver != ([16]byte{}) {
+		return known && open.Receiver == self && open.First <= in.last+1
+	}
+	if known {
+		return in.last == 0 && open.First == 1 // its sender has not seen our Welcome
+	}
+	if open.First != 1 {
+		return false
+	}
+	in.session, in.last, in.dead = open.Session, 0, false
+	return true
+}
+
+// kill makes the session impossible to resume.
+func (n *inbounds) kill(in *inbound) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	in.dead = true
+}
+
+// end tells a peer that its session is over, if there is one. A peer that cannot be told now is when it
+// tries to resume.
+func (n *inbounds) end(p peer.ID, why wire.CloseReason) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if in := n.peers[p]; in != nil {
+		in.dead = true
+		if in.latest != nil {
+			in.latest.bye(why)
+		}
+	}
+}
+
+// goodbye ends all sessions, and admits no others. What it returns are closed as the peers hang up: a
+// stream that is torn down before may take the Close with it.
+func (n *inbounds) goodbye(why wire.CloseReason) []<-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closing = true
+	var told []<-chan struct{}
+	for _, in := range n.peers {
+		in.dead = true
+		if in.latest != nil {
+			in.latest.bye(why)
+			told = append(told, in.latest.gone)
+		}
+	}
+	return told
+}
+
+// handleSession serves a stream that a peer opened for a session of its own.
+func (t *Transport) handleSession(ns network.Stream) {
+	if !t.enter() {
+		ns.ResetWithError(network.StreamShutdown)
+		return
+	}
+	defer t.wg.Done()
+	s, err := adopt(ns, receiverMemory)
+	if err != nil {
+		t.cfg.Log.Debug("session not taken", "peer", ns.Conn().RemotePeer(), "why", err)
+		return
+	}
+	defer s.release()
+	stop := context.AfterFunc(t.ctx, func() { s.Reset() })
+	defer stop()
+	s.frames = wire.NewReader(s, readBuffer, t.cfg.MaxFrame)
+
+	id := s.Conn().RemotePeer()
+	in := t.ins.knock(id)
+	if in == nil {
+		s.ResetWithError(network.StreamRateLimited)
+		return
+	}
+	knocking := sync.OnceFunc(func() { t.ins.settle(in) })
+	defer knocking()
+
+	r := newReceipt(t, s, in, mpi.PeerID(id.String()))
+	defer close(r.gone)
+	s.frames.Hold = r.patientHold
+	open, ok := t.readOpen(r)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(t.ctx, t.cfg.HandshakeTimeout)
+	defer cancel()
+	t.ins.supersede(in, r)
+	if !t.ins.enter(ctx, in, r) {
+		s.Reset()
+		return
+	}
+	defer func() {
+		t.ins.leave(in, r)
+		<-in.gate
+	}()
+	if !t.ins.match(in, open, t.incarnation) {
+		t.reject(s, wire.RejectUnknown)
+		return
+	}
+	t.checkRestart(r.from, open.Sender)
+	if !r.welcome() {
+		return
+	}
+	knocking()
+	r.run()
+}
+
+// readOpen reads a stream's first frame and applies the policy.
+func (t *Transport) readOpen(r *receipt) (open wire.Open, ok bool) {
+	s := r.s
+	s.SetDeadline(time.Now().Add(t.cfg.HandshakeTimeout))
+	typ, payload, err := s.frames.Next()
+	if err == nil {
+		if typ == wire.TypeOpen {
+			open, err = wire.ParseOpen(payload)
+		} else {
+			err = violation("%s is no way to begin", typ)
+		}
+	}
+	if err != nil {
+		t.cfg.Log.Debug("session not opened", "peer", r.from, "why", err)
+		s.ResetWithError(network.StreamProtocolViolation)
+		return wire.Open{}, false
+	}
+	if !t.cfg.Admit(r.from) {
+		t.reject(s, wire.RejectRefused)
+		return wire.Open{}, false
+	}
+	return open, true
+}
+
+// reject answers with a Reject and closes the stream.
+func (t *Transport) reject(s *stream, code wire.RejectCode) {
+	s.SetDeadline(time.Now().Add(t.cfg.HandshakeTimeout))
+	if _, err := s.Write(wire.AppendReject(nil, wire.Reject{Code: code})); err != nil {
+		s.Reset()
+		return
+	}
+	s.Close()
+}
+
+// checkRestart ends this node's session to a peer that has begun another life, before the first frame
+// of that life is given to the receiver.
+func (t *Transport) checkRestart(p mpi.PeerID, incarnation [16]byte) {
+	t.mu.RLock()
+	o := t.outs[p]
+	t.mu.RUnlock()
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	stale := o.number != 0 && o.remote != incarnation
+	o.mu.Unlock()
+	if stale {
+		o.end(errRestarted)
+	}
+}

@@ -1,0 +1,317 @@
+package p2p
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
+)
+
+// outbound is the sender's end of one session: its queue and its credit. What goes on
+// its streams is in sender.go.
+type outbound struct {
+	t    *Transport
+	peer peer.ID
+	name mpi.PeerID
+	id   [16]byte // the session's name on the wire
+
+	ctx    context.Context // of run: ends with the session
+	cancel context.CancelFunc
+	wake   chan struct{} // holds one: there is something to write
+	gone   chan struct{} // closed when the session has ended and the receiver knows
+
+	mu       sync.Mutex // guards the fields below
+	state    state
+	number   uint64   // what Send returns; 0 until the peer's first Welcome
+	remote   [16]byte // the peer's incarnation; zero as number is
+	window   int      // bytes that may be in entries
+	maxFrame int
+	entries  []entry // not acknowledged, in order
+	bytes    int     // lengths of entries, and in Transport.queued
+	first    uint64  // sequence number of entries[0]
+	sent     int     // of entries, those written to the current stream or about to be
+	high     uint64  // the highest sequence number ever written
+	waiters  []*waiter
+	ping     bool // to be written
+	closing  bool // Close once entries are written
+	broken   bool // there was a stream, and there is none
+	heard    bool // the peer has said anything on the current stream since its Welcome
+}
+
+type state int
+
+const (
+	opening state = iota
+	up            // with or without a stream
+	over
+)
+
+// entry is a frame as wire.AppendMessage made it, never changed.
+type entry struct{ body []byte }
+
+// waiter is a Send that waits for the session or for credit.
+type waiter struct {
+	body    []byte
+	done    chan struct{} // closed when the fields below are set, under outbound.mu
+	session uint64
+	err     error
+}
+
+// errOver means that a session ended before a frame came to it.
+var errOver = errors.New("p2p: session over")
+
+func newOutbound(t *Transport, id peer.ID, name mpi.PeerID) *outbound {
+	o := &outbound{
+		t: t, peer: id, name: name, first: 1,
+		wake: make(chan struct{}, 1),
+		gone: make(chan struct{}),
+	}
+	rand.Read(o.id[:]) // never fails
+	o.ctx, o.cancel = context.WithCancel(t.ctx)
+	return o
+}
+
+// send queues a frame once there is credit for it. Frames are queued in the order of the calls.
+func (o *outbound) send(ctx context.Context, body []byte) (uint64, error) {
+	o.mu.Lock()
+	switch {
+	case o.state == over:
+		o.mu.Unlock()
+		o.t.forget(o)
+		return 0, errOver
+	case o.closing:
+		o.mu.Unlock()
+		return 0, fmt.Errorf("p2p: send to %s: %w", o.name, errStopping)
+	case o.state == up && len(o.waiters) == 0:
+		if err := o.fits(body); err != nil {
+			o.mu.Unlock()
+			return 0, err
+		}
+		if o.room(body) {
+			o.push(body)
+			number := o.number
+			o.mu.Unlock()
+			o.kick()
+			return number, nil
+		}
+	}
+	w := &waiter{body: body, done: make(chan struct{})}
+	o.waiters = append(o.waiters, w)
+	o.mu.Unlock()
+
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		if o.leave(w) {
+			return 0, fmt.Errorf("p2p: send to %s: %w", o.name, ctx.Err())
+		}
+		<-w.done
+	}
+	return w.session, w.err
+}
+
+// leave takes w back. It is false when w is answered already.
+func (o *outbound) leave(w *waiter) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i, x := range o.waiters {
+		if x == w {
+			o.waiters = append(o.waiters[:i], o.waiters[i+1:]...)
+			o.grant() // what waited behind it may fit
+			return true
+		}
+	}
+	return false
+}
+
+// The methods from here to kick are called with mu held.
+
+func (o *outbound) next() uint64 { return o.first + uint64(len(o.entries)) }
+
+func (o *outbound) fits(body []byte) error {
+	if n := wire.DataLen(o.next(), len(body)); n > o.maxFrame {
+		return fmt.Errorf("p2p: send to %s: a frame of %d bytes: %w, %d bytes", o.name, n, mpi.ErrTooLarge, o.maxFrame)
+	}
+	return nil
+}
+
+// room reports whether body is within the credit. With nothing under way one frame always is.
+func (o *outbound) room(body []byte) bool {
+	n := wire.DataLen(o.next(), len(body))
+	return len(o.entries) == 0 ||
+		o.bytes+n <= o.window && int(o.t.queued.Load())+n <= o.t.cfg.MaxQueued
+}
+
+func (o *outbound) push(body []byte) {
+	n := wire.DataLen(o.next(), len(body))
+	o.entries = append(o.entries, entry{body})
+	o.bytes += n
+	o.t.queued.Add(int64(n))
+}
+
+// grant lets waiters in, in order, as far as there is room.
+func (o *outbound) grant() {
+	if o.state != up {
+		return
+	}
+	n := 0
+	for _, w := range o.waiters {
+		if err := o.fits(w.body); err != nil {
+			w.err = err
+		} else if o.room(w.body) {
+			o.push(w.body)
+			w.session = o.number
+		} else {
+			break
+		}
+		close(w.done)
+		n++
+	}
+	if n > 0 {
+		clear(o.waiters[:n])
+		o.waiters = o.waiters[n:]
+		o.kick()
+	}
+}
+
+// drop forgets what the peer has acknowledged: all up to and with seq.
+func (o *outbound) drop(seq uint64) {
+	if seq < o.first {
+		return
+	}
+	n := int(seq - o.first + 1)
+	freed := 0
+	for i := range o.entries[:n] {
+		freed += wire.DataLen(o.first+uint64(i), len(o.entries[i].body))
+	}
+	left := copy(o.entries, o.entries[n:])
+	clear(o.entries[left:])
+	o.entries = o.entries[:left]
+	if left == 0 && cap(o.entries) > 4096 {
+		o.entries = nil
+	}
+	o.first += uint64(n)
+	o.sent = max(o.sent-n, 0)
+	o.bytes -= freed
+	o.t.queued.Add(-int64(freed))
+}
+
+// kick wakes the writer. It needs no lock.
+func (o *outbound) kick() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// acked takes an acknowledgement from the current stream.
+func (o *outbound) acked(seq uint64) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.state == over {
+		return nil
+	}
+	o.heard = true
+	if seq > o.high {
+		return violation("it acknowledges frame %d, and %d is the last that was sent", seq, o.high)
+	}
+	o.drop(seq)
+	o.grant()
+	return nil
+}
+
+// begin takes a Welcome: the session is up, on a fresh stream.
+func (o *outbound) begin(w wire.Welcome) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.state == over:
+		return context.Canceled
+	case o.number == 0:
+		if w.Last != 0 {
+			return violation("it has frame %d of a session that has none", w.Last)
+		}
+		o.state = up
+		o.number = o.t.opened()
+		o.remote = w.Receiver
+		o.window = min(int(w.Window), o.t.cfg.Window)
+		o.maxFrame = int(w.MaxFrame)
+	case w.Receiver != o.remote:
+		return errRestarted
+	case w.Last+1 < o.first || w.Last > o.high:
+		return violation("it has frame %d, and %d to %d are not acknowledged", w.Last, o.first, o.high)
+	default:
+		o.drop(w.Last)
+		o.ping = true // its answer shows that the stream works both ways
+	}
+	o.sent = 0
+	o.broken, o.heard = false, false
+	o.grant()
+	return nil
+}
+
+// shut ends the session when all that was queued is acknowledged. Without a stream it
+// ends at once: the time of grace is not spent on a node that stops.
+func (o *outbound) shut() {
+	o.mu.Lock()
+	o.closing = true
+	idle := o.state == opening || o.broken
+	o.mu.Unlock()
+	if idle {
+		o.cancel()
+	}
+	o.kick()
+}
+
+// breakOff notes that there is no stream. It reports whether the peer had said anything on it, and
+// whether the session is to end rather than to be resumed.
+func (o *outbound) breakOff() (heard, closing bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.broken = true
+	return o.heard, o.closing
+}
+
+// end ends the session, once. It returns when the receiver knows.
+func (o *outbound) end(why error) {
+	o.mu.Lock()
+	if o.state == over {
+		o.mu.Unlock()
+		<-o.gone
+		return
+	}
+	number := o.number
+	o.state = over
+	waiters := o.waiters
+	o.waiters, o.entries = nil, nil
+	o.t.queued.Add(-int64(o.bytes))
+	o.bytes = 0
+	o.mu.Unlock()
+
+	o.cancel()
+	o.t.forget(o)
+	for _, w := range waiters {
+		w.err = fmt.Errorf("p2p: send to %s: %w", o.name, unsent(why))
+		close(w.done)
+	}
+	if number != 0 {
+		o.t.host.ConnManager().Unprotect(o.peer, ServiceName)
+		o.t.cfg.Log.Info("session over", "peer", o.name, "session", number, "why", why)
+		o.t.receiver.Lost(o.name, number, why)
+	}
+	close(o.gone)
+}
+
+// unsent is the error of a Send whose frame was not sent because of why.
+func unsent(why error) error {
+	if errors.Is(why, mpi.ErrUnreachable) || errors.Is(why, mpi.ErrRefused) {
+		return why
+	}
+	return fmt.Errorf("%w: %w", mpi.ErrUnreachable, why)
+}

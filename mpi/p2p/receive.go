@@ -1,0 +1,262 @@
+package p2p
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
+)
+
+const (
+	readBuffer     = 16 << 10
+	receiverMemory = readBuffer + 64<<10 // and a frame of the size that is read without asking
+
+	// silence is how long a receiver waits for a sender that says nothing at all. A sender that
+	// lives pings well within it.
+	silence = 2 * time.Minute
+	// lifeSign is how often a receiver repeats its Ack while one large frame is coming.
+	lifeSign = time.Second
+	// ackFrames is how many frames are acknowledged at once, at the latest.
+	ackFrames = 512
+)
+
+// receipt is the receiver's work on one stream: run reads it, acker writes to it.
+type receipt struct {
+	t    *Transport
+	s    *stream
+	in   *inbound
+	from mpi.PeerID
+
+	last  atomic.Uint64 // as in.last, for acker
+	pong  atomic.Bool   // owed
+	alive atomic.Bool   // an Ack is owed even if it says nothing new
+	ended atomic.Uint32 // the CloseReason to say goodbye with, 0 for none
+	stale atomic.Bool   // a newer stream has come
+	armed atomic.Bool   // acker knows that an Ack is owed
+
+	soon chan struct{} // holds one: an Ack is owed, within Config.AckDelay
+	now  chan struct{} // holds one: something is to be written at once
+	quit chan struct{} // closed by run when it ends
+	done chan struct{} // closed when acker has ended
+	gone chan struct{} // closed when the handler has ended
+}
+
+func newReceipt(t *Transport, s *stream, in *inbound, from mpi.PeerID) *receipt {
+	return &receipt{
+		t: t, s: s, in: in, from: from,
+		soon: make(chan struct{}, 1),
+		now:  make(chan struct{}, 1),
+		quit: make(chan struct{}),
+		done: make(chan struct{}),
+		gone: make(chan struct{}),
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// bye ends the session from the receiver's side, without waiting.
+func (r *receipt) bye(why wire.CloseReason) {
+	r.ended.CompareAndSwap(0, uint32(why))
+	signal(r.now)
+}
+
+// welcome answers Open, with the gate held.
+func (r *receipt) welcome() bool {
+	r.last.Store(r.in.last)
+	frame := wire.AppendWelcome(nil, wire.Welcome{
+		Receiver: r.t.incarnation,
+		Last:     r.in.last,
+		Window:   uint64(r.t.cfg.Window),
+		MaxFrame: uint64(r.t.cfg.MaxFrame),
+	})
+	if _, err := r.s.Write(frame); err != nil {
+		r.s.Reset()
+		return false
+	}
+	r.s.SetDeadline(time.Time{})
+	return true
+}
+
+// run reads the stream to its end, with the gate held.
+func (r *receipt) run() {
+	r.t.wg.Go(r.acker)
+	err := r.read()
+	var f *fatalError
+	switch {
+	case err == nil: // the peer said Close
+		r.t.ins.kill(r.in)
+	case errors.As(err, &f):
+		r.t.cfg.Log.Warn("session refused", "peer", r.from, "why", err)
+		r.t.ins.kill(r.in)
+		r.s.ResetWithError(network.StreamProtocolViolation)
+	default:
+		r.t.cfg.Log.Debug("stream of a peer's session broken", "peer", r.from, "why", err)
+		r.s.Reset()
+	}
+	close(r.quit)
+	<-r.done
+	r.s.Close()
+}
+
+// read gives frames to the receiver until the stream ends. nil means that the peer said Close.
+func (r *receipt) read() error {
+	var (
+		bytes, frames int       // since the last Ack that was called for
+		until         time.Time // the read deadline
+		sign          time.Time // when the last Ack was repeated
+	)
+	r.s.frames.Progress = func() {
+		if now := time.Now(); now.Sub(sign) > lifeSign {
+			sign = now
+			r.alive.Store(true)
+			signal(r.now)
+		}
+	}
+	for {
+		if now := time.Now(); until.Sub(now) < silence*3/4 {
+			until = now.Add(silence)
+			r.s.SetReadDeadline(until)
+		}
+		typ, payload, err := r.s.frames.Next()
+		if err != nil {
+			if errors.Is(err, wire.ErrMalformed) {
+				return violation("%w", err)
+			}
+			return hungUp(err)
+		}
+		switch typ {
+		case wire.TypeData:
+			if err := r.take(payload); err != nil {
+				return err
+			}
+			r.s.drop()
+			bytes += len(payload)
+			frames++
+			if bytes >= r.t.cfg.Window/4 || frames >= ackFrames {
+				bytes, frames = 0, 0
+				signal(r.now)
+			} else if r.armed.CompareAndSwap(false, true) {
+				signal(r.soon)
+			}
+		case wire.TypePing:
+			if err := wire.ParseEmpty(typ, payload); err != nil {
+				return violation("%w", err)
+			}
+			r.pong.Store(true)
+			signal(r.now)
+		case wire.TypeClose:
+			if _, err := wire.ParseClose(payload); err != nil {
+				return violation("%w", err)
+			}
+			return nil
+		default:
+			return violation("%s is not for a sender to send", typ)
+		}
+	}
+}
+
+// take gives one frame to the receiver, unless it has been given before.
+func (r *receipt) take(payload []byte) error {
+	seq, body, err := wire.ParseData(payload)
+	if err != nil {
+		return violation("%w", err)
+	}
+	switch last := r.in.last; {
+	case seq <= last:
+		return nil
+	case seq > last+1:
+		return violation("frame %d follows frame %d", seq, last)
+	}
+	f, err := wire.ParseMessage(body)
+	if err == nil {
+		err = r.t.canon.checkFrame(f)
+	}
+	if err != nil {
+		return violation("%w", err)
+	}
+	r.t.receiver.Receive(r.from, f)
+	r.in.last = seq
+	r.last.Store(seq)
+	return nil
+}
+
+// acker writes what the receiver has to say, so that reading never waits for a peer that does not
+// listen.
+func (r *receipt) acker() {
+	defer close(r.done)
+	var acked uint64
+	buf := make([]byte, 0, 64)
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	defer timer.Stop()
+	for quit := false; !quit; {
+		select {
+		case <-r.soon:
+			timer.Reset(r.t.cfg.AckDelay)
+			continue
+		case <-timer.C:
+		case <-r.now:
+		case <-r.quit:
+			quit = true
+		}
+		r.armed.Store(false)
+		buf = buf[:0]
+		if last := r.last.Load(); last > acked || r.alive.Swap(false) {
+			acked = last
+			buf = wire.AppendAck(buf, last)
+		}
+		if r.pong.Swap(false) {
+			buf = wire.AppendPong(buf)
+		}
+		why := r.ended.Load()
+		if why != 0 {
+			buf = wire.AppendClose(buf, wire.Close{Reason: wire.CloseReason(why)})
+		}
+		if len(buf) > 0 && r.write(buf) != nil {
+			r.s.Reset()
+			return
+		}
+		if why != 0 {
+			r.part()
+			return
+		}
+	}
+}
+
+func (r *receipt) write(b []byte) error {
+	r.s.SetWriteDeadline(time.Now().Add(r.t.cfg.PingTimeout))
+	_, err := r.s.Write(b)
+	return err
+}
+
+// patientHold reserves memory for a frame. While there is none the peer waits, for as long as
+// it would wait for a sign of life.
+func (r *receipt) patientHold(n int) error {
+	end := time.Now().Add(r.t.cfg.PingTimeout)
+	for {
+		err := r.s.hold(n)
+		if err == nil || r.stale.Load() || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-r.t.ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// part ends the stream after a Close of ours. Reading ends with it.
+func (r *receipt) part() {
+	r.s.CloseWrite()
+	r.s.SetReadDeadline(time.Now().Add(r.t.cfg.HandshakeTimeout))
+}

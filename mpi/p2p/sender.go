@@ -1,0 +1,426 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
+)
+
+// What a sender spends on one stream.
+const (
+	batchBytes   = 64 << 10 // written at once
+	ackBuffer    = 512      // for reading acknowledgements
+	senderMemory = batchBytes + ackBuffer
+)
+
+// Backoff between attempts to get a broken session onto a new stream.
+const (
+	firstBackoff = 50 * time.Millisecond
+	maxBackoff   = 400 * time.Millisecond
+)
+
+// Why a session ends for good, and at once.
+var (
+	errRestarted = errors.New("the peer has restarted: what it knew is gone")
+	errFinished  = errors.New("this node is stopping") // said Close itself
+)
+
+// fatalError ends a session without grace. told means that the peer itself ended it, and knows.
+type fatalError struct {
+	err  error
+	told bool
+}
+
+func (e *fatalError) Error() string { return e.err.Error() }
+func (e *fatalError) Unwrap() error { return e.err }
+
+func violation(format string, args ...any) error {
+	return &fatalError{err: fmt.Errorf("the peer breaks the protocol: "+format, args...)}
+}
+
+func told(format string, args ...any) error {
+	return &fatalError{err: fmt.Errorf(format, args...), told: true}
+}
+
+func fatal(err error) bool {
+	var f *fatalError
+	return errors.As(err, &f) || errors.Is(err, errRestarted) || errors.Is(err, errFinished)
+}
+
+// run is the session's life: it opens it, writes to it, and resumes it until it is over.
+func (o *outbound) run() {
+	s, err := o.open(o.ctx)
+	var r resumption
+	for err == nil {
+		cause := o.serve(s)
+		heard, closing := o.breakOff()
+		if fatal(cause) || closing || o.ctx.Err() != nil {
+			err = cause
+			break
+		}
+		o.t.cfg.Log.Debug("session broken", "peer", o.name, "why", cause)
+		if heard || r.since.IsZero() {
+			r = resumption{since: time.Now()}
+		}
+		s, err = o.resume(&r, cause)
+	}
+	o.over(err)
+}
+
+// resumption is how long a session has been without a stream that works both ways, and how often
+// one has been tried for.
+type resumption struct {
+	since time.Time
+	tries int
+}
+
+// resume brings the session onto a new stream, until the grace is over. The first try is made at once.
+func (o *outbound) resume(r *resumption, cause error) (*stream, error) {
+	ctx, cancel := context.WithDeadline(o.ctx, r.since.Add(o.t.cfg.Grace))
+	defer cancel()
+	for ; ; r.tries++ {
+		if r.tries > 0 {
+			select {
+			case <-time.After(min(firstBackoff<<min(r.tries-1, 8), maxBackoff)):
+			case <-ctx.Done():
+			}
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("no way back to the peer within %v of grace: %w", o.t.cfg.Grace, cause)
+		}
+		s, err := o.connect(ctx, true)
+		if err == nil {
+			r.tries++
+			return s, nil
+		}
+		if fatal(err) {
+			return nil, err
+		}
+		if ctx.Err() == nil {
+			cause = err
+		}
+	}
+}
+
+// over ends the session, and the peer's own to this node if the peer does not know of the end: it
+// waits there for what was lost here.
+func (o *outbound) over(err error) {
+	if o.t.ctx.Err() != nil || o.isClosing() {
+		err = errFinished
+	}
+	o.mu.Lock()
+	was := o.state
+	o.mu.Unlock()
+	o.end(err)
+	var f *fatalError
+	knows := errors.Is(err, errRestarted) || errors.Is(err, errFinished) || errors.As(err, &f) && f.told
+	if was == up && !knows {
+		o.t.ins.end(o.peer, wire.CloseLost)
+	}
+}
+
+func (o *outbound) isClosing() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.closing
+}
+
+// serve writes to s until it breaks or the session ends, and returns why.
+func (o *outbound) serve(s *stream) error {
+	var (
+		wg     sync.WaitGroup
+		heard  error
+		closed = make(chan struct{})
+	)
+	wg.Go(func() {
+		defer close(closed)
+		heard = o.listen(s)
+		s.Reset() // ends a Write under way
+	})
+	wrote := o.write(s, closed)
+	if wrote != nil {
+		s.Reset() // ends a Read under way
+	}
+	wg.Wait()
+	s.Reset()
+	s.release()
+	if heard == nil || fatal(wrote) {
+		return wrote
+	}
+	return heard
+}
+
+// write sends what is queued, in batches, until s breaks. After Close it waits for the peer to hang up.
+func (o *outbound) write(s *stream, closed <-chan struct{}) error {
+	stop := context.AfterFunc(o.ctx, func() { s.Reset() })
+	defer stop()
+	var batch []entry
+	for {
+		var seq uint64
+		var ping, bye bool
+		batch, seq, ping, bye = o.take(batch[:0])
+		if len(batch) == 0 && !ping && !bye {
+			select {
+			case <-o.wake:
+				continue
+			case <-closed:
+				return nil
+			}
+		}
+		if err := writeBatch(s, batch, seq, ping, bye); err != nil {
+			return err
+		}
+		clear(batch)
+		if bye {
+			s.CloseWrite()
+			<-closed
+			return errFinished
+		}
+	}
+}
+
+// take returns the entries to be written next, the number of the first, and whether a Ping or the Close goes after
+// them.
+func (o *outbound) take(batch []entry) (_ []entry, seq uint64, ping, bye bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	seq = o.first + uint64(o.sent)
+	for size := 0; o.sent < len(o.entries) && size < batchBytes; o.sent++ {
+		e := o.entries[o.sent]
+		size += len(e.body)
+		batch = append(batch, e)
+	}
+	if last := o.first + uint64(o.sent) - 1; last > o.high {
+		o.high = last
+	}
+	if o.sent == len(o.entries) {
+		ping, o.ping = o.ping, false
+		bye = o.closing
+	}
+	return batch, seq, ping, bye
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, batchBytes); return &b }}
+
+func writeBatch(w io.Writer, batch []entry, seq uint64, ping, bye bool) error {
+	bp := buffers.Get().(*[]byte)
+	defer buffers.Put(bp)
+	b := (*bp)[:0]
+	flush := func() (err error) {
+		if len(b) > 0 {
+			_, err = w.Write(b)
+			b = b[:0]
+		}
+		return err
+	}
+	for i, e := range batch {
+		seq := seq + uint64(i)
+		if len(b)+len(e.body)+16 <= cap(b) {
+			b = wire.AppendData(b, seq, e.body)
+			continue
+		}
+		if cap(b)-len(b) < 16 {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		b = wire.AppendDataHead(b, seq, len(e.body))
+		if err := flush(); err != nil {
+			return err
+		}
+		if _, err := w.Write(e.body); err != nil {
+			return err
+		}
+	}
+	if ping && cap(b)-len(b) >= 16 {
+		b = wire.AppendPing(b)
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	if bye {
+		b = wire.AppendClose(b, wire.Close{Reason: wire.CloseStopping})
+	}
+	return flush()
+}
+
+// listen reads what the peer says on s until it breaks, and asks for a sign of life when it says nothing.
+func (o *outbound) listen(s *stream) error {
+	cfg := o.t.cfg
+	for {
+		s.SetReadDeadline(time.Now().Add(cfg.PingEvery))
+		err := s.frames.Wait()
+		if timedOut(err) {
+			o.askForLife()
+			s.SetReadDeadline(time.Now().Add(cfg.PingTimeout))
+			if err = s.frames.Wait(); timedOut(err) {
+				return fmt.Errorf("the peer said nothing for %v", cfg.PingEvery+cfg.PingTimeout)
+			}
+		}
+		if err != nil {
+			return hungUp(err)
+		}
+		s.SetReadDeadline(time.Now().Add(cfg.PingTimeout))
+		typ, payload, err := s.frames.Next()
+		if err != nil {
+			if errors.Is(err, wire.ErrMalformed) {
+				return violation("%w", err)
+			}
+			return hungUp(err)
+		}
+		if err := o.hear(typ, payload); err != nil {
+			return err
+		}
+	}
+}
+
+func hungUp(err error) error {
+	if err == io.EOF {
+		return errors.New("the peer closed the stream")
+	}
+	return err
+}
+
+func timedOut(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}
+
+func (o *outbound) askForLife() {
+	o.mu.Lock()
+	o.ping = true
+	o.mu.Unlock()
+	o.kick()
+}
+
+// hear acts on one frame of the receiver's.
+func (o *outbound) hear(typ wire.Type, payload []byte) error {
+	switch typ {
+	case wire.TypeAck:
+		seq, err := wire.ParseAck(payload)
+		if err != nil {
+			return violation("%w", err)
+		}
+		return o.acked(seq)
+	case wire.TypePong:
+		if err := wire.ParseEmpty(typ, payload); err != nil {
+			return violation("%w", err)
+		}
+		o.mu.Lock()
+		o.heard = true
+		o.mu.Unlock()
+		return nil
+	case wire.TypeClose:
+		c, err := wire.ParseClose(payload)
+		if err != nil {
+			return violation("%w", err)
+		}
+		return told("the peer ended the session: %s", closeText(c.Reason))
+	}
+	return violation("%s is not for a receiver to send", typ)
+}
+
+func closeText(r wire.CloseReason) string {
+	switch r {
+	case wire.CloseStopping:
+		return "it is stopping"
+	case wire.CloseLost:
+		return "its own session to this node was lost"
+	}
+	return fmt.Sprintf("reason 0x%02x", byte(r))
+}
+
+// open brings up a new session. A stream that breaks before the Welcome is tried again: the
+// connection may have been an old one that nobody knew to be dead.
+func (o *outbound) open(ctx context.Context) (*stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.t.cfg.DialTimeout)
+	defer cancel()
+	for try := 0; ; try++ {
+		s, err := o.connect(ctx, false)
+		if err == nil {
+			o.t.host.ConnManager().Protect(o.peer, ServiceName)
+			o.t.cfg.Log.Debug("session open", "peer", o.name)
+			return s, nil
+		}
+		var handshake *handshakeError
+		if fatal(err) || try == 2 || ctx.Err() != nil || !errors.As(err, &handshake) {
+			return nil, err
+		}
+		select {
+		case <-time.After(firstBackoff):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// connect opens a stream and exchanges Open and Welcome.
+func (o *outbound) connect(ctx context.Context, again bool) (*stream, error) {
+	if !o.t.cfg.Admit(o.name) {
+		return nil, &fatalError{err: fmt.Errorf("%w: this node's own policy does not admit it", mpi.ErrRefused)}
+	}
+	s, err := o.t.newStream(ctx, o.peer, SessionProtocol, again, senderMemory)
+	if err != nil {
+		return nil, err
+	}
+	s.frames = wire.NewReader(s, ackBuffer, wire.MaxControl)
+	if err := o.shake(ctx, s); err != nil {
+		s.Reset()
+		s.release()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (o *outbound) shake(ctx context.Context, s *stream) error {
+	stop := context.AfterFunc(ctx, func() { s.Reset() })
+	defer stop()
+	o.mu.Lock()
+	hail := wire.Open{Session: o.id, Sender: o.t.incarnation, Receiver: o.remote, First: o.first}
+	o.mu.Unlock()
+	typ, payload, err := s.ask(wire.AppendOpen(nil, hail))
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return o.t.unanswered(s, err)
+	}
+	switch typ {
+	case wire.TypeWelcome:
+		w, err := wire.ParseWelcome(payload)
+		if err != nil {
+			return violation("%w", err)
+		}
+		if !stop() {
+			return ctx.Err() // the stream is being reset
+		}
+		return o.begin(w)
+	case wire.TypeReject:
+		r, err := wire.ParseReject(payload)
+		if err != nil {
+			return violation("%w", err)
+		}
+		return rejected(r.Code)
+	}
+	return violation("%s is no answer to Open", typ)
+}
+
+func rejected(code wire.RejectCode) error {
+	switch code {
+	case wire.RejectRefused:
+		return told("%w: its policy does not admit this node", mpi.ErrRefused)
+	case wire.RejectUnknown:
+		return told("the peer does not know the session any more")
+	case wire.RejectBusy:
+		return told("%w: it has no room for another session", mpi.ErrUnreachable)
+	case wire.RejectStopping:
+		return told("%w: it is stopping", mpi.ErrUnreachable)
+	}
+	return told("%w: it rejects the session with code 0x%02x", mpi.ErrUnreachable, byte(code))
+}

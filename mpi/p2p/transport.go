@@ -1,0 +1,272 @@
+package p2p
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
+)
+
+// The protocols, and the name that libp2p's resource manager knows us by.
+const (
+	SessionProtocol protocol.ID = "/ipfs-mpi/session/1.0.0"
+	PoolProtocol    protocol.ID = "/ipfs-mpi/pool/1.0.0"
+	ServiceName                 = "ipfs-mpi"
+)
+
+// linger bounds how long Close waits for peers to acknowledge what is under way.
+const linger = 2 * time.Second
+
+var errStopping = fmt.Errorf("%w: this node is stopping", mpi.ErrUnreachable)
+
+// Transport is one node's end of all its sessions and hellos. Make it with [New].
+type Transport struct {
+	host        host.Host
+	cfg         Config
+	self        mpi.PeerID
+	incarnation [16]byte // of this Transport
+	canon       canon
+
+	ctx    context.Context // ends when everything has to
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // every goroutine of this package, libp2p's in our handlers included
+
+	queued atomic.Int64 // bytes in all outbounds, see Config.MaxQueued
+
+	mu       sync.RWMutex // guards the fields below; never held while calling out
+	receiver mpi.Receiver // set by Start
+	greeter  mpi.Greeter  // set by Greet, before Start
+	closing  bool
+	outs     map[mpi.PeerID]*outbound
+	sessions uint64 // the number last given
+
+	ins       inbounds
+	greetings greetings
+
+	close struct {
+		once sync.Once
+		done chan struct{}
+	}
+}
+
+var (
+	_ mpi.Transport = (*Transport)(nil)
+	_ mpi.Exchanger = (*Transport)(nil)
+)
+
+// New makes a transport over h, which stays the caller's. It does nothing before Start.
+func New(h host.Host, cfg Config) *Transport {
+	t := &Transport{
+		host: h,
+		cfg:  cfg.withDefaults(),
+		self: mpi.PeerID(h.ID().String()),
+		outs: make(map[mpi.PeerID]*outbound),
+	}
+	t.ins.init(t.cfg.MaxSessions)
+	rand.Read(t.incarnation[:]) // never fails
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	t.close.done = make(chan struct{})
+	return t
+}
+
+// Self implements [mpi.Transport].
+func (t *Transport) Self() mpi.PeerID { return t.self }
+
+// Greet says who answers peers' hellos. Call it before Start; without it the pool protocol is
+// not offered.
+func (t *Transport) Greet(g mpi.Greeter) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.greeter = g
+}
+
+// Start implements [mpi.Transport].
+func (t *Transport) Start(r mpi.Receiver) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case r == nil:
+		return errors.New("p2p: Start needs a receiver")
+	case t.closing:
+		return errors.New("p2p: Start after Close")
+	case t.receiver != nil:
+		return errors.New("p2p: Start called twice")
+	}
+	t.receiver = r
+	t.host.SetStreamHandler(SessionProtocol, t.handleSession)
+	if t.greeter != nil {
+		t.host.SetStreamHandler(PoolProtocol, t.handlePool)
+	}
+	return nil
+}
+
+// enter counts a goroutine that libp2p started in our handler. It is false when Close has begun.
+func (t *Transport) enter() bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.closing {
+		return false
+	}
+	t.wg.Add(1)
+	return true
+}
+
+// Send implements [mpi.Transport].
+func (t *Transport) Send(ctx context.Context, to mpi.PeerID, f mpi.Frame) (uint64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if err := t.canon.checkFrame(f); err != nil {
+		return 0, err
+	}
+	body, err := wire.AppendMessage(make([]byte, 0, sizeHint(f)), f)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		o, err := t.outbound(to)
+		if err != nil {
+			return 0, fmt.Errorf("p2p: send to %s: %w", to, err)
+		}
+		session, err := o.send(ctx, body)
+		if err == errOver {
+			continue // it ended before the frame was in it: a new one may do better
+		}
+		return session, err
+	}
+}
+
+func sizeHint(f mpi.Frame) int {
+	switch f := f.(type) {
+	case mpi.Deliver:
+		return 64 + len(f.Request.Origin) + len(f.Program) + len(f.Data)
+	case mpi.Done:
+		return 32 + 256*len(f.Failures)
+	}
+	return 128
+}
+
+// outbound returns the session to a peer, beginning one if there is none.
+func (t *Transport) outbound(to mpi.PeerID) (*outbound, error) {
+	t.mu.RLock()
+	o, closing := t.outs[to], t.closing
+	t.mu.RUnlock()
+	switch {
+	case closing:
+		return nil, errStopping
+	case o != nil:
+		return o, nil
+	case to == t.self:
+		return nil, fmt.Errorf("%w: it is this node itself", mpi.ErrUnreachable)
+	}
+	id, err := peer.Decode(string(to))
+	if err != nil || id.String() != string(to) {
+		return nil, fmt.Errorf("%w: not a canonical peer ID", mpi.ErrUnreachable)
+	}
+	if !t.cfg.Admit(to) {
+		return nil, fmt.Errorf("%w: this node's own policy does not admit it", mpi.ErrRefused)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch o = t.outs[to]; {
+	case o != nil:
+		return o, nil
+	case t.closing:
+		return nil, errStopping
+	case t.receiver == nil:
+		return nil, fmt.Errorf("%w: this node has not started", mpi.ErrUnreachable)
+	case len(t.outs) >= t.cfg.MaxSessions:
+		return nil, fmt.Errorf("%w: this node has sessions to %d peers, its maximum", mpi.ErrUnreachable, len(t.outs))
+	}
+	o = newOutbound(t, id, to)
+	t.outs[to] = o
+	t.wg.Go(o.run)
+	return o, nil
+}
+
+// opened gives a session its number.
+func (t *Transport) opened() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sessions++
+	return t.sessions
+}
+
+// forget takes an ended session out, so that the next Send begins another.
+func (t *Transport) forget(o *outbound) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.outs[o.name] == o {
+		delete(t.outs, o.name)
+	}
+}
+
+// Close implements [mpi.Transport]. Sessions that are up flush what they hold, for at most
+// 2 s; then peers are told that their own sessions to this node are over. The receiver is told that every session
+// of this node is lost. The host stays open.
+func (t *Transport) Close(ctx context.Context) error {
+	t.close.once.Do(func() {
+		t.mu.Lock()
+		t.closing = true
+		started := t.receiver != nil
+		outs := make([]*outbound, 0, len(t.outs))
+		for _, o := range t.outs {
+			outs = append(outs, o)
+		}
+		t.mu.Unlock()
+		if started {
+			t.host.RemoveStreamHandler(SessionProtocol)
+			t.host.RemoveStreamHandler(PoolProtocol)
+		}
+		go func() { // ends with all others: that is what it waits for
+			defer close(t.close.done)
+			t.shut(ctx, outs)
+		}()
+	})
+	select {
+	case <-t.close.done:
+		return nil
+	case <-ctx.Done():
+	}
+	t.cancel()
+	select {
+	case <-t.close.done:
+		return nil
+	case <-time.After(time.Second):
+		return fmt.Errorf("p2p: close: %w: something of this node or of libp2p does not come back", ctx.Err())
+	}
+}
+
+// shut ends what Close has found. Outgoing sessions come first: once a peer hears that
+// its own session is over, it counts as lost whatever it has no Done for.
+func (t *Transport) shut(ctx context.Context, outs []*outbound) {
+	ctx, cancel := context.WithTimeout(ctx, linger)
+	defer cancel()
+	for _, o := range outs {
+		o.shut()
+	}
+	for _, o := range outs {
+		select {
+		case <-o.gone:
+		case <-ctx.Done():
+		}
+	}
+	for _, done := range t.ins.goodbye(wire.CloseStopping) {
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
+	}
+	t.cancel()
+	t.wg.Wait()
+}

@@ -1,0 +1,188 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// Kind is the first byte of a message in a Data frame. The list is append-only.
+type Kind byte
+
+// The kinds.
+const (
+	KindDeliver Kind = 0x01
+	KindAccept  Kind = 0x02
+	KindRefuse  Kind = 0x03
+	KindDone    Kind = 0x04
+	KindCancel  Kind = 0x05
+)
+
+// AppendMessage appends the kind and the fields of f. It cuts what [mpi.Failure] and
+// [mpi.Refuse] say for people to their limits, and fails for an ID over its limit.
+func AppendMessage(dst []byte, f mpi.Frame) ([]byte, error) {
+	switch f := f.(type) {
+	case mpi.Deliver:
+		if len(f.Program) > MaxCID {
+			return nil, fmt.Errorf("wire: Deliver: the CID of the program has %d bytes, at most %d", len(f.Program), MaxCID)
+		}
+		if err := checkRequest(f.Request); err != nil {
+			return nil, err
+		}
+		dst = append(dst, byte(KindDeliver))
+		dst = binary.AppendUvarint(dst, f.ID)
+		dst = appendRequest(dst, f.Request)
+		dst = appendString(dst, f.Program)
+		dst = appendBool(dst, f.Answer)
+		dst = binary.AppendUvarint(dst, uint64(max(f.Budget, 0)))
+		dst = binary.AppendVarint(dst, f.Pid)
+		return append(dst, f.Data...), nil
+	case mpi.Accept:
+		return binary.AppendUvarint(append(dst, byte(KindAccept)), f.ID), nil
+	case mpi.Refuse:
+		dst = binary.AppendUvarint(append(dst, byte(KindRefuse)), f.ID)
+		dst = appendString(dst, clip(f.Reason, MaxReason))
+		return appendString(dst, clip(f.Detail, mpi.MaxFailureDetail)), nil
+	case mpi.Done:
+		return appendDone(dst, f), nil
+	case mpi.Cancel:
+		if err := checkRequest(f.Request); err != nil {
+			return nil, err
+		}
+		return appendRequest(append(dst, byte(KindCancel)), f.Request), nil
+	}
+	return nil, fmt.Errorf("wire: no encoding for a %T", f)
+}
+
+func checkRequest(r mpi.RequestID) error {
+	if len(r.Origin) > MaxPeerID {
+		return fmt.Errorf("wire: the peer ID of the request's origin has %d bytes, at most %d", len(r.Origin), MaxPeerID)
+	}
+	return nil
+}
+
+func appendRequest(dst []byte, r mpi.RequestID) []byte {
+	return append(appendString(dst, r.Origin), r.Nonce[:]...)
+}
+
+func (p *parser) request() mpi.RequestID {
+	return mpi.RequestID{
+		Origin: mpi.PeerID(p.text("origin", MaxPeerID)),
+		Nonce:  p.nonce("nonce"),
+	}
+}
+
+func clip[S ~string](s S, n int) S { return s[:min(len(s), n)] }
+
+func appendDone(dst []byte, d mpi.Done) []byte {
+	if n := len(d.Failures) - mpi.MaxFailures; n > 0 {
+		d.Failures = d.Failures[:mpi.MaxFailures]
+		d.Omitted = addSaturated(d.Omitted, uint64(n))
+	}
+	dst = binary.AppendUvarint(append(dst, byte(KindDone)), d.ID)
+	dst = binary.AppendUvarint(dst, d.Omitted)
+	dst = binary.AppendUvarint(dst, uint64(len(d.Failures)))
+	for _, f := range d.Failures {
+		f = f.Clip()
+		dst = binary.AppendVarint(dst, int64(f.Index))
+		dst = binary.AppendVarint(dst, f.Pid)
+		dst = appendString(dst, clip(f.From, MaxPeerID))
+		dst = appendString(dst, clip(f.To, MaxPeerID))
+		dst = appendString(dst, clip(f.Reason, MaxReason))
+		dst = appendString(dst, f.Detail)
+		dst = binary.AppendVarint(dst, int64(f.ExitCode))
+		dst = appendString(dst, f.Stderr)
+	}
+	return dst
+}
+
+func addSaturated(a, b uint64) uint64 {
+	if a > math.MaxUint64-b {
+		return math.MaxUint64
+	}
+	return a + b
+}
+
+// minFailure is the length of a failure whose numbers and texts are all empty.
+const minFailure = 8
+
+func (p *parser) done() mpi.Done {
+	d := mpi.Done{ID: p.uvarint("id"), Omitted: p.uvarint("omitted")}
+	n := p.count("failures", mpi.MaxFailures, minFailure)
+	if n > 0 {
+		d.Failures = make([]mpi.Failure, 0, n)
+	}
+	for range n {
+		d.Failures = append(d.Failures, mpi.Failure{
+			Index:    p.int("index"),
+			Pid:      p.varint("pid"),
+			From:     mpi.PeerID(p.text("from", MaxPeerID)),
+			To:       mpi.PeerID(p.text("to", MaxPeerID)),
+			Reason:   mpi.Reason(p.text("reason", MaxReason)),
+			Detail:   p.text("detail", mpi.MaxFailureDetail),
+			ExitCode: p.int("exit code"),
+			Stderr:   p.text("stderr", mpi.MaxFailureStderr),
+		})
+	}
+	return d
+}
+
+func (p *parser) int(field string) int {
+	v := p.varint(field)
+	if int64(int(v)) != v {
+		p.fail("%s: %d is out of range", field, v)
+		return 0
+	}
+	return int(v)
+}
+
+// ParseMessage reads what [AppendMessage] wrote. The Data of a Deliver is a part of b.
+func ParseMessage(b []byte) (mpi.Frame, error) {
+	p := parser{b: b, what: "message"}
+	kind := Kind(p.byte("kind"))
+	if p.err != nil {
+		return nil, p.err
+	}
+	var f mpi.Frame
+	switch kind {
+	case KindDeliver:
+		p.what = "Deliver"
+		d := mpi.Deliver{
+			ID:      p.uvarint("id"),
+			Request: p.request(),
+			Program: mpi.CID(p.text("program", MaxCID)),
+			Answer:  p.bool("answer"),
+			Budget:  time.Duration(p.uint("budget", maxDuration)),
+			Pid:     p.varint("pid"),
+		}
+		if len(p.b) > 0 {
+			d.Data = p.take(len(p.b), "data")
+		}
+		f = d
+	case KindAccept:
+		p.what = "Accept"
+		f = mpi.Accept{ID: p.uvarint("id")}
+	case KindRefuse:
+		p.what = "Refuse"
+		f = mpi.Refuse{
+			ID:     p.uvarint("id"),
+			Reason: mpi.Reason(p.text("reason", MaxReason)),
+			Detail: p.text("detail", mpi.MaxFailureDetail),
+		}
+	case KindDone:
+		p.what = "Done"
+		f = p.done()
+	case KindCancel:
+		p.what = "Cancel"
+		f = mpi.Cancel{Request: p.request()}
+	default:
+		p.fail("kind 0x%02x is not known", byte(kind))
+	}
+	if err := p.end(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}

@@ -1,0 +1,126 @@
+package wire
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+)
+
+// chunk is how much a [Reader] allocates on a peer's mere word.
+const chunk = 64 << 10
+
+// Reader takes frames off a stream. It is for one goroutine.
+type Reader struct {
+	// Hold, if set, is called before a frame takes more than 64 KiB of memory, with the bytes
+	// that it is about to take. An error ends the frame. Each frame starts from nothing.
+	Hold func(bytes int) error
+	// Progress, if set, is called each time that a part of a large frame has come.
+	Progress func()
+
+	br    *bufio.Reader
+	limit int
+}
+
+// NewReader reads r through a buffer of size bytes and refuses Data and Hello frames of a
+// length over limit.
+func NewReader(r io.Reader, size, limit int) *Reader {
+	return &Reader{br: bufio.NewReaderSize(r, size), limit: limit}
+}
+
+// Wait returns once the first byte of a frame is there. After an error that is a timeout it may be
+// called again.
+func (r *Reader) Wait() error {
+	_, err := r.br.Peek(1)
+	return err
+}
+
+// Next returns the next frame. The payload is the caller's to keep. The error is [io.EOF] only where a
+// frame could have begun.
+func (r *Reader) Next() (Type, []byte, error) {
+	n, err := r.length()
+	if err != nil {
+		return 0, nil, err
+	}
+	b, err := r.br.ReadByte()
+	if err != nil {
+		return 0, nil, unexpected(err)
+	}
+	t := Type(b)
+	limit := MaxControl
+	if t == TypeData || t == TypeHello {
+		limit = r.limit
+	}
+	if n > uint64(limit) {
+		return 0, nil, malformed("%s: a length of %d, at most %d", t, n, limit)
+	}
+	payload, err := r.body(int(n) - 1)
+	if err != nil {
+		return 0, nil, unexpected(err)
+	}
+	return t, payload, nil
+}
+
+func (r *Reader) length() (uint64, error) {
+	var n uint64
+	for i := 0; ; i++ {
+		b, err := r.br.ReadByte()
+		if err != nil {
+			if i == 0 {
+				return 0, err
+			}
+			return 0, unexpected(err)
+		}
+		if i == 4 && b > 0x07 { // MaxMaxFrame has 31 bits
+			return 0, malformed("a length over 31 bits")
+		}
+		n |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			if n == 0 {
+				return 0, malformed("a length of 0")
+			}
+			if b == 0 {
+				return 0, malformed("a length longer than it needs to be")
+			}
+			return n, nil
+		}
+	}
+}
+
+// body reads n bytes. It allocates for what has come, not for what was promised: at most twice that, or a chunk.
+func (r *Reader) body(n int) ([]byte, error) {
+	if n <= chunk {
+		b := make([]byte, n)
+		_, err := io.ReadFull(r.br, b)
+		return b, err
+	}
+	var b []byte
+	for have := 0; have < n; {
+		size := min(n, max(2*have, chunk))
+		if r.Hold != nil {
+			if err := r.Hold(size + have); err != nil {
+				return nil, fmt.Errorf("wire: no memory for a frame of %d bytes: %w", n, err)
+			}
+		}
+		grown := make([]byte, size)
+		copy(grown, b)
+		b = grown
+		for have < size {
+			k, err := io.ReadFull(r.br, b[have:min(size, have+chunk)])
+			have += k
+			if err != nil {
+				return nil, err
+			}
+			if r.Progress != nil {
+				r.Progress()
+			}
+		}
+	}
+	return b, nil
+}
+
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
