@@ -161,6 +161,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if err != nil { // these types cannot fail
 		panic(err)
 	}
+	hasten(w, r)
 	s.write(w, p.Status, "application/problem+json", append(body, '\n'))
 }
 

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"io"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -20,6 +21,7 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	if r.Body != nil && r.Body != http.NoBody {
 		// Holds also where nobody reads the body: net/http does then, before it answers.
 		rc.SetReadDeadline(began.Add(s.cfg.BodyTimeout))
+		r.Body = &unread{ReadCloser: r.Body}
 	}
 	entered := false
 	defer func() {
@@ -100,6 +102,29 @@ func (s *Server) write(w http.ResponseWriter, status int, mediaType string, body
 		if _, err := w.Write(part); err != nil {
 			panic(http.ErrAbortHandler)
 		}
+	}
+}
+
+// unread tells whether there may be more of a body.
+type unread struct {
+	io.ReadCloser
+	ended bool
+}
+
+func (b *unread) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.ended = b.ended || err != nil
+	return n, err
+}
+
+// linger is how long a refused client has to end its body. net/http waits for that before it
+// sends the answer, and closes the connection if it does not come.
+const linger = 500 * time.Millisecond
+
+// hasten limits the wait for the rest of a body that nobody will read.
+func hasten(w http.ResponseWriter, r *http.Request) {
+	if b, ok := r.Body.(*unread); ok && !b.ended {
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(linger))
 	}
 }
 

@@ -26,7 +26,7 @@ type Config struct {
 	AllowedOrigins []string
 
 	MaxBody       int64 // bytes of one request's body; 64 MiB
-	MaxBodies     int64 // bytes of all requests in memory at once; four times MaxBody
+	MaxBodies     int64 // bytes of all requests in memory at once; four times MaxBody, at least MaxBody and 1 MiB
 	MaxConcurrent int   // requests at once; 1024
 	MaxHeader     int   // bytes of one request's headers; 64 KiB
 
@@ -42,6 +42,7 @@ func (c Config) withDefaults() Config {
 	orString(&c.Listen, "127.0.0.1:8000")
 	orNumber(&c.MaxBody, 64<<20)
 	orNumber(&c.MaxBodies, 4*c.MaxBody)
+	c.MaxBodies = max(c.MaxBodies, c.MaxBody+1<<20)
 	orNumber(&c.MaxConcurrent, 1024)
 	orNumber(&c.MaxHeader, 64<<10)
 	orNumber(&c.HeaderTimeout, 10*time.Second)

@@ -1,0 +1,136 @@
+package http
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+func TestStartAndClose(t *testing.T) {
+	s := New(newFake(t), Config{Listen: "127.0.0.1:0"})
+	if s.Addr() != "" || s.NetAddr() != nil {
+		t.Error("an address before Start")
+	}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(); err == nil {
+		t.Error("Start twice")
+	}
+	if !strings.HasPrefix(s.Addr(), "http://127.0.0.1:") || strings.HasSuffix(s.Addr(), ":0") {
+		t.Errorf("address %q", s.Addr())
+	}
+	other := New(newFake(t), Config{Listen: s.NetAddr().String()})
+	if err := other.Start(); err == nil || !strings.Contains(err.Error(), s.NetAddr().String()) {
+		t.Errorf("a second server on the address: %v", err)
+	}
+	idle, silent := dial(t, s), dial(t, s)
+	io.WriteString(idle, get("/healthz", ""))
+	answer(t, bufio.NewReader(idle))
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			if err := s.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, c := range []net.Conn{idle, silent} {
+		if _, err := c.Read(make([]byte, 1)); err == nil {
+			t.Error("a connection is still open")
+		}
+	}
+	if _, err := net.Dial("tcp", s.NetAddr().String()); err == nil {
+		t.Error("it still listens")
+	}
+	if err := s.Start(); err == nil {
+		t.Error("Start after Close")
+	}
+	for _, s := range []*Server{s, other, New(newFake(t), Config{})} {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	if left := leftovers(); left != "" {
+		t.Errorf("goroutines are left:\n%s", left)
+	}
+}
+
+// Requests that run may end while Close has time, and no new ones begin.
+func TestCloseLetsRequestsEnd(t *testing.T) {
+	n := newFake(t)
+	s := serve(t, n, Config{})
+	running, idle := dial(t, s), dial(t, s)
+	io.WriteString(idle, get("/healthz", ""))
+	r := bufio.NewReader(idle)
+	answer(t, r)
+	io.WriteString(running, post("/", "File: echo/1.0.0\r\nTimeout: 200ms\r\n", askMute)+get("/v1/node", ""))
+	receive(t, n.started, "start")
+	closed := make(chan error)
+	go func() { closed <- s.Close(context.Background()) }()
+	if _, err := r.ReadByte(); err == nil { // the server has begun to close
+		t.Error("the idle connection is open")
+	}
+	r = bufio.NewReader(running)
+	if res, body := answer(t, r); res.StatusCode != 504 || !res.Close {
+		t.Error(res.Status, body)
+	}
+	if res, err := r.ReadString('\n'); err == nil {
+		t.Errorf("another request was taken: %s", res)
+	}
+	if err := receive(t, closed, "Close"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCloseCancelsWhatRunsTooLong(t *testing.T) {
+	n := newFake(t)
+	s := serve(t, n, Config{})
+	c := dial(t, s)
+	io.WriteString(c, post("/", "File: echo/1.0.0\r\n", `{"Pid":7,"messages":[{"To":"12D3KooWMute"},{"To":"12D3KooWPeer1"}]}`))
+	receive(t, n.started, "start")
+	ctx, cancel := context.WithCancel(context.Background())
+	first := make(chan error)
+	go func() { first <- s.Close(context.Background()) }() // has all the time
+	cancel()
+	if err := s.Close(ctx); err != nil { // has none
+		t.Error(err)
+	}
+	if err := receive(t, first, "Close"); err != nil {
+		t.Error(err)
+	}
+	res, body := answer(t, bufio.NewReader(c))
+	wantProblem(t, res, body, 503, mpi.CodeStopping)
+	if !strings.Contains(body, `"From":"12D3KooWPeer1"`) {
+		t.Errorf("what did come is lost: %s", body)
+	}
+}
+
+// A node that breaks its contract does not keep the daemon from stopping.
+func TestCloseDoesNotWaitForever(t *testing.T) {
+	n := newFake(t)
+	n.stubborn = make(chan struct{})
+	var s *Server
+	c1, c2 := net.Pipe()
+	defer c1.Close()
+	synctest.Test(t, func(t *testing.T) {
+		s = New(n, Config{})
+		if err := s.gate.enter(); err != nil { // a request that never ends
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := s.Close(ctx); err == nil || !strings.Contains(err.Error(), "still run") {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	c2.Close()
+}
