@@ -1,0 +1,97 @@
+package interpreters_test
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// Both SDKs read the same JSON. echo/1.0.0 is written with the one for C, echo/1.1.0 with the one for Go.
+func TestSDKsAgree(t *testing.T) {
+	long := strings.Repeat("12D3KooW", 10000)
+	for in, want := range map[string]string{ // want is empty for what they refuse
+		`{"Pid":11,"messages":[{"Pid":11,"To":"a","From":"b","Data":[12,32,255]}]}`:                                               `{"Pid":11,"messages":[{"Pid":11,"To":"b","Data":[12,32,255]}]}`,
+		" {\n\"messages\" : [ {\"Data\": [ 0 ,\t1 ] , \"x\": {\"y\":[1.5e3,null,true,\"z\"]}, \"From\":\"b\"} ], \"Pid\": -3 }\n": `{"Pid":-3,"messages":[{"Pid":-3,"To":"b","Data":[0,1]}]}`,
+		`{"messages":[{}]}`:             `{"Pid":0,"messages":[{"Pid":0,"To":"","Data":[]}]}`,
+		`{"messages":[{"Data":null}]}`:  `{"Pid":0,"messages":[{"Pid":0,"To":"","Data":[]}]}`,
+		`{"messages":[{"Data":[ ]}]}`:   `{"Pid":0,"messages":[{"Pid":0,"To":"","Data":[]}]}`,
+		`{"messages":[{"Data":[ 7 ]}]}`: `{"Pid":0,"messages":[{"Pid":0,"To":"","Data":[7]}]}`,
+		`{"messages":[{"From":"a\"\\\/\u0041\n\u00e9\ud83d\ude00\ud83d"}]}`: `{"Pid":0,"messages":[{"Pid":0,"To":"a\"\\/A\u000aé😀` + "\ufffd" + `","Data":[]}]}`,
+		`{"messages":[{"From":"` + long + `"}]}`:                            `{"Pid":0,"messages":[{"Pid":0,"To":"` + long + `","Data":[]}]}`,
+		`{"Pid":9223372036854775807,"messages":[{}]}`:                       `{"Pid":9223372036854775807,"messages":[{"Pid":9223372036854775807,"To":"","Data":[]}]}`,
+		`{"Pid":-9223372036854775808,"messages":[{}]}`:                      `{"Pid":-9223372036854775808,"messages":[{"Pid":-9223372036854775808,"To":"","Data":[]}]}`,
+
+		"": "", "null": "", "[]": "", "{": "", `{"Pid"}`: "", `{"Pid":}`: "", `{"Pid":"1","messages":[{}]}`: "",
+		`{"Pid":9223372036854775808,"messages":[{}]}`: "", `{"Pid":1,}`: "", `{"messages":[{}]} x`: "", `{"messages":{}}`: "",
+		`{"messages":[1]}`: "", `{"messages":[{"From":1}]}`: "", `{"messages":[{"From":"a]}`: "", `{"messages":[{"From":"\`: "",
+		`{"messages":[{"From":"\q"}]}`: "", `{"messages":[{"From":"\u12"}]}`: "", `{"messages":[{"From":"\u12zz"}]}`: "",
+		"{\"messages\":[{\"From\":\"a\nb\"}]}": "", `{"messages":[{"Data":"YQ=="}]}`: "", `{"messages":[{"Data":[256]}]}`: "",
+		`{"messages":[{"Data":[-1]}]}`: "", `{"messages":[{"Data":[1.0]}]}`: "", `{"messages":[{"Data":[1,]}]}`: "",
+		`{"messages":[{"Data":[1`: "", `{"messages":[{"Data":[0001]}]}`: "", `{"messages":[{}],"x":` + strings.Repeat("[", 100000): "",
+	} {
+		for _, name := range []string{"echo/1.0.0", "echo/1.1.0"} {
+			out := execute(t, name, "A", "O", nil, []byte(in))
+			if want == "" && (out.Reason != mpi.Exited || out.Exit != 1 || len(out.Stdout) > 0 || !strings.Contains(string(out.Stderr), "not the JSON of a message")) {
+				t.Errorf("%s: %.80q: got %.80q (%s %s), want it refused", name, in, out.Stdout, out.Reason, out.Detail)
+			}
+			if want != "" && string(out.Stdout) != want {
+				t.Errorf("%s: %.80q: got %.200s (%s %s) %s", name, in, out.Stdout, out.Reason, out.Detail, out.Stderr)
+			}
+		}
+	}
+}
+
+// Whatever a node writes, handler.h reads as it was meant, and writes so that the node does.
+func FuzzNodeAndCAgree(f *testing.F) {
+	f.Add(int64(11), "12D3KooWA", "12D3KooWB", []byte{12, 32, 40})
+	f.Add(int64(math.MinInt64), "\"\\\n<>&\u2028", "é😀", []byte(nil))
+	f.Add(int64(math.MaxInt64), "a", strings.Repeat("\x01", 1000), bytes.Repeat([]byte{0, 9, 10, 99, 100, 255}, 10000))
+	f.Fuzz(func(t *testing.T, pid int64, to, from string, data []byte) {
+		to, from = strings.ToValidUTF8(to, ""), strings.ToValidUTF8(from, "")
+		from, _, _ = strings.Cut(from, "\x00") // which ends a string in C
+		in := mpi.Envelope{Pid: pid, Messages: []mpi.Message{{Pid: pid, To: mpi.PeerID(to), From: mpi.PeerID(from), Data: data}}}
+		out := execute(t, "echo/1.0.0", "A", "O", nil, in.AppendJSON(nil))
+		env, err := mpi.DecodeEnvelope(out.Stdout, nil)
+		if err != nil || len(env.Messages) != 1 {
+			t.Fatalf("got %q (%s %s) %s: %v", out.Stdout, out.Reason, out.Detail, out.Stderr, err)
+		}
+		if m := env.Messages[0]; env.Pid != pid || string(m.To) != from || !bytes.Equal(m.Data, data) {
+			t.Fatalf("got %+v of %+v", env, in)
+		}
+	})
+}
+
+// No bytes on standard input make a handler in C trap, and what it takes it answers in proper JSON.
+func FuzzC(f *testing.F) {
+	f.Add([]byte(`{"Pid":11,"messages":[{"Pid":11,"To":"a","From":"b\u00e9","Data":[12,32,255]}],"x":[{"y":-1.5e3}]}`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		out := execute(t, "echo/1.0.0", "A", "O", nil, in)
+		switch {
+		case out.Reason == mpi.Exited && out.Exit == 1:
+		case out.Reason != "":
+			t.Fatalf("%s: %s", out.Reason, out.Detail)
+		default:
+			if _, err := mpi.DecodeEnvelope(out.Stdout, nil); err != nil {
+				t.Fatalf("%q: %v", out.Stdout, err)
+			}
+		}
+	})
+}
+
+// What an instance costs, by language: the smallest handler, from nothing to its answer.
+func BenchmarkInstance(b *testing.B) {
+	in := mpi.Envelope{Pid: 1, Messages: []mpi.Message{{Pid: 1, To: "A", From: "O", Data: make([]byte, 1024)}}}.AppendJSON(nil)
+	for _, name := range []string{"echo/1.0.0", "echo/1.1.0", "relay/1.0.0", "wordcount/1.0.0"} {
+		load(b, name+"/run.wasm")
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if out := execute(b, name, "A", "O", nil, in); out.Reason != "" {
+					b.Fatal(out.Detail)
+				}
+			}
+		})
+	}
+}
