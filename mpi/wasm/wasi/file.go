@@ -74,6 +74,9 @@ func (h *Host) readFile(f *file, off int64, m memory, iovs, count uint64) (n int
 		}
 		return err == nil && k == len(b)
 	})
+	if bad != Success && n == 0 && f.ended(off) {
+		bad = Success // some say that it is wrong to read there; to the guest it is the end
+	}
 	if !h.leaveFiles() {
 		return 0, Stop
 	}
@@ -81,6 +84,12 @@ func (h *Host) readFile(f *file, off int64, m memory, iovs, count uint64) (n int
 		e = bad
 	}
 	return n, e
+}
+
+// ended reports whether an offset is at or behind the file's end.
+func (f *file) ended(off int64) bool {
+	info, err := f.open.Stat()
+	return err == nil && off >= info.Size()
 }
 
 const errNoSeek = noSeek("cannot go back in this file")
