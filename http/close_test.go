@@ -116,13 +116,8 @@ func TestCloseCancelsWhatRunsTooLong(t *testing.T) {
 
 // A node that breaks its contract does not keep the daemon from stopping.
 func TestCloseDoesNotWaitForever(t *testing.T) {
-	n := newFake(t)
-	n.stubborn = make(chan struct{})
-	var s *Server
-	c1, c2 := net.Pipe()
-	defer c1.Close()
 	synctest.Test(t, func(t *testing.T) {
-		s = New(n, Config{})
+		s := New(newFake(t), Config{})
 		if err := s.gate.enter(); err != nil { // a request that never ends
 			t.Fatal(err)
 		}
@@ -132,5 +127,4 @@ func TestCloseDoesNotWaitForever(t *testing.T) {
 			t.Errorf("Close: %v", err)
 		}
 	})
-	c2.Close()
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -72,7 +73,14 @@ func decodeCBOR(in []byte, req *sendRequest) error {
 	}
 	err = mode.Unmarshal(in, req)
 	var long *cbor.MaxArrayElementsError
+	var typ *cbor.UnmarshalTypeError
 	switch {
+	case errors.As(err, &typ):
+		field := typ.StructFieldName[strings.LastIndexByte(typ.StructFieldName, '.')+1:]
+		if field == "" {
+			field = "the document"
+		}
+		return mpi.Errorf(mpi.CodeInvalid, "body: %s: a CBOR %s is where %s should be", field, typ.CBORType, cborName(typ.GoType))
 	case errors.As(err, &long):
 		return mpi.Errorf(mpi.CodeTooLarge, "more than %d messages: send them in several requests", mpi.MaxBatch)
 	case err == io.EOF:
@@ -83,6 +91,21 @@ func decodeCBOR(in []byte, req *sendRequest) error {
 		return bodyError("cbor", err)
 	}
 	return nil
+}
+
+func cborName(goType string) string {
+	switch goType {
+	case "[]uint8":
+		return "a byte string"
+	case "string", "mpi.PeerID":
+		return "a text string"
+	case "int64":
+		return "an integer of 64 bits"
+	}
+	if strings.HasPrefix(goType, "[]") {
+		return "an array"
+	}
+	return "a map"
 }
 
 // timeout is a Timeout as it was given, text or a number of seconds; parseTimeout reads it.

@@ -31,11 +31,9 @@ const (
 // fakeNode is a node without a network, that keeps the contract of [Node].
 type fakeNode struct {
 	t testing.TB
-	// started is told of each request that waits; ended, if set, of the end of its context.
+	// started is told of each request that waits, ended of how its context ended.
 	started chan mpi.Request
 	ended   chan error
-	// stubborn, if set, keeps a cancelled request from returning until it is closed.
-	stubborn chan struct{}
 
 	mu    sync.Mutex
 	asked []bool // fresh, of each question to the network
@@ -98,9 +96,6 @@ func (n *fakeNode) wait(ctx context.Context, r mpi.Request) error {
 	n.started <- r
 	<-ctx.Done()
 	n.ended <- ctx.Err()
-	if n.stubborn != nil {
-		<-n.stubborn
-	}
 	if ctx.Err() == context.DeadlineExceeded {
 		return mpi.Errorf(mpi.CodeTimeout, "time is up")
 	}
@@ -128,7 +123,9 @@ func (n *fakeNode) Pool(ctx context.Context, file string, fresh bool) (mpi.PoolS
 	case "lonely/1.0.0":
 		return mpi.PoolStatus{Interpreter: echo, Host: self}, nil
 	case "far/1.0.0":
+		n.started <- mpi.Request{File: file}
 		<-ctx.Done()
+		n.ended <- ctx.Err()
 		return mpi.PoolStatus{}, ctx.Err()
 	}
 	return mpi.PoolStatus{}, unknown(file)
