@@ -22,7 +22,7 @@ func (in *instance) outcome(err error, used int64) mpi.Outcome {
 	out := mpi.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr(), Memory: used}
 	in.explain(&out, err)
 	if (out.Reason == mpi.Trapped || out.Reason == mpi.Exited) && in.outOfMemory(used, out.Stderr) {
-		out.Reason = mpi.OutOfMemory
+		out.Reason, out.Exit = mpi.OutOfMemory, 0
 		out.Detail = fmt.Sprintf("failed with %s of %s of memory in use: %s", size(used), size(in.x.Memory), out.Detail)
 	}
 	return out

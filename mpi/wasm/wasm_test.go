@@ -37,8 +37,8 @@ func compile(t testing.TB, r *Runtime, wat string) mpi.Program {
 	return p
 }
 
-// exec is limits wide enough for whatever is not about them.
-func exec() mpi.Exec {
+// execLimits are limits wide enough for whatever is not about them.
+func execLimits() mpi.Exec {
 	return mpi.Exec{Memory: 64 << 20, Timeout: time.Minute, Output: 1 << 20}
 }
 
@@ -62,7 +62,7 @@ func TestCat(t *testing.T) {
 	if p.MPI() {
 		t.Error("a handler is taken for an MPI program")
 	}
-	x := exec()
+	x := execLimits()
 	x.Stdin = []byte(strings.Repeat("0123456789", 1000))
 	out := p.Run(context.Background(), x)
 	if out.Reason != "" || string(out.Stdout) != string(x.Stdin) {
@@ -75,7 +75,7 @@ func TestCat(t *testing.T) {
 
 func BenchmarkInstanceWAT(b *testing.B) {
 	p := compile(b, newRuntime(b), catWAT)
-	x := exec()
+	x := execLimits()
 	x.Stdin = []byte("hello")
 	b.ReportAllocs()
 	for b.Loop() {

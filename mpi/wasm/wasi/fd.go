@@ -133,9 +133,7 @@ const (
 	rightTell        = 1 << 5
 	rightWrite       = 1 << 6
 	rightAdvise      = 1 << 7
-	rightAllocate    = 1 << 8
 	rightFilestat    = 1 << 21
-	rightSetSize     = 1 << 22
 	rightPoll        = 1 << 27
 	rightsOfFile     = rightRead | rightSeek | rightSetFlags | rightTell | rightAdvise | rightFilestat | rightPoll
 	rightsOfDir      = 0x7_fe00 | 0x0700_0000 | rightSetFlags | rightFilestat // every path_*, fd_readdir
