@@ -1,0 +1,211 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multihash"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/rendezvous"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
+)
+
+var (
+	guest    []byte // the compiled testdata/guest
+	cacheDir string // of compiled code, for all nodes of all tests
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "node-test")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	cacheDir = filepath.Join(dir, "cache")
+	file := filepath.Join(dir, "guest.wasm")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, "./testdata/guest")
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building the guest: %v\n%s", err, out)
+		return 1
+	}
+	if guest, err = os.ReadFile(file); err != nil {
+		panic(err)
+	}
+	return m.Run()
+}
+
+// cidOf is a CID that names the text.
+func cidOf(text string) mpi.CID {
+	sum := sha256.Sum256([]byte(text))
+	mh, err := multihash.Encode(sum[:], multihash.SHA2_256)
+	if err != nil {
+		panic(err)
+	}
+	return mpi.CID(cid.NewCidV1(cid.Raw, mh).String())
+}
+
+// shelf is a store whose interpreters the test puts there. What is on no shelf but in the world can be opened by its CID.
+type shelf struct {
+	world  map[mpi.CID]*mpi.Bundle
+	list   []mpi.Interpreter
+	update func([]mpi.Interpreter)
+}
+
+func (s *shelf) Start(update func([]mpi.Interpreter)) error {
+	s.update = update
+	update(s.list)
+	return nil
+}
+
+func (s *shelf) Open(_ context.Context, c mpi.CID) (*mpi.Bundle, error) {
+	if b := s.world[c]; b != nil {
+		return b, nil
+	}
+	return nil, fmt.Errorf("%s: %w", c, fs.ErrNotExist)
+}
+
+func (s *shelf) ParseCID(text string) (mpi.CID, error) {
+	c, err := cid.Decode(text)
+	if err != nil {
+		return "", err
+	}
+	return mpi.CID(c.String()), nil
+}
+
+func (s *shelf) Status() mpi.StoreStatus     { return mpi.StoreStatus{Serves: s.list} }
+func (s *shelf) Close(context.Context) error { return nil }
+
+// oneKey compiles under one key whatever is asked: the tests give many CIDs to the same guest.
+type oneKey struct{ *wasm.Runtime }
+
+func (r oneKey) Compile(ctx context.Context, _ string, code []byte) (mpi.Program, error) {
+	return r.Runtime.Compile(ctx, "guest", code)
+}
+
+// testNode is a node over a real libp2p host, with everything real but the store.
+type testNode struct {
+	*Node
+	host host.Host
+}
+
+func (n testNode) id() string { return string(n.Self()) }
+
+// start starts n nodes that serve the guest as "guest/1.0.0", connected to each other, and waits until each sees all others. They
+// are closed when the test ends.
+func start(t *testing.T, n int, set ...func(i int, c *Config)) []testNode {
+	t.Helper()
+	nodes := make([]testNode, n)
+	for i := range nodes {
+		nodes[i] = newNode(t, i, set...)
+		for _, other := range nodes[:i] {
+			connect(t, nodes[i].host, other.host)
+		}
+	}
+	for _, x := range nodes {
+		await(t, x, func() bool {
+			serving := 0
+			for _, m := range x.cfg.Pools.Known() {
+				if slices.ContainsFunc(nodes, func(y testNode) bool { return y.Self() == m.Peer && len(m.Serves) == len(y.own()) }) {
+					serving++
+				}
+			}
+			return serving == n-1
+		})
+	}
+	return nodes
+}
+
+func newNode(t *testing.T, i int, set ...func(i int, c *Config)) testNode {
+	t.Helper()
+	h, err := libp2p.New(libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"), libp2p.DisableRelay())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := p2p.New(h, p2p.Config{Grace: time.Second})
+	pools := rendezvous.New(rendezvous.Config{Host: h, Exchanger: tr, Protocol: string(p2p.PoolProtocol), Agent: "test", Slots: 2})
+	tr.Greet(pools)
+	id := cidOf("guest")
+	c := Config{
+		Transport: tr, Pools: pools, Runtime: oneKey{wasm.New(wasm.Config{CacheDir: cacheDir})},
+		Store: &shelf{
+			world: map[mpi.CID]*mpi.Bundle{id: {Run: guest, Files: fstest.MapFS{}}},
+			list:  []mpi.Interpreter{{Name: "guest", Version: "1.0.0", CID: id}},
+		},
+		Agent: "test", Slots: 2, Memory: 64 << 20, Timeout: 20 * time.Second, MaxMessage: 1 << 20,
+	}
+	for _, f := range set {
+		f(i, &c)
+	}
+	x := testNode{New(c), h}
+	if err := x.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := x.Close(ctx); err != nil {
+			t.Errorf("closing node %d: %v", i, err)
+		}
+		h.Close()
+	})
+	await(t, x, func() bool { return prepared(x) })
+	for _, s := range x.programs.list() {
+		if s.State != mpi.Ready {
+			t.Fatalf("%s: %s", s, s.Error)
+		}
+	}
+	return x
+}
+
+// prepared reports whether all interpreters of the node's store are ready or have failed.
+func prepared(n testNode) bool {
+	return !slices.ContainsFunc(n.programs.list(), func(s mpi.InterpreterStatus) bool { return s.State == mpi.Preparing })
+}
+
+func connect(t *testing.T, a, b host.Host) {
+	t.Helper()
+	if err := a.Connect(t.Context(), peer.AddrInfo{ID: b.ID(), Addrs: b.Addrs()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// await asks the network again and again until the condition holds.
+func await(t *testing.T, n testNode, cond func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for !cond() {
+		if ctx.Err() != nil {
+			t.Fatal("what the test waits for did not come about within a minute")
+		}
+		_ = n.cfg.Pools.Discover(ctx)
+	}
+}
+
+// do sends one message for each text to the peer and expects as many answers.
+func do(t *testing.T, n testNode, to mpi.PeerID, texts ...string) (mpi.Result, error) {
+	t.Helper()
+	r := mpi.Request{File: "guest", Pid: 11, Expected: len(texts), Timeout: time.Minute}
+	for _, s := range texts {
+		r.Messages = append(r.Messages, mpi.Message{To: to, Data: mpi.Bytes(s)})
+	}
+	return n.Do(t.Context(), r)
+}

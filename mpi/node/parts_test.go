@@ -1,0 +1,125 @@
+package node
+
+import (
+	"testing"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// An origin that sends much delays its own messages most: the origins take turns.
+func TestQueueTakesOriginsInTurn(t *testing.T) {
+	var q queue
+	q.init()
+	of := map[*task]string{}
+	push := func(origin string) {
+		x := &task{req: mpi.RequestID{Origin: mpi.PeerID(origin)}}
+		of[x] = origin
+		if !q.push(x) {
+			t.Fatal("not taken")
+		}
+	}
+	for range 4 {
+		push("a")
+	}
+	push("b")
+	push("c")
+	push("c")
+	got := ""
+	for q.len() > 0 {
+		x, ok := q.pop()
+		if !ok {
+			t.Fatal("closed")
+		}
+		got += of[x]
+	}
+	if want := "abcacaa"; got != want {
+		t.Errorf("served %s, want %s", got, want)
+	}
+	push("a")
+	if rest := q.close(); len(rest) != 1 {
+		t.Errorf("%d tasks left at close, want 1", len(rest))
+	}
+	if _, ok := q.pop(); ok {
+		t.Error("pop after close")
+	}
+	if q.push(&task{}) {
+		t.Error("push after close")
+	}
+}
+
+func TestBudgetBoundsTasks(t *testing.T) {
+	var b budget
+	for range maxTasksPerOrigin {
+		if err := b.take("a", 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b.take("a", 1) == nil {
+		t.Error("no bound on one origin")
+	}
+	if err := b.take("b", 1); err != nil {
+		t.Errorf("one origin's messages keep out another's: %v", err)
+	}
+	if b.take("b", maxTaskBytes) == nil {
+		t.Error("no bound on bytes")
+	}
+	b.give("a", 1)
+	if err := b.take("a", 1); err != nil {
+		t.Errorf("room given back is not there: %v", err)
+	}
+	for range maxTasks - maxTasksPerOrigin - 1 {
+		_ = b.take("c", 0)
+	}
+	if b.take("d", 0) == nil {
+		t.Error("no bound on all")
+	}
+}
+
+type ends struct{ accepts, ends int }
+
+func (e *ends) accepted(*outgoing)                      { e.accepts++ }
+func (e *ends) ended(*outgoing, []mpi.Failure, uint64) { e.ends++ }
+
+func TestLedger(t *testing.T) {
+	var l ledger
+	l.init()
+	var e ends
+	add := func(to mpi.PeerID) *outgoing {
+		o := &outgoing{owner: &e, to: to}
+		l.add(o)
+		return o
+	}
+	a, b := add("a"), add("b")
+	if l.take("b", a.id) != nil || !l.has(a) {
+		t.Error("a peer ended a message that was sent to another")
+	}
+	if l.accepted("b", a.id); e.accepts != 0 {
+		t.Error("a peer accepted a message that was sent to another")
+	}
+	if l.accepted("a", a.id); e.accepts != 1 {
+		t.Error("not accepted")
+	}
+	if l.take("a", a.id) != a || l.take("a", a.id) != nil {
+		t.Error("a message must be taken exactly once")
+	}
+	if !l.sent(b, 3) {
+		t.Error("session 3 was not lost")
+	}
+	if got := l.lose("b", 2); len(got) != 0 {
+		t.Error("an older session took a message with it")
+	}
+	if got := l.lose("b", 3); len(got) != 1 || got[0] != b {
+		t.Error("the session did not take its message with it")
+	}
+	c := add("b")
+	if got := l.lose("b", 4); len(got) != 0 {
+		t.Error("a session took a message that it does not carry yet")
+	}
+	if l.sent(c, 4) || l.has(c) {
+		t.Error("a message on a session that was lost meanwhile is still waited for")
+	}
+	d := add("b")
+	if !l.sent(d, 5) || len(l.drop(&e)) != 1 || l.has(d) {
+		t.Error("drop leaves something")
+	}
+}
