@@ -1,0 +1,331 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/store"
+)
+
+// Config is the plugin's settings, found at Plugins.Plugins.mpi.Config of Kubo's configuration. docs/config.md
+// documents each; config.schema.json beside this file is their JSON Schema.
+type Config struct {
+	Store      string              // IPFS path of the store; empty: this node serves nothing
+	API        ma.Multiaddr        // where the JSON API listens
+	Token      string              // bearer token of the JSON API; empty: none asked
+	Serve      []selector.Selector // which interpreters of the store; empty: all
+	Programs   Programs            // which programs may run here
+	Allow      []peer.ID           // if not empty, only these peers are talked to
+	Deny       []peer.ID           // these never
+	Slots      int                 // instances running at once
+	Memory     int64               // bytes of linear memory for each instance
+	Timeout    time.Duration       // wall clock of each instance
+	MaxMessage int64               // bytes of Data in one message
+	MaxStore   int64               // bytes of the store kept pinned; 0: no limit
+	KeepUnused time.Duration       // how long what is no longer served stays pinned
+}
+
+// Programs says which programs a node runs for its peers.
+type Programs string
+
+// The values of [Programs].
+const (
+	ProgramsStore Programs = "store" // those of its own store
+	ProgramsAny   Programs = "any"   // any that a peer names by CID
+)
+
+// DefaultConfig is the configuration of a node that sets nothing.
+func DefaultConfig() Config {
+	return Config{
+		API:        ma.StringCast("/ip4/127.0.0.1/tcp/8000"),
+		Programs:   ProgramsStore,
+		Slots:      2 * runtime.NumCPU(),
+		Memory:     256 << 20,
+		Timeout:    30 * time.Second,
+		MaxMessage: 4 << 20,
+		MaxStore:   4 << 30,
+		KeepUnused: 24 * time.Hour,
+	}
+}
+
+// Where the settings are, as messages name it.
+const configKey = "Plugins.Plugins.mpi.Config"
+
+// setting is one key: what it accepts, in words for an error message, and how it is read.
+type setting struct {
+	accepts string
+	set     func(*Config, any) error
+}
+
+var settings = map[string]setting{
+	"Store": {
+		"an IPFS path: /ipfs/CID, /ipns/NAME or a CID; or an empty string for a node that serves nothing",
+		func(c *Config, v any) (err error) {
+			if c.Store, err = text(v); err == nil && c.Store != "" {
+				err = store.CheckPath(c.Store)
+			}
+			return err
+		},
+	},
+	"API": {
+		"a TCP multiaddr such as /ip4/127.0.0.1/tcp/8000; port 0 takes a free one",
+		func(c *Config, v any) error {
+			s, err := text(v)
+			if err != nil {
+				return err
+			}
+			c.API, err = ParseAPI(s)
+			return err
+		},
+	},
+	"Token": {
+		"a string, which clients then send as \"Authorization: Bearer …\"; empty for none",
+		func(c *Config, v any) (err error) { c.Token, err = text(v); return err },
+	},
+	"Serve": {
+		`a list of names with semver ranges such as ["echo", "relay/1", "wordcount/^1.2"]; empty for the whole store`,
+		func(c *Config, v any) error {
+			list, err := texts(v)
+			c.Serve = nil
+			for _, s := range list {
+				sel, err := selector.Parse(s)
+				if err != nil {
+					return err
+				}
+				c.Serve = append(c.Serve, sel)
+			}
+			return err
+		},
+	},
+	"Programs": {
+		`"store" to run only programs of the node's own store, or "any"`,
+		func(c *Config, v any) error {
+			s, err := text(v)
+			c.Programs = Programs(s)
+			if err == nil && c.Programs != ProgramsStore && c.Programs != ProgramsAny {
+				err = fmt.Errorf("no such choice")
+			}
+			return err
+		},
+	},
+	"Peers": {
+		`an object {"Allow": […], "Deny": […]} of lists of peer IDs; with a non-empty Allow only those are talked to`,
+		setPeers,
+	},
+	"Slots": {
+		"a whole number from 1 to 4096",
+		func(c *Config, v any) error {
+			n, err := whole(v, 1, 4096)
+			c.Slots = int(n)
+			return err
+		},
+	},
+	"Memory": {
+		`a size from 64KiB to 4GiB, such as "256MiB"`,
+		func(c *Config, v any) (err error) { c.Memory, err = size(v, 64<<10, 4<<30); return err },
+	},
+	"Timeout": {
+		`a duration from 1ms to 24h, such as "30s"`,
+		func(c *Config, v any) (err error) {
+			c.Timeout, err = duration(v, time.Millisecond, 24*time.Hour)
+			return err
+		},
+	},
+	"MaxMessage": {
+		`a size from 1KiB to 64MiB, such as "4MiB"`,
+		func(c *Config, v any) (err error) { c.MaxMessage, err = size(v, 1<<10, 64<<20); return err },
+	},
+	"MaxStore": {
+		`a size, such as "4GiB"; 0 for no limit`,
+		func(c *Config, v any) (err error) { c.MaxStore, err = size(v, 0, math.MaxInt64); return err },
+	},
+	"KeepUnused": {
+		`a duration, such as "24h"; "0s" to unpin at once`,
+		func(c *Config, v any) (err error) {
+			c.KeepUnused, err = duration(v, 0, math.MaxInt64)
+			return err
+		},
+	},
+}
+
+// ParseConfig reads the settings from what Kubo hands to a plugin: JSON, unmarshalled into any; nil for
+// none. It is strict: an unknown key or a bad value is an error that names the key, the value and
+// what is accepted.
+func ParseConfig(raw any) (Config, error) {
+	c := DefaultConfig()
+	if raw == nil {
+		return c, nil
+	}
+	m, ok := raw.(map[string]any)
+	if !ok {
+		return c, fmt.Errorf("%s is %s: it must be an object with the keys %s", configKey, show(raw), knownKeys())
+	}
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		s, ok := settings[key]
+		if !ok {
+			return c, fmt.Errorf("%s.%s: unknown key%s; the keys are %s (remove it with: ipfs config edit)", configKey, key, didYouMean(key), knownKeys())
+		}
+		if err := s.set(&c, m[key]); err != nil {
+			return c, fmt.Errorf("%s.%s is %s: %w; it must be %s", configKey, key, show(m[key]), err, s.accepts)
+		}
+	}
+	return c, nil
+}
+
+func knownKeys() string { return strings.Join(slices.Sorted(maps.Keys(settings)), ", ") }
+
+func didYouMean(key string) string {
+	for known := range settings {
+		if strings.EqualFold(known, key) {
+			return fmt.Sprintf(" (did you mean %s?)", known)
+		}
+	}
+	return ""
+}
+
+// show is a value as JSON, cut to fit a line.
+func show(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprintf("%T", v)
+	}
+	if len(b) > 80 {
+		b = append(b[:77], "..."...)
+	}
+	return string(b)
+}
+
+// ParseAPI reads the address of the JSON API.
+func ParseAPI(s string) (ma.Multiaddr, error) {
+	addr, err := ma.NewMultiaddr(s)
+	if err != nil {
+		return nil, err
+	}
+	if n, _, err := manet.DialArgs(addr); err != nil || !strings.HasPrefix(n, "tcp") {
+		return nil, fmt.Errorf("not an address to listen at with TCP")
+	}
+	return addr, nil
+}
+
+func setPeers(c *Config, v any) error {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return fmt.Errorf("not an object")
+	}
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		list, err := texts(m[key])
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		var ids []peer.ID
+		for _, s := range list {
+			id, err := peer.Decode(s)
+			if err != nil {
+				return fmt.Errorf("%s: %q is not a peer ID", key, s)
+			}
+			ids = append(ids, id)
+		}
+		switch key {
+		case "Allow":
+			c.Allow = ids
+		case "Deny":
+			c.Deny = ids
+		default:
+			return fmt.Errorf("unknown key %q", key)
+		}
+	}
+	return nil
+}
+
+func text(v any) (string, error) {
+	s, ok := v.(string)
+	if !ok {
+		return "", fmt.Errorf("not a string")
+	}
+	return s, nil
+}
+
+// texts takes a lone string for a list of one, since that is what "ipfs config KEY VALUE" writes.
+func texts(v any) ([]string, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return []string{v}, nil
+	case []any:
+		list := make([]string, len(v))
+		for i := range v {
+			s, err := text(v[i])
+			if err != nil {
+				return nil, fmt.Errorf("item %d is %w", i, err)
+			}
+			list[i] = s
+		}
+		return list, nil
+	}
+	return nil, fmt.Errorf("not a list of strings")
+}
+
+// whole takes a number, or one in a string, since that is what "ipfs config KEY VALUE" writes.
+func whole(v any, least, most int64) (int64, error) {
+	var n int64
+	switch v := v.(type) {
+	case float64:
+		if v != math.Trunc(v) || math.Abs(v) > 1<<53 {
+			return 0, fmt.Errorf("not a whole number")
+		}
+		n = int64(v)
+	case string:
+		var err error
+		if n, err = strconv.ParseInt(v, 10, 64); err != nil {
+			return 0, fmt.Errorf("not a whole number")
+		}
+	default:
+		return 0, fmt.Errorf("not a whole number")
+	}
+	return n, within(n, least, most)
+}
+
+func size(v any, least, most int64) (int64, error) {
+	s, ok := v.(string)
+	if !ok {
+		return whole(v, least, most)
+	}
+	n, err := humanize.ParseBytes(s)
+	if err != nil || n > math.MaxInt64 {
+		return 0, fmt.Errorf("not a size")
+	}
+	return int64(n), within(int64(n), least, most)
+}
+
+func duration(v any, least, most time.Duration) (time.Duration, error) {
+	s, ok := v.(string)
+	if !ok {
+		return 0, fmt.Errorf("not a string with a duration")
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, fmt.Errorf("not a duration")
+	}
+	return d, within(d, least, most)
+}
+
+func within[T int64 | time.Duration](v, least, most T) error {
+	if v < least || v > most {
+		return fmt.Errorf("out of range")
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+const somePeer = "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"
+
+// schema compiles config.schema.json.
+func schema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	s, err := jsonschema.NewCompiler().Compile("config.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func decode(t *testing.T, text string) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestParseConfig(t *testing.T) {
+	for _, tc := range []struct {
+		json string
+		want func(*Config)
+	}{
+		{`null`, func(*Config) {}},
+		{`{}`, func(*Config) {}},
+		{`{"Store":"/ipfs/bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"}`,
+			func(c *Config) { c.Store = "/ipfs/bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354" }},
+		{`{"Store":"QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn/"}`,
+			func(c *Config) { c.Store = "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn/" }},
+		{`{"Slots":3,"Memory":"64MiB","Timeout":"1m30s","MaxMessage":2048,"MaxStore":0,"KeepUnused":"0s","Programs":"any","Token":"s3cret"}`,
+			func(c *Config) {
+				c.Slots, c.Memory, c.Timeout, c.MaxMessage, c.MaxStore, c.KeepUnused = 3, 64<<20, 90*time.Second, 2048, 0, 0
+				c.Programs, c.Token = ProgramsAny, "s3cret"
+			}},
+		{`{"Slots":"5"}`, func(c *Config) { c.Slots = 5 }}, // what "ipfs config … 5" writes
+	} {
+		want := DefaultConfig()
+		tc.want(&want)
+		v := decode(t, tc.json)
+		got, err := ParseConfig(v)
+		if err != nil {
+			t.Errorf("%s: %v", tc.json, err)
+		} else if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", tc.json, got, want)
+		}
+		if v != nil {
+			if err := schema(t).Validate(v); err != nil {
+				t.Errorf("the schema refuses %s: %v", tc.json, err)
+			}
+		}
+	}
+	c, err := ParseConfig(decode(t, `{"Serve":["echo","relay/^1.2"],"Peers":{"Allow":["`+somePeer+`"],"Deny":null},"API":"/ip4/127.0.0.1/tcp/0"}`))
+	if err != nil || len(c.Serve) != 2 || len(c.Allow) != 1 || c.API.String() != "/ip4/127.0.0.1/tcp/0" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	if c, err := ParseConfig(decode(t, `{"Serve":"echo"}`)); err != nil || len(c.Serve) != 1 {
+		t.Errorf("a lone string is not taken for a list of one: %+v, %v", c, err)
+	}
+}
+
+// An error must name the key, the value and what is accepted; the schema must refuse the same, where a schema can tell.
+func TestParseConfigRefuses(t *testing.T) {
+	for _, tc := range []struct {
+		json   string
+		says   []string
+		schema bool // the schema refuses it too
+	}{
+		{`"yes"`, []string{configKey, `"yes"`, "object"}, true},
+		{`{"Stoer":"x"}`, []string{"Stoer", "unknown key", "Store"}, true},
+		{`{"slots":1}`, []string{"slots", "did you mean Slots?"}, true},
+		{`{"Store":"/ipfs/nonsense"}`, []string{"Store", `"/ipfs/nonsense"`, "/ipns/NAME"}, false},
+		{`{"Store":7}`, []string{"Store", "7", "not a string"}, true},
+		{`{"API":"localhost:8000"}`, []string{"API", "localhost:8000", "/ip4/127.0.0.1/tcp/8000"}, false},
+		{`{"API":"/ip4/127.0.0.1/udp/8000"}`, []string{"API", "udp", "TCP"}, false},
+		{`{"Serve":["echo/not a range!"]}`, []string{"Serve", "echo/not a range!", "semver"}, false},
+		{`{"Serve":[1]}`, []string{"Serve", "[1]", "item 0"}, true},
+		{`{"Programs":"some"}`, []string{"Programs", `"some"`, `"any"`}, true},
+		{`{"Peers":{"Allow":["bob"]}}`, []string{"Peers", "Allow", "bob", "peer ID"}, false},
+		{`{"Peers":{"Block":[]}}`, []string{"Peers", "Block", "Deny"}, true},
+		{`{"Slots":0}`, []string{"Slots", "0", "from 1 to 4096"}, true},
+		{`{"Slots":1.5}`, []string{"Slots", "1.5", "whole number"}, true},
+		{`{"Slots":"many"}`, []string{"Slots", `"many"`, "whole number"}, true},
+		{`{"Memory":"1KiB"}`, []string{"Memory", `"1KiB"`, "64KiB"}, false},
+		{`{"Memory":"a lot"}`, []string{"Memory", `"a lot"`, "256MiB"}, true},
+		{`{"Timeout":"0s"}`, []string{"Timeout", `"0s"`, "1ms"}, false},
+		{`{"Timeout":30}`, []string{"Timeout", "30", `"30s"`}, true},
+		{`{"MaxMessage":"1TiB"}`, []string{"MaxMessage", "1TiB", "64MiB"}, false},
+		{`{"MaxStore":-1}`, []string{"MaxStore", "-1", "no limit"}, true},
+		{`{"KeepUnused":"-1h"}`, []string{"KeepUnused", "-1h", "duration"}, true},
+	} {
+		v := decode(t, tc.json)
+		_, err := ParseConfig(v)
+		if err == nil {
+			t.Errorf("%s is taken", tc.json)
+			continue
+		}
+		for _, s := range tc.says {
+			if !strings.Contains(err.Error(), s) {
+				t.Errorf("%s: the error does not say %q: %v", tc.json, s, err)
+			}
+		}
+		if refused := schema(t).Validate(v) != nil; refused != tc.schema {
+			t.Errorf("%s: the schema refuses it: %v, want %v", tc.json, refused, tc.schema)
+		}
+	}
+}
+
+// The code, the schema and the page must have the same keys and defaults.
+func TestConfigIsDocumented(t *testing.T) {
+	b, err := os.ReadFile("config.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Properties map[string]struct {
+			Description string
+			Default     any
+		}
+	}
+	if err := json.Unmarshal(b, &doc); err != nil {
+		t.Fatal(err)
+	}
+	keys := slices.Sorted(maps.Keys(settings))
+	if got := slices.Sorted(maps.Keys(doc.Properties)); !slices.Equal(got, keys) {
+		t.Errorf("the schema has the keys %v, the code %v", got, keys)
+	}
+	page, err := os.ReadFile(filepath.Join("..", "docs", "config.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defaults := map[string]any{}
+	for _, key := range keys {
+		if !strings.Contains(string(page), "| `"+key+"` |") {
+			t.Errorf("docs/config.md lacks %s", key)
+		}
+		p := doc.Properties[key]
+		if p.Description == "" {
+			t.Errorf("the schema does not describe %s", key)
+		}
+		if p.Default != nil {
+			defaults[key] = p.Default
+			if s, ok := p.Default.(string); ok && s != "" && !strings.Contains(string(page), fmt.Sprintf("| `%s` | `%s` |", key, s)) {
+				t.Errorf("docs/config.md does not have %q as the default of %s", s, key)
+			}
+		}
+	}
+	got, err := ParseConfig(defaults)
+	if err != nil {
+		t.Fatalf("the schema's defaults are refused: %v", err)
+	}
+	if want := DefaultConfig(); !reflect.DeepEqual(got, want) {
+		t.Errorf("the schema's defaults are\n%+v\nthe code's\n%+v", got, want)
+	}
+}
+
+func TestRawConfig(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config")
+	if v, err := rawConfig(file); v != nil || err != nil {
+		t.Errorf("without a file: %v, %v", v, err)
+	}
+	if err := os.WriteFile(file, []byte(`{"Plugins":{"Plugins":null,"mpi":{"Slots":2}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v, err := rawConfig(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := ParseConfig(v); err != nil || c.Slots != 2 {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}

@@ -1,0 +1,142 @@
+// Package plugin puts ipfs-mpi into a Kubo daemon: it reads the configuration, wires the parts of one node together
+// ([Service]) and gives Kubo the [Plugin] that starts and stops with the daemon.
+//
+// Kubo's rules for plugins shape it. Init runs on every ipfs command, so it only remembers; everything else, errors in the
+// configuration included, waits for Start, which only the daemon calls. If Start fails Kubo does not call
+// Close, so it undoes what it began. Close may run while the node's host is closing.
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	logging "github.com/ipfs/go-log/v2"
+	"github.com/ipfs/kubo/core"
+	"github.com/ipfs/kubo/core/coreapi"
+	kuboplugin "github.com/ipfs/kubo/plugin"
+)
+
+// Version of ipfs-mpi, a semantic version.
+const Version = "0.1.0"
+
+// Name of the plugin, of its logger and of its place in Kubo's configuration.
+const Name = "mpi"
+
+// Plugins is what Kubo looks for in a plugin.
+var Plugins = []kuboplugin.Plugin{&Plugin{}}
+
+// How long Start and Close may take. Kubo itself gives a daemon's shutdown more than that.
+const (
+	startTimeout = 20 * time.Second
+	closeTimeout = 8 * time.Second
+)
+
+// Plugin implements Kubo's PluginDaemonInternal.
+type Plugin struct {
+	repo string // set by Init, before anything else runs
+	raw  any
+
+	mu      sync.Mutex // guards service
+	service *Service
+}
+
+var _ kuboplugin.PluginDaemonInternal = (*Plugin)(nil)
+
+// Name implements Kubo's Plugin.
+func (*Plugin) Name() string { return Name }
+
+// Version implements Kubo's Plugin.
+func (*Plugin) Version() string { return Version }
+
+// Init implements Kubo's Plugin. It runs on every ipfs command and only remembers.
+func (p *Plugin) Init(env *kuboplugin.Environment) error {
+	p.repo, p.raw = env.Repo, env.Config
+	return nil
+}
+
+// Start implements Kubo's PluginDaemonInternal: it reads the configuration and starts the service.
+func (p *Plugin) Start(n *core.IpfsNode) error {
+	if err := p.start(n); err != nil {
+		return fmt.Errorf("mpi plugin: %w", err)
+	}
+	return nil
+}
+
+func (p *Plugin) start(n *core.IpfsNode) error {
+	log := slog.New(logging.SlogHandler()).With("logger", Name)
+	raw := p.raw
+	if raw == nil {
+		var err error
+		if raw, err = rawConfig(filepath.Join(p.repo, "config")); err != nil {
+			return err
+		}
+	}
+	cfg, err := ParseConfig(raw)
+	if err != nil {
+		return err
+	}
+	if !n.IsOnline || n.PeerHost == nil {
+		log.Warn("the daemon is offline: messages are not served")
+		return nil
+	}
+	api, err := coreapi.NewCoreAPI(n)
+	if err != nil {
+		return err
+	}
+	s, err := NewService(Parts{Host: n.PeerHost, API: api, Routing: n.Routing, Repo: p.repo, Log: log}, cfg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(n.Context(), startTimeout)
+	defer cancel()
+	if err := s.Start(ctx); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.service = s
+	return nil
+}
+
+// Close stops the service. It may be called twice.
+func (p *Plugin) Close() error {
+	p.mu.Lock()
+	s := p.service
+	p.service = nil
+	p.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return s.Close(ctx)
+}
+
+// rawConfig reads Plugins.mpi of Kubo's configuration file, where older versions of Kubo let users write the
+// settings. It is nil if there is none.
+func rawConfig(file string) (any, error) {
+	b, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var doc struct {
+		Plugins struct {
+			MPI any `json:"mpi"`
+		}
+	}
+	if err := json.Unmarshal(b, &doc); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return doc.Plugins.MPI, nil
+}

@@ -1,0 +1,155 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	iface "github.com/ipfs/kubo/core/coreiface"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/routing"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/ipfs-mpi/ipfs-mpi/http"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/node"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/rendezvous"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/store"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
+)
+
+// Parts is what a service stands on: a daemon's own parts, or the sidecar's.
+type Parts struct {
+	Host    host.Host
+	API     iface.CoreAPI
+	Routing routing.ContentRouting
+	Repo    string // directory that gets mpi/ for the service's own files
+	Log     *slog.Logger
+}
+
+// Service is one node of ipfs-mpi with its JSON API.
+type Service struct {
+	cfg   Config
+	parts Parts
+	dir   string // Repo/mpi
+
+	transport *p2p.Transport
+	runtime   *wasm.Runtime
+	node      *node.Node
+	api       *http.Server
+
+	once sync.Once // of Close
+	err  error
+}
+
+// apiCloseTimeout is how long requests that run when the service stops may still take.
+const apiCloseTimeout = 3 * time.Second
+
+// NewService wires a service together. It starts nothing.
+func NewService(parts Parts, cfg Config) (*Service, error) {
+	if parts.Log == nil {
+		parts.Log = slog.New(slog.DiscardHandler)
+	}
+	_, listen, err := manet.DialArgs(cfg.API)
+	if err != nil {
+		return nil, fmt.Errorf("%s.API is %s: %w", configKey, cfg.API, err)
+	}
+	s := &Service{cfg: cfg, parts: parts, dir: filepath.Join(parts.Repo, "mpi")}
+	agent := "ipfs-mpi/" + Version
+	admit := admission(cfg)
+	s.transport = p2p.New(parts.Host, p2p.Config{Admit: admit, MaxFrame: int(cfg.MaxMessage) + 64<<10, Log: parts.Log})
+	pools := rendezvous.New(rendezvous.Config{
+		Host: parts.Host, Routing: parts.Routing, Exchanger: s.transport, Protocol: string(p2p.PoolProtocol),
+		Agent: agent, Slots: uint32(cfg.Slots), Admit: admit, Log: parts.Log,
+	})
+	s.transport.Greet(pools)
+	s.runtime = wasm.New(wasm.Config{CacheDir: filepath.Join(s.dir, "cache"), Log: parts.Log})
+	st := store.New(parts.API, store.Config{
+		Path: cfg.Store, Serve: cfg.Serve, MaxStore: cfg.MaxStore, KeepUnused: cfg.KeepUnused,
+		StateFile: filepath.Join(s.dir, "pins.json"), Log: parts.Log,
+	})
+	s.node = node.New(node.Config{
+		Transport: s.transport, Pools: pools, Store: st, Runtime: s.runtime, Admit: admit,
+		Agent: agent, Slots: cfg.Slots, Memory: cfg.Memory, Timeout: cfg.Timeout, MaxMessage: cfg.MaxMessage,
+		AnyProgram: cfg.Programs == ProgramsAny, Log: parts.Log,
+	})
+	s.api = http.New(s.node, http.Config{Listen: listen, Token: cfg.Token, Log: parts.Log})
+	return s, nil
+}
+
+// Start starts everything and writes the API's address to Repo/mpi/api. If it fails, nothing it began is left.
+func (s *Service) Start(ctx context.Context) error {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	if err := s.node.Start(ctx); err != nil {
+		return err
+	}
+	if err := s.api.Start(); err != nil {
+		return errors.Join(fmt.Errorf("%s.API is %s: %w", configKey, s.cfg.API, err), s.Close(ctx))
+	}
+	if err := s.announce(); err != nil {
+		return errors.Join(err, s.Close(ctx))
+	}
+	s.parts.Log.Info("serving", "api", s.api.Addr(), "store", s.cfg.Store, "slots", s.cfg.Slots)
+	return nil
+}
+
+// APIAddr is the URL of the JSON API, once started.
+func (s *Service) APIAddr() string { return s.api.Addr() }
+
+// Close stops everything, within ctx: first the API, which lets running requests end, then the node. It may be called twice.
+func (s *Service) Close(ctx context.Context) error {
+	s.once.Do(func() {
+		api, cancel := context.WithTimeout(ctx, apiCloseTimeout)
+		defer cancel()
+		s.err = errors.Join(removeIfThere(s.apiFile()), s.api.Close(api), s.node.Close(ctx))
+	})
+	return s.err
+}
+
+func (s *Service) apiFile() string { return filepath.Join(s.dir, "api") }
+
+// announce writes the actual address of the API, as a multiaddr, the way Kubo does with its own.
+func (s *Service) announce() error {
+	addr, err := manet.FromNetAddr(s.api.NetAddr())
+	if err != nil {
+		return err
+	}
+	tmp := s.apiFile() + ".tmp"
+	if err := os.WriteFile(tmp, []byte(addr.String()+"\n"), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, s.apiFile())
+}
+
+// admission is the peer policy: deny wins, and an allow list that is not empty admits only its own.
+func admission(cfg Config) func(mpi.PeerID) bool {
+	names := func(ids []peer.ID) []mpi.PeerID {
+		list := make([]mpi.PeerID, len(ids))
+		for i, id := range ids {
+			list[i] = mpi.PeerID(id.String())
+		}
+		return list
+	}
+	allow, deny := names(cfg.Allow), names(cfg.Deny)
+	return func(p mpi.PeerID) bool {
+		return !slices.Contains(deny, p) && (len(allow) == 0 || slices.Contains(allow, p))
+	}
+}
+
+func removeIfThere(file string) error {
+	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
