@@ -1,0 +1,265 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ipfs/boxo/ipld/merkledag"
+	"github.com/ipfs/boxo/ipld/unixfs"
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+)
+
+const (
+	getWorkers    = 8       // blocks asked for at once, for one directory, file or walk
+	maxDirEntries = 1 << 16 // of one directory
+	maxShards     = 1 << 16 // blocks of one directory
+	maxEntryName  = 1 << 10 // bytes
+)
+
+// badError is a fault of the content itself, which no retry mends.
+type badError struct{ why string }
+
+func (e *badError) Error() string { return e.why }
+
+func badf(format string, args ...any) error { return &badError{fmt.Sprintf(format, args...)} }
+
+func isBad(err error) bool {
+	var bad *badError
+	return errors.As(err, &bad)
+}
+
+// dag gets blocks: each within the store's Timeout and life, of UnixFS only. It implements
+// [ipld.NodeGetter].
+type dag struct {
+	s    *Store
+	from ipld.NodeGetter
+}
+
+func (s *Store) dag() dag { return dag{s, s.api.Dag()} }
+
+// session is a dag that remembers which peers had blocks of the same kind; it ends with ctx.
+func (s *Store) session(ctx context.Context) dag {
+	return dag{s, merkledag.NewSession(ctx, s.api.Dag())}
+}
+
+// bound makes a context that ends with ctx, the store, or after the store's Timeout.
+func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	stop := context.AfterFunc(s.life, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+func (d dag) Get(ctx context.Context, c cid.Cid) (ipld.Node, error) {
+	if err := checkCodec(c); err != nil {
+		return nil, &badError{err.Error()}
+	}
+	bounded, cancel := d.s.bound(ctx)
+	defer cancel()
+	n, err := d.from.Get(bounded, c)
+	switch {
+	case err == nil:
+		return n, nil
+	case d.s.life.Err() != nil:
+		return nil, errClosed
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("nobody gave block %s within %s", c, d.s.cfg.Timeout)
+	}
+	return nil, fmt.Errorf("block %s: %w", c, err)
+}
+
+// GetMany closes the channel after one result for each CID, in any order.
+func (d dag) GetMany(ctx context.Context, cids []cid.Cid) <-chan *ipld.NodeOption {
+	out := make(chan *ipld.NodeOption, len(cids))
+	if !d.s.enter(func() {
+		defer close(out)
+		d.each(ctx, cids, func(_ int, n ipld.Node, err error) { out <- &ipld.NodeOption{Node: n, Err: err} })
+	}) {
+		out = make(chan *ipld.NodeOption, 1)
+		out <- &ipld.NodeOption{Err: errClosed}
+		close(out)
+	}
+	return out
+}
+
+// each gets the nodes, some at a time, and gives each to f, one call at a time.
+func (d dag) each(ctx context.Context, cids []cid.Cid, f func(i int, n ipld.Node, err error)) {
+	var wg sync.WaitGroup
+	var mu sync.Mutex // guards f
+	slots := make(chan struct{}, getWorkers)
+	for i, c := range cids {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			n, err := d.Get(ctx, c)
+			mu.Lock()
+			defer mu.Unlock()
+			f(i, n, err)
+		})
+	}
+	wg.Wait()
+}
+
+// fileKind is what a node is, of UnixFS.
+type fileKind int
+
+const (
+	kindOther fileKind = iota // a symlink or something that we do not know
+	kindFile
+	kindDir
+)
+
+// stat is what a node says of itself.
+type stat struct {
+	kind  fileKind
+	size  int64 // of a file, as claimed
+	mtime time.Time
+}
+
+func statNode(n ipld.Node) (stat, error) {
+	switch n := n.(type) {
+	case *merkledag.RawNode:
+		return stat{kind: kindFile, size: int64(len(n.RawData()))}, nil
+	case *merkledag.ProtoNode:
+		f, err := unixfs.FSNodeFromBytes(n.Data())
+		if err != nil {
+			return stat{}, badf("%s is not UnixFS: %v", n.Cid(), err)
+		}
+		st := stat{mtime: f.ModTime()}
+		switch f.Type() {
+		case unixfs.TFile, unixfs.TRaw:
+			st.kind, st.size = kindFile, int64(f.FileSize())
+			if st.size < 0 {
+				return stat{}, badf("%s claims %d bytes", n.Cid(), f.FileSize())
+			}
+		case unixfs.TDirectory, unixfs.THAMTShard:
+			st.kind = kindDir
+		}
+		return st, nil
+	}
+	return stat{}, badf("%s is neither a file nor a directory", n.Cid())
+}
+
+// entry is a link of a directory.
+type entry struct {
+	name string
+	cid  cid.Cid
+	size int64 // bytes of the whole tree below, as claimed
+}
+
+func find(sorted []entry, name string) (entry, bool) {
+	i, ok := slices.BinarySearchFunc(sorted, name, func(e entry, name string) int { return strings.Compare(e.name, name) })
+	if !ok {
+		return entry{}, false
+	}
+	return sorted[i], true
+}
+
+// readDir lists a directory, sorted by name, each name once. It fails with a badError if c is none, or
+// if it has more than limit entries.
+func (d dag) readDir(ctx context.Context, c cid.Cid, limit int) ([]entry, error) {
+	n, err := d.Get(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return d.listDir(ctx, n, limit)
+}
+
+// listDir is readDir for a directory whose root block is at hand. A sharded directory
+// (HAMT) is enumerated without its hashes: a link whose name is the bare slot number leads to
+// a further shard, any other carries an entry's name after it (boxo/ipld/unixfs/hamt).
+func (d dag) listDir(ctx context.Context, root ipld.Node, limit int) ([]entry, error) {
+	out, todo, err := dirLinks(root, nil)
+	if err != nil {
+		return nil, err
+	}
+	seen := cid.NewSet()
+	for len(todo) > 0 && err == nil {
+		if len(out) > limit || seen.Len()+len(todo) > maxShards {
+			break
+		}
+		n := min(len(todo), getWorkers) // so many blocks are in memory at once
+		var batch []cid.Cid
+		for _, c := range todo[len(todo)-n:] {
+			if seen.Visit(c) {
+				batch = append(batch, c)
+			}
+		}
+		todo = todo[:len(todo)-n]
+		d.each(ctx, batch, func(_ int, shard ipld.Node, e error) {
+			var names []entry
+			var below []cid.Cid
+			if e == nil {
+				names, below, e = dirLinks(shard, out)
+			}
+			if e != nil {
+				err = e
+				return
+			}
+			out, todo = names, append(todo, below...)
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(out) > limit || len(todo) > 0 {
+		return nil, badf("%s is a directory of more than %d entries", root.Cid(), limit)
+	}
+	slices.SortStableFunc(out, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	return slices.CompactFunc(out, func(a, b entry) bool { return a.name == b.name }), nil
+}
+
+// dirLinks appends to out the entries in one block of a directory, and returns the further
+// shards it leads to.
+func dirLinks(n ipld.Node, out []entry) ([]entry, []cid.Cid, error) {
+	pb, slot, err := dirNode(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	var below []cid.Cid
+	for _, l := range pb.Links() {
+		switch {
+		case len(l.Name) < slot:
+			return nil, nil, badf("%s is a broken shard of a directory", n.Cid())
+		case slot > 0 && len(l.Name) == slot:
+			below = append(below, l.Cid)
+		case len(l.Name)-slot > maxEntryName:
+			return nil, nil, badf("%s has a name of %d bytes: at most %d are accepted", n.Cid(), len(l.Name)-slot, maxEntryName)
+		default:
+			out = append(out, entry{l.Name[slot:], l.Cid, clampSize(l.Size)})
+		}
+	}
+	return out, below, nil
+}
+
+// dirNode returns a block of a directory, and how many bytes of each link's name are a
+// shard's slot number: none unless the directory is sharded.
+func dirNode(n ipld.Node) (*merkledag.ProtoNode, int, error) {
+	pb, ok := n.(*merkledag.ProtoNode)
+	if !ok {
+		return nil, 0, badf("%s is a file, not a directory", n.Cid())
+	}
+	f, err := unixfs.FSNodeFromBytes(pb.Data())
+	if err != nil {
+		return nil, 0, badf("%s is not UnixFS: %v", n.Cid(), err)
+	}
+	switch f.Type() {
+	case unixfs.TDirectory:
+		return pb, 0, nil
+	case unixfs.THAMTShard:
+		if f.Fanout() < 2 || f.Fanout() > 1<<16 {
+			return nil, 0, badf("%s is a directory of a strange shape: %d slots", n.Cid(), f.Fanout())
+		}
+		return pb, len(fmt.Sprintf("%X", f.Fanout()-1)), nil
+	}
+	return nil, 0, badf("%s is not a directory", n.Cid())
+}
+
+func clampSize(n uint64) int64 { return int64(min(n, 1<<62)) }

@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// The files of an interpreter that have a meaning.
+const (
+	runFile  = "run.wasm"
+	initFile = "init.wasm"
+)
+
+// maxBlocks bounds the blocks of one interpreter.
+const maxBlocks = 1 << 20
+
+// overError says that an interpreter is larger than all the room there is.
+type overError struct{ limit int64 }
+
+func (e *overError) Error() string { return fmt.Sprintf("more than %s", bytes(e.limit)) }
+
+// inspect tells whether a directory is an interpreter, from the few blocks that it takes.
+func (d dag) inspect(ctx context.Context, c cid.Cid) error {
+	entries, err := d.readDir(ctx, c, maxDirEntries)
+	if err != nil {
+		return err
+	}
+	if _, ok := find(entries, runFile); !ok {
+		return badf("no %s in it", runFile)
+	}
+	for _, name := range []string{runFile, initFile} {
+		e, ok := find(entries, name)
+		if !ok {
+			continue
+		}
+		n, err := d.Get(ctx, e.cid)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if _, err := d.s.programSize(name, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// programSize is the size that a program's root block claims, if it is one that we take.
+func (s *Store) programSize(name string, n ipld.Node) (int64, error) {
+	st, err := statNode(n)
+	switch {
+	case err != nil:
+		return 0, badf("%s: %v", name, err)
+	case st.kind != kindFile:
+		return 0, badf("%s is not a file", name)
+	case st.size == 0:
+		return 0, badf("%s is empty", name)
+	case st.size > s.cfg.MaxProgram:
+		return 0, badf("%s has %s: at most %s are accepted", name, bytes(st.size), bytes(s.cfg.MaxProgram))
+	}
+	return st.size, nil
+}
+
+// fetch brings every block of a tree here and returns how many bytes they are, each counted
+// once. What a directory claims of its size is never relied upon: fetch stops with an
+// overError at the first byte over limit, unless that is 0.
+func (d dag) fetch(ctx context.Context, root cid.Cid, limit int64) (int64, error) {
+	var size int64
+	seen := cid.NewSet()
+	seen.Add(root)
+	for todo := []cid.Cid{root}; len(todo) > 0; {
+		n := min(len(todo), getWorkers)
+		batch := slices.Clone(todo[len(todo)-n:])
+		todo = todo[:len(todo)-n]
+		var err error
+		d.each(ctx, batch, func(_ int, n ipld.Node, e error) {
+			if e != nil {
+				err = e
+				return
+			}
+			size += int64(len(n.RawData()))
+			for _, l := range n.Links() {
+				if seen.Visit(l.Cid) {
+					todo = append(todo, l.Cid)
+				}
+			}
+		})
+		switch {
+		case err != nil:
+			return 0, err
+		case limit > 0 && size > limit:
+			return 0, &overError{limit}
+		case seen.Len() > maxBlocks:
+			return 0, badf("more than %d blocks", maxBlocks)
+		}
+	}
+	return size, nil
+}
+
+// bytes writes a size for people.
+func bytes(n int64) string {
+	switch {
+	case n < 10<<10:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 10<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	case n < 10<<30:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}
+
+// pinName is the name of our pins, for "ipfs pin ls --names".
+func pinName(i mpi.Interpreter) string { return "ipfs-mpi " + i.String() }

@@ -1,0 +1,346 @@
+package store
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+)
+
+// maxCached bounds the directory entries that one FS remembers.
+const maxCached = 1 << 16
+
+// FS is a directory in IPFS as an [fs.FS], read-only, fetched as it is read. Its files are
+// [io.ReaderAt] and [io.Seeker] too.
+//
+// What is no regular file or directory is not there, and so are links whose names no
+// path can hold ("..", "a/b", ""): symbolic links are not followed, since their targets were
+// written by somebody else, for some other tree. Modes are 0444 and 0555; times are those
+// that UnixFS carries, most often none.
+//
+// Every operation takes at most a step's time ([Config] Timeout) for each block or MiB.
+type FS struct {
+	t   *tree
+	ctx context.Context
+}
+
+// tree is what the views of one directory share.
+type tree struct {
+	dag  dag
+	root ipld.Node
+
+	mu     sync.Mutex          // guards what follows
+	dirs   map[cid.Cid][]entry // by CID: two paths may lead to one
+	cached int
+}
+
+func newFS(s *Store, root ipld.Node) *FS {
+	return &FS{&tree{dag: s.dag(), root: root, dirs: make(map[cid.Cid][]entry)}, s.life}
+}
+
+// WithContext returns a view of the same files whose every operation ends with ctx.
+func (f *FS) WithContext(ctx context.Context) fs.FS { return &FS{f.t, ctx} }
+
+// Open implements [fs.FS].
+func (f *FS) Open(name string) (fs.File, error) {
+	n, info, err := f.lookup(name)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	if info.IsDir() {
+		return &dirFile{fs: f, name: name, node: n, info: info}, nil
+	}
+	return &file{name: name, info: info, r: newReader(f.ctx, f.t.dag, n, info.Size())}, nil
+}
+
+// Stat implements [fs.StatFS].
+func (f *FS) Stat(name string) (fs.FileInfo, error) {
+	_, info, err := f.lookup(name)
+	if err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
+	return info, nil
+}
+
+// ReadDir implements [fs.ReadDirFS].
+func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
+	n, _, err := f.lookup(name)
+	if err == nil {
+		var list []fs.DirEntry
+		if list, err = f.entries(n); err == nil {
+			return list, nil
+		}
+	}
+	return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
+}
+
+// lookup walks from the root. Each name is looked for as it is: there is no ".." and no link to
+// follow that could lead out.
+func (f *FS) lookup(name string) (ipld.Node, *fileInfo, error) {
+	if !fs.ValidPath(name) {
+		return nil, nil, fs.ErrInvalid
+	}
+	n := f.t.root
+	if name != "." {
+		for seg := range strings.SplitSeq(name, "/") {
+			if !visible(seg) {
+				return nil, nil, fs.ErrNotExist
+			}
+			if st, err := statNode(n); err != nil || st.kind != kindDir {
+				return nil, nil, fs.ErrNotExist
+			}
+			dir, err := f.list(n)
+			if err != nil {
+				return nil, nil, err
+			}
+			e, ok := find(dir, seg)
+			if !ok || checkCodec(e.cid) != nil {
+				return nil, nil, fs.ErrNotExist
+			}
+			if n, err = f.t.dag.Get(f.ctx, e.cid); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	info, ok := newInfo(path.Base(name), n)
+	if !ok {
+		return nil, nil, fs.ErrNotExist
+	}
+	return n, info, nil
+}
+
+// list is the links of a directory, remembered.
+func (f *FS) list(n ipld.Node) ([]entry, error) {
+	t := f.t
+	t.mu.Lock()
+	dir, ok := t.dirs[n.Cid()]
+	t.mu.Unlock()
+	if ok {
+		return dir, nil
+	}
+	dir, err := t.dag.listDir(f.ctx, n, maxDirEntries)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cached += len(dir) + 1; t.cached > maxCached {
+		clear(t.dirs)
+		t.cached = len(dir) + 1
+	}
+	t.dirs[n.Cid()] = dir
+	return dir, nil
+}
+
+// entries is what of a directory can be seen. It takes the first block of each, to know what it is.
+func (f *FS) entries(n ipld.Node) ([]fs.DirEntry, error) {
+	dir, err := f.list(n)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	var cids []cid.Cid
+	for _, e := range dir {
+		if visible(e.name) && checkCodec(e.cid) == nil {
+			names, cids = append(names, e.name), append(cids, e.cid)
+		}
+	}
+	infos := make([]*fileInfo, len(cids))
+	f.t.dag.each(f.ctx, cids, func(i int, n ipld.Node, e error) {
+		if e != nil {
+			err = e
+			return
+		}
+		infos[i], _ = newInfo(names[i], n)
+	})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]fs.DirEntry, 0, len(infos))
+	for _, info := range infos {
+		if info != nil {
+			list = append(list, fs.FileInfoToDirEntry(info))
+		}
+	}
+	return list, nil
+}
+
+// visible reports whether a link's name can be an element of a path.
+func visible(name string) bool {
+	return name != "." && fs.ValidPath(name) && !strings.ContainsAny(name, "/\x00")
+}
+
+// fileInfo implements [fs.FileInfo].
+type fileInfo struct {
+	name string
+	stat
+}
+
+// newInfo is false for what is neither a file nor a directory.
+func newInfo(name string, n ipld.Node) (*fileInfo, bool) {
+	st, err := statNode(n)
+	if err != nil || st.kind == kindOther {
+		return nil, false
+	}
+	return &fileInfo{name, st}, true
+}
+
+func (i *fileInfo) Name() string       { return i.name }
+func (i *fileInfo) Size() int64        { return i.size }
+func (i *fileInfo) IsDir() bool        { return i.kind == kindDir }
+func (i *fileInfo) ModTime() time.Time { return i.mtime }
+func (i *fileInfo) Sys() any           { return nil }
+func (i *fileInfo) Mode() fs.FileMode {
+	if i.IsDir() {
+		return fs.ModeDir | 0o555
+	}
+	return 0o444
+}
+
+// file is an open regular file.
+type file struct {
+	name string
+	info *fileInfo
+	r    *reader
+
+	mu     sync.Mutex // guards what follows
+	off    int64
+	closed bool
+}
+
+func (f *file) Stat() (fs.FileInfo, error) { return f.info, nil }
+
+func (f *file) Read(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return 0, f.fail("read", fs.ErrClosed)
+	}
+	n, err := f.r.readAt(p, f.off)
+	f.off += int64(n)
+	return n, f.fail("read", err)
+}
+
+// ReadAt implements [io.ReaderAt].
+func (f *file) ReadAt(p []byte, off int64) (n int, err error) {
+	if f.isClosed() {
+		return 0, f.fail("read", fs.ErrClosed)
+	}
+	if off < 0 {
+		return 0, f.fail("read", fs.ErrInvalid)
+	}
+	for n < len(p) && err == nil {
+		var k int
+		k, err = f.r.readAt(p[n:], off+int64(n))
+		n += k
+	}
+	return n, f.fail("read", err)
+}
+
+// Seek implements [io.Seeker].
+func (f *file) Seek(offset int64, whence int) (int64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return 0, f.fail("seek", fs.ErrClosed)
+	}
+	switch whence {
+	case io.SeekStart:
+	case io.SeekCurrent:
+		offset += f.off
+	case io.SeekEnd:
+		offset += f.info.size
+	default:
+		offset = -1
+	}
+	if offset < 0 {
+		return 0, f.fail("seek", fs.ErrInvalid)
+	}
+	f.off = offset
+	return offset, nil
+}
+
+func (f *file) isClosed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.closed
+}
+
+func (f *file) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return f.fail("close", fs.ErrClosed)
+	}
+	f.closed = true
+	f.r.close()
+	return nil
+}
+
+func (f *file) fail(op string, err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	return &fs.PathError{Op: op, Path: f.name, Err: err}
+}
+
+// dirFile is an open directory.
+type dirFile struct {
+	fs   *FS
+	name string
+	node ipld.Node
+	info *fileInfo
+
+	mu     sync.Mutex // guards what follows
+	list   []fs.DirEntry
+	listed bool
+	closed bool
+}
+
+func (d *dirFile) Stat() (fs.FileInfo, error) { return d.info, nil }
+
+func (d *dirFile) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: d.name, Err: fs.ErrInvalid}
+}
+
+func (d *dirFile) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return &fs.PathError{Op: "close", Path: d.name, Err: fs.ErrClosed}
+	}
+	d.closed = true
+	return nil
+}
+
+// ReadDir implements [fs.ReadDirFile].
+func (d *dirFile) ReadDir(n int) ([]fs.DirEntry, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := fs.ErrClosed
+	if !d.closed {
+		err = nil
+		if !d.listed {
+			d.list, err = d.fs.entries(d.node)
+			d.listed = err == nil
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, &fs.PathError{Op: "readdir", Path: d.name, Err: err}
+	case n <= 0:
+		n = len(d.list)
+	case len(d.list) == 0:
+		return nil, io.EOF
+	}
+	n = min(n, len(d.list))
+	out := d.list[:n:n]
+	d.list = d.list[n:]
+	return out, nil
+}

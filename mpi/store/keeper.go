@@ -1,0 +1,319 @@
+package store
+
+import (
+	"cmp"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+const maxJobs = 4 // interpreters fetched or pinned at once
+
+// keeper owns the picture of the store, what is pinned, and the state file. Its fields
+// belong to the goroutine in run; jobs beside it hand back functions through done.
+type keeper struct {
+	*Store
+	path   storePath
+	update func([]mpi.Interpreter)
+	done   chan func()
+
+	state state
+	dirty bool // state is not on disk
+
+	list       *listing    // nil until a store was read
+	candidates []candidate // of list and Serve
+	ranks      []candidate // those of them that are not known to be bad, ranked
+	unselected []mpi.Skipped
+	resolving  bool
+	resolveAt  time.Time // zero for never again
+	resolveErr error
+	resolveBad int // tries that failed, in a row
+
+	works    map[mpi.CID]*work // of candidates
+	unpins   map[mpi.CID]*work // of state.Pins
+	jobs     int               // running for works and unpins
+	served   []mpi.Interpreter
+	told     map[string]bool // paths that the log was told are not served
+	notSaved error
+}
+
+// work is how far we are with one CID.
+type work struct {
+	busy  bool      // a job runs for it
+	ready bool      // fetched and pinned
+	fresh bool      // fetched and found good, to be pinned by us
+	bad   error     // never to be served
+	err   error     // of the last try
+	tries int       // that failed, in a row
+	next  time.Time // not to be looked at before
+	size  int64     // measured, or a bound that it is over; 0 if not known
+}
+
+func newKeeper(s *Store, p storePath, st state, update func([]mpi.Interpreter)) *keeper {
+	return &keeper{Store: s, path: p, state: st, update: update, done: make(chan func()), resolveAt: s.cfg.now(),
+		works: make(map[mpi.CID]*work), unpins: make(map[mpi.CID]*work), told: make(map[string]bool)}
+}
+
+func (k *keeper) run() {
+	for {
+		next := k.step(k.cfg.now())
+		wait := time.Hour
+		if !next.IsZero() {
+			wait = max(0, next.Sub(k.cfg.now()))
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case f := <-k.done:
+			f()
+		case <-timer.C:
+		case <-k.life.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// job runs f in a goroutine that Close waits for; what f returns runs in the keeper's.
+func (k *keeper) job(f func() func()) {
+	k.enter(func() {
+		then := f()
+		select {
+		case k.done <- then:
+		case <-k.life.Done():
+		}
+	})
+}
+
+// step does all that can be done now, and returns when to come again.
+func (k *keeper) step(now time.Time) time.Time {
+	k.startResolve(now)
+	p := makePlan(k.ranks, k.cfg.MaxStore, k.size, k.here)
+	k.mark(p, now)
+	k.dropExpired(now)
+	k.makeRoom(0, now)
+	k.advance(p, now)
+	k.save()
+	k.publish(p)
+	return k.next(p, now)
+}
+
+// size is how large a candidate is, by the best that we know.
+func (k *keeper) size(c candidate) int64 {
+	if w := k.works[c.CID]; w != nil && w.size > 0 {
+		return w.size
+	}
+	return c.size
+}
+
+func (k *keeper) here(c mpi.CID) bool {
+	w := k.works[c]
+	return w != nil && (w.ready || w.fresh)
+}
+
+// backoff is how long to wait after a number of failures in a row.
+func (k *keeper) backoff(tries int) time.Duration {
+	d := k.cfg.RetryMin
+	for i := 1; i < tries && d < k.cfg.RetryMax; i++ {
+		d *= 2
+	}
+	return min(d, k.cfg.RetryMax)
+}
+
+// startResolve looks where the path leads and what is there, if it is time.
+func (k *keeper) startResolve(now time.Time) {
+	if k.path.empty() || k.resolving || k.resolveAt.IsZero() || now.Before(k.resolveAt) {
+		return
+	}
+	k.resolving = true
+	have, saved := k.list, mpi.CID("")
+	if have == nil && k.state.Path == k.path.text {
+		saved = k.state.Root
+	}
+	k.job(func() func() {
+		l, err := k.look(have, saved)
+		return func() { k.resolved(l, err) }
+	})
+}
+
+// look resolves the path and lists what is there; have is the last listing, saved where the path led
+// in an earlier run, to go on with if it cannot be resolved now. It may return both
+// a listing and an error.
+func (k *keeper) look(have *listing, saved mpi.CID) (*listing, error) {
+	root, err := k.resolve(k.life, k.path)
+	if err != nil {
+		if saved == "" {
+			return have, err
+		}
+		k.cfg.Log.Info("store: going on with what was there last time", "path", k.path.text, "root", saved, "err", err)
+		c, bad := parseCID(string(saved))
+		if bad != nil {
+			return have, err
+		}
+		root = c
+	}
+	if have != nil && have.root == canonical(root) && len(have.unreadable) == 0 {
+		return have, err
+	}
+	l, listErr := k.Store.list(k.life, root)
+	return cmp.Or(l, have), cmp.Or(err, listErr)
+}
+
+// resolved takes the result of look.
+func (k *keeper) resolved(l *listing, err error) {
+	k.resolving, k.resolveErr = false, err
+	now := k.cfg.now()
+	if l != nil && l != k.list {
+		k.adopt(l)
+	}
+	if err == nil && l != nil {
+		for _, name := range slices.Sorted(maps.Keys(l.unreadable)) {
+			err = l.unreadable[name]
+			k.resolveErr = &nameError{name, err}
+			break
+		}
+	}
+	switch {
+	case err != nil:
+		k.resolveBad++
+		k.resolveAt = now.Add(k.backoff(k.resolveBad))
+		k.logTry(k.resolveBad, "store: not all of the store could be read; trying again", "path", k.path.text, "err", k.resolveErr)
+	case k.path.mutable():
+		k.resolveBad, k.resolveAt = 0, now.Add(k.cfg.Resolve)
+	default:
+		k.resolveBad, k.resolveAt = 0, time.Time{}
+	}
+}
+
+// logTry warns of the first failure in a row, and mentions the others.
+func (k *keeper) logTry(tries int, msg string, args ...any) {
+	level := slog.LevelDebug
+	if tries == 1 {
+		level = slog.LevelWarn
+	}
+	k.cfg.Log.Log(k.life, level, msg, args...)
+}
+
+// nameError says which name of the store could not be looked into.
+type nameError struct {
+	name string
+	err  error
+}
+
+func (e *nameError) Error() string { return "store: reading " + e.name + ": " + e.err.Error() }
+func (e *nameError) Unwrap() error { return e.err }
+
+// adopt makes l the picture of the store.
+func (k *keeper) adopt(l *listing) {
+	if k.list == nil || k.list.root != l.root {
+		k.cfg.Log.Info("store: read", "path", k.path.text, "root", l.root, "interpreters", len(l.found))
+	}
+	// Of a name that cannot be looked into nothing is known to have changed.
+	for _, c := range k.candidates {
+		if _, ok := l.unreadable[c.Name]; ok {
+			l.found = append(l.found, c)
+		}
+	}
+	var mine []candidate
+	k.unselected = nil
+	for _, c := range l.found {
+		if k.selected(c.Interpreter) {
+			mine = append(mine, c)
+		} else {
+			k.unselected = appendSkipped(k.unselected, c.String(), "not selected by Serve")
+		}
+	}
+	works := make(map[mpi.CID]*work)
+	for c, w := range k.works {
+		if w.busy { // until its job is back
+			works[c] = w
+		}
+	}
+	for _, c := range mine {
+		works[c.CID] = cmp.Or(k.works[c.CID], works[c.CID], &work{})
+	}
+	k.list, k.candidates, k.works = l, mine, works
+	k.rank()
+	if k.state.Path != k.path.text || k.state.Root != l.root {
+		k.state.Path, k.state.Root, k.dirty = k.path.text, l.root, true
+	}
+}
+
+// rank sorts the candidates anew, without those that turned out bad.
+func (k *keeper) rank() {
+	k.ranks = ranked(slices.DeleteFunc(slices.Clone(k.candidates), func(c candidate) bool { return k.works[c.CID].bad != nil }))
+}
+
+func (k *keeper) selected(i mpi.Interpreter) bool {
+	for _, sel := range k.cfg.Serve {
+		if sel.Match(i) {
+			return true
+		}
+	}
+	return len(k.cfg.Serve) == 0
+}
+
+// publish tells of what changed.
+func (k *keeper) publish(p plan) {
+	if k.life.Err() != nil {
+		return
+	}
+	served := make([]mpi.Interpreter, 0, len(p.want))
+	bytes := newRoom(0)
+	for _, c := range slices.Concat(p.want, p.stopgap) {
+		if w := k.works[c.CID]; w != nil && w.ready {
+			served = append(served, c.Interpreter)
+			bytes.add(c.CID, w.size)
+		}
+	}
+	for c, r := range k.state.Pins {
+		bytes.add(c, r.Size)
+	}
+	sortInterpreters(served)
+	st := mpi.StoreStatus{Path: k.path.text, Skipped: k.skips(p), Serves: served, Bytes: bytes.used}
+	if k.list != nil {
+		st.Root = k.list.root
+	}
+	if err := cmp.Or(k.resolveErr, k.notSaved); err != nil {
+		st.Error = err.Error()
+	}
+	k.setStatus(st)
+	if !slices.Equal(served, k.served) {
+		k.served = served
+		k.update(slices.Clone(served))
+	}
+}
+
+// skips is all that is not served, and why; each path goes to the log once.
+func (k *keeper) skips(p plan) []mpi.Skipped {
+	out := slices.Clone(p.skipped)
+	if k.list != nil {
+		out = append(out, k.list.skipped...)
+	}
+	for _, c := range k.candidates {
+		if w := k.works[c.CID]; w.bad != nil {
+			out = append(out, mpi.Skipped{Path: c.String(), Why: w.bad.Error()})
+		}
+	}
+	told := make(map[string]bool, len(out))
+	for _, sk := range out {
+		if told[sk.Path] = true; !k.told[sk.Path] {
+			k.cfg.Log.Warn("store: not served", "path", sk.Path, "why", sk.Why)
+		}
+	}
+	k.told = told
+	for _, c := range k.ranks {
+		if w := k.works[c.CID]; !w.ready && w.err != nil { // failed has told the log
+			out = append(out, mpi.Skipped{Path: c.String(), Why: "cannot be had now, trying again: " + w.err.Error()})
+		}
+	}
+	out = append(out, k.unselected...) // which is as the owner wants it
+	slices.SortStableFunc(out, func(a, b mpi.Skipped) int { return cmp.Compare(a.Path, b.Path) })
+	if len(out) > maxSkipped+1 {
+		out = appendSkipped(out[:maxSkipped:maxSkipped], "", "")
+	}
+	return out
+}

@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
+)
+
+const (
+	maxNames      = 4096  // entries at the top of a store
+	maxVersions   = 4096  // entries of one name
+	maxCandidates = 16384 // name/version pairs of a store
+)
+
+// candidate is a name/version pair of the store, whatever may be in it.
+type candidate struct {
+	mpi.Interpreter
+	cid  cid.Cid // version 1
+	size int64   // of the whole tree, as its directory claims
+}
+
+// listing is what was found in one store directory.
+type listing struct {
+	root       mpi.CID
+	found      []candidate
+	skipped    []mpi.Skipped
+	unreadable map[string]error // names that could not be looked into now
+}
+
+// list looks into a store directory. An error means that nothing could be told of it.
+func (s *Store) list(ctx context.Context, root cid.Cid) (*listing, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d := s.session(ctx)
+	names, err := d.readDir(ctx, root, maxNames)
+	if err != nil {
+		return nil, fmt.Errorf("store: reading the store's directory: %w", err)
+	}
+	l := &listing{root: canonical(root), unreadable: make(map[string]error)}
+	var dirs []entry
+	var cids []cid.Cid
+	for _, e := range names {
+		if !mpi.ValidName(e.name) {
+			l.skip(show(e.name), "not a name: 1 to %d letters, digits, '.', '_' or '-', not starting with '.' or '-'", mpi.MaxNameLen)
+			continue
+		}
+		dirs, cids = append(dirs, e), append(cids, e.cid)
+	}
+	versions := make([][]entry, len(dirs))
+	errs := make([]error, len(dirs))
+	d.each(ctx, cids, func(i int, n ipld.Node, err error) {
+		if errs[i] = err; err == nil {
+			versions[i], errs[i] = d.listDir(ctx, n, maxVersions)
+		}
+	})
+	for i, dir := range dirs {
+		switch err := errs[i]; {
+		case isBad(err):
+			l.skip(dir.name, "not a directory of versions: %v", err)
+		case err != nil:
+			l.unreadable[dir.name] = err
+		default:
+			l.versions(dir.name, versions[i])
+		}
+	}
+	return l, nil
+}
+
+func (l *listing) versions(name string, entries []entry) {
+	if len(entries) == 0 {
+		l.skip(name, "an empty directory")
+	}
+	for _, e := range entries {
+		path := name + "/" + show(e.name)
+		version, err := selector.ValidVersion(e.name)
+		switch {
+		case err != nil:
+			l.skip(path, "not a semantic version such as 1.0.0")
+		case checkCodec(e.cid) != nil:
+			l.skip(path, "%v", checkCodec(e.cid))
+		case len(l.found) >= maxCandidates:
+			l.skip(path, "more than %d interpreters in one store", maxCandidates)
+		default:
+			l.found = append(l.found, candidate{mpi.Interpreter{Name: name, Version: version, CID: canonical(e.cid)}, version1(e.cid), e.size})
+		}
+	}
+}
+
+// maxSkipped bounds what is remembered of a listing's junk; one more says that there was more.
+const maxSkipped = 256
+
+func (l *listing) skip(path, format string, args ...any) {
+	l.skipped = appendSkipped(l.skipped, path, fmt.Sprintf(format, args...))
+}
+
+func appendSkipped(list []mpi.Skipped, path, why string) []mpi.Skipped {
+	switch {
+	case len(list) < maxSkipped:
+		return append(list, mpi.Skipped{Path: path, Why: why})
+	case len(list) == maxSkipped:
+		return append(list, mpi.Skipped{Path: "…", Why: fmt.Sprintf("more than %d entries are not served; the rest is not named", maxSkipped)})
+	}
+	return list
+}
+
+// show makes a name that somebody else chose fit for a log line.
+func show(name string) string {
+	short := name[:min(len(name), 64)]
+	if quoted := strconv.QuoteToGraphic(short); quoted[1:len(quoted)-1] != short {
+		short = quoted
+	}
+	if len(name) > 64 {
+		short += "…"
+	}
+	return short
+}

@@ -1,0 +1,323 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ipfs/boxo/path"
+	"github.com/ipfs/go-cid"
+	"github.com/ipfs/kubo/core/coreiface/options"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
+)
+
+// mark notes since when each of our pins is not in use. Nothing is marked while what is in
+// use cannot be told: no store was read yet.
+func (k *keeper) mark(p plan, now time.Time) {
+	if !k.path.empty() && k.list == nil {
+		return
+	}
+	used := make(map[mpi.CID]bool)
+	for _, c := range slices.Concat(p.want, p.stopgap) {
+		used[c.CID] = true
+	}
+	for c, r := range k.state.Pins {
+		switch {
+		case used[c] && !r.Unused.IsZero():
+			r.Unused, k.dirty = time.Time{}, true
+			if u := k.unpins[c]; u != nil && !u.busy {
+				delete(k.unpins, c)
+			}
+		case !used[c] && r.Unused.IsZero():
+			r.Unused, k.dirty = now, true
+			k.cfg.Log.Info("store: no longer served", "interpreter", r.Name, "cid", c, "unpinned in", k.cfg.KeepUnused)
+		}
+	}
+}
+
+// dropExpired unpins what was not used for KeepUnused.
+func (k *keeper) dropExpired(now time.Time) {
+	for c, r := range k.state.Pins {
+		if !r.Unused.IsZero() && !now.Before(r.Unused.Add(k.cfg.KeepUnused)) {
+			k.unpin(c, now)
+		}
+	}
+}
+
+// unpin starts a job that removes a pin of ours, unless one runs or it is not yet time to
+// try again.
+func (k *keeper) unpin(c mpi.CID, now time.Time) {
+	u := cmp.Or(k.unpins[c], &work{})
+	if w := k.works[c]; u.busy || now.Before(u.next) || w != nil && w.busy || k.jobs >= maxJobs {
+		return
+	}
+	k.unpins[c] = u
+	u.busy = true
+	k.jobs++
+	if w := k.works[c]; w != nil { // still in the store: should it be wanted again, begin anew
+		w.ready, w.fresh = false, false
+	}
+	k.job(func() func() {
+		err := k.removePin(c)
+		return func() { k.unpinned(c, err) }
+	})
+}
+
+func (k *keeper) unpinned(c mpi.CID, err error) {
+	r, u := k.state.Pins[c], k.unpins[c]
+	u.busy = false
+	k.jobs--
+	switch {
+	case err == nil:
+	case r.Unused.IsZero(): // wanted again meanwhile
+		delete(k.unpins, c)
+		return
+	default:
+		u.tries++
+		u.next = k.cfg.now().Add(k.backoff(u.tries))
+		k.logTry(u.tries, "store: unpinning failed; trying again", "interpreter", r.Name, "cid", c, "err", err)
+		return
+	}
+	k.cfg.Log.Info("store: unpinned", "interpreter", r.Name, "cid", c)
+	delete(k.state.Pins, c)
+	delete(k.unpins, c)
+	k.dirty = true
+}
+
+// advance starts jobs for what is wanted and due, what failed least and ranks highest first.
+func (k *keeper) advance(p plan, now time.Time) {
+	due := make([]candidate, 0, len(p.want))
+	for _, c := range slices.Concat(p.want, p.stopgap) {
+		if w := k.works[c.CID]; !w.busy && !now.Before(w.next) && k.unpins[c.CID] == nil {
+			due = append(due, c)
+		}
+	}
+	slices.SortStableFunc(due, func(a, b candidate) int { return cmp.Compare(k.works[a.CID].tries, k.works[b.CID].tries) })
+	for _, c := range due {
+		w := k.works[c.CID]
+		switch {
+		case k.jobs >= maxJobs:
+			return
+		case w.busy: // two names, one CID
+		case w.fresh:
+			k.startPin(c, w, now)
+		default:
+			k.startExamine(c, w)
+		}
+	}
+}
+
+// verdict is what examine found.
+type verdict struct {
+	size    int64 // measured, 0 if it was not
+	pinned  bool
+	missing bool // the content could not be had: it is not just the pin that is in doubt
+	err     error
+}
+
+// startExamine finds out whether a candidate is an interpreter that is here and pinned, and
+// fetches it.
+func (k *keeper) startExamine(c candidate, w *work) {
+	w.busy = true
+	k.jobs++
+	known := w.ready
+	if r := k.state.Pins[c.CID]; r != nil && r.Size > 0 {
+		known = true // it was examined before its pin was made
+		w.size = r.Size
+	}
+	limit := k.cfg.MaxStore
+	k.job(func() func() {
+		v := k.examine(c, known, limit)
+		return func() { k.examined(c, w, v) }
+	})
+}
+
+func (k *keeper) examine(c candidate, known bool, limit int64) verdict {
+	ctx, cancel := context.WithCancel(k.life)
+	defer cancel()
+	pinned, err := k.isPinned(ctx, c.cid)
+	if err != nil || pinned && known {
+		return verdict{pinned: pinned, err: err}
+	}
+	d := k.session(ctx)
+	if err := d.inspect(ctx, c.cid); err != nil {
+		return verdict{err: err, missing: true}
+	}
+	size, err := d.fetch(ctx, c.cid, limit)
+	return verdict{size: size, pinned: pinned, err: err, missing: err != nil}
+}
+
+func (k *keeper) examined(c candidate, w *work, v verdict) {
+	w.busy = false
+	k.jobs--
+	if v.size > 0 {
+		w.size = v.size
+	}
+	var over *overError
+	switch {
+	case errors.As(v.err, &over):
+		w.ready, w.size = false, over.limit+1
+	case isBad(v.err):
+		w.ready, w.bad = false, v.err
+		k.rank()
+	case v.err != nil:
+		w.ready = w.ready && !v.missing
+		k.failed(c, w, v.err)
+	case v.pinned:
+		k.isReady(w)
+	default:
+		w.fresh = true
+	}
+}
+
+// startPin pins what was fetched, once there is room for it and our claim to the pin is on disk.
+func (k *keeper) startPin(c candidate, w *work, now time.Time) {
+	if k.state.Pins[c.CID] == nil && !k.makeRoom(w.size, now) {
+		return // until an unpin is done
+	}
+	if k.state.Pins[c.CID] == nil {
+		k.state.Pins[c.CID] = &record{Name: c.String(), Size: w.size}
+		k.dirty = true
+	}
+	if k.save(); k.dirty {
+		k.failed(c, w, k.notSaved)
+		return
+	}
+	w.busy = true
+	k.jobs++
+	timeout := k.cfg.Timeout + time.Duration(w.size>>20)*time.Second
+	k.job(func() func() {
+		ctx, cancel := context.WithTimeout(k.life, timeout)
+		defer cancel()
+		err := k.api.Pin().Add(ctx, path.FromCid(c.cid), options.Pin.Recursive(true), options.Pin.Name(pinName(c.Interpreter)))
+		return func() { k.pinned(c, w, err) }
+	})
+}
+
+func (k *keeper) pinned(c candidate, w *work, err error) {
+	w.busy, w.fresh = false, false
+	k.jobs--
+	if err != nil {
+		w.ready = false
+		k.failed(c, w, fmt.Errorf("pinning: %w", err))
+		return
+	}
+	k.isReady(w)
+}
+
+func (k *keeper) isReady(w *work) {
+	w.ready, w.fresh, w.err, w.tries = true, false, nil, 0
+	w.next = k.cfg.now().Add(k.cfg.Resolve)
+}
+
+func (k *keeper) failed(c candidate, w *work, err error) {
+	w.err = err
+	w.tries++
+	w.next = k.cfg.now().Add(k.backoff(w.tries))
+	k.logTry(w.tries, "store: cannot be had now; trying again", "interpreter", c.String(), "err", err)
+}
+
+// makeRoom reports whether size bytes more may be pinned within MaxStore. If not, it has pins
+// that are not in use removed, those unused for longest first.
+func (k *keeper) makeRoom(size int64, now time.Time) bool {
+	if k.cfg.MaxStore == 0 {
+		return true
+	}
+	kept := newRoom(0)
+	var unused []mpi.CID
+	for pin, r := range k.state.Pins {
+		kept.add(pin, r.Size)
+		if !r.Unused.IsZero() {
+			unused = append(unused, pin)
+		}
+	}
+	over := kept.used + size - k.cfg.MaxStore
+	if over <= 0 {
+		return true
+	}
+	slices.SortFunc(unused, func(a, b mpi.CID) int {
+		return cmp.Or(k.state.Pins[a].Unused.Compare(k.state.Pins[b].Unused), strings.Compare(string(a), string(b)))
+	})
+	for _, pin := range unused {
+		if over <= 0 {
+			break
+		}
+		over -= k.state.Pins[pin].Size
+		k.unpin(pin, now)
+	}
+	return false
+}
+
+// save writes the state if it changed. dirty stays true if it could not.
+func (k *keeper) save() {
+	if !k.dirty {
+		return
+	}
+	err := k.state.save(k.cfg.StateFile)
+	if err != nil && k.notSaved == nil {
+		k.cfg.Log.Error("store: nothing more is pinned until the state file can be written", "err", err)
+	}
+	k.notSaved, k.dirty = err, err != nil
+}
+
+// next is when step has something to do again, if nothing happens before.
+func (k *keeper) next(p plan, now time.Time) time.Time {
+	var next time.Time
+	at := func(t time.Time) {
+		if t.After(now) && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	at(k.resolveAt)
+	for _, c := range slices.Concat(p.want, p.stopgap) {
+		at(k.works[c.CID].next)
+	}
+	for c, r := range k.state.Pins {
+		if u := k.unpins[c]; u != nil {
+			at(u.next)
+		} else if !r.Unused.IsZero() {
+			at(r.Unused.Add(k.cfg.KeepUnused))
+		}
+	}
+	if k.dirty {
+		at(now.Add(k.cfg.RetryMax))
+	}
+	return next
+}
+
+func (k *keeper) isPinned(ctx context.Context, c cid.Cid) (bool, error) {
+	ctx, cancel := k.bound(ctx)
+	defer cancel()
+	_, pinned, err := k.api.Pin().IsPinned(ctx, path.FromCid(c), options.Pin.IsPinned.Recursive())
+	if err != nil {
+		return false, fmt.Errorf("asking for the pin of %s: %w", c, err)
+	}
+	return pinned, nil
+}
+
+// removePin is content to find that the pin is gone already.
+func (k *keeper) removePin(text mpi.CID) error {
+	c, err := parseCID(string(text))
+	if err != nil {
+		return nil // readState let none through
+	}
+	pinned, err := k.isPinned(k.life, c)
+	if err != nil || !pinned {
+		return err
+	}
+	ctx, cancel := k.bound(k.life)
+	defer cancel()
+	return k.api.Pin().Rm(ctx, path.FromCid(c))
+}
+
+func sortInterpreters(list []mpi.Interpreter) {
+	slices.SortFunc(list, func(a, b mpi.Interpreter) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), selector.Compare(a.Version, b.Version), strings.Compare(string(a.CID), string(b.CID)))
+	})
+}

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+const maxStateFile = 16 << 20
+
+// state is what outlives a run, as JSON in Config.StateFile. The keeper owns it.
+type state struct {
+	Format int `json:"format"` // 1
+	// Path and Root are the store last served, for a start without network.
+	Path string              `json:"path,omitempty"`
+	Root mpi.CID             `json:"root,omitempty"`
+	Pins map[mpi.CID]*record `json:"pins"`
+}
+
+// record is a pin of ours, made or about to be.
+type record struct {
+	Name   string    `json:"name"`            // name/version it was first served as, for people
+	Size   int64     `json:"size"`            // bytes of its blocks
+	Unused time.Time `json:"unused,omitzero"` // since when it is not served; zero while it is
+}
+
+const stateFormat = 1
+
+// loadState reads the file. It always returns a state to go on with; with an error the file was no
+// good, and stands aside as name.corrupt.
+func loadState(name string) (state, error) {
+	fresh := state{Format: stateFormat, Pins: make(map[mpi.CID]*record)}
+	if name == "" {
+		return fresh, nil
+	}
+	st, err := readState(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fresh, nil
+	case err != nil:
+		if e := os.Rename(name, name+".corrupt"); e != nil {
+			err = errors.Join(err, e)
+		}
+		return fresh, fmt.Errorf("store: state file %s: %w", name, err)
+	}
+	return st, nil
+}
+
+func readState(name string) (state, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return state{}, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxStateFile+1))
+	if err != nil {
+		return state{}, err
+	}
+	if len(data) > maxStateFile {
+		return state{}, fmt.Errorf("over %d bytes", maxStateFile)
+	}
+	var st state
+	if err := json.Unmarshal(data, &st); err != nil {
+		return state{}, err
+	}
+	if st.Format != stateFormat {
+		return state{}, fmt.Errorf("format %d is unknown: this version reads %d", st.Format, stateFormat)
+	}
+	pins := make(map[mpi.CID]*record, len(st.Pins))
+	for text, r := range st.Pins {
+		c, err := parseCID(string(text))
+		if err != nil {
+			return state{}, err
+		}
+		if r == nil || r.Size < 0 {
+			return state{}, fmt.Errorf("the entry for %s is broken", text)
+		}
+		pins[canonical(c)] = r
+	}
+	st.Pins = pins
+	return st, nil
+}
+
+// save replaces the file at once or not at all.
+func (st state) save(name string) error {
+	if name == "" {
+		return nil
+	}
+	data, err := json.MarshalIndent(st, "", "\t")
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, filepath.Base(name)+".*.tmp") // 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(data, '\n'))
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("store: writing state file %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	iface "github.com/ipfs/kubo/core/coreiface"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
+)
+
+// Config is what a [Store] is told. Zero values mean the defaults said here.
+type Config struct {
+	// Path of the store: "/ipfs/CID", "/ipns/NAME" or a bare CID, each maybe followed by a
+	// path and a slash. Empty for a node without a store.
+	Path string
+	// Serve says which interpreters to serve: those that any of the selectors matches. None
+	// means all, pre-releases included.
+	Serve []selector.Selector
+	// MaxStore bounds the bytes that we keep pinned; 0 means no bound. The sizes of interpreters
+	// are added up, though blocks that two of them share are stored once.
+	MaxStore int64
+	// MaxProgram bounds the bytes of run.wasm and of init.wasm; 256 MiB.
+	MaxProgram int64
+	// KeepUnused is how long a pin outlives its use; 0 drops it at once.
+	KeepUnused time.Duration
+	// StateFile remembers which pins are ours. Its directory is made if need be. Empty
+	// forgets them at Close: for tests and short lives.
+	StateFile string
+	// Resolve is how often an /ipns path is resolved again, and pins are looked after; 1 min.
+	Resolve time.Duration
+	// Timeout bounds one step: resolving a name, getting one block, one read of a file; 1 min.
+	Timeout time.Duration
+	// RetryMin and RetryMax bound the wait before another try of what failed, which
+	// doubles each time; 1 s and 1 min.
+	RetryMin, RetryMax time.Duration
+	// Log may be nil.
+	Log *slog.Logger
+
+	now func() time.Time // for tests
+}
+
+func (c Config) withDefaults() Config {
+	c.MaxProgram = cmp.Or(c.MaxProgram, 256<<20)
+	c.Resolve = cmp.Or(c.Resolve, time.Minute)
+	c.Timeout = cmp.Or(c.Timeout, time.Minute)
+	c.RetryMin = cmp.Or(c.RetryMin, time.Second)
+	c.RetryMax = max(cmp.Or(c.RetryMax, time.Minute), c.RetryMin)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	return c
+}
+
+// Store implements [mpi.Store].
+type Store struct {
+	api iface.CoreAPI
+	cfg Config
+
+	life context.Context // ends with Close; everything we do ends with it
+	end  context.CancelFunc
+
+	mu      sync.Mutex // guards what follows
+	status  mpi.StoreStatus
+	started bool
+	closed  bool
+	changed chan struct{}  // closed and made anew whenever status is set
+	wg      sync.WaitGroup // every goroutine of ours; Add only through enter
+}
+
+var _ mpi.Store = (*Store)(nil)
+
+// New makes a store over the CoreAPI. It does nothing until Start, but Open works at once.
+func New(api iface.CoreAPI, cfg Config) *Store {
+	s := &Store{api: api, cfg: cfg.withDefaults(), changed: make(chan struct{})}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.status = mpi.StoreStatus{Path: cfg.Path, Serves: []mpi.Interpreter{}}
+	return s
+}
+
+// Start implements [mpi.Store]. It fails on a bad configuration only, never on the network.
+// update must not call Close.
+func (s *Store) Start(update func([]mpi.Interpreter)) error {
+	path, err := parsePath(s.cfg.Path)
+	if err != nil {
+		return err
+	}
+	if s.cfg.MaxStore < 0 || s.cfg.KeepUnused < 0 {
+		return fmt.Errorf("store: MaxStore is %d bytes and KeepUnused %s: neither can be negative", s.cfg.MaxStore, s.cfg.KeepUnused)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return errClosed
+	case s.started:
+		return errors.New("store: started already")
+	}
+	state, err := loadState(s.cfg.StateFile)
+	if err != nil {
+		s.cfg.Log.Warn("store: the record of our pins is lost: pins named \"ipfs-mpi …\" that are no longer needed must be removed by hand (ipfs pin ls --names)",
+			"err", err)
+	}
+	s.started = true
+	k := newKeeper(s, path, state, update)
+	s.wg.Go(k.run)
+	return nil
+}
+
+// Close implements [mpi.Store]. Pins stay, for the next Start. It may be called more than once.
+func (s *Store) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.end()
+	done := make(chan struct{})
+	go func() { // ends with the goroutines it waits for
+		s.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("store: closing: %w", ctx.Err())
+	}
+}
+
+var errClosed = errors.New("store: closed")
+
+// enter runs f in a goroutine that Close waits for, or reports that it is too late.
+func (s *Store) enter(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.wg.Go(f)
+	return true
+}
+
+// Status implements [mpi.Store].
+func (s *Store) Status() mpi.StoreStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.status
+	st.Skipped = slices.Clone(st.Skipped)
+	st.Serves = slices.Clone(st.Serves)
+	return st
+}
+
+func (s *Store) setStatus(st mpi.StoreStatus) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status = st
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// watch returns the status and a channel that is closed when it is set anew.
+func (s *Store) watch() (mpi.StoreStatus, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status, s.changed
+}
