@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -112,7 +113,7 @@ func TestHostileFirstFrames(t *testing.T) {
 	h := newHost(t)
 	know(h, b.h)
 	zero := wire.AppendOpen(nil, wire.Open{Sender: [16]byte{1}, First: 1})
-	for name, bytes := range map[string][]byte{
+	for name, what := range map[string][]byte{
 		"garbage":              []byte("GET / HTTP/1.1\r\n\r\n"),
 		"a giant length":       append(binary.AppendUvarint(nil, 1<<62), byte(wire.TypeData)),
 		"a large Open":         {0xff, 0x7f, byte(wire.TypeOpen)},
@@ -126,7 +127,7 @@ func TestHostileFirstFrames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := dialRaw(t, h, b)
-			r.Write(bytes)
+			r.Write(what)
 			r.expectEnd()
 		})
 	}
@@ -348,7 +349,7 @@ func TestHostileReceivers(t *testing.T) {
 		{"no frames", welcome(func(w *wire.Welcome) { w.MaxFrame = 9 }), nil, mpi.ErrUnreachable},
 		{"no incarnation", welcome(func(w *wire.Welcome) { w.Receiver = [16]byte{} }), nil, mpi.ErrUnreachable},
 		{"a Pong for an answer", func(wire.Open) []byte { return wire.AppendPong(nil) }, nil, mpi.ErrUnreachable},
-		{"garbage", func(wire.Open) []byte { return []byte("HTTP/1.1 400 Bad Request") }, nil, mpi.ErrUnreachable},
+		{"garbage", func(wire.Open) []byte { return bytes.Repeat([]byte("HTTP/1.1 400 Bad Request\r\n"), 9) }, nil, mpi.ErrUnreachable},
 		{"an unknown Reject", func(wire.Open) []byte { return wire.AppendReject(nil, wire.Reject{Code: 99}) }, nil, mpi.ErrUnreachable},
 	} {
 		t.Run(x.name, func(t *testing.T) {

@@ -109,8 +109,8 @@ func (o *outbound) resume(r *resumption, cause error) (*stream, error) {
 	}
 }
 
-// over ends the session, and the peer's own to this node if the peer does not know of the end: it
-// waits there for what was lost here.
+// over ends the session, and the peer's own to this node: what the peer waits for there was to go here. Not so
+// where the peer knows already, because it was the one to end what was up, or is not the peer any more that it was.
 func (o *outbound) over(err error) {
 	if o.t.ctx.Err() != nil || o.isClosing() {
 		err = errFinished
@@ -120,8 +120,9 @@ func (o *outbound) over(err error) {
 	o.mu.Unlock()
 	o.end(err)
 	var f *fatalError
-	knows := errors.Is(err, errRestarted) || errors.Is(err, errFinished) || errors.As(err, &f) && f.told
-	if was == up && !knows {
+	knows := errors.Is(err, errRestarted) || errors.Is(err, errFinished) ||
+		was == up && errors.As(err, &f) && f.told
+	if was != over && !knows {
 		o.t.ins.end(o.peer, wire.CloseLost)
 	}
 }
