@@ -21,9 +21,10 @@ type contact struct {
 	askedAt time.Time // when it did
 
 	connected bool
-	speaks    bool // it identified itself with our protocol on this connection
-	doubt     bool // suspected or disconnected: any failure now drops it
-	flaps     int  // disconnections, each soon after the one before
+	speaks    bool      // it identified itself with our protocol on this connection
+	spoke     time.Time // when it did
+	doubt     bool      // suspected or disconnected: any failure now drops it
+	flaps     int       // disconnections, each soon after the one before
 	flapped   time.Time
 
 	fails  int       // probes in a row
@@ -36,9 +37,10 @@ type contact struct {
 	gen     uint64
 	started time.Time // of the last probe
 
-	due   time.Time // when to probe, or to forget; valid while queued
-	lane  int
-	index int // in its lane's heap; -1 when not queued
+	due    time.Time // when to probe, or to forget; valid while queued
+	needed bool      // due for another reason than its age
+	lane   int
+	index  int // in its lane's heap; -1 when not queued
 
 	hints bucket // what its hints may still cost us
 }
@@ -94,9 +96,10 @@ func (v *view) unqueue(p *contact) {
 	}
 }
 
-// probe has p asked at once, or once more if it is being asked with what we said before.
+// probe has p asked at once, or once more if it is being asked already.
 func (v *view) probe(now time.Time, p *contact) { v.probeAt(now, p) }
 
+// probeAt has p asked at the given time if not before, and not right after the last time.
 func (v *view) probeAt(at time.Time, p *contact) {
 	p.gone = false
 	if p.probing {
@@ -109,13 +112,14 @@ func (v *view) probeAt(at time.Time, p *contact) {
 	if p.index >= 0 && p.due.Before(at) {
 		at = p.due
 	}
+	p.needed = true
 	v.queue(p, at)
 }
 
 // rest remembers p as gone for a while, so that hints and stale records do not have it
 // probed over and over.
 func (v *view) rest(now time.Time, p *contact, d time.Duration) {
-	p.gone, p.again = true, false
+	p.gone, p.again, p.needed = true, false, false
 	v.queue(p, now.Add(d))
 }
 

@@ -205,4 +205,3 @@ func TestMembersAreExchanged(t *testing.T) {
 		t.Errorf("the hub knows %+v", known)
 	}
 }
-

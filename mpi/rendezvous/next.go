@@ -35,7 +35,7 @@ func (v *view) next(now time.Time) work {
 				break
 			}
 			heap.Pop(l)
-			if p.gone || v.idle(now, p) {
+			if p.gone {
 				v.forget(now, p)
 				continue
 			}
@@ -51,13 +51,6 @@ func (v *view) next(now time.Time) work {
 	return w
 }
 
-// idle says that a peer in view is due only for its age and is of no use: not connected,
-// in no pool of ours, and nobody asks for peers of any kind.
-func (v *view) idle(now time.Time, p *contact) bool {
-	return p.in && !p.connected && !p.useful && !p.doubt && p.fails == 0 && p.asked >= v.tell &&
-		!v.pools[general].wanted(now)
-}
-
 // nextPools takes out the lookups and advertisements that are due, ends what is over and
 // sets poolsDue.
 func (v *view) nextPools(now time.Time, w *work) {
@@ -67,7 +60,7 @@ func (v *view) nextPools(now time.Time, w *work) {
 			v.poolsDue = t
 		}
 	}
-	var lookups, adverts []mpi.CID
+	var lookups, adverts []job
 	gone := false
 	for program, pl := range v.pools {
 		if v.expire(now, program, pl) {
@@ -91,14 +84,14 @@ func (v *view) nextPools(now time.Time, w *work) {
 			if pl.lookup.due.After(now) {
 				by(pl.lookup.due)
 			} else {
-				lookups = append(lookups, program)
+				lookups = append(lookups, job{program, pl})
 			}
 		}
 		if (pl.served || program == general) && !pl.advert.busy {
 			if pl.advert.due.After(now) {
 				by(pl.advert.due)
 			} else {
-				adverts = append(adverts, program)
+				adverts = append(adverts, job{program, pl})
 			}
 		}
 	}
@@ -112,40 +105,44 @@ func (v *view) nextPools(now time.Time, w *work) {
 	v.startAdverts(adverts, w)
 }
 
-// startLookups takes those that a Refresh waits for in any number that rounds can be, and
-// of the others the longest due, as many as may run at once. The rest follow when one ends.
-func (v *view) startLookups(due []mpi.CID, w *work) {
-	slices.SortFunc(due, func(a, b mpi.CID) int {
-		x, y := v.pools[a], v.pools[b]
-		if (x.round != nil) != (y.round != nil) {
-			if x.round != nil {
+// job is a lookup or an advertisement that is due.
+type job struct {
+	program mpi.CID
+	pool    *pool
+}
+
+// startLookups starts the longest due, as many as may run at once, and before them those
+// that a Refresh waits for, more of them. The rest follow when one ends.
+func (v *view) startLookups(due []job, w *work) {
+	slices.SortFunc(due, func(a, b job) int {
+		if x, y := a.pool.round != nil, b.pool.round != nil; x != y {
+			if x {
 				return -1
 			}
 			return 1
 		}
-		return cmp.Or(x.lookup.due.Compare(y.lookup.due), cmp.Compare(a, b))
+		return cmp.Or(a.pool.lookup.due.Compare(b.pool.lookup.due), cmp.Compare(a.program, b.program))
 	})
-	for _, program := range due {
-		pl := v.pools[program]
-		if v.lookups >= v.lim.lookups && (pl.round == nil || v.lookups >= 4*v.lim.lookups) {
+	for _, j := range due {
+		if v.lookups >= v.lim.lookups && (j.pool.round == nil || v.lookups >= 4*v.lim.lookups) {
 			break
 		}
-		pl.lookup.busy = true
+		j.pool.lookup.busy = true
 		v.lookups++
-		w.lookups = append(w.lookups, program)
+		w.lookups = append(w.lookups, j.program)
 	}
 }
 
-func (v *view) startAdverts(due []mpi.CID, w *work) {
-	slices.SortFunc(due, func(a, b mpi.CID) int {
-		return cmp.Or(v.pools[a].advert.due.Compare(v.pools[b].advert.due), cmp.Compare(a, b))
+func (v *view) startAdverts(due []job, w *work) {
+	slices.SortFunc(due, func(a, b job) int {
+		return cmp.Or(a.pool.advert.due.Compare(b.pool.advert.due), cmp.Compare(a.program, b.program))
 	})
-	for _, program := range due {
+	for _, j := range due {
 		if v.adverts >= v.lim.adverts {
 			break
 		}
-		v.pools[program].advert.busy = true
+		j.pool.advert.busy = true
 		v.adverts++
-		w.adverts = append(w.adverts, program)
+		w.adverts = append(w.adverts, j.program)
 	}
 }

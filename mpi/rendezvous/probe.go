@@ -24,7 +24,7 @@ type ticket struct {
 
 // begin starts a probe of p, which is due.
 func (v *view) begin(now time.Time, p *contact) probe {
-	p.probing, p.again, p.started = true, false, now
+	p.probing, p.again, p.needed, p.started = true, false, false, now
 	v.lanes[p.lane].busy++
 	return probe{
 		to:     mpi.PeerAddrs{Peer: p.id, Addrs: p.addrs},
@@ -63,7 +63,7 @@ func (v *view) greeted(now time.Time, from mpi.PeerID, theirs mpi.Hello, l link)
 	switch {
 	case p.asked < v.tell && v.needy():
 		v.probe(now, p) // its answer will have hints that this hello could not have
-	case !p.probing && !p.doubt:
+	case !p.probing && !p.needed:
 		p.asked = max(p.asked, v.tell)
 		v.queue(p, now.Add(v.stale()))
 	}
@@ -98,7 +98,7 @@ func (v *view) answered(now time.Time, t ticket, theirs mpi.Hello, l link) {
 }
 
 // admitHello puts a hello of p in the view and follows its hints. It reports false, and
-// has forgotten p, when there is no room.
+// has forgotten p, when there is no room, or it is gone again and of no use.
 func (v *view) admitHello(now time.Time, p *contact, theirs mpi.Hello, l link) bool {
 	p.connected = l.up
 	if !v.enter(now, p, theirs) {
@@ -111,6 +111,9 @@ func (v *view) admitHello(now time.Time, p *contact, theirs mpi.Hello, l link) b
 	}
 	if !l.up {
 		v.disconnected(now, p.id) // that event may have come before the hello
+		if v.peers[p.id] != p {
+			return false
+		}
 	}
 	for _, m := range theirs.Members {
 		if m.Program == general || v.pools[m.Program] == nil {
@@ -138,7 +141,7 @@ func (v *view) failed(now time.Time, t ticket, kind trouble) {
 	if p == nil {
 		return
 	}
-	again := p.again
+	again := p.again || p.spoke.After(p.started) // then the next one goes another way
 	p.again = false
 	p.fails++
 	p.failed = now
@@ -191,7 +194,10 @@ func (v *view) speaking(now time.Time, id mpi.PeerID) {
 			return
 		}
 	}
-	p.connected, p.speaks = true, true
+	p.connected, p.speaks, p.spoke = true, true, now
+	if p.probing {
+		return
+	}
 	if p.in && p.asked >= v.tell && !p.doubt && p.fails == 0 {
 		v.requeue(p)
 		return
@@ -208,7 +214,8 @@ func (v *view) requeue(p *contact) {
 }
 
 // disconnected says that there is no connection to the peer left. It may have lost only
-// that, so it is asked once more: at once, and later each time it happens again soon.
+// that, so it is asked once more: at once, and later each time it happens again soon. A
+// peer of no use to us is not dialled over and over.
 func (v *view) disconnected(now time.Time, id mpi.PeerID) {
 	p := v.peers[id]
 	if p == nil {
@@ -221,6 +228,11 @@ func (v *view) disconnected(now time.Time, id mpi.PeerID) {
 	}
 	if now.Sub(p.flapped) > v.t.Stale {
 		p.flaps = 0
+	}
+	if p.flaps > 0 && !p.useful && !v.pools[general].wanted(now) {
+		v.leave(p, "disconnected again, and in no pool of ours")
+		v.forget(now, p)
+		return
 	}
 	var wait time.Duration
 	if p.flaps > 0 {

@@ -1,0 +1,88 @@
+package rendezvous
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+const (
+	id1 = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"
+	id2 = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"
+)
+
+func TestVet(t *testing.T) {
+	long := "/dns4/" + strings.Repeat("a.", 200) + "example/tcp/1"
+	for _, c := range []struct {
+		name  string
+		hint  mpi.PeerAddrs
+		local bool
+		want  []string
+		ok    bool
+	}{
+		{"no addresses", mpi.PeerAddrs{Peer: id1}, false, nil, true},
+		{"no peer ID", mpi.PeerAddrs{Peer: "p"}, false, nil, false},
+		{"a peer ID as a CID", mpi.PeerAddrs{Peer: "bafzaajaiaejcbpltkwo2yqk3yzgmbj37xnmtqaqwysswy7w6gwygrvm3s3yzjpjq"}, false, nil, false},
+		{"a peer ID without end", mpi.PeerAddrs{Peer: mpi.PeerID(strings.Repeat("Q", 1<<20))}, false, nil, false},
+		{"public", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/8.8.8.8/tcp/1", "/ip6/2606:4700::1/udp/1/quic-v1/p2p/" + id1}},
+			false, []string{"/ip4/8.8.8.8/tcp/1", "/ip6/2606:4700::1/udp/1/quic-v1"}, true},
+		{"private, from afar", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/127.0.0.1/tcp/1", "/ip4/192.168.1.1/tcp/1", "/ip6/fe80::1/tcp/1",
+			"/dns4/localhost/tcp/1", "/ip6/::ffff:10.0.0.1/tcp/1"}}, false, nil, true},
+		{"private, from near", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/192.168.1.1/tcp/1"}}, true, []string{"/ip4/192.168.1.1/tcp/1"}, true},
+		{"of another peer", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/8.8.8.8/tcp/1/p2p/" + id2}}, true, nil, true},
+		{"not addresses", mpi.PeerAddrs{Peer: id1, Addrs: []string{"", "/", "x", "/ip4/8.8.8.8/tcp/99999", long}}, true, nil, true},
+		{"too many", mpi.PeerAddrs{Peer: id1, Addrs: []string{"", "", "", "", "", "", "", "", "/ip4/8.8.8.8/tcp/1"}}, true, nil, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, ok := vet(c.hint, c.local)
+			if ok != c.ok || !reflect.DeepEqual(got.Addrs, c.want) {
+				t.Errorf("%q, %v; want %q, %v", got.Addrs, ok, c.want, c.ok)
+			}
+		})
+	}
+}
+
+func TestClean(t *testing.T) {
+	good := mpi.Interpreter{Name: "echo", Version: "1.0.0-rc.1+x", CID: "bafyone"}
+	with := func(change func(*mpi.Interpreter)) mpi.Interpreter {
+		i := good
+		change(&i)
+		return i
+	}
+	got := clean(mpi.Hello{
+		Agent: "evil\x1b[31m\n\xff" + strings.Repeat("x", 1000),
+		Serves: []mpi.Interpreter{good,
+			with(func(i *mpi.Interpreter) { i.CID = "" }),
+			with(func(i *mpi.Interpreter) { i.CID = "/ipfs/x" }),
+			with(func(i *mpi.Interpreter) { i.CID = mpi.CID(strings.Repeat("b", 1000)) }),
+			with(func(i *mpi.Interpreter) { i.Name = "a/b" }),
+			with(func(i *mpi.Interpreter) { i.Version = "" }),
+			with(func(i *mpi.Interpreter) { i.Version = "1\n" }),
+		},
+		Wants: []mpi.CID{"", "bafytwo", "\x00"},
+		Members: []mpi.Members{{Program: ""}, {Program: "bafyone", Peers: make([]mpi.PeerAddrs, 1000)},
+			{Program: "b/a"}},
+	})
+	if !strings.HasPrefix(got.Agent, "evil[31mxxx") || len(got.Agent) > maxAgent {
+		t.Errorf("agent %q", got.Agent)
+	}
+	if !reflect.DeepEqual(got.Serves, []mpi.Interpreter{good}) || !reflect.DeepEqual(got.Wants, []mpi.CID{"bafytwo"}) {
+		t.Errorf("serves %v, wants %q", got.Serves, got.Wants)
+	}
+	if len(got.Members) != 1 || len(got.Members[0].Peers) != mpi.MaxPoolMembers {
+		t.Errorf("members %d", len(got.Members))
+	}
+	many := clean(mpi.Hello{Serves: echo(make([]mpi.CID, 5000)...), Wants: make([]mpi.CID, 5000), Members: make([]mpi.Members, 5000)})
+	if len(many.Serves)+len(many.Wants)+len(many.Members) != 0 {
+		t.Error("empty CIDs pass")
+	}
+	var list []mpi.Interpreter
+	for range 5000 {
+		list = append(list, good)
+	}
+	if n := len(clean(mpi.Hello{Serves: list}).Serves); n != mpi.MaxServes {
+		t.Errorf("%d served", n)
+	}
+}
