@@ -1,0 +1,136 @@
+package http
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// Every example of the API's page is tried: the command as it stands, and the answer as a document.
+func TestDocumentedExamples(t *testing.T) {
+	page, err := os.ReadFile("../docs/http-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?s)```sh\n(.*?)```.*?```json\n(.*?)```").FindAllSubmatch(page, -1)
+	if len(examples) != bytes.Count(page, []byte("```sh\n")) || len(examples) < 10 {
+		t.Fatalf("%d examples", len(examples))
+	}
+	for _, e := range examples {
+		command, want := string(e[1]), string(e[2])
+		t.Run(strings.SplitN(command, "\n", 2)[0], func(t *testing.T) {
+			s := serve(t, documented{newFake(t)}, Config{})
+			_, body := raw(t, s, requestOf(t, command))
+			wantJSON(t, body, want)
+		})
+	}
+}
+
+// documented is a node whose peers are those of the page.
+type documented struct{ *fakeNode }
+
+func (n documented) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
+	if r.File == "echo/1" {
+		r.File = "echo/1.0.0"
+	}
+	for i := range r.Messages {
+		if r.Messages[i].To == "12D3KooWGone" {
+			r.Messages[i].To = dead
+		}
+	}
+	res, err := n.fakeNode.Do(ctx, r)
+	for i := range res.Failures {
+		res.Failures[i].To, res.Failures[i].Stderr = "12D3KooWGone", ""
+	}
+	return res, err
+}
+
+func (n documented) Peers(ctx context.Context, fresh bool) ([]mpi.Member, error) {
+	list, err := n.fakeNode.Peers(ctx, fresh)
+	return list[:2], err
+}
+
+// requestOf is what a curl command sends.
+func requestOf(t *testing.T, command string) string {
+	t.Helper()
+	words := regexp.MustCompile(`(?s)'[^']*'|[^\s']+`).FindAllString(command, -1)
+	for i, w := range words {
+		words[i] = strings.Trim(w, "'")
+	}
+	method, path, headers, body := "GET", "", "", ""
+	for i := 1; i < len(words); i++ {
+		switch w := words[i]; w {
+		case "-H":
+			i++
+			headers += words[i] + "\r\n"
+		case "-d":
+			i++
+			method, body = "POST", words[i]
+			headers += "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n"
+		default:
+			var ok bool
+			if path, ok = strings.CutPrefix(w, "http://127.0.0.1:8000"); !ok {
+				t.Fatalf("%q in %s", w, command)
+			}
+		}
+	}
+	if words[0] != "curl" {
+		t.Fatal(command)
+	}
+	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n%s\r\n%s", method, path, headers, body)
+}
+
+// The page's tables and the code name the same problems, reasons and limits.
+func TestDocumentedWords(t *testing.T) {
+	page, err := os.ReadFile("../docs/http-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| (\\d{3}) \\| `([a-z-]+)` \\|").FindAllSubmatch(page, -1) {
+		rows[string(m[2])] = string(m[1])
+	}
+	for _, c := range []mpi.Code{
+		mpi.CodeInvalid, mpi.CodeNotFound, mpi.CodeAmbiguous, mpi.CodeTooLarge, mpi.CodeBusy, mpi.CodeStopping, mpi.CodeTimeout, mpi.CodeFailed,
+		mpi.CodeInternal, mpi.CodeUnready, codeForbidden, codeUnauthorized, codeNoPath, codeMethod, codeAccept, codeMedia, codeSlow,
+	} {
+		status, title := statusOf(c)
+		if rows[string(c)] != strconv.Itoa(status) || title == "" || http.StatusText(status) == "" {
+			t.Errorf("%s is %d, and %q on the page", c, status, rows[string(c)])
+		}
+		delete(rows, string(c))
+	}
+	if len(rows) > 0 {
+		t.Errorf("not in the code: %v", rows)
+	}
+	for _, r := range []mpi.Reason{
+		mpi.Unreachable, mpi.Lost, mpi.Refused, mpi.NotServed, mpi.Busy, mpi.TooLarge, mpi.TimedOut, mpi.Trapped, mpi.Exited, mpi.OutOfMemory,
+		mpi.OutputLimit, mpi.BadOutput, mpi.Cancelled, mpi.Gone, mpi.Internal,
+	} {
+		if !bytes.Contains(page, []byte("| `"+string(r)+"` |")) {
+			t.Errorf("reason %s is not on the page", r)
+		}
+	}
+	c := Config{}.withDefaults()
+	for _, limit := range []string{
+		fmt.Sprintf("| a body | %d MiB; all requests together %d MiB |", c.MaxBody>>20, c.MaxBodies>>20),
+		fmt.Sprintf("| the headers | %d KiB, within %.0f s |", c.MaxHeader>>10, c.HeaderTimeout.Seconds()),
+		fmt.Sprintf("| a body's time to come | %.0f min |", c.BodyTimeout.Minutes()),
+		fmt.Sprintf("| messages in a request | %d |", mpi.MaxBatch),
+		fmt.Sprintf("| requests at once | %d, connections four times as many |", c.MaxConcurrent),
+		fmt.Sprintf("| a client that does not take its answer | %.0f s without progress |", c.WriteTimeout.Seconds()),
+		fmt.Sprintf("| an idle connection | %.0f min |", c.IdleTimeout.Minutes()),
+	} {
+		if !bytes.Contains(page, []byte(limit)) {
+			t.Errorf("the page does not say: %s", limit)
+		}
+	}
+}
