@@ -13,6 +13,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
 // stamp says, for each interpreter in the store, what it was built from and what came of it. It lies beside
@@ -37,7 +41,8 @@ func readStamp(path string) (stamp, error) {
 		return stamp{}, nil // torn or foreign: build everything again
 	}
 	for key := range s {
-		if !filepath.IsLocal(key) || strings.Count(key, "/") != 1 {
+		name, version, _ := strings.Cut(key, "/")
+		if _, err := semver.StrictNewVersion(version); err != nil || !mpi.ValidName(name) {
 			return nil, fmt.Errorf("%s: %q is not name/version: remove the file", path, key)
 		}
 	}

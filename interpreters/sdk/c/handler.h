@@ -260,11 +260,19 @@ static inline void handler_one(struct handler_message *m) {
     handler_need('}');
 }
 
+/* handler_larger is realloc for a buffer that starts out static: a small message then costs no
+ * call to the allocator, and no growth of the memory. */
+static inline char *handler_larger(char *old, const char *first, size_t size, size_t room) {
+    if (old != first) return realloc(old, room);
+    char *p = malloc(room);
+    return p ? memcpy(p, old, size) : p;
+}
+
 static inline void handler_input(void) {
-    size_t size = 0, room = 16 << 10;
-    char *in = malloc(room);
+    static char first[16 << 10];
+    size_t size = 0, room = sizeof first;
+    char *in = first;
     for (;;) {
-        if (!in) handler_fail("handler: the message does not fit in memory");
         ssize_t n = read(0, in + size, room - size);
         if (n < 0) {
             if (errno == EINTR || errno == EAGAIN) continue;
@@ -272,7 +280,10 @@ static inline void handler_input(void) {
         }
         if (n == 0) break;
         size += (size_t)n;
-        if (size == room) in = realloc(in, room *= 2);
+        if (size < room) continue;
+        room = room > (size_t)-1 / 2 ? 0 : 2 * room;
+        in = room ? handler_larger(in, first, size, room) : NULL;
+        if (!in) handler_fail("handler: the message does not fit in memory");
     }
     handler_state.at = in;
     handler_state.end = in + size;
@@ -308,9 +319,14 @@ static inline struct handler_message handler_read(void) {
 
 /* handler_grow makes room for n more bytes of output and returns their place. */
 static inline char *handler_grow(size_t n) {
+    static char first[16 << 10];
+    if (!handler_state.out) {
+        handler_state.out = first;
+        handler_state.room = sizeof first;
+    }
     if (n > handler_state.room - handler_state.size) {
-        size_t room = 2 * handler_state.room + n;
-        char *out = room < n ? NULL : realloc(handler_state.out, room);
+        size_t half = (size_t)-1 / 4, room = 2 * handler_state.room + n;
+        char *out = handler_state.room > half || n > half ? NULL : handler_larger(handler_state.out, first, handler_state.size, room);
         if (!out) handler_fail("handler: the messages to send do not fit in memory");
         handler_state.out = out;
         handler_state.room = room;
