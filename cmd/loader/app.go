@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes, part of the command line's contract (docs/cli.md).
+const (
+	exitOK      = 0
+	exitError   = 1 // the command could not do its work
+	exitUsage   = 2 // the command line is wrong: nothing was tried
+	exitFailed  = 3 // send: some messages failed or not every answer came
+	exitTimeout = 4 // send: time was up before every answer came
+)
+
+const sameSignal = time.Second
+
+// exitCode is an error with an exit code of its own. A nil err has been told already.
+type exitCode struct {
+	code int
+	err  error
+}
+
+func (e exitCode) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e exitCode) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error {
+	return exitCode{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// app is one invocation: what the commands share.
+type app struct {
+	in        io.Reader
+	out, errw io.Writer
+
+	apiURL string // --api
+
+	// began is set when a command's own code is reached: any error before is one of usage.
+	began bool
+}
+
+func newApp(in io.Reader, out, errw io.Writer) *app {
+	return &app{in: in, out: out, errw: errw}
+}
+
+// execute runs the command line and tells its error, if any, on standard error.
+func (a *app) execute(args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteC()
+	if err == nil {
+		return exitOK
+	}
+	code := exitError
+	var ec exitCode
+	switch {
+	case errors.As(err, &ec):
+		code = ec.code
+		if ec.err == nil {
+			return code
+		}
+	case !a.began:
+		code = exitUsage
+	}
+	fmt.Fprintf(a.errw, "%s: %v\n", cmd.CommandPath(), err)
+	if code == exitUsage {
+		fmt.Fprintf(a.errw, "Run '%s' for usage.\n", helpFor(cmd))
+	}
+	return code
+}
+
+// helpFor is the command line that shows a command's help: those whose flags belong to someone else
+// have theirs below "help".
+func helpFor(cmd *cobra.Command) string {
+	if cmd.DisableFlagParsing {
+		return cmd.Root().Name() + " help " + cmd.Name()
+	}
+	return cmd.CommandPath() + " --help"
+}
+
+// do wraps a command's code for cobra.
+func (a *app) do(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		a.began = true
+		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+		defer stop()
+		// The first signal asks for a clean stop. One that comes clearly later has its default effect; at once after the
+		// first it is the same request, which timeout(1) and some shells send to the process and to its group.
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(sameSignal, stop) })()
+		return f(ctx, args)
+	}
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/sidecar"
+	api "github.com/ipfs-mpi/ipfs-mpi/http"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+const tokenEnv = "IPFS_MPI_TOKEN"
+
+// client is for the API that --api names, or the one of the node that runs on $IPFS_PATH, or of a sidecar with
+// the default state directory.
+func (a *app) client() (*api.Client, error) {
+	url, err := api.Discover(a.apiURL, "")
+	if err != nil && a.apiURL == "" {
+		if dir, derr := sidecar.DefaultStateDir(); derr == nil {
+			if u, derr := api.Discover("", dir); derr == nil {
+				url, err = u, nil
+			}
+		}
+		if err != nil {
+			err = fmt.Errorf("%w, with --api URL", err)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return api.NewClient(url, os.Getenv(tokenEnv)), nil
+}
+
+// explain adds to an error of the API what is near the name that it did not find.
+func explain(err error) error {
+	var e *mpi.Error
+	if !errors.As(err, &e) || len(e.Near) == 0 {
+		return err
+	}
+	if strings.Contains(e.Msg, e.Near[0]) {
+		return err
+	}
+	return fmt.Errorf("%w; there is %s", err, strings.Join(e.Near, ", "))
+}
+
+// table writes rows in columns on standard output.
+func (a *app) table(rows [][]string) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		// No tab after the last column: it would be padded.
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	return w.Flush()
+}
+
+// clean is a text that a peer chose, made safe for a terminal: what is not printable is escaped, but for the
+// line ends and tabs in multi-line text.
+func clean(s string, multiline bool) string {
+	if !slices.ContainsFunc([]rune(s), func(r rune) bool { return !safe(r, multiline) }) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s { // an invalid byte comes as U+FFFD, which is printable
+		if safe(r, multiline) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
+}
+
+func safe(r rune, multiline bool) bool {
+	return unicode.IsPrint(r) || multiline && (r == '\n' || r == '\t')
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/cluster"
+)
+
+const maxNodes = 64
+
+type clusterOptions struct {
+	n        int
+	store    string
+	dir      string
+	settings string
+	json     bool
+}
+
+func (a *app) clusterCommand() *cobra.Command {
+	var o clusterOptions
+	cmd := &cobra.Command{
+		Use:   "cluster",
+		Short: "Run a few connected nodes on this machine",
+		Long: `Runs real nodes as child processes, with temporary repositories, connected to each other and cut off from the public network.
+Once every node is ready it prints how to reach each. It runs until ctrl-C, or until the process that started
+it ends; then it stops all nodes and removes their files. If a node ends by itself, so does the cluster, with an error.
+
+With --json, standard output gets exactly one document, on one line, once all is ready:
+  {"nodes":[{"peer":"12D3…","api":"http://127.0.0.1:…","rpc":"/ip4/127.0.0.1/tcp/…","repo":"/tmp/…"}]}`,
+		Example: `  ipfs-mpi cluster -n 3 --store bin/store
+  ipfs-mpi cluster -n 2 --store bin/store --json > nodes.json
+  ipfs-mpi cluster --store bin/store --mpi-config '{"Slots": 1}' --dir /tmp/look-inside`,
+		Args: cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error {
+			if o.n < 1 || o.n > maxNodes {
+				return usagef("-n %d: it must be from 1 to %d", o.n, maxNodes)
+			}
+			_, err := o.parseSettings()
+			return err
+		},
+		RunE: a.do(func(ctx context.Context, _ []string) error { return a.cluster(ctx, o) }),
+	}
+	f := cmd.Flags()
+	f.IntVarP(&o.n, "nodes", "n", 3, "how many nodes")
+	f.StringVar(&o.store, "store", "", "`DIR` of interpreters, name/version/run.wasm, which all nodes serve")
+	f.StringVar(&o.dir, "dir", "", "keep repositories and logs in this empty `DIR` (default: a temporary one)")
+	f.StringVar(&o.settings, "mpi-config", "", "`JSON` object of plugin settings for every node (docs/config.md)")
+	f.BoolVar(&o.json, "json", false, "print one JSON document once ready")
+	return cmd
+}
+
+func (o *clusterOptions) parseSettings() (map[string]any, error) {
+	if o.settings == "" {
+		return nil, nil
+	}
+	var m map[string]any
+	if err := json.Unmarshal([]byte(o.settings), &m); err != nil || m == nil {
+		return nil, usagef("--mpi-config %s: it must be a JSON object of the plugin's settings", o.settings)
+	}
+	return m, nil
+}
+
+func (a *app) cluster(ctx context.Context, o clusterOptions) error {
+	settings, err := o.parseSettings()
+	if err != nil {
+		return err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	expect, err := interpretersIn(o.store)
+	if err != nil {
+		return err
+	}
+	ctx, stop := whileParentLives(ctx)
+	defer stop()
+	token, _ := settings["Token"].(string)
+	c := cluster.New(cluster.Config{
+		N: o.n, Exe: exe, Store: o.store, Dir: o.dir, Cache: compiledDir(), Settings: settings, Progress: a.errw,
+		Ready: readiness{token: token, expect: expect, progress: a.errw}.wait,
+	})
+	if err := c.Start(ctx); err != nil {
+		return err
+	}
+	defer c.Close()
+	if o.json {
+		err = a.printLine(map[string]any{"nodes": c.Nodes()})
+	} else {
+		err = a.printCluster(ctx, c, o, token)
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.Wait(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.errw, "stopping")
+	return c.Close()
+}
+
+// compiledDir is where this user's clusters keep compiled programs from one run to the next; empty without a home.
+func compiledDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "ipfs-mpi", "compiled")
+}
+
+// printCluster tells a person how to reach the nodes.
+func (a *app) printCluster(ctx context.Context, c *cluster.Cluster, o clusterOptions, token string) error {
+	rows := [][]string{{"NODE", "PEER", "API", "RPC", "REPO"}}
+	nodes := c.Nodes()
+	for i, n := range nodes {
+		rows = append(rows, []string{strconv.Itoa(i + 1), n.Peer, n.API, n.RPC, n.Repo})
+	}
+	if err := a.table(rows); err != nil {
+		return err
+	}
+	first, last := nodes[0], nodes[len(nodes)-1]
+	names := served(ctx, first.API, token)
+	if len(names) > 0 {
+		fmt.Fprintf(a.out, "\nThe store is %s. Every node serves %s.\n", c.StorePath(), strings.Join(names, ", "))
+		a.printTry(first, last, names[0], token)
+	}
+	end := "removes their files"
+	if o.dir != "" {
+		end = "leaves their files in " + o.dir
+	}
+	_, err := fmt.Fprintf(a.out, "\nCtrl-C stops the nodes and %s.\n", end)
+	return err
+}
+
+func (a *app) printTry(from, to cluster.Node, file, token string) {
+	auth := ""
+	if token != "" {
+		auth = " -H 'Authorization: Bearer " + token + "'"
+	}
+	fmt.Fprintf(a.out, `
+Try, from another terminal:
+  curl %s/%s -H 'File: %s' -H 'Expected: 1' -d '{"Pid": 11, "messages": [{"To": "%s", "Data": [104, 101, 108, 108, 111]}]}'
+  %s send %s --all -m hello --api %s
+  curl %s/%s -H 'List: all'
+`, from.API, auth, file, to.Peer, os.Args[0], file, from.API, from.API, auth)
+}

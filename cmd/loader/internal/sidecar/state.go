@@ -1,0 +1,78 @@
+package sidecar
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+)
+
+// DefaultStateDir is where a sidecar keeps its identity and files unless told otherwise.
+func DefaultStateDir() (string, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "ipfs-mpi"), nil
+}
+
+// state is an open state directory, which no other sidecar can open meanwhile.
+type state struct {
+	key  crypto.PrivKey
+	lock *os.File
+}
+
+func openState(dir string) (*state, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	// The lock is on the open file: it goes with the process, and a file left behind locks nothing.
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("another sidecar runs with the state directory %s, and two cannot have one identity: give this one its own with -state DIR (%w)", dir, err)
+	}
+	key, err := identity(filepath.Join(dir, "identity.key"))
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return &state{key, lock}, nil
+}
+
+func (s *state) close() { s.lock.Close() }
+
+// identity reads the private key in a file, or makes one.
+func identity(file string) (crypto.PrivKey, error) {
+	b, err := os.ReadFile(file)
+	if err == nil {
+		key, err := crypto.UnmarshalPrivateKey(b)
+		if err != nil {
+			return nil, fmt.Errorf("%s holds no private key: %w; remove it to get a new identity", file, err)
+		}
+		return key, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	if b, err = crypto.MarshalPrivateKey(key); err != nil {
+		return nil, err
+	}
+	tmp := file + ".new" // a half-written key would look like a broken identity
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return nil, err
+	}
+	return key, os.Rename(tmp, file)
+}

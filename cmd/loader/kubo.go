@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	cmds "github.com/ipfs/go-ipfs-cmds"
+	"github.com/ipfs/kubo/cmd/ipfs/kubo"
+	kubocmds "github.com/ipfs/kubo/core/commands"
+	"github.com/ipfs/kubo/plugin/loader"
+	"github.com/ipfs/kubo/repo/fsrepo"
+	"github.com/spf13/cobra"
+
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/pluginfile"
+	"github.com/ipfs-mpi/ipfs-mpi/plugin"
+)
+
+func (a *app) daemonCommand() *cobra.Command {
+	return passThrough(&cobra.Command{
+		Use:   "daemon [kubo's own flags]",
+		Short: "Run a Kubo daemon with the mpi plugin built in",
+		Long: `Runs Kubo's own daemon with the mpi plugin built in. All flags are Kubo's and reach it untouched.
+
+The plugin is configured in Kubo's configuration, at Plugins.Plugins.mpi.Config (docs/config.md).
+If an mpi.so is installed in $IPFS_PATH/plugins, Kubo loads that one and the built-in one steps back; if it cannot
+load into this build, the daemon does not start and says what to do.`,
+		Example: `  ipfs-mpi daemon --init
+  ipfs-mpi ipfs config --json Plugins.Plugins.mpi.Config '{"Store": "/ipfs/CID"}' && ipfs-mpi daemon
+  ipfs-mpi daemon --help      # Kubo's own help`,
+		RunE: a.kubo(func(args []string) []string {
+			return append([]string{"daemon"}, args...)
+		}),
+	})
+}
+
+func (a *app) ipfsCommand() *cobra.Command {
+	return passThrough(&cobra.Command{
+		Use:   "ipfs [kubo command]",
+		Short: "Run any command of the Kubo that is built in",
+		Long: `Runs any Kubo command, exactly as the ipfs of the same version does. "ipfs-mpi ipfs daemon" is
+"ipfs-mpi daemon".`,
+		Example: `  ipfs-mpi ipfs init
+  ipfs-mpi ipfs config show
+  ipfs-mpi ipfs add -r bin/store
+  ipfs-mpi ipfs --help        # Kubo's own help`,
+		RunE:              a.kubo(func(args []string) []string { return args }),
+		ValidArgsFunction: completeKubo,
+	})
+}
+
+// passThrough makes cobra leave the command's flags alone, and not tell of flags that it does not have.
+func passThrough(cmd *cobra.Command) *cobra.Command {
+	cmd.DisableFlagParsing = true
+	cmd.DisableFlagsInUseLine = true
+	cmd.SetUsageTemplate("Usage:\n  {{.UseLine}}\n\nExamples:\n{{.Example}}\n")
+	return cmd
+}
+
+// kubo runs Kubo's command line, which reads os.Args, and the process's own standard files, and handles signals.
+func (a *app) kubo(line func(args []string) []string) func(*cobra.Command, []string) error {
+	return func(_ *cobra.Command, args []string) error {
+		a.began = true
+		stop, err := watchLifeline()
+		if err != nil {
+			return err
+		}
+		defer stop()
+		os.Args = append([]string{"ipfs"}, line(args)...)
+		if code := kubo.Start(buildEnv); code != 0 {
+			return exitCode{code: code} // Kubo has told why
+		}
+		return nil
+	}
+}
+
+// buildEnv is Kubo's, with the plugin preloaded unless one is installed that Kubo is going to load: of two
+// with the same name it would refuse both.
+func buildEnv(ctx context.Context, req *cmds.Request) (cmds.Environment, error) {
+	if err := refuse(req); err != nil {
+		return nil, err
+	}
+	repo, err := repoOf(req)
+	if err != nil {
+		return nil, err
+	}
+	installed, err := usableInstalled(repo)
+	if err != nil {
+		return nil, err
+	}
+	preload := func(l *loader.PluginLoader) error {
+		for _, p := range plugin.Plugins {
+			if err := l.Load(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if installed != "" {
+		if len(req.Path) == 1 && req.Path[0] == "daemon" {
+			fmt.Fprintf(os.Stderr, "ipfs-mpi: using the installed plugin %s instead of the built-in one\n", installed)
+		}
+		preload = nil
+	}
+	return kubo.BuildEnv(preload)(ctx, req)
+}
+
+// refuse keeps off what would replace this executable with another.
+func refuse(req *cmds.Request) error {
+	if len(req.Path) == 2 && req.Path[0] == "update" && (req.Path[1] == "install" || req.Path[1] == "revert") {
+		return fmt.Errorf("ipfs update %s would replace ipfs-mpi with an ipfs that has no mpi plugin: install another ipfs-mpi instead", req.Path[1])
+	}
+	return nil
+}
+
+// usableInstalled finds an mpi plugin that Kubo is going to load from the repository. It is an error if
+// there is one that cannot load into this build, or more than one.
+func usableInstalled(repo string) (path string, err error) {
+	found, err := pluginfile.Installed(repo)
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	if len(found) > 1 {
+		return "", fmt.Errorf("the mpi plugin is installed twice, as %s and %s, and Kubo refuses that: remove one",
+			found[0].Path, found[1].Path)
+	}
+	self, err := pluginfile.Self()
+	if err != nil {
+		return "", err
+	}
+	if diffs := pluginfile.Compare(self, found[0]); len(diffs) > 0 {
+		return "", fmt.Errorf(`%s is an mpi plugin of another build, which this ipfs-mpi cannot load:
+%s
+The plugin is built in here, so the file is not needed: remove it (rm '%s'),
+or run the ipfs that it was built for, or install the one of this build (ipfs-mpi install)`,
+			found[0].Path, pluginfile.Describe(diffs), found[0].Path)
+	}
+	return found[0].Path, nil
+}
+
+// repoOf is the repository of a Kubo request, as Kubo itself finds it (cmd/ipfs/kubo/start.go).
+func repoOf(req *cmds.Request) (string, error) {
+	if dir, _ := req.Options[kubocmds.RepoDirOption].(string); dir != "" {
+		return dir, nil
+	}
+	return fsrepo.BestKnownPath()
+}
+
+// completeKubo offers the names of Kubo's commands.
+func completeKubo(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	at := kubo.Root
+	for _, arg := range args {
+		if at = at.Subcommands[arg]; at == nil {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+	}
+	if len(at.Subcommands) == 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	var names []string
+	for name, sub := range at.Subcommands {
+		names = append(names, name+"\t"+sub.Helptext.Tagline)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// maxServesShown is how many of a peer's interpreters its row names.
+const maxServesShown = 4
+
+func (a *app) peersCommand() *cobra.Command {
+	var asJSON, refresh bool
+	cmd := &cobra.Command{
+		Use:   "peers",
+		Short: "List the peers that the node knows, and what they serve",
+		Example: `  ipfs-mpi peers
+  ipfs-mpi peers --refresh --json`,
+		Args: cobra.NoArgs,
+		RunE: a.do(func(ctx context.Context, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			peers, err := c.Peers(ctx, refresh)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.printJSON(map[string]any{"peers": orEmpty(peers)})
+			}
+			return a.table(peerRows(peers))
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	cmd.Flags().BoolVar(&refresh, "refresh", false, "ask the network first, which may take some seconds")
+	return cmd
+}
+
+func peerRows(peers []mpi.Member) [][]string {
+	rows := [][]string{{"PEER", "AGENT", "SLOTS", "SERVES"}}
+	for _, p := range peers {
+		var serves []string
+		for i, in := range p.Serves {
+			if i == maxServesShown {
+				serves = append(serves, "and "+strconv.Itoa(len(p.Serves)-i)+" more")
+				break
+			}
+			serves = append(serves, clean(in.String(), false))
+		}
+		rows = append(rows, []string{string(p.Peer), clean(p.Agent, false), strconv.FormatUint(uint64(p.Slots), 10), strings.Join(serves, ", ")})
+	}
+	return rows
+}
+
+func (a *app) interpretersCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "interpreters",
+		Short: "List the interpreters that the node and its peers serve",
+		Long: `Lists the interpreters that the node and its peers serve. STATE is how far this node has come with each: preparing, ready,
+failed, or known, which means that only peers serve it. PEERS counts the other members of its pool.`,
+		Example: `  ipfs-mpi interpreters
+  ipfs-mpi interpreters --json | jq -r '.interpreters[].name'`,
+		Args: cobra.NoArgs,
+		RunE: a.do(func(ctx context.Context, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			list, err := c.Interpreters(ctx)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.printJSON(map[string]any{"interpreters": orEmpty(list)})
+			}
+			return a.table(interpreterRows(list))
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return cmd
+}
+
+func interpreterRows(list []mpi.InterpreterStatus) [][]string {
+	rows := [][]string{{"INTERPRETER", "STATE", "KIND", "PEERS", "CID"}}
+	for _, in := range list {
+		kind := in.Kind
+		if kind == "" {
+			kind = "-"
+		}
+		rows = append(rows, []string{clean(in.Interpreter.String(), false), string(in.State), kind, strconv.Itoa(in.Peers), string(in.CID)})
+		if in.Error != "" {
+			rows = append(rows, []string{"  " + clean(in.Error, false)})
+		}
+	}
+	return rows
+}
+
+// orEmpty makes JSON's [] of a nil list.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	ipfs "github.com/ipfs/kubo"
+	"github.com/spf13/cobra"
+
+	"github.com/ipfs-mpi/ipfs-mpi/plugin"
+)
+
+const wasmtimeModule = "github.com/bytecodealliance/wasmtime-go/"
+
+// versions is what "version" tells.
+type versions struct {
+	IpfsMpi  string `json:"ipfs-mpi"`
+	Kubo     string `json:"kubo"`
+	Wasmtime string `json:"wasmtime,omitempty"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the versions of ipfs-mpi and of what is built in",
+		Example: `  ipfs-mpi version
+  ipfs-mpi version --json`,
+		Args: cobra.NoArgs,
+		RunE: a.do(func(context.Context, []string) error {
+			v := builtIn()
+			if asJSON {
+				return a.printJSON(v)
+			}
+			_, err := fmt.Fprintf(a.out, "ipfs-mpi %s\nkubo     %s\nwasmtime %s\ngo       %s (%s)\n",
+				v.IpfsMpi, v.Kubo, v.Wasmtime, v.Go, v.Platform)
+			return err
+		}),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return cmd
+}
+
+func builtIn() versions {
+	v := versions{
+		IpfsMpi: plugin.Version, Kubo: ipfs.CurrentVersionNumber,
+		Wasmtime: "unknown",
+		Go:       runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if strings.HasPrefix(m.Path, wasmtimeModule) {
+				v.Wasmtime = strings.TrimPrefix(m.Version, "v")
+			}
+		}
+	}
+	return v
+}
+
+// printLine writes one JSON document on standard output, on one line.
+func (a *app) printLine(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// printJSON writes one JSON document on standard output, indented.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
