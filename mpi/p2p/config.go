@@ -24,8 +24,7 @@ type Config struct {
 	// HandshakeTimeout bounds how long a peer that opened a stream may take to say what
 	// for. Default 10 s.
 	HandshakeTimeout time.Duration
-	// HelloTimeout bounds an exchange of hellos, either side, where the caller's context
-	// does not. Default 10 s.
+	// HelloTimeout bounds an exchange of hellos, either side. Default 10 s.
 	HelloTimeout time.Duration
 	// AckDelay is how long an acknowledgement may wait for others to join it. Default 5 ms.
 	AckDelay time.Duration

@@ -387,3 +387,19 @@ func TestFlappingReceiver(t *testing.T) {
 	}
 	a.loss(t)
 }
+
+// A node with as many sessions as it may have says so.
+func TestSessionsAreBounded(t *testing.T) {
+	b := newNode(t, Config{MaxSessions: 1})
+	h := newHost(t)
+	know(h, b.h)
+	dialRaw(t, h, b).open(hail)
+	a := newNode(t, Config{})
+	know(a.h, b.h)
+	_, err := a.Send(t.Context(), b.Self(), mpi.Accept{})
+	if !errors.Is(err, mpi.ErrUnreachable) || !isTold(err) {
+		t.Errorf("got %v", err)
+	}
+	r := dialRaw(t, a.h, b)
+	r.expectReject(wire.RejectBusy)
+}

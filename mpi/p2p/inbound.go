@@ -52,24 +52,25 @@ func (n *inbounds) init(max int) {
 	n.peers = make(map[peer.ID]*inbound)
 }
 
-// knock registers a stream that has yet to say what for. nil means there are too many.
-func (n *inbounds) knock(p peer.ID) *inbound {
+// knock registers a stream that has yet to say what for. nil means that there are too many of them, full that
+// there are too many sessions.
+func (n *inbounds) knock(p peer.ID) (_ *inbound, full bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	in := n.peers[p]
 	if n.closing || n.knocks >= maxAllKnocks || in != nil && in.knocks >= maxKnocks {
-		return nil
+		return nil, false
 	}
 	if in == nil {
 		if len(n.peers) >= n.max && !n.evict() {
-			return nil
+			return nil, true
 		}
 		in = &inbound{gate: make(chan struct{}, 1), detached: time.Now(), dead: true}
 		n.peers[p] = in
 	}
 	in.knocks++
 	n.knocks++
-	return in
+	return in, false
 }
 
 // evict makes room by forgetting the session that has been without a stream for longest. mu is held.
@@ -207,11 +208,15 @@ func (t *Transport) handleSession(ns network.Stream) {
 	defer s.release()
 	stop := context.AfterFunc(t.ctx, func() { s.Reset() })
 	defer stop()
-	s.frames = wire.NewReader(s, readBuffer, t.cfg.MaxFrame)
+	s.frames = wire.NewReader(s, readBuffer, wire.MaxControl)
 
 	id := s.Conn().RemotePeer()
-	in := t.ins.knock(id)
-	if in == nil {
+	in, full := t.ins.knock(id)
+	switch {
+	case full:
+		t.reject(s, wire.RejectBusy)
+		return
+	case in == nil:
 		s.ResetWithError(network.StreamRateLimited)
 		return
 	}
@@ -245,6 +250,7 @@ func (t *Transport) handleSession(ns network.Stream) {
 		return
 	}
 	knocking()
+	s.frames.Allow(t.cfg.MaxFrame)
 	r.run()
 }
 

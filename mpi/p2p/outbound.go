@@ -83,8 +83,12 @@ func (o *outbound) send(ctx context.Context, body []byte) (uint64, error) {
 	switch {
 	case o.state == over:
 		o.mu.Unlock()
-		o.t.forget(o)
-		return 0, errOver
+		select {
+		case <-o.gone: // so that the receiver knows before another session begins
+			return 0, errOver
+		case <-ctx.Done():
+			return 0, fmt.Errorf("p2p: send to %s: %w", o.name, ctx.Err())
+		}
 	case o.closing:
 		o.mu.Unlock()
 		return 0, fmt.Errorf("p2p: send to %s: %w", o.name, errStopping)
@@ -237,6 +241,7 @@ func (o *outbound) begin(w wire.Welcome) error {
 		if w.Last != 0 {
 			return violation("it has frame %d of a session that has none", w.Last)
 		}
+		o.t.host.ConnManager().Protect(o.peer, ServiceName)
 		o.state = up
 		o.number = o.t.opened()
 		o.remote = w.Receiver
@@ -295,7 +300,6 @@ func (o *outbound) end(why error) {
 	o.mu.Unlock()
 
 	o.cancel()
-	o.t.forget(o)
 	for _, w := range waiters {
 		w.err = fmt.Errorf("p2p: send to %s: %w", o.name, unsent(why))
 		close(w.done)
@@ -305,6 +309,7 @@ func (o *outbound) end(why error) {
 		o.t.cfg.Log.Info("session over", "peer", o.name, "session", number, "why", why)
 		o.t.receiver.Lost(o.name, number, why)
 	}
+	o.t.forget(o)
 	close(o.gone)
 }
 

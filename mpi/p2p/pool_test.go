@@ -173,26 +173,27 @@ func TestHellosOfOnePeerAreBounded(t *testing.T) {
 	h, other := newHost(t), newNode(t, Config{})
 	know(h, b.h)
 	know(other.h, b.h)
-	reset := 0
-	for range maxPeerGreetings + 3 {
+	dial := func() network.Stream {
 		s, err := h.NewStream(t.Context(), b.h.ID(), PoolProtocol)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer s.Reset()
-		if _, err := s.Write([]byte{0x20}); err != nil {
-			reset++
-			continue
-		}
-		if b.greeted(h) < maxPeerGreetings {
-			eventually(t, "the hello has a place", func() bool { return b.greeted(h) > reset })
-			reset++
+		t.Cleanup(func() { s.Reset() })
+		s.Write([]byte{0x20}) // the first byte of a Hello
+		return s
+	}
+	for i := range maxPeerGreetings {
+		dial()
+		eventually(t, "the hello has a place", func() bool { return b.greeted(h) == i+1 })
+	}
+	for range 3 {
+		if _, err := dial().Read(make([]byte, 1)); err == nil {
+			t.Error("one more than may be is answered")
 		}
 	}
-	eventually(t, "others are answered", func() bool {
-		_, err := other.Exchange(t.Context(), b.where(), mpi.Hello{})
-		return err == nil
-	})
+	if _, err := other.Exchange(t.Context(), b.where(), mpi.Hello{}); err != nil {
+		t.Error(err)
+	}
 	if n := b.greeted(h); n > maxPeerGreetings {
 		t.Errorf("%d hellos of one peer at the same time", n)
 	}

@@ -24,7 +24,8 @@ const (
 	ServiceName                 = "ipfs-mpi"
 )
 
-// linger bounds how long Close waits for peers to acknowledge what is under way.
+// linger bounds how long Close waits for peers to acknowledge what is under way, and a quarter of
+// it how long it waits for them to hang up.
 const linger = 2 * time.Second
 
 var errStopping = fmt.Errorf("%w: this node is stopping", mpi.ErrUnreachable)
@@ -250,7 +251,7 @@ func (t *Transport) Close(ctx context.Context) error {
 // shut ends what Close has found. Outgoing sessions come first: once a peer hears that
 // its own session is over, it counts as lost whatever it has no Done for.
 func (t *Transport) shut(ctx context.Context, outs []*outbound) {
-	ctx, cancel := context.WithTimeout(ctx, linger)
+	flush, cancel := context.WithTimeout(ctx, linger)
 	defer cancel()
 	for _, o := range outs {
 		o.shut()
@@ -258,13 +259,15 @@ func (t *Transport) shut(ctx context.Context, outs []*outbound) {
 	for _, o := range outs {
 		select {
 		case <-o.gone:
-		case <-ctx.Done():
+		case <-flush.Done():
 		}
 	}
+	bye, cancel := context.WithTimeout(ctx, linger/4)
+	defer cancel()
 	for _, done := range t.ins.goodbye(wire.CloseStopping) {
 		select {
 		case <-done:
-		case <-ctx.Done():
+		case <-bye.Done():
 		}
 	}
 	t.cancel()

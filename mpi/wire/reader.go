@@ -22,10 +22,13 @@ type Reader struct {
 }
 
 // NewReader reads r through a buffer of size bytes and refuses Data and Hello frames of a
-// length over limit.
+// length over limit, until Allow says otherwise.
 func NewReader(r io.Reader, size, limit int) *Reader {
 	return &Reader{br: bufio.NewReaderSize(r, size), limit: limit}
 }
+
+// Allow sets the limit for the frames to come.
+func (r *Reader) Allow(limit int) { r.limit = limit }
 
 // Wait returns once the first byte of a frame is there. After an error that is a timeout it may be
 // called again.

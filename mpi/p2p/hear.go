@@ -1,0 +1,97 @@
+package p2p
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
+)
+
+// listen reads what the peer says on s until it breaks, and asks for a sign of life when it says nothing.
+func (o *outbound) listen(s *stream) error {
+	cfg := o.t.cfg
+	for {
+		s.SetReadDeadline(time.Now().Add(cfg.PingEvery))
+		err := s.frames.Wait()
+		if timedOut(err) {
+			o.askForLife()
+			s.SetReadDeadline(time.Now().Add(cfg.PingTimeout))
+			if err = s.frames.Wait(); timedOut(err) {
+				return fmt.Errorf("the peer said nothing for %v", cfg.PingEvery+cfg.PingTimeout)
+			}
+		}
+		if err != nil {
+			return hungUp(err)
+		}
+		s.SetReadDeadline(time.Now().Add(cfg.PingTimeout))
+		typ, payload, err := s.frames.Next()
+		if err != nil {
+			if errors.Is(err, wire.ErrMalformed) {
+				return violation("%w", err)
+			}
+			return hungUp(err)
+		}
+		if err := o.hear(typ, payload); err != nil {
+			return err
+		}
+	}
+}
+
+func hungUp(err error) error {
+	if err == io.EOF {
+		return errors.New("the peer closed the stream")
+	}
+	return err
+}
+
+func timedOut(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}
+
+func (o *outbound) askForLife() {
+	o.mu.Lock()
+	o.ping = true
+	o.mu.Unlock()
+	o.kick()
+}
+
+// hear acts on one frame of the receiver's.
+func (o *outbound) hear(typ wire.Type, payload []byte) error {
+	switch typ {
+	case wire.TypeAck:
+		seq, err := wire.ParseAck(payload)
+		if err != nil {
+			return violation("%w", err)
+		}
+		return o.acked(seq)
+	case wire.TypePong:
+		if err := wire.ParseEmpty(typ, payload); err != nil {
+			return violation("%w", err)
+		}
+		o.mu.Lock()
+		o.heard = true
+		o.mu.Unlock()
+		return nil
+	case wire.TypeClose:
+		c, err := wire.ParseClose(payload)
+		if err != nil {
+			return violation("%w", err)
+		}
+		return told("the peer ended the session: %s", closeText(c.Reason))
+	}
+	return violation("%s is not for a receiver to send", typ)
+}
+
+func closeText(r wire.CloseReason) string {
+	switch r {
+	case wire.CloseStopping:
+		return "it is stopping"
+	case wire.CloseLost:
+		return "its own session to this node was lost"
+	}
+	return fmt.Sprintf("reason 0x%02x", byte(r))
+}

@@ -1,0 +1,98 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
+)
+
+// open brings up a new session. A stream that breaks before the Welcome is tried again: the
+// connection may have been an old one that nobody knew to be dead.
+func (o *outbound) open(ctx context.Context) (*stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.t.cfg.DialTimeout)
+	defer cancel()
+	for try := 0; ; try++ {
+		s, err := o.connect(ctx, false)
+		if err == nil {
+			o.t.cfg.Log.Debug("session open", "peer", o.name)
+			return s, nil
+		}
+		var handshake *handshakeError
+		if fatal(err) || try == 2 || ctx.Err() != nil || !errors.As(err, &handshake) {
+			return nil, err
+		}
+		select {
+		case <-time.After(firstBackoff):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// connect opens a stream and exchanges Open and Welcome.
+func (o *outbound) connect(ctx context.Context, again bool) (*stream, error) {
+	if !o.t.cfg.Admit(o.name) {
+		return nil, &fatalError{err: fmt.Errorf("%w: this node's own policy does not admit it", mpi.ErrRefused)}
+	}
+	s, err := o.t.newStream(ctx, o.peer, SessionProtocol, again, senderMemory)
+	if err != nil {
+		return nil, err
+	}
+	s.frames = wire.NewReader(s, ackBuffer, wire.MaxControl)
+	if err := o.shake(ctx, s); err != nil {
+		s.Reset()
+		s.release()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (o *outbound) shake(ctx context.Context, s *stream) error {
+	stop := context.AfterFunc(ctx, func() { s.Reset() })
+	defer stop()
+	o.mu.Lock()
+	hail := wire.Open{Session: o.id, Sender: o.t.incarnation, Receiver: o.remote, First: o.first}
+	o.mu.Unlock()
+	typ, payload, err := s.ask(wire.AppendOpen(nil, hail))
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return o.t.unanswered(s, err)
+	}
+	switch typ {
+	case wire.TypeWelcome:
+		w, err := wire.ParseWelcome(payload)
+		if err != nil {
+			return violation("%w", err)
+		}
+		if !stop() {
+			return ctx.Err() // the stream is being reset
+		}
+		return o.begin(w)
+	case wire.TypeReject:
+		r, err := wire.ParseReject(payload)
+		if err != nil {
+			return violation("%w", err)
+		}
+		return rejected(r.Code)
+	}
+	return violation("%s is no answer to Open", typ)
+}
+
+func rejected(code wire.RejectCode) error {
+	switch code {
+	case wire.RejectRefused:
+		return told("%w: its policy does not admit this node", mpi.ErrRefused)
+	case wire.RejectUnknown:
+		return told("the peer does not know the session any more")
+	case wire.RejectBusy:
+		return told("%w: it has no room for another session", mpi.ErrUnreachable)
+	case wire.RejectStopping:
+		return told("%w: it is stopping", mpi.ErrUnreachable)
+	}
+	return told("%w: it rejects the session with code 0x%02x", mpi.ErrUnreachable, byte(code))
+}
