@@ -85,23 +85,34 @@ func (s *Service) link(name mpi.PeerID) link {
 	return l
 }
 
-// address fills in where the members of a hello were last seen, within what fits. A peer
-// that is not local is told public addresses only.
+// address fills in where the members of a hello were last seen, and leaves out those of
+// which that is not known or does not fit. A peer that is not local is told public
+// addresses only.
 func (s *Service) address(h mpi.Hello, local bool) mpi.Hello {
 	room := s.view.lim.toldBytes
-	for i := range h.Members {
-		for j := range h.Members[i].Peers {
-			a := &h.Members[i].Peers[j]
+	var members []mpi.Members
+	for _, m := range h.Members {
+		var peers []mpi.PeerAddrs
+		for _, a := range m.Peers {
 			id, err := peer.Decode(string(a.Peer))
-			if err != nil || room <= 0 {
-				continue // without addresses it can still be looked up
+			if err != nil {
+				continue
 			}
 			a.Addrs = texts(id, s.cfg.Host.Peerstore().Addrs(id), local)
+			size := 0
 			for _, t := range a.Addrs {
-				room -= len(t)
+				size += len(t)
+			}
+			if size > 0 && size <= room {
+				room -= size
+				peers = append(peers, a)
 			}
 		}
+		if len(peers) > 0 {
+			members = append(members, mpi.Members{Program: m.Program, Peers: peers})
+		}
 	}
+	h.Members = members
 	return h
 }
 
@@ -112,7 +123,8 @@ func named(info peer.AddrInfo) mpi.PeerAddrs {
 }
 
 // vet checks a hint: a peer ID in its canonical text, and of the addresses those that are
-// sound and may be dialled on the word of a peer that is local or not.
+// sound and may be dialled on the word of a peer that is local or not. Without any it is
+// no hint: nobody can have us search the network for made-up peers.
 func vet(a mpi.PeerAddrs, local bool) (mpi.PeerAddrs, bool) {
 	if len(a.Peer) > maxID {
 		return mpi.PeerAddrs{}, false
@@ -130,7 +142,8 @@ func vet(a mpi.PeerAddrs, local bool) (mpi.PeerAddrs, bool) {
 			addrs = append(addrs, m)
 		}
 	}
-	return mpi.PeerAddrs{Peer: a.Peer, Addrs: texts(id, addrs, local)}, true
+	sound := texts(id, addrs, local)
+	return mpi.PeerAddrs{Peer: a.Peer, Addrs: sound}, len(sound) > 0
 }
 
 // texts writes up to [mpi.MaxAddrs] addresses of a peer without its ID at the end.

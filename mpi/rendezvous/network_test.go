@@ -2,8 +2,13 @@ package rendezvous
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -22,18 +27,18 @@ func TestVet(t *testing.T) {
 		want  []string
 		ok    bool
 	}{
-		{"no addresses", mpi.PeerAddrs{Peer: id1}, false, nil, true},
+		{"no addresses", mpi.PeerAddrs{Peer: id1}, false, nil, false},
 		{"no peer ID", mpi.PeerAddrs{Peer: "p"}, false, nil, false},
 		{"a peer ID as a CID", mpi.PeerAddrs{Peer: "bafzaajaiaejcbpltkwo2yqk3yzgmbj37xnmtqaqwysswy7w6gwygrvm3s3yzjpjq"}, false, nil, false},
 		{"a peer ID without end", mpi.PeerAddrs{Peer: mpi.PeerID(strings.Repeat("Q", 1<<20))}, false, nil, false},
 		{"public", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/8.8.8.8/tcp/1", "/ip6/2606:4700::1/udp/1/quic-v1/p2p/" + id1}},
 			false, []string{"/ip4/8.8.8.8/tcp/1", "/ip6/2606:4700::1/udp/1/quic-v1"}, true},
 		{"private, from afar", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/127.0.0.1/tcp/1", "/ip4/192.168.1.1/tcp/1", "/ip6/fe80::1/tcp/1",
-			"/dns4/localhost/tcp/1", "/ip6/::ffff:10.0.0.1/tcp/1"}}, false, nil, true},
+			"/dns4/localhost/tcp/1", "/ip6/::ffff:10.0.0.1/tcp/1"}}, false, nil, false},
 		{"private, from near", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/192.168.1.1/tcp/1"}}, true, []string{"/ip4/192.168.1.1/tcp/1"}, true},
-		{"of another peer", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/8.8.8.8/tcp/1/p2p/" + id2}}, true, nil, true},
-		{"not addresses", mpi.PeerAddrs{Peer: id1, Addrs: []string{"", "/", "x", "/ip4/8.8.8.8/tcp/99999", long}}, true, nil, true},
-		{"too many", mpi.PeerAddrs{Peer: id1, Addrs: []string{"", "", "", "", "", "", "", "", "/ip4/8.8.8.8/tcp/1"}}, true, nil, true},
+		{"of another peer", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/8.8.8.8/tcp/1/p2p/" + id2}}, true, nil, false},
+		{"not addresses", mpi.PeerAddrs{Peer: id1, Addrs: []string{"", "/", "x", "/ip4/8.8.8.8/tcp/99999", long}}, true, nil, false},
+		{"too many", mpi.PeerAddrs{Peer: id1, Addrs: []string{"", "", "", "", "", "", "", "", "/ip4/8.8.8.8/tcp/1"}}, true, nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, ok := vet(c.hint, c.local)
@@ -41,6 +46,42 @@ func TestVet(t *testing.T) {
 				t.Errorf("%q, %v; want %q, %v", got.Addrs, ok, c.want, c.ok)
 			}
 		})
+	}
+}
+
+func TestWhatIsToldOfOthers(t *testing.T) {
+	n := newNode(t)
+	n.view.lim.toldBytes = 100
+	for _, id := range []string{id1, id2} {
+		p, err := peer.Decode(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range []string{"/ip4/192.168.1.1/tcp/1", "/ip4/8.8.8.8/tcp/1"} {
+			n.host.Peerstore().AddAddr(p, ma.StringCast(a), peerstore.PermanentAddrTTL)
+		}
+	}
+	told := func(local bool, ids ...mpi.PeerID) (list []string) {
+		var named []mpi.PeerAddrs
+		for _, id := range ids {
+			named = append(named, mpi.PeerAddrs{Peer: id})
+		}
+		for _, m := range n.address(mpi.Hello{Members: []mpi.Members{{Program: "bafy", Peers: named}}}, local).Members {
+			for _, p := range m.Peers {
+				slices.Sort(p.Addrs)
+				list = append(list, p.Addrs...)
+			}
+		}
+		return list
+	}
+	if got := told(false, id1, "12D3KooWunknown", mpi.PeerID(n.self)); !slices.Equal(got, []string{"/ip4/8.8.8.8/tcp/1"}) {
+		t.Errorf("a peer far away is told %q", got)
+	}
+	if got := told(true, id1); len(got) != 2 {
+		t.Errorf("a peer nearby is told %q", got)
+	}
+	if got := told(true, id1, id2, id1, id1); len(got) != 4 {
+		t.Errorf("with room for two peers, told %q", got)
 	}
 }
 

@@ -23,10 +23,12 @@ type Service struct {
 	protocol protocol.ID
 	log      *slog.Logger
 
-	// ctx ends at Close; all that the service starts runs under it. probes counts the
-	// exchanges under way, tasks everything else.
+	// ctx ends at Close; all that the service starts runs under it. owners counts loop and
+	// follow, probes the exchanges under way, tasks the lookups and advertisements. Only
+	// loop adds to the latter two, so they are waited for after it.
 	ctx    context.Context
 	cancel context.CancelFunc
+	owners sync.WaitGroup
 	probes sync.WaitGroup
 	tasks  sync.WaitGroup
 	wake   chan struct{} // holds one when the view changed since the loop looked at it
@@ -89,8 +91,8 @@ func (s *Service) Start() error {
 		return fmt.Errorf("rendezvous: subscribe to the host's events: %w", err)
 	}
 	s.state, s.sub = running, sub
-	s.tasks.Go(func() { s.follow(sub) })
-	s.tasks.Go(s.loop)
+	s.owners.Go(func() { s.follow(sub) })
+	s.owners.Go(s.loop)
 	return nil
 }
 
@@ -135,21 +137,26 @@ func (s *Service) update(change func(v *view, now time.Time)) bool {
 		return false
 	}
 	change(s.view, time.Now())
+	s.poke()
+	return true
+}
+
+func (s *Service) poke() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // Serve replaces what this node advertises and tells the peers in view. The list is cut
 // to [mpi.MaxServes]. It may be called before Start.
 func (s *Service) Serve(list []mpi.Interpreter) {
 	list = slices.Clone(list[:min(len(list), mpi.MaxServes)])
-	if !s.update(func(v *view, now time.Time) { v.serve(now, list) }) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stopped {
 		s.view.serve(time.Now(), list)
+		s.poke()
 	}
 }
 

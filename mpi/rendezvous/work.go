@@ -83,8 +83,11 @@ func (s *Service) advertise(program mpi.CID) {
 	s.update(func(v *view, now time.Time) { v.advertised(now, program, ttl) })
 }
 
-// goodbyes at once, at most.
-const goodbyes = 32
+// A goodbye is a courtesy: so many are said at once, and none after so long.
+const (
+	goodbyes = 32
+	farewell = 3 * time.Second
+)
 
 // Close says goodbye to the peers in view, those connected first, and waits for all that
 // the service started, until ctx ends. Calls after the first wait for its end.
@@ -113,6 +116,7 @@ func (s *Service) Close(ctx context.Context) error {
 	quiet := make(chan struct{})
 	go func() { // joined by whoever reads closed; Discovery may take longer than ctx
 		defer close(s.closed)
+		s.owners.Wait()
 		s.probes.Wait()
 		close(quiet)
 		s.tasks.Wait()
@@ -133,6 +137,8 @@ func (s *Service) Close(ctx context.Context) error {
 }
 
 func (s *Service) goodbye(ctx context.Context, peers []mpi.PeerID) {
+	ctx, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
 	queue := make(chan mpi.PeerID, len(peers))
 	for _, id := range peers {
 		queue <- id
@@ -145,9 +151,7 @@ func (s *Service) goodbye(ctx context.Context, peers []mpi.PeerID) {
 				if ctx.Err() != nil {
 					return
 				}
-				one, cancel := context.WithTimeout(ctx, s.cfg.Timing.Probe)
-				_, err := s.cfg.Exchanger.Exchange(one, mpi.PeerAddrs{Peer: id}, mpi.Hello{Agent: s.cfg.Agent, Leaving: true})
-				cancel()
+				_, err := s.cfg.Exchanger.Exchange(ctx, mpi.PeerAddrs{Peer: id}, mpi.Hello{Agent: s.cfg.Agent, Leaving: true})
 				if err != nil {
 					s.log.Debug("goodbye did not arrive", "peer", id, "error", err)
 				}
