@@ -60,15 +60,15 @@ const (
 )
 
 var sources = map[string]string{
-	"interpreters/build/x.txt":                "no version",
-	"interpreters/sdk/c/sdk.h":                cHeader,
-	"interpreters/gopher/1.0.0/main.go":       goMain,
-	"interpreters/gopher/1.0.0/README.md":     "not in the store",
-	"interpreters/sea/1.0.0/main.c":           cMain,
-	"interpreters/sea/1.0.0/files/a/b.txt":    "data",
-	"interpreters/sea/1.0.0/init/main.c":      "int main(void) { return 0; }\n",
-	"interpreters/sea/1.0.0-rc.1/main.c":      cMain,
-	"interpreters/testdata/odd/1.0.0/main.c":  cMain,
+	"interpreters/build/x.txt":               "no version",
+	"interpreters/sdk/c/sdk.h":               cHeader,
+	"interpreters/gopher/1.0.0/main.go":      goMain,
+	"interpreters/gopher/1.0.0/README.md":    "not in the store",
+	"interpreters/sea/1.0.0/main.c":          cMain,
+	"interpreters/sea/1.0.0/files/a/b.txt":   "data",
+	"interpreters/sea/1.0.0/init/main.c":     "int main(void) { return 0; }\n",
+	"interpreters/sea/1.0.0-rc.1/main.c":     cMain,
+	"interpreters/testdata/odd/1.0.0/main.c": cMain,
 }
 
 func TestBuildIsIncremental(t *testing.T) {

@@ -37,22 +37,30 @@ func findClang(ctx context.Context) (*toolchain, []string) {
 			return t, nil
 		}
 	}
-	best, bestLacks := (*toolchain)(nil), []string{"clang", "lld", "wasi-libc", "libclang-rt-" + debianClang(ctx) + "-dev-wasm32"}
+	var lacks []string // of the first clang that is there
 	for _, name := range append([]string{"clang"}, versioned()...) {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
 		}
 		t := &toolchain{clang: path}
-		lacks := t.complete(ctx, "/usr")
-		if len(lacks) == 0 {
+		missing := t.complete(ctx, "/usr")
+		if len(missing) == 0 {
 			return t, nil
 		}
-		if best == nil {
-			best, bestLacks = t, lacks
+		if lacks == nil {
+			lacks = missing
 		}
 	}
-	return nil, bestLacks
+	if lacks == nil {
+		lacks = allPackages(ctx)
+	}
+	return nil, lacks
+}
+
+// allPackages are what a Debian machine without clang needs.
+func allPackages(ctx context.Context) []string {
+	return []string{"clang", "lld", "wasi-libc", "libclang-rt-" + debianClang(ctx) + "-dev-wasm32"}
 }
 
 func versioned() (names []string) {
@@ -75,7 +83,7 @@ func (t *toolchain) complete(ctx context.Context, sysroot string) (lacks []strin
 	out, err := command(ctx, "", os.Environ(), t.clang, "--version")
 	version := clangVersion.FindSubmatch(out)
 	if err != nil || version == nil {
-		return []string{"clang", "lld", "wasi-libc", "libclang-rt-" + debianClang(ctx) + "-dev-wasm32"}
+		return allPackages(ctx)
 	}
 	t.version, _, _ = strings.Cut(string(out), "\n")
 	if out, err := command(ctx, "", os.Environ(), t.clang, "-print-prog-name=wasm-ld"); err != nil || !runnable(strings.TrimSpace(string(out))) {
