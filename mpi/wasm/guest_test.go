@@ -109,14 +109,3 @@ func TestGuest(t *testing.T) {
 		})
 	}
 }
-
-func BenchmarkInstanceGo(b *testing.B) {
-	p := guest(b, newRuntime(b))
-	x := execLimits()
-	x.Args, x.Stdin = []string{"run", "cat"}, []byte("hello")
-	for b.Loop() {
-		if out := p.Run(context.Background(), x); string(out.Stdout) != "hello" {
-			b.Fatal(out.Reason, out.Detail)
-		}
-	}
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"runtime/debug"
 	"time"
-	"unsafe"
 
 	"github.com/bytecodealliance/wasmtime-go/v44"
 
@@ -30,8 +29,7 @@ type instance struct {
 	deadline time.Time
 
 	mem    *wasmtime.Memory // its exported memory, once it is known
-	base   unsafe.Pointer   // of mem, valid as long as it has
-	size   uintptr          // this many bytes
+	view   []byte           // mem as far as it has been looked at: see grown
 	result [1]wasmtime.Val  // of a call; read before the next one
 	fault  string           // the host function that panicked
 }
@@ -106,7 +104,10 @@ func (in *instance) call(c *wasmtime.Caller, f *wasi.Func, params []wasmtime.Val
 			a[i] = uint64(params[i].I64())
 		}
 	}
-	e := in.host.Call(f, in.memory(c), &a)
+	e := in.host.Call(f, in.view, &a)
+	if e == wasi.EFAULT && in.grown(c) {
+		e = in.host.Call(f, in.view, &a)
+	}
 	switch {
 	case e == wasi.Stop:
 		return nil, wasmtime.NewTrap("ended by the host")
@@ -117,27 +118,26 @@ func (in *instance) call(c *wasmtime.Caller, f *wasi.Func, params []wasmtime.Val
 	return in.result[:], nil
 }
 
-// memory is the program's memory as it is now, empty if it exports none.
-func (in *instance) memory(c *wasmtime.Caller) []byte {
+// grown looks at the program's memory anew, and reports whether there is more of it than
+// at the last look. To ask wasmtime costs as much as a whole call of the host, so it is done only
+// when a call finds its memory too small; such a call can be repeated. Memory never
+// shrinks, and when it grows it stays where it is (4 GiB are reserved for it), or else what is
+// left of view would be no memory at all.
+func (in *instance) grown(c *wasmtime.Caller) bool {
 	if in.mem == nil {
 		ext := c.GetExport("memory")
 		if ext == nil {
-			return nil
+			return false
 		}
 		in.mem = ext.Memory()
 		ext.Close()
 		if in.mem == nil {
-			return nil
+			return false
 		}
 	}
-	// It moves only when it grows, if ever, and never shrinks.
-	if size := in.mem.DataSize(c); size != in.size {
-		in.base, in.size = in.mem.Data(c), size
-	}
-	if in.size == 0 {
-		return nil
-	}
-	return unsafe.Slice((*byte)(in.base), in.size)
+	before := len(in.view)
+	in.view = in.mem.UnsafeData(c)
+	return len(in.view) > before
 }
 
 func (in *instance) crash(where string, p any) {

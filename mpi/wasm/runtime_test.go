@@ -367,3 +367,30 @@ func TestTickerRests(t *testing.T) {
 	tk.close()
 	tk.close()
 }
+
+// TestMemoryStays grows the memory between two calls of the host, as far as it goes, and
+// checks what instance.grown relies on: it is found where it was, and its new part is seen.
+func TestMemoryStays(t *testing.T) {
+	p := compile(t, newRuntime(t), `(module
+	  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+	  (memory (export "memory") 1)
+	  (data (i32.const 0) "\40\00\00\00\03\00\00\00\fd\ff\ff\3f\03\00\00\00")
+	  (data (i32.const 64) "abc")
+	  (func $say (param i32) (if (call $write (i32.const 1) (local.get 0) (i32.const 1) (i32.const 32)) (then unreachable)))
+	  (func (export "_start")
+	    (call $say (i32.const 0))
+	    (if (i32.ne (memory.grow (i32.const 0x3fff)) (i32.const 1)) (then unreachable))
+	    (i32.store16 (i32.const 0x3ffffffd) (i32.const 0x6564))
+	    (i32.store8 (i32.const 0x3fffffff) (i32.const 0x66))
+	    (call $say (i32.const 8))
+	    (i32.store8 (i32.const 64) (i32.const 0x41))
+	    (call $say (i32.const 0))))`)
+	in := newInstance(context.Background(), p.(*program), mpi.Exec{Memory: 1 << 30, Timeout: time.Minute, Output: 100}, time.Now())
+	if !in.p.r.enter(in.p, in) {
+		t.Fatal("closed")
+	}
+	defer in.leave()
+	if out := in.run(); string(out.Stdout) != "abcdefAbc" || out.Memory != 1<<30 {
+		t.Errorf("%q, Reason %q, Detail %q", out.Stdout, out.Reason, out.Detail)
+	}
+}

@@ -72,15 +72,3 @@ func TestCat(t *testing.T) {
 		t.Errorf("Memory %d, Elapsed %v", out.Memory, out.Elapsed)
 	}
 }
-
-func BenchmarkInstanceWAT(b *testing.B) {
-	p := compile(b, newRuntime(b), catWAT)
-	x := execLimits()
-	x.Stdin = []byte("hello")
-	b.ReportAllocs()
-	for b.Loop() {
-		if out := p.Run(context.Background(), x); out.Reason != "" {
-			b.Fatal(out.Detail)
-		}
-	}
-}

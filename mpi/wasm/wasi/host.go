@@ -115,7 +115,8 @@ func (h *Host) Stderr() []byte { return h.err.tail() }
 type Args [9]uint64
 
 // Call does f, one of [Functions], for the guest whose memory is mem. It writes nowhere but
-// in mem, and does not keep it.
+// in mem, and does not keep it. A call that answers [EFAULT] has done nothing, and can be
+// repeated with more of the memory.
 func (h *Host) Call(f *Func, mem []byte, a *Args) Errno {
 	if h.end.Why != Running {
 		return Stop
