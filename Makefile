@@ -19,7 +19,7 @@ SOURCES := go.mod go.sum $(shell find mpi http plugin cmd -name '*.go' ! -name '
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
 
 .PHONY: build
 build: bin/ipfs-mpi bin/mpi.so store .ipfs-plugin.json ## Build bin/ipfs-mpi, bin/mpi.so and bin/store/ (3 to 10 minutes the first time)
@@ -68,20 +68,21 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 lint: ## Check format, vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { echo "not formatted (gofmt -w):"; gofmt -l .; exit 1; }
 	$(GO) vet $(PACKAGES)
-	$(GO) vet -tags e2e ./plugin/e2e
+	$(GO) vet -tags e2e ./cmd/loader/e2e
 	$(GO) run $(STATICCHECK) $(PACKAGES)
 
 .PHONY: e2e
 e2e: build build/ipfs ## Run the end-to-end tests, with real daemons
-	$(GO) test -tags e2e -count=1 -timeout 20m ./plugin/e2e
+	$(GO) test -tags e2e -count=1 -timeout 20m ./cmd/loader/e2e
 
 .PHONY: demo
 demo: build ## Start three nodes, publish the store, pass messages, count the words of a book
-	@.ci/demo
+	@command -v curl >/dev/null || apt-get install -y -q curl >/dev/null
+	@docs/demo.sh
 
 .PHONY: bench
 bench: build ## Measure messages between two daemons against a raw libp2p stream
-	$(GO) test -tags e2e -count=1 -run '^$$' -bench . -benchtime 2s -timeout 20m ./plugin/e2e
+	$(GO) test -tags e2e -count=1 -run '^$$' -bench . -benchtime 2s -timeout 20m ./cmd/loader/e2e
 
 .PHONY: clean
 clean: ## Remove what was built

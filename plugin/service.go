@@ -47,6 +47,8 @@ type Service struct {
 	node      *node.Node
 	api       *http.Server
 
+	uninstrument func(context.Context) error // of instrument; nil if it was not called
+
 	once sync.Once // of Close
 	err  error
 }
@@ -100,6 +102,11 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.announce(); err != nil {
 		return errors.Join(err, s.Close(ctx))
 	}
+	stop, err := s.instrument()
+	if err != nil {
+		return errors.Join(err, s.Close(ctx))
+	}
+	s.uninstrument = stop
 	s.parts.Log.Info("serving", "api", s.api.Addr(), "store", s.cfg.Store, "slots", s.cfg.Slots)
 	return nil
 }
@@ -113,6 +120,9 @@ func (s *Service) Close(ctx context.Context) error {
 		api, cancel := context.WithTimeout(ctx, apiCloseTimeout)
 		defer cancel()
 		s.err = errors.Join(removeIfThere(s.apiFile()), s.api.Close(api), s.node.Close(ctx))
+		if s.uninstrument != nil {
+			s.err = errors.Join(s.err, s.uninstrument(ctx))
+		}
 	})
 	return s.err
 }
