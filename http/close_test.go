@@ -2,19 +2,24 @@ package http
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
 func TestStartAndClose(t *testing.T) {
-	s := New(newFake(t), Config{Listen: "127.0.0.1:0"})
+	var logged bytes.Buffer
+	s := New(newFake(t), Config{Listen: "127.0.0.1:0", HeaderTimeout: time.Hour, IdleTimeout: time.Hour,
+		Log: slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelInfo}))})
 	if s.Addr() != "" || s.NetAddr() != nil {
 		t.Error("an address before Start")
 	}
@@ -61,6 +66,9 @@ func TestStartAndClose(t *testing.T) {
 	}
 	if left := leftovers(); left != "" {
 		t.Errorf("goroutines are left:\n%s", left)
+	}
+	if logged.Len() > 0 {
+		t.Errorf("nothing went wrong, and it logs: %s", logged.String())
 	}
 }
 

@@ -1,4 +1,12 @@
-// Package http is the local JSON API of a node.
+// Package http is the local JSON API of a node, as docs/http-api.md specifies it, and its client.
+//
+// [New] makes a [Server] of a [Node]; Start and Close begin and end it. Every request passes
+// ServeHTTP, where it is screened (Host, Origin, token), counted and recovered from; then routes.go
+// says which handler it is for. A handler returns its error, and problem.go alone makes a status and
+// a problem document of it. Whatever a request's context outlives is the node's: when the client
+// hangs up, or Close runs out of time, the context ends, and the node has to return.
+//
+// [Discover] finds the API of a running node, and a [Client] uses it.
 package http
 
 import (

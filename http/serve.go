@@ -36,6 +36,7 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		if gone {
 			panic(http.ErrAbortHandler) // net/http drops the connection, in silence
 		}
+		rc.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
 		rc.Flush() // before Close may take the connection away
 	}()
 	if !s.screen(w, r) {
@@ -93,7 +94,6 @@ func (s *Server) write(w http.ResponseWriter, status int, mediaType string, body
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	rc := http.NewResponseController(w)
-	rc.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
 	w.WriteHeader(status)
 	for len(body) > 0 {
 		part := body[:min(len(body), 256<<10)]

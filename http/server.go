@@ -139,7 +139,7 @@ func (s *Server) Start() error {
 		s.log.Warn("http: the API listens beyond this machine without a token: whoever reaches it can use it", "addr", a.String())
 	}
 	s.wg.Go(func() {
-		if err := s.srv.Serve(&listener{ln}); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.srv.Serve(&listener{ln}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.log.Error("http: the API stopped listening", "addr", ln.Addr().String(), "err", err)
 		}
 	})
@@ -215,7 +215,7 @@ func (s *Server) connState(c net.Conn, state http.ConnState) {
 	case http.StateNew:
 		s.wg.Add(1)
 		if s.conns.Add(1) > 4*int64(s.cfg.MaxConcurrent) {
-			s.log.Warn("http: too many connections: one was dropped", "remote", c.RemoteAddr().String())
+			s.log.Debug("http: too many connections: one was dropped", "remote", c.RemoteAddr().String())
 			c.Close()
 		}
 	case http.StateClosed, http.StateHijacked:
