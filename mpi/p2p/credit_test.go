@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -190,17 +191,17 @@ func TestSendErrors(t *testing.T) {
 
 // A peer that could not be dialled a moment ago is dialled again, whatever libp2p's backoff says.
 func TestPeerThatComesBackIsReached(t *testing.T) {
-	a, b := newNode(t, Config{}), newNode(t, Config{})
-	addrs := b.h.Addrs()
-	nowhere := newHost(t)
-	a.h.Peerstore().AddAddrs(b.h.ID(), nowhere.Addrs(), time.Hour)
-	nowhere.Close()
-	if _, err := a.Send(t.Context(), b.Self(), mpi.Accept{}); !errors.Is(err, mpi.ErrUnreachable) {
+	key := newKey(t)
+	a, b := newNode(t, Config{}), newHost(t, libp2p.Identity(key))
+	know(a.h, b)
+	addr := b.Addrs()[0].String()
+	b.Close()
+	if _, err := a.Send(t.Context(), mpi.PeerID(b.ID().String()), mpi.Accept{}); !errors.Is(err, mpi.ErrUnreachable) {
 		t.Fatalf("got %v", err)
 	}
-	a.h.Peerstore().AddAddrs(b.h.ID(), addrs, time.Hour)
-	a.mustSend(t, b, mpi.Accept{ID: 1})
-	b.frame(t)
+	c := newNode(t, Config{}, libp2p.Identity(key), libp2p.ListenAddrStrings(addr))
+	a.mustSend(t, c, mpi.Accept{ID: 1})
+	c.frame(t)
 }
 
 func TestPolicy(t *testing.T) {

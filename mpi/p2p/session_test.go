@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
 func TestFramesArriveAsTheyWere(t *testing.T) {
@@ -219,7 +221,7 @@ func TestGoodbye(t *testing.T) {
 		b.mustSend(t, a, mpi.Accept{ID: id})
 	}
 	b.stop(t)
-	if l := a.loss(t); l.session != session {
+	if l := a.loss(t); l.session != session || !strings.Contains(l.why.Error(), closeText(wire.CloseStopping)) {
 		t.Errorf("lost %+v", l)
 	}
 	if n := len(a.frames); n != frames {
@@ -311,5 +313,22 @@ func TestSimultaneousOpens(t *testing.T) {
 	}
 	if n := streams(a.h, SessionProtocol); n != 2 {
 		t.Errorf("%d streams, want one each way", n)
+	}
+}
+
+// So it does when the node cannot even open its own: here for want of room at the peer.
+func TestNoWayBackEndsThePeersSession(t *testing.T) {
+	a, b := pair(t, Config{MaxSessions: 1}, Config{})
+	c := newNode(t, Config{})
+	know(c.h, a.h)
+	c.mustSend(t, a, mpi.Accept{ID: 1}) // takes the one place
+	a.frame(t)
+	session := a.mustSend(t, b, mpi.Accept{ID: 1})
+	b.frame(t)
+	if _, err := b.Send(t.Context(), a.Self(), mpi.Done{ID: 1}); !errors.Is(err, mpi.ErrUnreachable) {
+		t.Fatalf("got %v", err)
+	}
+	if l := a.loss(t); l.session != session || !isTold(l.why) {
+		t.Errorf("lost %+v", l)
 	}
 }
