@@ -1,8 +1,10 @@
 package http
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -239,4 +241,21 @@ func TestMethods(t *testing.T) {
 		res, body := raw(t, s, get(path, ""))
 		wantProblem(t, res, body, 404, codeNoPath)
 	}
+}
+
+// With a large body curl asks first, and the answer must not wait for it.
+func TestContinue(t *testing.T) {
+	s := serve(t, newFake(t), Config{})
+	head := fmt.Sprintf("POST / HTTP/1.1\r\nHost: localhost\r\n%%sExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", len(seedBody))
+	c := dial(t, s)
+	r := bufio.NewReader(c)
+	fmt.Fprintf(c, head, "File: echo/1.0.0\r\n")
+	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 100 {
+		t.Fatal(res, err)
+	}
+	io.WriteString(c, seedBody)
+	_, body := answer(t, r)
+	wantJSON(t, body, seedAnswer)
+	res, body := raw(t, s, fmt.Sprintf(head, ""))
+	wantProblem(t, res, body, 400, mpi.CodeInvalid)
 }
