@@ -141,8 +141,8 @@ func (c *cache) store(id codeID, image []byte) {
 }
 
 func (c *cache) write(path string, image []byte) (err error) {
-	if int64(len(image)) > c.limit {
-		return fmt.Errorf("its %d bytes are more than the cache may hold (%d)", len(image), c.limit)
+	if limit := min(c.limit, maxEntry-int64(entryHeader)); int64(len(image)) > limit {
+		return fmt.Errorf("its %d bytes are more than the cache may hold (%d)", len(image), limit)
 	}
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bytecodealliance/wasmtime-go/v44"
 
@@ -193,9 +194,13 @@ func flatten(err error) error {
 	return errors.New(clip(text, 500))
 }
 
+// clip cuts a text to n bytes, between two characters.
 func clip(s string, n int) string {
 	if len(s) <= n {
 		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
 	}
 	return s[:n] + "…"
 }

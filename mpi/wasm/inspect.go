@@ -21,7 +21,8 @@ const maxNamed = 12
 
 // inspect checks that the module can be linked and started.
 func inspect(eng *engine, m *wasmtime.Module) (info moduleInfo, err error) {
-	var unknown []string
+	var unknown []string // the first of them
+	count := 0           // of all
 	for _, imp := range m.Imports() {
 		module, name := imp.Module(), ""
 		if n := imp.Name(); n != nil {
@@ -31,14 +32,18 @@ func inspect(eng *engine, m *wasmtime.Module) (info moduleInfo, err error) {
 			info.mpi = true
 			continue
 		}
-		if why := refuse(eng, module, name, imp.Type()); why != "" {
+		why := refuse(eng, module, name, imp.Type())
+		if why == "" {
+			continue
+		}
+		if count++; count <= maxNamed {
 			unknown = append(unknown, fmt.Sprintf("%s.%s%s", clip(printable(module), 64), clip(printable(name), 64), why))
 		}
 	}
-	if n := len(unknown); n > 0 {
+	if count > 0 {
 		more := ""
-		if n > maxNamed {
-			unknown, more = unknown[:maxNamed], fmt.Sprintf(" and %d more", n-maxNamed)
+		if count > maxNamed {
+			more = fmt.Sprintf(" and %d more", count-maxNamed)
 		}
 		return info, fmt.Errorf("it imports what this host does not provide: %s%s", strings.Join(unknown, ", "), more)
 	}

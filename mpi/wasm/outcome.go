@@ -15,8 +15,8 @@ import (
 
 // outcome says how the instance ended, from what wasmtime and the host say of it.
 func (in *instance) outcome(err error, used int64) mpi.Outcome {
-	if in.host.IsAbandoned() {
-		return mpi.Outcome{} // Run has returned: what the host holds is no longer ours
+	if !in.host.Finish() {
+		return mpi.Outcome{} // Run has returned already
 	}
 	in.host.Flush()
 	out := mpi.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr(), Memory: used}

@@ -75,7 +75,7 @@ func TestEnds(t *testing.T) {
 			if strings.Contains(out.Detail, "/") {
 				t.Errorf("a path in %q", out.Detail)
 			}
-			if tt.reason == mpi.TimedOut && (out.Elapsed < x.Timeout || out.Elapsed > x.Timeout+time.Second) {
+			if tt.reason == mpi.TimedOut && (out.Elapsed < x.Timeout || out.Elapsed > x.Timeout+slack) {
 				t.Errorf("stopped after %v", out.Elapsed)
 			}
 		})

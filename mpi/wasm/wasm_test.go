@@ -42,6 +42,10 @@ func execLimits() mpi.Exec {
 	return mpi.Exec{Memory: 64 << 20, Timeout: time.Minute, Output: 1 << 20}
 }
 
+// slack is how much later than its time a program may end on a machine that does much else
+// besides. On one that does not it is [Tick] and a little.
+const slack = 5 * time.Second
+
 // catWAT copies standard input to standard output, 4 KiB at a time.
 const catWAT = `(module
   (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))

@@ -157,5 +157,9 @@ func (h *Host) leaveFiles() bool { return h.abandoned.CompareAndSwap(inFile, 0) 
 // [Stop] when the wait is over, and only then may Close be called.
 func (h *Host) Abandon() bool { return h.abandoned.CompareAndSwap(inFile, gone) }
 
-// IsAbandoned reports whether Abandon has succeeded.
-func (h *Host) IsAbandoned() bool { return h.abandoned.Load() == gone }
+// Finish is called once the program has ended. It reports whether what the host holds belongs to the
+// caller: not if Abandon has succeeded, which it can no more from now on.
+func (h *Host) Finish() bool {
+	h.abandoned.CompareAndSwap(inFile, 0) // a use of Config.Files that panicked
+	return h.abandoned.Load() != gone
+}

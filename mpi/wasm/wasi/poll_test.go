@@ -166,7 +166,24 @@ func TestAbandon(t *testing.T) {
 		t.Fatal("it can be abandoned once while it waits for a file")
 	}
 	close(slow.out)
-	if e := <-done; e != Stop || !g.IsAbandoned() {
+	if e := <-done; e != Stop || g.Finish() {
 		t.Errorf("errno %d", e)
+	}
+}
+
+// panickyFS is a fault of the host.
+type panickyFS struct{}
+
+func (panickyFS) Open(string) (fs.File, error) { panic("a bug") }
+
+func TestFinishAfterPanic(t *testing.T) {
+	g := newGuest(t, Config{Files: panickyFS{}})
+	func() {
+		defer func() { recover() }()
+		g.open(root, "f")
+		t.Error("no panic")
+	}()
+	if !g.Finish() || g.Abandon() {
+		t.Error("it can be abandoned after its end")
 	}
 }
