@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -64,7 +65,7 @@ func (c Config) withDefaults() Config {
 	duration(&c.AckDelay, 5*time.Millisecond)
 	size(&c.Window, 4<<20, wire.MinWindow, 1<<30)
 	size(&c.MaxFrame, 4<<20+64<<10, wire.MinMaxFrame, wire.MaxMaxFrame)
-	size(&c.MaxQueued, 256<<20, 0, 1<<40)
+	size(&c.MaxQueued, 256<<20, 0, math.MaxInt)
 	size(&c.MaxSessions, 4096, 1, 1<<20)
 	if c.Admit == nil {
 		c.Admit = func(mpi.PeerID) bool { return true }

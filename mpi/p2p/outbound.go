@@ -245,7 +245,7 @@ func (o *outbound) begin(w wire.Welcome) error {
 		o.state = up
 		o.number = o.t.opened()
 		o.remote = w.Receiver
-		o.window = min(int(w.Window), o.t.cfg.Window)
+		o.window = int(min(w.Window, uint64(o.t.cfg.Window)))
 		o.maxFrame = int(w.MaxFrame)
 	case w.Receiver != o.remote:
 		return errRestarted
