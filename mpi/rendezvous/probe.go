@@ -150,7 +150,7 @@ func (v *view) failed(now time.Time, t ticket, kind trouble) {
 	}
 	if kind != unsure || p.doubt || p.fails > 1 {
 		v.leave(p, "does not answer")
-		p.doubt = false
+		p.doubt, p.asked = false, 0 // if it comes by itself, it has to answer too
 	}
 	switch {
 	case again:

@@ -237,8 +237,11 @@ func TestSuspectIsDropped(t *testing.T) {
 	a.ex.mu.Lock()
 	a.ex.refuse = true
 	a.ex.mu.Unlock()
-	b.Suspect(a.self)
-	b.sees(t, "bafyecho")
+	eventually(t, "b drops a", func() bool {
+		b.Suspect(a.self) // each time that a hello of a's own arrives, which it sent before
+		got, _ := b.Peers("bafyecho")
+		return len(got) == 0
+	})
 	a.ex.mu.Lock()
 	a.ex.refuse = false
 	a.ex.mu.Unlock()

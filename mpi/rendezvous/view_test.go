@@ -339,6 +339,18 @@ func TestSuspect(t *testing.T) {
 	}
 }
 
+// A peer that greets and never answers does not stay.
+func TestGreetingAloneIsNotEnoughAfterFailure(t *testing.T) {
+	b := joined(t, "a")
+	b.v.suspect(b.now, "a")
+	b.fail("a", absent)
+	b.pass(time.Second)
+	b.greet("a", serving(pool1))
+	b.pool(pool1, "a")
+	b.fail("a", absent)
+	b.pool(pool1)
+}
+
 func TestOneFailureMayBeAnything(t *testing.T) {
 	b := joined(t, "a")
 	b.pass(b.v.t.Stale)
