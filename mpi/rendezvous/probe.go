@@ -153,7 +153,7 @@ func (v *view) failed(now time.Time, t ticket, kind trouble) {
 		p.doubt, p.asked = false, 0 // if it comes by itself, it has to answer too
 	}
 	switch {
-	case again:
+	case again && kind != hostile:
 		v.probe(now, p)
 		return
 	case p.in:

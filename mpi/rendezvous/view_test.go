@@ -339,6 +339,17 @@ func TestSuspect(t *testing.T) {
 	}
 }
 
+func TestOneThatRefusesIsNotAskedAgain(t *testing.T) {
+	b := joined(t)
+	b.v.found(b.now, pool1, mpi.PeerAddrs{Peer: "a"})
+	b.run()
+	b.now = b.now.Add(time.Second)
+	b.v.speaking(b.now, "a") // by the connection that we made
+	b.fail("a", hostile)
+	b.pass(b.v.t.BackoffMax)
+	b.probed()
+}
+
 // A peer that greets and never answers does not stay.
 func TestGreetingAloneIsNotEnoughAfterFailure(t *testing.T) {
 	b := joined(t, "a")
