@@ -57,7 +57,7 @@ type Node struct {
 type Cluster struct {
 	cfg   Config
 	dir   string
-	temp  bool // dir is ours to remove
+	temp  *os.File // lock of dir, if dir is ours to remove
 	store string
 	nodes []*node
 
@@ -204,11 +204,13 @@ func (c *Cluster) Close() error {
 		c.lifeW.Close()
 		c.lifeR, c.lifeW = nil, nil
 	}
-	if c.temp {
-		c.temp = false
-		return os.RemoveAll(c.dir)
+	if c.temp == nil {
+		return nil
 	}
-	return nil
+	err := os.RemoveAll(c.dir)
+	c.temp.Close()
+	c.temp = nil
+	return err
 }
 
 func (c *Cluster) progress(format string, args ...any) {
@@ -233,8 +235,7 @@ func (c *Cluster) checkStore() error {
 
 func (c *Cluster) makeDir() (err error) {
 	if c.cfg.Dir == "" {
-		c.dir, err = os.MkdirTemp("", "ipfs-mpi-cluster-")
-		c.temp = err == nil
+		c.dir, c.temp, err = makeTemp()
 		return err
 	}
 	if c.dir, err = filepath.Abs(c.cfg.Dir); err != nil {

@@ -73,7 +73,7 @@ func New(cfg Config) (*Sidecar, error) {
 	return s, nil
 }
 
-// Run waits for the daemon, serves until ctx ends, and stops everything it started. The error is nil
+// Run waits for the daemon, serves until ctx ends, and stops what it started, within some seconds. The error is nil
 // when ctx ended it.
 func (s *Sidecar) Run(ctx context.Context) error {
 	state, err := openState(s.cfg.State)
@@ -128,9 +128,25 @@ func (s *Sidecar) serve(ctx context.Context, h host.Host, d *dual.DHT) error {
 		s.cfg.Up(h.ID().String(), addrs, service.APIAddr())
 	}
 	<-ctx.Done()
-	closing, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	s.close(service)
+	return nil
+}
+
+// close stops the service. It gives up on what does not stop in time (a compilation cannot be interrupted): Run's end is
+// the process's end.
+func (s *Sidecar) close(service *plugin.Service) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	return service.Close(closing)
+	done := make(chan error, 1)
+	go func() { done <- service.Close(ctx) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			s.log.Warn("not everything stopped well", "err", err)
+		}
+	case <-ctx.Done():
+		s.log.Warn("not everything stopped in time", "after", closeTimeout)
+	}
 }
 
 // newHost makes the libp2p host and its DHT: Kubo's two, of the public network and of the local one, with the protocol

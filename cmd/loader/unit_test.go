@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+func TestIsSidecarLine(t *testing.T) {
+	for arg, want := range map[string]bool{
+		"-ipfs-api": true, "--ipfs-api": true, "-ipfs-store=Qm": true, "--listen": true, "-listen=/ip4": true,
+		"listen": false, "-l": false, "--api": false, "-listener": false, "---listen": false, "": false, "-": false, "sidecar": false,
+	} {
+		if got := isSidecarLine(arg); got != want {
+			t.Errorf("isSidecarLine(%q) = %v", arg, got)
+		}
+	}
+}
+
+func TestClean(t *testing.T) {
+	for _, c := range []struct {
+		in        string
+		multiline bool
+		want      string
+	}{
+		{"plain", false, "plain"},
+		{"größe 日本", false, "größe 日本"},
+		{"a\nb\tc", true, "a\nb\tc"},
+		{"a\nb", false, `a\nb`},
+		{"\x1b[31mred\x07", true, `\x1b[31mred\a`},
+		{"\u202edesrever", true, `\u202edesrever`},
+		{"bad \xff byte", true, "bad \xff byte"},
+		{"'quoted'\x00", false, `'quoted'\x00`},
+	} {
+		want := c.want
+		if strings.Contains(c.in, "\xff") {
+			want = c.in // alone it is printable: U+FFFD
+		}
+		if got := clean(c.in, c.multiline); got != want {
+			t.Errorf("clean(%q, %v) = %q, want %q", c.in, c.multiline, got, want)
+		}
+	}
+}
+
+func TestReadable(t *testing.T) {
+	for in, want := range map[string]string{
+		"":        ": (empty)",
+		"hello":   ": hello",
+		"hello\n": ": hello",
+		"a\nb\n":  " (4 bytes):\n  a\n  b",
+		"\xff":    " (1 bytes):\n  00000000  ff                                                |.|",
+	} {
+		if got := readable([]byte(in)); got != want {
+			t.Errorf("readable(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	in := func(state mpi.State, peers int) mpi.InterpreterStatus {
+		return mpi.InterpreterStatus{Interpreter: echo, State: state, Peers: peers}
+	}
+	stored := mpi.StoreStatus{Path: "/ipfs/x", Root: "x", Serves: []mpi.Interpreter{echo}}
+	node := func(st mpi.StoreStatus, peers int, list ...mpi.InterpreterStatus) view {
+		return view{node: mpi.NodeStatus{Store: st}, list: list, peers: peers}
+	}
+	r := readiness{expect: []string{"echo/1.1.0"}}
+	for _, c := range []struct {
+		name  string
+		views []view
+		want  string // part of what is missing; "" for ready
+	}{
+		{"no store, alone", []view{node(mpi.StoreStatus{}, 0)}, ""},
+		{"no store, strangers", []view{node(mpi.StoreStatus{}, 1), node(mpi.StoreStatus{}, 0)}, "node 2 knows 0 of 1 peers"},
+		{"no store, met", []view{node(mpi.StoreStatus{}, 1), node(mpi.StoreStatus{}, 1)}, ""},
+		{"not resolved", []view{node(mpi.StoreStatus{Path: "/ipfs/x"}, 0)}, "not resolved"},
+		{"broken", []view{node(mpi.StoreStatus{Path: "/ipfs/x", Error: "boom"}, 0)}, "boom"},
+		{"resolved, nothing yet", []view{node(mpi.StoreStatus{Path: "/ipfs/x", Root: "x"}, 0)}, "echo/1.1.0 is not there yet"},
+		{"not told of yet", []view{node(stored, 0)}, "echo/1.1.0 is not ready"},
+		{"preparing", []view{node(stored, 0, in(mpi.Preparing, 0))}, "echo/1.1.0 is not ready"},
+		{"ready, alone", []view{node(stored, 0, in(mpi.Ready, 0))}, ""},
+		{"failed, alone", []view{node(stored, 0, in(mpi.Failing, 0))}, ""},
+		{"skipped", []view{node(mpi.StoreStatus{Path: "/ipfs/x", Root: "x", Skipped: []mpi.Skipped{{Path: "echo/1.1.0"}}}, 0)}, ""},
+		{"name skipped", []view{node(mpi.StoreStatus{Path: "/ipfs/x", Root: "x", Skipped: []mpi.Skipped{{Path: "echo"}}}, 0)}, ""},
+		{"pool not complete", []view{node(stored, 1, in(mpi.Ready, 1)), node(stored, 1, in(mpi.Ready, 0))}, "node 2: the pool of echo/1.1.0 has 0 of 1"},
+		{"pool complete", []view{node(stored, 1, in(mpi.Ready, 1)), node(stored, 1, in(mpi.Ready, 1))}, ""},
+		{"failed on one", []view{node(stored, 1, in(mpi.Ready, 0)), node(stored, 1, in(mpi.Failing, 1))}, ""},
+	} {
+		got := r.unready(c.views)
+		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestInterpretersIn(t *testing.T) {
+	if _, err := interpretersIn(t.TempDir()); err == nil {
+		t.Error("an empty store passes")
+	}
+	if list, err := interpretersIn(""); err != nil || list != nil {
+		t.Errorf("no store: %v, %v", list, err)
+	}
+}
+
+// A process whose parent lives goes on, and its watch ends when it is told.
+func TestWhileParentLives(t *testing.T) {
+	ctx, stop := whileParentLives(context.Background())
+	if ctx.Err() != nil {
+		t.Fatal(context.Cause(ctx))
+	}
+	stop()
+	if ctx.Err() == nil {
+		t.Fatal("stopped, and not ended")
+	}
+}
