@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strconv"
 )
 
@@ -104,15 +103,11 @@ func DecodeEnvelope(in []byte, pid *int64) (Envelope, error) {
 			Data Bytes  `json:"Data"`
 		} `json:"messages"`
 	}
-	dec := json.NewDecoder(bytes.NewReader(in))
-	if err := dec.Decode(&doc); err != nil {
-		if err == io.EOF {
-			return Envelope{}, fmt.Errorf(`empty: it must be {"Pid": …, "messages": […]}`)
-		}
-		return Envelope{}, err
+	if len(bytes.TrimSpace(in)) == 0 {
+		return Envelope{}, fmt.Errorf(`empty: it must be {"Pid": …, "messages": […]}`)
 	}
-	if _, err := dec.Token(); err != io.EOF {
-		return Envelope{}, fmt.Errorf("there is more after the document's end")
+	if err := json.Unmarshal(in, &doc); err != nil {
+		return Envelope{}, err
 	}
 	if doc.Pid == nil {
 		if pid == nil {

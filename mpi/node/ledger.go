@@ -1,6 +1,7 @@
 package node
 
 import (
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -45,7 +46,9 @@ type ledger struct {
 	lost map[mpi.PeerID]uint64 // the newest session of a peer that was lost
 }
 
+// init starts the IDs anywhere, so that what a peer still says of an earlier life of this node fits no message of this one.
 func (l *ledger) init() {
+	l.last = rand.Uint64()
 	l.open = map[uint64]*outgoing{}
 	l.lost = map[mpi.PeerID]uint64{}
 }

@@ -53,7 +53,7 @@ const (
 	pushBudget        = time.Hour        // time for the messages of a request that waits for no answer
 	lookupTimeout     = 3 * time.Second  // of a search in the network that a request waits for
 	youngView         = 5 * time.Second  // after its start a node asks the network before it lists a pool
-	replyTimeout      = 30 * time.Second // for Accept, Refuse, Done and Cancel to be sent
+	replyTimeout      = 10 * time.Minute // for Accept, Refuse, Done and Cancel to be sent; a lost session ends it sooner
 	maxOutbox         = 4 * maxTasks     // frames waiting for one peer
 )
 

@@ -77,7 +77,7 @@ func TestBudgetBoundsTasks(t *testing.T) {
 
 type ends struct{ accepts, ends int }
 
-func (e *ends) accepted(*outgoing)                      { e.accepts++ }
+func (e *ends) accepted(*outgoing)                     { e.accepts++ }
 func (e *ends) ended(*outgoing, []mpi.Failure, uint64) { e.ends++ }
 
 func TestLedger(t *testing.T) {
