@@ -17,6 +17,7 @@ import (
 
 const (
 	getWorkers    = 8       // blocks asked for at once, for one directory, file or walk
+	listWorkers   = 32      // names of a store looked into at once
 	maxDirEntries = 1 << 16 // of one directory
 	maxShards     = 1 << 16 // blocks of one directory
 	maxEntryName  = 1 << 10 // bytes
@@ -34,23 +35,33 @@ func isBad(err error) bool {
 	return errors.As(err, &bad)
 }
 
-// dag gets blocks: each within the store's Timeout and life, of UnixFS only. It implements
+// dag gets blocks: each within a time and the store's life, of UnixFS only. It implements
 // [ipld.NodeGetter].
 type dag struct {
-	s    *Store
-	from ipld.NodeGetter
+	s       *Store
+	from    ipld.NodeGetter
+	timeout time.Duration // of one block
+	workers int           // blocks that each asks for at once
 }
 
-func (s *Store) dag() dag { return dag{s, s.api.Dag()} }
+func (s *Store) dag() dag { return dag{s, s.api.Dag(), s.cfg.Timeout, getWorkers} }
 
 // session is a dag that remembers which peers had blocks of the same kind; it ends with ctx.
 func (s *Store) session(ctx context.Context) dag {
-	return dag{s, merkledag.NewSession(ctx, s.api.Dag())}
+	d := s.dag()
+	d.from = merkledag.NewSession(ctx, d.from)
+	return d
 }
 
-// bound makes a context that ends with ctx, the store, or after the store's Timeout.
-func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+// within is d with less patience, if that is less.
+func (d dag) within(timeout time.Duration) dag {
+	d.timeout = min(d.timeout, timeout)
+	return d
+}
+
+// bound makes a context that ends with ctx, the store, or after a time.
+func (s *Store) bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	stop := context.AfterFunc(s.life, cancel)
 	return ctx, func() { stop(); cancel() }
 }
@@ -59,7 +70,10 @@ func (d dag) Get(ctx context.Context, c cid.Cid) (ipld.Node, error) {
 	if err := checkCodec(c); err != nil {
 		return nil, &badError{err.Error()}
 	}
-	bounded, cancel := d.s.bound(ctx)
+	if d.s.life.Err() != nil { // a block that is here would come all the same
+		return nil, errClosed
+	}
+	bounded, cancel := d.s.bound(ctx, d.timeout)
 	defer cancel()
 	n, err := d.from.Get(bounded, c)
 	switch {
@@ -70,7 +84,7 @@ func (d dag) Get(ctx context.Context, c cid.Cid) (ipld.Node, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("nobody gave block %s within %s", c, d.s.cfg.Timeout)
+		return nil, fmt.Errorf("nobody gave block %s within %s", c, d.timeout)
 	}
 	return nil, fmt.Errorf("block %s: %w", c, err)
 }
@@ -93,7 +107,7 @@ func (d dag) GetMany(ctx context.Context, cids []cid.Cid) <-chan *ipld.NodeOptio
 func (d dag) each(ctx context.Context, cids []cid.Cid, f func(i int, n ipld.Node, err error)) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex // guards f
-	slots := make(chan struct{}, getWorkers)
+	slots := make(chan struct{}, d.workers)
 	for i, c := range cids {
 		slots <- struct{}{}
 		wg.Go(func() {

@@ -23,7 +23,7 @@ const maxBlocks = 1 << 20
 // overError says that an interpreter is larger than all the room there is.
 type overError struct{ limit int64 }
 
-func (e *overError) Error() string { return fmt.Sprintf("more than %s", bytes(e.limit)) }
+func (e *overError) Error() string { return fmt.Sprintf("more than %s", sizeText(e.limit)) }
 
 // inspect tells whether a directory is an interpreter, from the few blocks that it takes.
 func (d dag) inspect(ctx context.Context, c cid.Cid) error {
@@ -61,7 +61,7 @@ func (s *Store) programSize(name string, n ipld.Node) (int64, error) {
 	case st.size == 0:
 		return 0, badf("%s is empty", name)
 	case st.size > s.cfg.MaxProgram:
-		return 0, badf("%s has %s: at most %s are accepted", name, bytes(st.size), bytes(s.cfg.MaxProgram))
+		return 0, badf("%s has %s: at most %s are accepted", name, sizeText(st.size), sizeText(s.cfg.MaxProgram))
 	}
 	return st.size, nil
 }
@@ -102,8 +102,8 @@ func (d dag) fetch(ctx context.Context, root cid.Cid, limit int64) (int64, error
 	return size, nil
 }
 
-// bytes writes a size for people.
-func bytes(n int64) string {
+// sizeText writes a size for people.
+func sizeText(n int64) string {
 	switch {
 	case n < 10<<10:
 		return fmt.Sprintf("%d bytes", n)

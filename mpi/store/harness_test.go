@@ -31,12 +31,8 @@ import (
 	"github.com/ipfs/kubo/core/coreiface/options"
 	kubolibp2p "github.com/ipfs/kubo/core/node/libp2p"
 	"github.com/ipfs/kubo/repo"
-	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/crypto"
-	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/peerstore"
-	mocknet "github.com/libp2p/go-libp2p/p2p/net/mock"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -44,8 +40,9 @@ import (
 // deadline ends a test that waits for what does not come. No test depends on it otherwise.
 const deadline = 60 * time.Second
 
-// newNode is a real Kubo node in memory: offline, or in the simulated network if mn is set.
-func newNode(t *testing.T, mn mocknet.Mocknet) (*core.IpfsNode, iface.CoreAPI) {
+// newNode is a real Kubo node with its blocks in memory: offline, or on a port of its own of
+// this machine's loopback, knowing nobody.
+func newNode(t *testing.T, online bool) (*core.IpfsNode, iface.CoreAPI) {
 	t.Helper()
 	priv, pub, err := crypto.GenerateEd25519Key(nil)
 	must(t, err)
@@ -53,18 +50,14 @@ func newNode(t *testing.T, mn mocknet.Mocknet) (*core.IpfsNode, iface.CoreAPI) {
 	must(t, err)
 	raw, err := crypto.MarshalPrivateKey(priv)
 	must(t, err)
+	cfg, err := config.InitWithIdentity(config.Identity{PeerID: id.String(), PrivKey: base64.StdEncoding.EncodeToString(raw)})
+	must(t, err)
+	must(t, config.Profiles["test"].Transform(cfg))
+	cfg.Datastore = config.Datastore{}
 	build := &core.BuildCfg{
-		Repo: &repo.Mock{
-			D: dssync.MutexWrap(ds.NewMapDatastore()),
-			C: config.Config{Identity: config.Identity{PeerID: id.String(), PrivKey: base64.StdEncoding.EncodeToString(raw)}},
-		},
+		Online:  online,
+		Repo:    &repo.Mock{D: dssync.MutexWrap(ds.NewMapDatastore()), C: *cfg},
 		Routing: kubolibp2p.NilRouterOption,
-	}
-	if mn != nil {
-		build.Online = true
-		build.Host = func(id peer.ID, ps peerstore.Peerstore, _ ...libp2p.Option) (host.Host, error) {
-			return mn.AddPeerWithPeerstore(id, ps)
-		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	node, err := core.NewNode(ctx, build)
@@ -80,19 +73,22 @@ func newNode(t *testing.T, mn mocknet.Mocknet) (*core.IpfsNode, iface.CoreAPI) {
 	return node, api
 }
 
+// connect lets two nodes meet.
+func connect(t *testing.T, a, b *core.IpfsNode) {
+	t.Helper()
+	must(t, a.PeerHost.Connect(t.Context(), peer.AddrInfo{ID: b.Identity, Addrs: b.PeerHost.Addrs()}))
+}
+
 // overRPC is the same node through Kubo's RPC server and client.
 func overRPC(t *testing.T, node *core.IpfsNode) iface.CoreAPI {
 	t.Helper()
-	cfg, err := node.Repo.Config()
-	must(t, err)
 	cctx := commands.Context{
 		ReqLog:        &commands.ReqLog{},
-		LoadConfig:    func() (*config.Config, error) { return cfg, nil },
 		ConstructNode: func() (*core.IpfsNode, error) { return node, nil },
 	}
 	server := httptest.NewUnstartedServer(nil)
 	mux := http.NewServeMux()
-	_, err = corehttp.CommandsOption(cctx)(node, server.Listener, mux)
+	_, err := corehttp.CommandsOption(cctx)(node, server.Listener, mux)
 	must(t, err)
 	server.Config.Handler = mux
 	server.Start()
@@ -109,8 +105,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// tree makes a directory of a map from path to content.
-func tree(content map[string]string) files.Directory {
+// dirTree makes a directory of a map from path to content.
+func dirTree(content map[string]string) files.Directory {
 	dirs := make(map[string]map[string]files.Node)
 	var in func(dir string) map[string]files.Node
 	in = func(dir string) map[string]files.Node {
@@ -141,7 +137,7 @@ func tree(content map[string]string) files.Directory {
 // add adds a tree as "ipfs add" does, without pinning it.
 func add(t *testing.T, api iface.CoreAPI, content map[string]string) cid.Cid {
 	t.Helper()
-	return addNode(t, api, tree(content))
+	return addNode(t, api, dirTree(content))
 }
 
 func addNode(t *testing.T, api iface.CoreAPI, n files.Node, opts ...options.UnixfsAddOption) cid.Cid {

@@ -10,7 +10,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-const maxJobs = 4 // interpreters fetched or pinned at once
+const maxJobs = 8 // interpreters fetched or pinned at once
 
 // keeper owns the picture of the store, what is pinned, and the state file. Its fields
 // belong to the goroutine in run; jobs beside it hand back functions through done.
@@ -80,12 +80,16 @@ func (k *keeper) run() {
 // job runs f in a goroutine that Close waits for; what f returns runs in the keeper's.
 func (k *keeper) job(f func() func()) {
 	k.enter(func() {
-		then := f()
-		select {
-		case k.done <- then:
-		case <-k.life.Done():
-		}
+		k.post(f())
 	})
+}
+
+// post has f run in the keeper's goroutine.
+func (k *keeper) post(f func()) {
+	select {
+	case k.done <- f:
+	case <-k.life.Done():
+	}
 }
 
 // step does all that can be done now, and returns when to come again.
@@ -158,7 +162,7 @@ func (k *keeper) look(have *listing, saved mpi.CID) (*listing, error) {
 	if have != nil && have.root == canonical(root) && len(have.unreadable) == 0 {
 		return have, err
 	}
-	l, listErr := k.Store.list(k.life, root)
+	l, listErr := k.Store.list(k.life, root, func(l *listing) { k.post(func() { k.adopt(l) }) })
 	return cmp.Or(l, have), cmp.Or(err, listErr)
 }
 

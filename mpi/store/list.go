@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/ipfs/go-cid"
 	ipld "github.com/ipfs/go-ipld-format"
@@ -33,8 +34,9 @@ type listing struct {
 	unreadable map[string]error // names that could not be looked into now
 }
 
-// list looks into a store directory. An error means that nothing could be told of it.
-func (s *Store) list(ctx context.Context, root cid.Cid) (*listing, error) {
+// list looks into a store directory. An error means that nothing could be told of it. If some of
+// it takes long, interim is given what was found so far.
+func (s *Store) list(ctx context.Context, root cid.Cid, interim func(*listing)) (*listing, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	d := s.session(ctx)
@@ -42,34 +44,65 @@ func (s *Store) list(ctx context.Context, root cid.Cid) (*listing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: reading the store's directory: %w", err)
 	}
-	l := &listing{root: canonical(root), unreadable: make(map[string]error)}
-	var dirs []entry
-	var cids []cid.Cid
-	for _, e := range names {
-		if !mpi.ValidName(e.name) {
-			l.skip(show(e.name), "not a name: 1 to %d letters, digits, '.', '_' or '-', not starting with '.' or '-'", mpi.MaxNameLen)
-			continue
-		}
-		dirs, cids = append(dirs, e), append(cids, e.cid)
+	d.workers = listWorkers
+	looks := make([]look, len(names))
+	for i, e := range names {
+		looks[i].entry = e
 	}
-	versions := make([][]entry, len(dirs))
-	errs := make([]error, len(dirs))
+	if missing := d.within(patience).lookInto(ctx, looks); missing > 0 && patience < d.timeout {
+		interim(newListing(root, looks))
+		d.lookInto(ctx, looks)
+	}
+	return newListing(root, looks), nil
+}
+
+// patience is how long the first try for a block may take while there are others to try.
+const patience = 2 * time.Second
+
+// look is one name of a store, and what was found there.
+type look struct {
+	entry
+	versions []entry
+	err      error
+	done     bool // what there is to know is known
+}
+
+// lookInto lists the names that are not done, and returns how many are not then.
+func (d dag) lookInto(ctx context.Context, looks []look) (missing int) {
+	var todo []*look
+	var cids []cid.Cid
+	for i := range looks {
+		if l := &looks[i]; !l.done && mpi.ValidName(l.name) {
+			todo, cids = append(todo, l), append(cids, l.cid)
+		}
+	}
 	d.each(ctx, cids, func(i int, n ipld.Node, err error) {
-		if errs[i] = err; err == nil {
-			versions[i], errs[i] = d.listDir(ctx, n, maxVersions)
+		l := todo[i]
+		if l.err = err; err == nil {
+			l.versions, l.err = d.listDir(ctx, n, maxVersions)
+		}
+		if l.done = l.err == nil || isBad(l.err); !l.done {
+			missing++
 		}
 	})
-	for i, dir := range dirs {
-		switch err := errs[i]; {
-		case isBad(err):
-			l.skip(dir.name, "not a directory of versions: %v", err)
-		case err != nil:
-			l.unreadable[dir.name] = err
+	return missing
+}
+
+func newListing(root cid.Cid, looks []look) *listing {
+	l := &listing{root: canonical(root), unreadable: make(map[string]error)}
+	for _, name := range looks {
+		switch {
+		case !mpi.ValidName(name.name):
+			l.skip(show(name.name), "not a name: 1 to %d letters, digits, '.', '_' or '-', not starting with '.' or '-'", mpi.MaxNameLen)
+		case isBad(name.err):
+			l.skip(name.name, "not a directory of versions: %v", name.err)
+		case name.err != nil:
+			l.unreadable[name.name] = name.err
 		default:
-			l.versions(dir.name, versions[i])
+			l.versions(name.name, name.versions)
 		}
 	}
-	return l, nil
+	return l
 }
 
 func (l *listing) versions(name string, entries []entry) {

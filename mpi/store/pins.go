@@ -131,25 +131,28 @@ func (k *keeper) startExamine(c candidate, w *work) {
 		known = true // it was examined before its pin was made
 		w.size = r.Size
 	}
-	limit := k.cfg.MaxStore
+	wait := k.cfg.Timeout
+	if w.tries == 0 {
+		wait = patience
+	}
 	k.job(func() func() {
-		v := k.examine(c, known, limit)
+		v := k.examine(c, known, wait)
 		return func() { k.examined(c, w, v) }
 	})
 }
 
-func (k *keeper) examine(c candidate, known bool, limit int64) verdict {
+func (k *keeper) examine(c candidate, known bool, wait time.Duration) verdict {
 	ctx, cancel := context.WithCancel(k.life)
 	defer cancel()
 	pinned, err := k.isPinned(ctx, c.cid)
 	if err != nil || pinned && known {
 		return verdict{pinned: pinned, err: err}
 	}
-	d := k.session(ctx)
+	d := k.session(ctx).within(wait)
 	if err := d.inspect(ctx, c.cid); err != nil {
 		return verdict{err: err, missing: true}
 	}
-	size, err := d.fetch(ctx, c.cid, limit)
+	size, err := d.fetch(ctx, c.cid, k.cfg.MaxStore)
 	return verdict{size: size, pinned: pinned, err: err, missing: err != nil}
 }
 
@@ -292,7 +295,7 @@ func (k *keeper) next(p plan, now time.Time) time.Time {
 }
 
 func (k *keeper) isPinned(ctx context.Context, c cid.Cid) (bool, error) {
-	ctx, cancel := k.bound(ctx)
+	ctx, cancel := k.bound(ctx, k.cfg.Timeout)
 	defer cancel()
 	_, pinned, err := k.api.Pin().IsPinned(ctx, path.FromCid(c), options.Pin.IsPinned.Recursive())
 	if err != nil {
@@ -311,7 +314,7 @@ func (k *keeper) removePin(text mpi.CID) error {
 	if err != nil || !pinned {
 		return err
 	}
-	ctx, cancel := k.bound(k.life)
+	ctx, cancel := k.bound(k.life, k.cfg.Timeout)
 	defer cancel()
 	return k.api.Pin().Rm(ctx, path.FromCid(c))
 }

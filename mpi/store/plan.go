@@ -92,9 +92,9 @@ func makePlan(candidates []candidate, limit int64, size func(candidate) int64, h
 			p.stopgap = append(p.stopgap, c)
 			continue
 		}
-		why := fmt.Sprintf("does not fit: it has %s, and of MaxStore, %s, newer versions take %s", bytes(size(c)), bytes(limit), bytes(all.used))
+		why := fmt.Sprintf("does not fit: it has %s, and of MaxStore, %s, newer versions take %s", sizeText(size(c)), sizeText(limit), sizeText(all.used))
 		if size(c) > limit {
-			why = fmt.Sprintf("does not fit: it has at least %s, and MaxStore is %s", bytes(min(size(c), limit+1)), bytes(limit))
+			why = fmt.Sprintf("does not fit: it has at least %s, and MaxStore is %s", sizeText(min(size(c), limit+1)), sizeText(limit))
 		}
 		p.skipped = appendSkipped(p.skipped, c.String(), why)
 	}

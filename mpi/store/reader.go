@@ -12,8 +12,10 @@ import (
 	ipld "github.com/ipfs/go-ipld-format"
 )
 
-// readChunk is the most bytes of one step, which [Config] Timeout bounds.
-const readChunk = 1 << 20
+const (
+	readChunk = 1 << 20 // bytes of one step at most, which [Config] Timeout bounds
+	readAhead = 1 << 15 // bytes read at least: guests read by the line, and a step costs microseconds
+)
 
 // reader reads one UnixFS file at any place, never beyond the size it claims. It is safe for
 // use by many goroutines, which wait for each other.
@@ -27,6 +29,8 @@ type reader struct {
 	in     unixfsio.DagReader
 	stop   context.CancelFunc // ends in, and what it fetches ahead
 	at     int64              // where in stands
+	buf    []byte             // what was read last, for small reads
+	bufAt  int64              // where in the file it begins
 	closed bool
 }
 
@@ -45,15 +49,36 @@ func (r *reader) readAt(p []byte, off int64) (int, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
+	switch {
+	case r.closed:
 		return 0, fs.ErrClosed
+	case r.dag.s.life.Err() != nil:
+		return 0, errClosed
 	}
+	if len(p) >= readAhead {
+		return r.step(p, off)
+	}
+	if i := off - r.bufAt; i < 0 || i >= int64(len(r.buf)) {
+		if r.buf == nil {
+			r.buf = make([]byte, min(readAhead, r.size))
+		}
+		n, err := r.step(r.buf[:min(int64(cap(r.buf)), r.size-off)], off)
+		r.buf, r.bufAt = r.buf[:n], off
+		if n == 0 {
+			return 0, err
+		}
+	}
+	return copy(p, r.buf[off-r.bufAt:]), nil
+}
+
+// step reads into p what is at off, at least one byte or an error.
+func (r *reader) step(p []byte, off int64) (int, error) {
 	if err := r.ready(off); err != nil {
 		return 0, err
 	}
-	// in has a context of its own, since it fetches ahead from one read to the next. This step
+	// in has a context of its own, since it fetches ahead from one step to the next. This one
 	// ends it only if it takes too long.
-	ctx, cancel := r.dag.s.bound(r.ctx)
+	ctx, cancel := r.dag.s.bound(r.ctx, r.dag.timeout)
 	defer cancel()
 	defer context.AfterFunc(ctx, r.stop)()
 	var n int
@@ -110,7 +135,7 @@ func (r *reader) explain(ctx context.Context, err error) error {
 	case r.ctx.Err() != nil:
 		return r.ctx.Err()
 	case ctx.Err() != nil:
-		return fmt.Errorf("reading took longer than %s", r.dag.s.cfg.Timeout)
+		return fmt.Errorf("reading took longer than %s", r.dag.timeout)
 	}
 	return err
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	ipath "github.com/ipfs/boxo/path"
+	"github.com/ipfs/go-cid"
 	"github.com/ipfs/kubo/core/coreiface/options"
-	mocknet "github.com/libp2p/go-libp2p/p2p/net/mock"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
@@ -25,9 +25,9 @@ func interpreters(names ...string) map[string]string {
 }
 
 func TestServesWhatIsThere(t *testing.T) {
-	node, api := newNode(t, nil)
+	node, api := newNode(t, false)
 	root := add(t, api, interpreters("echo/1.0.0", "echo/1.1.0-rc.1", "relay/0.1.0"))
-	outer := add(t, api, interpreters("deep/down/echo/1.0.0", "deep/down/echo/1.1.0-rc.1", "deep/down/relay/0.1.0"))
+	outer := dirOf(t, api, map[string]cid.Cid{"deep": dirOf(t, api, map[string]cid.Cid{"down": root})})
 	for name, path := range map[string]string{
 		"path":      "/ipfs/" + root.String(),
 		"slash":     "/ipfs/" + root.String() + "/",
@@ -54,7 +54,7 @@ func TestServesWhatIsThere(t *testing.T) {
 }
 
 func TestServeSelects(t *testing.T) {
-	_, api := newNode(t, nil)
+	_, api := newNode(t, false)
 	root := add(t, api, interpreters("echo/1.0.0", "echo/2.0.0", "echo/2.1.0-rc.1", "relay/0.1.0", "relay/0.2.0", "other/1.0.0"))
 	var serve []selector.Selector
 	for _, s := range []string{"echo", "relay/0.1.0"} {
@@ -71,7 +71,7 @@ func TestServeSelects(t *testing.T) {
 }
 
 func TestJunkIsSkippedWithAReason(t *testing.T) {
-	_, api := newNode(t, nil)
+	_, api := newNode(t, false)
 	content := interpreters("echo/1.0.0", "echo/1.0", "echo/v2.0.0", "echo/latest", ".git/1.0.0", "we ird/1.0.0", "-x/1.0.0")
 	content["README.md"] = "hello"
 	content["echo/notes.txt"] = "hello"
@@ -96,7 +96,7 @@ func TestJunkIsSkippedWithAReason(t *testing.T) {
 }
 
 func TestNoStore(t *testing.T) {
-	_, api := newNode(t, nil)
+	_, api := newNode(t, false)
 	c := at(t, api, add(t, api, interpreters("echo/1.0.0")), "echo/1.0.0")
 	r := start(t, api, Config{})
 	b, err := r.Open(t.Context(), canonical(c))
@@ -120,7 +120,7 @@ func TestStartRefusesABadConfiguration(t *testing.T) {
 }
 
 func TestCloseIsIdempotentAndLeavesNothing(t *testing.T) {
-	_, api := newNode(t, mocknet.New()) // online: what is missing is waited for
+	_, api := newNode(t, true) // online: what is missing is waited for
 	root := add(t, api, interpreters("echo/1.0.0", "gone/1.0.0", "away/1.0.0"))
 	for _, name := range []string{"gone/1.0.0", "away"} {
 		must(t, api.Block().Rm(t.Context(), ipath.FromCid(at(t, api, root, name))))
@@ -163,7 +163,7 @@ func TestCloseBeforeStart(t *testing.T) {
 }
 
 func TestIPNSChangesAreAppliedLive(t *testing.T) {
-	_, api := newNode(t, nil)
+	_, api := newNode(t, false)
 	publish := func(content map[string]string) string {
 		name, err := api.Name().Publish(t.Context(), ipath.FromCid(add(t, api, content)), options.Name.AllowOffline(true))
 		must(t, err)
@@ -189,14 +189,12 @@ func TestIPNSChangesAreAppliedLive(t *testing.T) {
 }
 
 func TestWhatIsMissingIsFetchedWhenItComes(t *testing.T) {
-	mn := mocknet.New()
-	_, far := newNode(t, mn)
-	_, near := newNode(t, mn)
+	farNode, far := newNode(t, true)
+	nearNode, near := newNode(t, true)
 	root := add(t, far, interpreters("echo/1.0.0", "relay/1.0.0"))
-	r := start(t, near, Config{Path: root.String(), Timeout: 50 * time.Millisecond, RetryMax: 50 * time.Millisecond})
+	r := start(t, near, Config{Path: root.String(), Timeout: time.Second})
 	r.until("an error", func(st mpi.StoreStatus) bool { return strings.Contains(st.Error, "nobody gave block") })
-	must(t, mn.LinkAll())
-	must(t, mn.ConnectAllButSelf())
+	connect(t, nearNode, farNode)
 	if st := r.serves("echo/1.0.0", "relay/1.0.0"); st.Error != "" {
 		t.Errorf("error is %s", st.Error)
 	}
@@ -206,7 +204,7 @@ func TestWhatIsMissingIsFetchedWhenItComes(t *testing.T) {
 }
 
 func TestOneMissingBlockDoesNotHoldUpTheRest(t *testing.T) {
-	_, api := newNode(t, mocknet.New())
+	_, api := newNode(t, true)
 	content := interpreters("echo/1.0.0", "broken/1.0.0", "b2/1.0.0", "b3/1.0.0", "b4/1.0.0", "b5/1.0.0", "noname/1.0.0", "zeta/1.0.0")
 	root := add(t, api, content)
 	var saved [][]byte
@@ -237,7 +235,7 @@ func TestOneMissingBlockDoesNotHoldUpTheRest(t *testing.T) {
 }
 
 func TestContextEndsOpen(t *testing.T) {
-	_, api := newNode(t, mocknet.New())
+	_, api := newNode(t, true)
 	root := add(t, api, interpreters("echo/1.0.0"))
 	run := at(t, api, root, "echo/1.0.0/run.wasm")
 	must(t, api.Block().Rm(t.Context(), ipath.FromCid(run)))
