@@ -115,5 +115,8 @@ func sizeText(n int64) string {
 	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 }
 
-// pinName is the name of our pins, for "ipfs pin ls --names".
-func pinName(i mpi.Interpreter) string { return "ipfs-mpi " + i.String() }
+// pinName is the name of our pins, for "ipfs pin ls --names". Kubo takes 255 bytes.
+func pinName(i mpi.Interpreter) string {
+	name := "ipfs-mpi " + i.String()
+	return name[:min(len(name), 255)]
+}

@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
 )
 
 const maxJobs = 8 // interpreters fetched or pinned at once
@@ -52,9 +54,25 @@ type work struct {
 	size  int64     // measured, or a bound that it is over; 0 if not known
 }
 
+// newKeeper begins with what was in service when the last run ended, if the path is still the
+// same: it is pinned, so it can be served though the network is away.
 func newKeeper(s *Store, p storePath, st state, update func([]mpi.Interpreter)) *keeper {
-	return &keeper{Store: s, path: p, state: st, update: update, done: make(chan func()), resolveAt: s.cfg.now(),
+	k := &keeper{Store: s, path: p, state: st, update: update, done: make(chan func()), resolveAt: s.cfg.now(),
 		works: make(map[mpi.CID]*work), unpins: make(map[mpi.CID]*work), told: make(map[string]bool)}
+	if p.empty() || st.Path != p.text {
+		return k
+	}
+	for text, r := range st.Pins {
+		name, version, _ := strings.Cut(r.Name, "/")
+		i := mpi.Interpreter{Name: name, Version: version, CID: text}
+		c, err := parseCID(string(text))
+		if _, bad := selector.ValidVersion(version); err == nil && bad == nil && mpi.ValidName(name) && r.Unused.IsZero() && k.selected(i) {
+			k.candidates = append(k.candidates, candidate{i, c, r.Size})
+			k.works[text] = &work{}
+		}
+	}
+	k.rank()
+	return k
 }
 
 func (k *keeper) run() {
@@ -133,37 +151,25 @@ func (k *keeper) startResolve(now time.Time) {
 		return
 	}
 	k.resolving = true
-	have, saved := k.list, mpi.CID("")
-	if have == nil && k.state.Path == k.path.text {
-		saved = k.state.Root
-	}
+	have := k.list
 	k.job(func() func() {
-		l, err := k.look(have, saved)
+		l, err := k.look(have)
 		return func() { k.resolved(l, err) }
 	})
 }
 
-// look resolves the path and lists what is there; have is the last listing, saved where the path led
-// in an earlier run, to go on with if it cannot be resolved now. It may return both
-// a listing and an error.
-func (k *keeper) look(have *listing, saved mpi.CID) (*listing, error) {
+// look resolves the path and lists what is there; have is the last listing, which it returns if
+// there is no other.
+func (k *keeper) look(have *listing) (*listing, error) {
 	root, err := k.resolve(k.life, k.path)
 	if err != nil {
-		if saved == "" {
-			return have, err
-		}
-		k.cfg.Log.Info("store: going on with what was there last time", "path", k.path.text, "root", saved, "err", err)
-		c, bad := parseCID(string(saved))
-		if bad != nil {
-			return have, err
-		}
-		root = c
-	}
-	if have != nil && have.root == canonical(root) && len(have.unreadable) == 0 {
 		return have, err
 	}
-	l, listErr := k.Store.list(k.life, root, func(l *listing) { k.post(func() { k.adopt(l) }) })
-	return cmp.Or(l, have), cmp.Or(err, listErr)
+	if have != nil && have.root == canonical(root) && len(have.unreadable) == 0 {
+		return have, nil
+	}
+	l, err := k.Store.list(k.life, root, func(l *listing) { k.post(func() { k.adopt(l) }) })
+	return cmp.Or(l, have), err
 }
 
 // resolved takes the result of look.
@@ -278,8 +284,11 @@ func (k *keeper) publish(p plan) {
 	}
 	sortInterpreters(served)
 	st := mpi.StoreStatus{Path: k.path.text, Skipped: k.skips(p), Serves: served, Bytes: bytes.used}
-	if k.list != nil {
+	switch {
+	case k.list != nil:
 		st.Root = k.list.root
+	case k.state.Path == k.path.text:
+		st.Root = k.state.Root
 	}
 	if err := cmp.Or(k.resolveErr, k.notSaved); err != nil {
 		st.Error = err.Error()
@@ -310,7 +319,7 @@ func (k *keeper) skips(p plan) []mpi.Skipped {
 	}
 	k.told = told
 	for _, c := range k.ranks {
-		if w := k.works[c.CID]; !w.ready && w.err != nil { // failed has told the log
+		if w := k.works[c.CID]; !w.ready && w.err != nil { // failed tells the log
 			out = append(out, mpi.Skipped{Path: c.String(), Why: "cannot be had now, trying again: " + w.err.Error()})
 		}
 	}

@@ -223,7 +223,8 @@ func (k *keeper) failed(c candidate, w *work, err error) {
 	w.err = err
 	w.tries++
 	w.next = k.cfg.now().Add(k.backoff(w.tries))
-	k.logTry(w.tries, "store: cannot be had now; trying again", "interpreter", c.String(), "err", err)
+	// The first try has little patience: its failure is no news.
+	k.logTry(w.tries-1, "store: cannot be had now; trying again", "interpreter", c.String(), "err", err)
 }
 
 // makeRoom reports whether size bytes more may be pinned within MaxStore. If not, it has pins

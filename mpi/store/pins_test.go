@@ -11,6 +11,7 @@ import (
 
 	ipath "github.com/ipfs/boxo/path"
 	"github.com/ipfs/go-cid"
+	ipld "github.com/ipfs/go-ipld-format"
 	iface "github.com/ipfs/kubo/core/coreiface"
 	"github.com/ipfs/kubo/core/coreiface/options"
 
@@ -188,23 +189,40 @@ func TestStateFileIsWrittenBeforeThePin(t *testing.T) {
 	r.until("no error", func(st mpi.StoreStatus) bool { return st.Error == "" })
 }
 
-func TestARestartWithoutTheNameGoesOnWithWhatThereWas(t *testing.T) {
+func TestARestartWithoutNetworkServesWhatIsPinned(t *testing.T) {
 	_, api := newNode(t, false)
-	root := add(t, api, interpreters("a/1.0.0"))
-	cfg := Config{Path: publish(t, api, root), StateFile: filepath.Join(t.TempDir(), "store.json")}
-	r := start(t, api, cfg)
-	r.serves("a/1.0.0")
-	r.stop()
+	root := add(t, api, interpreters("a/1.0.0", "b/1.0.0"))
+	b := at(t, api, root, "b")
+	for name, path := range map[string]string{"by name": publish(t, api, root), "by CID": root.String()} {
+		t.Run(name, func(t *testing.T) {
+			cfg := Config{Path: path, StateFile: filepath.Join(t.TempDir(), "store.json")}
+			r := start(t, api, cfg)
+			r.serves("a/1.0.0", "b/1.0.0")
+			r.stop()
 
-	// The name is forgotten: move what is remembered to one that nobody ever published.
-	st, err := readState(cfg.StateFile)
-	must(t, err)
-	cfg.Path = "/ipns/k51qzi5uqu5dgutdk6i1ynyzgkqngpha5xpgia3a5qqp4jsh0u4csozksxel2r"
-	st.Path = cfg.Path
-	must(t, st.save(cfg.StateFile))
-	r = start(t, api, cfg)
-	if got := r.serves("a/1.0.0"); !strings.Contains(got.Error, "resolving /ipns/k51") || got.Root != canonical(root) {
-		t.Errorf("status is %+v", got)
+			// Only what is pinned outlives a garbage collection.
+			var lost []ipld.Node
+			for _, c := range []cid.Cid{version1(root), b} {
+				n, err := api.Dag().Get(t.Context(), c)
+				must(t, err)
+				lost = append(lost, n)
+				must(t, api.Block().Rm(t.Context(), ipath.FromCid(c)))
+			}
+			r = start(t, api, cfg)
+			r.serves("a/1.0.0", "b/1.0.0")
+			if st := r.until("an error", func(st mpi.StoreStatus) bool { return st.Error != "" }); st.Root != canonical(root) || len(st.Serves) != 2 {
+				t.Errorf("status is %+v", st)
+			}
+			must(t, api.Dag().Add(t.Context(), lost[0])) // b is still missing
+			r.until("b missing", func(st mpi.StoreStatus) bool { return strings.Contains(st.Error, "reading b") && len(st.Serves) == 2 })
+			must(t, api.Dag().Add(t.Context(), lost[1]))
+			r.until("no error", func(st mpi.StoreStatus) bool { return st.Error == "" && len(st.Serves) == 2 })
+			r.pins(api, "a/1.0.0", "b/1.0.0")
+			r.stop()
+			cfg.Path = ""
+			r = start(t, api, cfg)
+			r.pins(api)
+		})
 	}
 }
 
