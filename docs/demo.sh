@@ -63,8 +63,8 @@ echo
 [ "$(grep -o '"From"' "$dir/answer.json" | wc -l)" = 3 ] || { echo "three answers were expected" >&2; exit 1; }
 
 title "The words of Newton's Opticks, counted by all three nodes"
-show "$mpi send wordcount --to $1 --file $book"
-$mpi send wordcount --api "$api" --to "$1" --file "$book" >"$dir/words.txt"
+show "$mpi send wordcount --to $1 --data $book"
+$mpi send wordcount --api "$api" --to "$1" --data "$book" >"$dir/words.txt"
 head -c 600 "$dir/words.txt"
 echo " …"
 

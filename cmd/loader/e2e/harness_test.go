@@ -249,7 +249,7 @@ type envelope struct {
 }
 
 type message struct {
-	Pid      int
+	Pid      int `json:"Pid,omitempty"`
 	To, From string
 	Data     []int
 }
