@@ -102,7 +102,18 @@ func buildEnv(ctx context.Context, req *cmds.Request) (cmds.Environment, error) 
 		}
 		preload = nil
 	}
-	return kubo.BuildEnv(preload)(ctx, req)
+	env, err := kubo.BuildEnv(preload)(ctx, req)
+	if err != nil && installed != "" {
+		// Two builds of the same versions can differ in their sources, which nothing in the files tells.
+		err = fmt.Errorf("%w\nWhat to do, if that is about %s: %s", err, installed, howToMend(installed))
+	}
+	return env, err
+}
+
+// howToMend tells what to do about an installed plugin that does not load.
+func howToMend(path string) string {
+	return fmt.Sprintf(`the plugin is built in here, so the file is not needed: remove it (rm '%s'),
+or run the ipfs that it was built for, or install the one of this build (ipfs-mpi install)`, path)
 }
 
 // refuse keeps off what would replace this executable with another.
@@ -129,11 +140,8 @@ func usableInstalled(repo string) (path string, err error) {
 		return "", err
 	}
 	if diffs := pluginfile.Compare(self, found[0]); len(diffs) > 0 {
-		return "", fmt.Errorf(`%s is an mpi plugin of another build, which this ipfs-mpi cannot load:
-%s
-The plugin is built in here, so the file is not needed: remove it (rm '%s'),
-or run the ipfs that it was built for, or install the one of this build (ipfs-mpi install)`,
-			found[0].Path, pluginfile.Describe(diffs), found[0].Path)
+		return "", fmt.Errorf("%s is an mpi plugin of another build, which this ipfs-mpi cannot load:\n%s\nWhat to do: %s",
+			found[0].Path, pluginfile.Describe(diffs), howToMend(found[0].Path))
 	}
 	return found[0].Path, nil
 }

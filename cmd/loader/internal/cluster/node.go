@@ -24,7 +24,7 @@ import (
 
 // Times that bound what one node may take.
 const (
-	startTimeout = 60 * time.Second
+	startTimeout = 2 * time.Minute  // on a busy machine; a second or two on an idle one
 	stopTimeout  = 15 * time.Second // then it is killed
 	poll         = 20 * time.Millisecond
 )

@@ -36,7 +36,11 @@ func Try(ctx context.Context, host, plugin File) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, exe, "version")
+	args := []string{"version"}
+	if host.Info != nil && host.Info.Path == loaderPackage {
+		args = []string{"ipfs", "version"} // in ipfs-mpi, Kubo's commands are below a word
+	}
+	cmd := exec.CommandContext(ctx, exe, args...)
 	cmd.Dir = repo
 	cmd.Env = append(os.Environ(), "IPFS_PATH="+repo, "IPFS_TELEMETRY=off")
 	var said bytes.Buffer

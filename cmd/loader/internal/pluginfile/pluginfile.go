@@ -23,8 +23,11 @@ const (
 	KuboModule = "github.com/ipfs/kubo"
 )
 
-// pluginPackage is the main package of mpi.so.
-const pluginPackage = Module + "/plugin/so"
+// The main packages of mpi.so and ipfs-mpi.
+const (
+	pluginPackage = Module + "/plugin/so"
+	loaderPackage = Module + "/cmd/loader"
+)
 
 // File is an executable or plugin that Go built.
 type File struct {

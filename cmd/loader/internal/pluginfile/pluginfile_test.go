@@ -155,6 +155,11 @@ func TestTry(t *testing.T) {
 	if err := Try(t.Context(), host(`test -x "$IPFS_PATH/plugins/mpi.so" && test "$1" = version`), File{Path: so}); err != nil {
 		t.Errorf("a host that loads it: %v", err)
 	}
+	own := host(`test "$*" = "ipfs version"`)
+	own.Info = &debug.BuildInfo{Path: loaderPackage}
+	if err := Try(t.Context(), own, File{Path: so}); err != nil {
+		t.Errorf("ipfs-mpi as the host: %v", err)
+	}
 	err := Try(t.Context(), host("echo plugin was built with a different version >&2; exit 1"), File{Path: so})
 	if err == nil || !strings.Contains(err.Error(), "different version") {
 		t.Errorf("a host that does not: %v", err)

@@ -37,8 +37,9 @@ type link struct {
 	gone bool // the daemon did not answer last time; run's own
 }
 
-// run rejoins whenever that is needed, until ctx ends.
+// run widens what connect began, and rejoins whenever that is needed, until ctx ends.
 func (l *link) run(ctx context.Context) {
+	l.widen(ctx)
 	wait := backoff(lookAgain)
 	for {
 		if wait.sleep(ctx) != nil {
@@ -61,18 +62,23 @@ func (l *link) run(ctx context.Context) {
 			l.log.Info("the Kubo daemon is back", "ipfs-api", l.rpc, "peer", daemon.ID)
 		}
 		wait = backoff(lookAgain)
-		l.join(ctx, daemon)
+		l.connect(ctx, daemon)
+		l.widen(ctx)
 	}
 }
 
-// join connects to the daemon and, while there are few peers, to the daemon's peers.
-func (l *link) join(ctx context.Context, daemon peer.AddrInfo) {
+// connect connects to the daemon.
+func (l *link) connect(ctx context.Context, daemon peer.AddrInfo) {
 	l.host.Peerstore().AddAddrs(daemon.ID, daemon.Addrs, peerstore.PermanentAddrTTL)
 	l.host.ConnManager().Protect(daemon.ID, "daemon")
 	if err := l.dial(ctx, daemon); err != nil && ctx.Err() == nil {
 		l.log.Warn("the daemon's RPC answers but its peer address does not: peers may not be found",
 			"peer", daemon.ID, "addrs", daemon.Addrs, "err", err)
 	}
+}
+
+// widen connects to the daemon's peers while there are few, and has the DHT look for more.
+func (l *link) widen(ctx context.Context) {
 	if len(l.host.Network().Peers()) < enoughPeers {
 		l.dialPeersOf(ctx)
 	}

@@ -98,7 +98,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 		return fmt.Errorf("the sidecar and the daemon have the same peer ID %s: use another -state than the daemon's repository", h.ID())
 	}
 	link := &link{api: s.api, host: h, dht: d, log: s.log, rpc: s.cfg.RPC}
-	link.join(ctx, daemon)
+	link.connect(ctx, daemon)
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { link.run(ctx) })
