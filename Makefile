@@ -80,9 +80,14 @@ demo: build ## Start three nodes, publish the store, pass messages, count the wo
 	@command -v curl >/dev/null || apt-get install -y -q curl >/dev/null
 	@docs/demo.sh
 
+build/ipfs-mpi-bench: $(SOURCES)
+	@echo "building $@: ipfs-mpi with raw echoes to compare with"
+	$(GO) build -tags bench -o $@ ./cmd/loader
+
 .PHONY: bench
-bench: build ## Measure messages between two daemons against a raw libp2p stream
-	$(GO) test -tags e2e -count=1 -run '^$$' -bench . -benchtime 2s -timeout 20m ./cmd/loader/e2e
+bench: build build/ipfs build/ipfs-mpi-bench ## Measure messages between two daemons against a raw libp2p stream, and instances
+	$(GO) test -tags e2e -count=1 -run '^$$' -bench . -benchtime 3s -timeout 20m ./cmd/loader/e2e
+	$(GO) test -count=1 -run '^$$' -bench Instance ./interpreters
 
 .PHONY: clean
 clean: ## Remove what was built

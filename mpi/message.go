@@ -94,20 +94,15 @@ func clip(s []byte) []byte { return s[:min(len(s), 40)] }
 // the outer one, and refuses one that differs; if the outer one is absent it is pid, unless pid is
 // nil: then it is an error. It does not look at From and To.
 func DecodeEnvelope(in []byte, pid *int64) (Envelope, error) {
-	var doc struct {
-		Pid      *int64 `json:"Pid"`
-		Messages []struct {
-			Pid  *int64 `json:"Pid"`
-			To   PeerID `json:"To"`
-			From PeerID `json:"From"`
-			Data Bytes  `json:"Data"`
-		} `json:"messages"`
-	}
-	if len(bytes.TrimSpace(in)) == 0 {
-		return Envelope{}, fmt.Errorf(`empty: it must be {"Pid": …, "messages": […]}`)
-	}
-	if err := json.Unmarshal(in, &doc); err != nil {
-		return Envelope{}, err
+	doc, plain := scanDocument(in)
+	if !plain {
+		if len(bytes.TrimSpace(in)) == 0 {
+			return Envelope{}, fmt.Errorf(`empty: it must be {"Pid": …, "messages": […]}`)
+		}
+		doc = document{}
+		if err := json.Unmarshal(in, &doc); err != nil {
+			return Envelope{}, err
+		}
 	}
 	if doc.Pid == nil {
 		if pid == nil {

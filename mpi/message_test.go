@@ -88,7 +88,18 @@ func FuzzDecodeEnvelope(f *testing.F) {
 	f.Add([]byte(`{"Pid":1,"messages":[{"Data":[1,256]}]}`))
 	f.Add([]byte(`{"Pid":1,"messages":[{"Data":[ ]},{"Data":null}]}`))
 	f.Add([]byte(`{"messages":[{"Data":"AA=="}]}`))
+	f.Add([]byte(`{"Pid":-0,"messages":[{"To":"a","To":"b","Pid":01}]}`))
+	f.Add([]byte(`{"Pid":1,"messages":[{"Data":[1],"Data":[2]}],"messages":[]}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
+		if fast, plain := scanDocument(in); plain {
+			var slow document
+			if err := json.Unmarshal(in, &slow); err != nil {
+				t.Fatalf("encoding/json refuses what the scanner takes: %v", err)
+			}
+			if !reflect.DeepEqual(fast, slow) {
+				t.Fatalf("the scanner reads %+v, encoding/json %+v", fast, slow)
+			}
+		}
 		env, err := DecodeEnvelope(in, nil)
 		if err != nil {
 			return
@@ -124,5 +135,27 @@ func TestClipKeepsTheEndOfStderr(t *testing.T) {
 	f := Failure{Detail: strings.Repeat("d", MaxFailureDetail+1), Stderr: strings.Repeat("x", MaxFailureStderr) + "end"}.Clip()
 	if len(f.Detail) != MaxFailureDetail || len(f.Stderr) != MaxFailureStderr || !strings.HasSuffix(f.Stderr, "end") {
 		t.Errorf("%d bytes of detail, %d of stderr ending in %q", len(f.Detail), len(f.Stderr), f.Stderr[len(f.Stderr)-3:])
+	}
+}
+
+// The documents that the API and handlers write must take the fast way, or it is of no use.
+func TestScannerTakesPlainDocuments(t *testing.T) {
+	for _, in := range []string{
+		string(Envelope{Pid: -3, Messages: []Message{{-3, "12D3KooW", "Qm", Bytes{0, 255}}, {-3, "", "", nil}}}.AppendJSON(nil)),
+		"{\n  \"Pid\": 11,\n  \"messages\" : [ { \"Data\": [ 12, 32 ] } ]\n}\n",
+	} {
+		if _, ok := scanDocument([]byte(in)); !ok {
+			t.Errorf("not taken: %s", in)
+		}
+	}
+}
+
+func BenchmarkDecodeEnvelope(b *testing.B) {
+	in := Envelope{Pid: 1, Messages: []Message{{1, "12D3KooW", "12D3KooW", make(Bytes, 1024)}}}.AppendJSON(nil)
+	b.SetBytes(int64(len(in)))
+	for b.Loop() {
+		if _, err := DecodeEnvelope(in, nil); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

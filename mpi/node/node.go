@@ -18,6 +18,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -46,15 +47,16 @@ type Config struct {
 
 // Bounds on what a node holds for others at once.
 const (
-	maxTasks          = 8192             // messages accepted and not done
-	maxTasksPerOrigin = maxTasks / 2     // of one origin
-	maxTaskBytes      = 256 << 20        // Data of those, and of what they send
-	answersPerRequest = 64               // times MaxMessage: bytes of answers a request holds
-	pushBudget        = time.Hour        // time for the messages of a request that waits for no answer
-	lookupTimeout     = 3 * time.Second  // of a search in the network that a request waits for
-	youngView         = 5 * time.Second  // after its start a node asks the network before it lists a pool
-	replyTimeout      = 10 * time.Minute // for Accept, Refuse, Done and Cancel to be sent; a lost session ends it sooner
-	maxOutbox         = 4 * maxTasks     // frames waiting for one peer
+	maxTasks          = 8192                 // messages accepted and not done
+	maxTasksPerOrigin = maxTasks / 2         // of one origin
+	maxTaskBytes      = 256 << 20            // Data of those, and of what they send
+	answersPerRequest = 64                   // times MaxMessage: bytes of answers a request holds
+	pushBudget        = time.Hour            // time for the messages of a request that waits for no answer
+	lookupTimeout     = 3 * time.Second      // of a search in the network that a request waits for
+	youngView         = 5 * time.Second      // after its start a node asks the network before it lists a pool
+	replyTimeout      = 10 * time.Minute     // for Accept, Refuse, Done and Cancel to be sent; a lost session ends it sooner
+	acceptDelay       = 2 * time.Millisecond // an Accept waits so long for an answer or a Done to go with
+	maxOutbox         = 4 * maxTasks         // frames waiting for one peer
 )
 
 // Node is one node. New makes it, Start starts it, Close stops it.
@@ -147,13 +149,18 @@ func (n *Node) shut(ctx context.Context) error {
 	n.outbox.close(ctx)
 	n.stop()
 	n.programs.close()
-	errs = append(errs, n.cfg.Runtime.Close(), n.cfg.Transport.Close(ctx))
-	done := make(chan struct{})
-	go func() { n.wg.Wait(); close(done) }() // joined below, unless ctx ends first
+	done := make(chan error, 1)
+	go func() { // joined below, unless ctx ends first: a compilation cannot be stopped
+		err := n.cfg.Runtime.Close()
+		n.wg.Wait()
+		done <- err
+	}()
+	errs = append(errs, n.cfg.Transport.Close(ctx))
 	select {
-	case <-done:
+	case err := <-done:
+		errs = append(errs, err)
 	case <-ctx.Done():
-		errs = append(errs, ctx.Err())
+		errs = append(errs, fmt.Errorf("a program still runs or is being compiled: %w", ctx.Err()))
 	}
 	return errors.Join(errs...)
 }

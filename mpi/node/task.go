@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -24,10 +25,12 @@ type task struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	mu       sync.Mutex // guards the rest
-	room     int64      // bytes taken of the budget
-	over     bool       // from was told the end
-	left     int        // messages sent and not ended
+	mu       sync.Mutex  // guards the rest
+	room     int64       // bytes taken of the budget
+	saying   *time.Timer // of accept; nil if it was said at once
+	said     bool        // from was told that the message is accepted
+	over     bool        // from was told the end
+	left     int         // messages sent and not ended
 	failures []mpi.Failure
 	omitted  uint64
 	expiry   *time.Timer // of the wait for what was sent
@@ -42,8 +45,25 @@ func (n *Node) receiveMessage(from mpi.PeerID, d mpi.Deliver) {
 		return
 	}
 	n.totals.delivered.Add(1)
-	n.reply(from, mpi.Accept{ID: d.ID})
+	if from == n.self {
+		t.accept()
+	} else {
+		t.mu.Lock()
+		t.saying = time.AfterFunc(acceptDelay, t.accept)
+		t.mu.Unlock()
+	}
 	t.program.enqueue(t)
+}
+
+// accept tells whoever sent the message that it was taken, once.
+func (t *task) accept() {
+	t.mu.Lock()
+	said := t.said || t.over // a Done says it too
+	t.said = true
+	t.mu.Unlock()
+	if !said {
+		t.n.reply(t.from, mpi.Accept{ID: t.id})
+	}
 }
 
 func (n *Node) admitTask(from mpi.PeerID, d mpi.Deliver) (*task, mpi.Reason, string) {
@@ -136,7 +156,7 @@ func (t *task) exec(data []byte, left time.Duration) mpi.Exec {
 		Args:    []string{t.program.String()},
 		Env:     []string{"MPI_HOST=" + string(n.self), "MPI_ORIGIN=" + string(t.req.Origin), "MPI_PEERS=" + list.String()},
 		Stdin:   in.AppendJSON(make([]byte, 0, 512+4*len(data))),
-		Files:   t.program.files,
+		Files:   within(t.ctx, t.program.files),
 		Memory:  cfg.Memory,
 		Timeout: min(left, cfg.Timeout),
 		Output:  int(4*cfg.MaxMessage) + 64<<10,
@@ -144,6 +164,16 @@ func (t *task) exec(data []byte, left time.Duration) mpi.Exec {
 			n.log.Info("stderr", "program", t.program.String(), "request", t.req.String(), "line", line)
 		},
 	}
+}
+
+// within makes reads of files end with ctx, where the files can be asked to.
+func within(ctx context.Context, files fs.FS) fs.FS {
+	if f, ok := files.(interface {
+		WithContext(context.Context) fs.FS
+	}); ok {
+		return f.WithContext(ctx)
+	}
+	return files
 }
 
 // parse reads what an interpreter wrote: the messages it wants sent. They come from a program that others wrote.
@@ -191,6 +221,7 @@ func (t *task) send(msgs []mpi.Message) {
 		t.finish()
 		return
 	}
+	t.accept() // now it goes in one packet with an answer
 	for _, m := range msgs {
 		o := &outgoing{owner: t, index: -1, pid: t.pid, from: t.n.self, to: m.To, request: t.req, deadline: t.deadline}
 		t.n.send(o, t.program.cid, m.Data, m.To == t.req.Origin)
@@ -269,6 +300,9 @@ func (t *task) finish(own ...mpi.Failure) {
 	t.data = nil
 	if t.expiry != nil {
 		t.expiry.Stop()
+	}
+	if t.saying != nil {
+		t.saying.Stop()
 	}
 	done := mpi.Done{ID: t.id, Failures: append(own, t.failures...), Omitted: t.omitted}
 	room := t.room

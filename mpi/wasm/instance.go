@@ -49,12 +49,16 @@ func (in *instance) leave() {
 	in.p.r.leave(in.p, in)
 }
 
-// run makes the instance, runs it to its end and frees it.
-func (in *instance) run() (out mpi.Outcome) {
+// run makes the instance, runs it to its end, tells how it ended, once, and then frees it: to unmap its memory takes the
+// kernel longer than a small program runs, and nobody needs to wait for that.
+func (in *instance) run(tell func(mpi.Outcome)) {
+	told := false
 	defer func() { // for a panic of wasmtime-go itself; those of host functions end in call
 		if p := recover(); p != nil {
 			in.crash("the engine", p)
-			out = failed(mpi.Internal, "a fault in the engine: see this node's log")
+			if !told {
+				tell(failed(mpi.Internal, "a fault in the engine: see this node's log"))
+			}
 		}
 	}()
 	c := in.p.code
@@ -71,7 +75,9 @@ func (in *instance) run() (out mpi.Outcome) {
 	if inst != nil {
 		used = in.used(store, inst)
 	}
-	return in.outcome(err, used)
+	out := in.outcome(err, used)
+	told = true
+	tell(out)
 }
 
 // used is the size of the program's memory, in bytes.

@@ -68,7 +68,9 @@ func (p *program) run(ctx context.Context, x mpi.Exec, start time.Time) mpi.Outc
 	}
 	if x.Files == nil {
 		defer in.leave()
-		return in.run()
+		var out mpi.Outcome
+		in.run(func(o mpi.Outcome) { out = o })
+		return out
 	}
 	return in.runWithFiles()
 }
@@ -82,7 +84,7 @@ func (in *instance) runWithFiles() mpi.Outcome {
 	done := make(chan mpi.Outcome, 1)
 	go func() { // joined by leave: program.Close and Runtime.Close wait for it
 		defer in.leave()
-		done <- in.run()
+		in.run(func(out mpi.Outcome) { done <- out })
 		in.closeFiles()
 	}()
 	// The host and the epoch end the program by themselves at its time. What they

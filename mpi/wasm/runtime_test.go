@@ -390,7 +390,9 @@ func TestMemoryStays(t *testing.T) {
 		t.Fatal("closed")
 	}
 	defer in.leave()
-	if out := in.run(); string(out.Stdout) != "abcdefAbc" || out.Memory != 1<<30 {
+	var out mpi.Outcome
+	in.run(func(o mpi.Outcome) { out = o })
+	if string(out.Stdout) != "abcdefAbc" || out.Memory != 1<<30 {
 		t.Errorf("%q, Reason %q, Detail %q", out.Stdout, out.Reason, out.Detail)
 	}
 }
