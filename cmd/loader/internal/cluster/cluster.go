@@ -5,7 +5,7 @@
 //	if err := c.Start(ctx); err != nil { … }   // nothing is left if it fails
 //	defer c.Close()
 //	for _, n := range c.Nodes() { … }
-//	err := c.Wait(ctx)                         // until ctx ends, or a node does
+//	err := c.Wait(ctx)                         // until ctx ends, or the last node does
 //
 // No node outlives the process that owns the Cluster, whatever ends that: each holds the reading end of
 // a pipe whose writing end only the owner has (see [LifelineEnv]).
@@ -63,7 +63,7 @@ type Cluster struct {
 
 	lifeR, lifeW *os.File // the nodes end when lifeW is closed
 
-	// died gets the error of the first node that ended without being told to.
+	// died gets how each node ended that was not told to. It has room for all.
 	died chan error
 	wg   sync.WaitGroup // one for each running node
 
@@ -75,7 +75,7 @@ func New(cfg Config) *Cluster {
 	if cfg.Progress == nil {
 		cfg.Progress = io.Discard
 	}
-	return &Cluster{cfg: cfg, died: make(chan error, 1)}
+	return &Cluster{cfg: cfg, died: make(chan error, max(cfg.N, 1))}
 }
 
 // Start makes the repositories, adds the store, starts and connects the nodes, and waits until they are ready.
@@ -185,13 +185,19 @@ func (c *Cluster) ready(ctx context.Context, nodes []*node) error {
 	}
 }
 
-// Wait returns nil when ctx ends, or an error that tells which node ended by itself and how.
+// Wait returns nil when ctx ends. A node that ends by itself is reported, and the others go on; when none is left, Wait returns
+// how the last one ended.
 func (c *Cluster) Wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-c.died:
-		return err
+	for left := len(c.nodes); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-c.died:
+			if left--; left == 0 {
+				return err
+			}
+			c.progress("%v\nthe other nodes go on", err)
+		}
 	}
 }
 

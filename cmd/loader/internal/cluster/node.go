@@ -96,12 +96,8 @@ func (c *Cluster) startNode(ctx context.Context, n *node) error {
 	c.wg.Go(func() {
 		n.err = cmd.Wait()
 		close(n.exited)
-		if n.told.Load() {
-			return
-		}
-		select {
-		case c.died <- n.death():
-		default: // another was first
+		if !n.told.Load() {
+			c.died <- n.death()
 		}
 	})
 	return n.await(ctx)
