@@ -148,9 +148,9 @@ func TestClientErrors(t *testing.T) {
 		case r.Method == "POST":
 			w.Write([]byte("not CBOR"))
 		case r.URL.Path == "/v1/node":
-			http.Error(w, "who are you?", 418)
+			http.Error(w, "who are you?", http.StatusTeapot)
 		case r.URL.Path == "/v1/peers":
-			http.Redirect(w, r, "/v1/interpreters", 302)
+			http.Redirect(w, r, "/v1/interpreters", http.StatusFound)
 		default:
 			w.Write([]byte("<html>"))
 		}

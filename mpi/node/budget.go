@@ -53,9 +53,3 @@ func (b *budget) give(origin mpi.PeerID, n int64) {
 		delete(b.of, origin)
 	}
 }
-
-func (b *budget) open() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.tasks
-}
