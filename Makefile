@@ -84,8 +84,13 @@ build/ipfs-mpi-bench: $(SOURCES)
 	@echo "building $@: ipfs-mpi with raw echoes to compare with"
 	$(GO) build -tags bench -o $@ ./cmd/loader
 
+build/empty.so: go.mod cmd/loader/e2e/testdata/empty/main.go
+	@echo "building $@: a plugin that does nothing, to compare with"
+	$(GO) build -buildmode=plugin -o $@ ./cmd/loader/e2e/testdata/empty
+	chmod +x $@
+
 .PHONY: bench
-bench: build build/ipfs build/ipfs-mpi-bench ## Measure messages between two daemons against a raw libp2p stream, and instances
+bench: build build/ipfs build/ipfs-mpi-bench build/empty.so ## Measure messages between two daemons against a raw libp2p stream, and instances
 	$(GO) test -tags e2e -count=1 -run '^$$' -bench . -benchtime 3s -timeout 20m ./cmd/loader/e2e
 	$(GO) test -count=1 -run '^$$' -bench Instance ./interpreters
 

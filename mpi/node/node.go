@@ -55,6 +55,7 @@ const (
 	lookupTimeout     = 3 * time.Second      // of a search in the network that a request waits for
 	youngView         = 5 * time.Second      // after its start a node asks the network before it lists a pool
 	replyTimeout      = 10 * time.Minute     // for Accept, Refuse, Done and Cancel to be sent; a lost session ends it sooner
+	expiryGrace       = 5 * time.Second      // after its time a message that was pushed is waited for no more
 	acceptDelay       = 2 * time.Millisecond // an Accept waits so long for an answer or a Done to go with
 	maxOutbox         = 4 * maxTasks         // frames waiting for one peer
 )

@@ -20,7 +20,9 @@ type request struct {
 	done     chan struct{} // closed when there is nothing more to wait for
 
 	mu       sync.Mutex // guards the rest
+	ends     sync.Cond  // of mu: signalled when left goes down
 	closed   bool       // done is closed: the result is what it is
+	givingUp bool       // but failures are still gathered
 	answers  []mpi.Message
 	bytes    int64
 	waiting  int // messages neither accepted nor ended
@@ -127,7 +129,8 @@ func (n *Node) open(r *mpi.Request) *request {
 		budget = max(budget, pushBudget)
 	}
 	q.deadline = time.Now().Add(budget)
-	q.expiry = time.AfterFunc(budget, q.expire)
+	q.ends.L = &q.mu
+	q.expiry = time.AfterFunc(budget+expiryGrace, q.expire) // Do gives up before, if it still waits
 	n.mu.Lock()
 	n.requests[q.id] = q
 	n.mu.Unlock()
@@ -181,7 +184,8 @@ func (q *request) ended(o *outgoing, failures []mpi.Failure, omitted uint64) {
 	if q.left == 0 {
 		q.expiry.Stop()
 	}
-	if q.closed {
+	q.ends.Broadcast()
+	if q.closed && !q.givingUp {
 		for _, f := range failures {
 			q.n.log.Warn("a message of a request that was answered already failed", "request", q.id.String(), "failure", f)
 		}
@@ -214,12 +218,18 @@ func (q *request) shut() {
 func (q *request) giveUp(why string) {
 	q.mu.Lock()
 	q.shut()
+	q.givingUp = true
 	q.expiry.Stop()
 	q.mu.Unlock()
 	dropped := q.n.passOn(q, q.id)
 	slices.SortFunc(dropped, func(a, b *outgoing) int { return a.index - b.index })
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.left -= len(dropped)
+	for q.left > 0 { // what is in the ledger no more, and not dropped, is just ending
+		q.ends.Wait()
+	}
+	q.givingUp = false
 	for _, o := range dropped {
 		detail := why + " before the peer took the message"
 		if q.taken[o.id] {
@@ -238,7 +248,12 @@ func (n *Node) close(q *request) {
 
 // expire forgets what a request that was answered long ago still waits for.
 func (q *request) expire() {
-	for _, o := range q.n.ledger.drop(q) {
+	dropped := q.n.ledger.drop(q)
+	q.mu.Lock()
+	q.left -= len(dropped)
+	q.ends.Broadcast()
+	q.mu.Unlock()
+	for _, o := range dropped {
 		q.n.log.Warn("no end of a message was heard in time", "request", q.id.String(), "to", o.to)
 	}
 }

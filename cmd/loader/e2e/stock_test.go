@@ -5,6 +5,8 @@ package e2e
 import (
 	"debug/buildinfo"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -238,6 +240,25 @@ func TestBadSettingStopsTheDaemon(t *testing.T) {
 	var status struct{ Slots int }
 	if err := json.NewDecoder(res.Body).Decode(&status); err != nil || status.Slots != 3 {
 		t.Errorf("%+v, %v", status, err)
+	}
+}
+
+// An address that is taken stops the daemon too, rather than leave the user without an API.
+func TestTakenAddressStopsTheDaemon(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	addr := fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", l.Addr().(*net.TCPAddr).Port)
+	dir := installed(t)
+	run(t, dir, stock, "config", "Plugins.Plugins.mpi.Config.API", addr)
+	out, errs, err := try(dir, stock, "daemon")
+	if err == nil || !strings.Contains(out+errs, "Plugins.Plugins.mpi.Config.API") || !strings.Contains(out+errs, addr) {
+		t.Errorf("%v:\n%s%s", err, out, errs)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "mpi", "api")); err == nil {
+		t.Error("the address of an API is written down that is not there")
 	}
 }
 
