@@ -187,15 +187,17 @@ func TestClusterOrphaned(t *testing.T) {
 	awaitGone(t, nodes)
 }
 
-// A node that dies takes the cluster with it, which tells which and how.
-func TestClusterLosesNode(t *testing.T) {
+// A cluster goes on while a node is left, so that one can see what the others make of a death. With the last one it ends.
+func TestClusterLosesNodes(t *testing.T) {
 	cmd, nodes := startCluster(t, nil, "-n", "2")
-	if err := exec.Command("ipfs-mpi", "ipfs", "--repo-dir", nodes[1].Repo, "shutdown").Run(); err != nil {
-		t.Fatal(err)
+	for _, n := range []int{1, 0} {
+		if err := exec.Command("ipfs-mpi", "ipfs", "--repo-dir", nodes[n].Repo, "shutdown").Run(); err != nil {
+			t.Fatalf("node %d: %v", n+1, err)
+		}
+		awaitGone(t, nodes[n:n+1])
 	}
 	err := cmd.Wait()
 	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != exitError {
 		t.Errorf("the cluster ended with %v", err)
 	}
-	awaitGone(t, nodes)
 }
