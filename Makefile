@@ -45,6 +45,10 @@ store: wasi-sdk ## Build bin/store/, the example store, ready for ipfs add -r
 wasi-sdk:
 	@.ci/install-wasi
 
+.PHONY: curl
+curl:
+	@command -v curl >/dev/null || { apt-get update -q && apt-get install -y -q curl; } >/dev/null || { echo "curl is needed; please install it" >&2; exit 1; }
+
 # A stock ipfs, built as the official one is: from a module that requires only Kubo, with -trimpath.
 build/ipfs: go.mod
 	@echo "building $@: a stock ipfs $(KUBO), to test the plugin with"
@@ -72,12 +76,11 @@ lint: ## Check format, vet and staticcheck
 	$(GO) run $(STATICCHECK) -checks inherit,-ST1005 $(PACKAGES) # errors begin with the names of fields: Data, To
 
 .PHONY: e2e
-e2e: build build/ipfs ## Run the end-to-end tests, with real daemons
+e2e: build build/ipfs curl ## Run the end-to-end tests, with real daemons
 	$(GO) test -tags e2e -count=1 -timeout 20m ./cmd/loader/e2e
 
 .PHONY: demo
-demo: build ## Start three nodes, publish the store, pass messages, count the words of a book
-	@command -v curl >/dev/null || apt-get install -y -q curl >/dev/null
+demo: build curl ## Start three nodes, publish the store, pass messages, count the words of a book
 	@docs/demo.sh
 
 build/ipfs-mpi-bench: $(SOURCES)

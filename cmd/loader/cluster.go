@@ -31,7 +31,8 @@ func (a *app) clusterCommand() *cobra.Command {
 		Short: "Run a few connected nodes on this machine",
 		Long: `Runs real nodes as child processes, with temporary repositories, connected to each other and cut off from the public network.
 Once every node is ready it prints how to reach each. It runs until ctrl-C, or until the process that started
-it ends; then it stops all nodes and removes their files. If a node ends by itself, so does the cluster, with an error.
+it ends; then it stops all nodes and removes their files. A node that ends by
+itself is reported, and the others go on; with the last one the cluster ends, with an error.
 
 With --json, standard output gets exactly one document, on one line, once all is ready:
   {"nodes":[{"peer":"12D3…","api":"http://127.0.0.1:…","rpc":"/ip4/127.0.0.1/tcp/…","repo":"/tmp/…"}]}`,
