@@ -166,8 +166,11 @@ func (s *Server) Addr() string {
 	return urlOf("http", addr.IP.String(), fmt.Sprint(addr.Port))
 }
 
-// grace is how long requests have to end once they are cancelled.
-const grace = 5 * time.Second
+// Requests that are cancelled have lastWord to say so to their clients, before their connections are closed, and grace to end.
+const (
+	lastWord = 500 * time.Millisecond
+	grace    = 5 * time.Second
+)
 
 // Close takes no new requests, lets those that run end until ctx does, then cancels them, and
 // returns when all is over. It may be called again, and at the same time.
@@ -192,6 +195,7 @@ func (s *Server) close() error {
 	select {
 	case <-idle:
 	case <-s.base.Done():
+		time.AfterFunc(lastWord, func() { s.srv.Close() })
 		late := time.NewTimer(grace)
 		defer late.Stop()
 		select {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
+	"strings"
 )
 
 // Message is one message of the JSON API.
@@ -101,6 +103,9 @@ func DecodeEnvelope(in []byte, pid *int64) (Envelope, error) {
 		}
 		doc = document{}
 		if err := json.Unmarshal(in, &doc); err != nil {
+			if strings.HasPrefix(err.Error(), "unexpected end") {
+				err = io.ErrUnexpectedEOF // as a json.Decoder says it, for errors.Is
+			}
 			return Envelope{}, err
 		}
 	}

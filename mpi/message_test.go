@@ -41,7 +41,7 @@ func TestDecodeEnvelope(t *testing.T) {
 		{"Pid not whole", `{"Pid":1.5}`, nil, Envelope{}, "1.5"},
 		{"empty", ``, nil, Envelope{}, "empty"},
 		{"two documents", `{"Pid":1}{"Pid":1}`, nil, Envelope{}, "after top-level value"},
-		{"cut short", `{"Pid":1,"messages":[`, nil, Envelope{}, "unexpected end"},
+		{"cut short", `{"Pid":1,"messages":[`, nil, Envelope{}, "unexpected EOF"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := DecodeEnvelope([]byte(tc.in), tc.pid)

@@ -84,7 +84,10 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 		Agent: agent, Slots: cfg.Slots, Memory: cfg.Memory, Timeout: cfg.Timeout, MaxMessage: cfg.MaxMessage,
 		AnyProgram: cfg.Programs == ProgramsAny, Log: parts.Log,
 	})
-	s.api = http.New(s.node, http.Config{Listen: listen, Token: cfg.Token, Log: parts.Log})
+	s.api = http.New(s.node, http.Config{
+		Listen: listen, Token: cfg.Token, Log: parts.Log,
+		MaxBody: max(64<<20, 5*cfg.MaxMessage), // JSON takes up to four bytes for one of Data
+	})
 	return s, nil
 }
 

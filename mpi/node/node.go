@@ -9,7 +9,7 @@
 //     interpreter handles. Both send messages and wait for their ends: both are an [owner].
 //   - The ledger (ledger.go) holds every message that is sent and has not ended, whoever owns it.
 //   - The outbox (outbox.go) carries frames to peers without blocking whoever has one to send.
-//   - The queue (queue.go) gives waiting tasks a slot, origins in turn; the budget (budget.go) bounds how
+//   - The queue (queue.go) gives waiting tasks a slot, those that sent them in turn; the budget (budget.go) bounds how
 //     many there may be.
 //
 // A message to the node itself takes the same way as one to a peer, without the transport.
@@ -47,17 +47,19 @@ type Config struct {
 
 // Bounds on what a node holds for others at once.
 const (
-	maxTasks          = 8192                 // messages accepted and not done
-	maxTasksPerOrigin = maxTasks / 2         // of one origin
-	maxTaskBytes      = 256 << 20            // Data of those, and of what they send
-	answersPerRequest = 64                   // times MaxMessage: bytes of answers a request holds
-	pushBudget        = time.Hour            // time for the messages of a request that waits for no answer
-	lookupTimeout     = 3 * time.Second      // of a search in the network that a request waits for
-	youngView         = 5 * time.Second      // after its start a node asks the network before it lists a pool
-	replyTimeout      = 10 * time.Minute     // for Accept, Refuse, Done and Cancel to be sent; a lost session ends it sooner
-	expiryGrace       = 5 * time.Second      // after its time a message that was pushed is waited for no more
-	acceptDelay       = 2 * time.Millisecond // an Accept waits so long for an answer or a Done to go with
-	maxOutbox         = 4 * maxTasks         // frames waiting for one peer
+	maxTasks          = 8192                   // messages accepted and not done
+	maxTasksPerPeer   = maxTasks / 2           // sent by one peer
+	maxTaskBytes      = 256 << 20              // Data of those, and of what they send
+	answersPerRequest = 64                     // times MaxMessage: bytes of answers a request holds
+	pushBudget        = time.Hour              // time for the messages of a request that waits for no answer
+	lookupTimeout     = 3 * time.Second        // of a search in the network that a request waits for
+	youngView         = 5 * time.Second        // after its start a node asks the network before it lists a pool
+	replyTimeout      = 10 * time.Minute       // for Accept, Refuse, Done and Cancel to be sent; a lost session ends it sooner
+	expiryGrace       = 5 * time.Second        // after its time a message that was pushed is waited for no more
+	flushTimeout      = time.Second            // at the stop, for what is still to be sent: peers that take nothing are not waited for
+	expiryMargin      = 250 * time.Millisecond // by which a task outlives its time, for its handler to be stopped in time and say how
+	acceptDelay       = 2 * time.Millisecond   // an Accept waits so long for an answer or a Done to go with
+	maxOutbox         = 4 * maxTasks           // frames waiting for one peer
 )
 
 // Node is one node. New makes it, Start starts it, Close stops it.
@@ -147,7 +149,9 @@ func (n *Node) shut(ctx context.Context) error {
 	for _, t := range n.queue.close() {
 		t.finish(t.failure(mpi.Lost, "the node stopped before it came to the message"))
 	}
-	n.outbox.close(ctx)
+	flush, cancel := context.WithTimeout(ctx, flushTimeout)
+	n.outbox.close(flush)
+	cancel()
 	n.stop()
 	n.programs.close()
 	done := make(chan error, 1)
@@ -219,7 +223,7 @@ func (n *Node) Lost(peer mpi.PeerID, session uint64, why error) {
 		return
 	}
 	n.cfg.Pools.Suspect(peer)
-	n.cancelOrigin(peer)
+	n.cancelPeer(peer)
 }
 
 // reply sends a frame about a message to whoever sent the message.

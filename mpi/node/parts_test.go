@@ -6,17 +6,18 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// An origin that sends much delays its own messages most: the origins take turns.
-func TestQueueTakesOriginsInTurn(t *testing.T) {
+// A peer that sends much delays its own messages most: the peers take turns.
+func TestQueueTakesPeersInTurn(t *testing.T) {
 	var q queue
 	q.init()
 	of := map[*task]string{}
-	push := func(origin string) {
-		x := &task{req: mpi.RequestID{Origin: mpi.PeerID(origin)}}
-		of[x] = origin
+	push := func(peer string) *task {
+		x := &task{from: mpi.PeerID(peer)}
+		of[x] = peer
 		if !q.push(x) {
 			t.Fatal("not taken")
 		}
+		return x
 	}
 	for range 4 {
 		push("a")
@@ -24,6 +25,8 @@ func TestQueueTakesOriginsInTurn(t *testing.T) {
 	push("b")
 	push("c")
 	push("c")
+	q.remove(push("b"))
+	q.remove(push("d"))
 	got := ""
 	for q.len() > 0 {
 		x, ok := q.pop()
@@ -49,16 +52,16 @@ func TestQueueTakesOriginsInTurn(t *testing.T) {
 
 func TestBudgetBoundsTasks(t *testing.T) {
 	var b budget
-	for range maxTasksPerOrigin {
+	for range maxTasksPerPeer {
 		if err := b.take("a", 1); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if b.take("a", 1) == nil {
-		t.Error("no bound on one origin")
+		t.Error("no bound on one peer")
 	}
 	if err := b.take("b", 1); err != nil {
-		t.Errorf("one origin's messages keep out another's: %v", err)
+		t.Errorf("one peer's messages keep out another's: %v", err)
 	}
 	if b.take("b", maxTaskBytes) == nil {
 		t.Error("no bound on bytes")
@@ -67,7 +70,7 @@ func TestBudgetBoundsTasks(t *testing.T) {
 	if err := b.take("a", 1); err != nil {
 		t.Errorf("room given back is not there: %v", err)
 	}
-	for range maxTasks - maxTasksPerOrigin - 1 {
+	for range maxTasks - maxTasksPerPeer - 1 {
 		_ = b.take("c", 0)
 	}
 	if b.take("d", 0) == nil {

@@ -126,33 +126,38 @@ func (ps *programs) close() {
 }
 
 // find is the program that a message asks for, ready or on its way. If there is none it says why.
-func (ps *programs) find(cid mpi.CID) (*program, string) {
+func (ps *programs) find(cid mpi.CID) (*program, mpi.Reason, string) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	p := ps.all[cid]
 	switch {
 	case ps.shut:
-		return nil, "the node is stopping"
+		return nil, mpi.Refused, "the node is stopping"
 	case p == nil && !ps.n.cfg.AnyProgram:
-		return nil, "the node does not serve this interpreter"
+		return nil, mpi.NotServed, "the node does not serve this interpreter"
 	case p == nil:
 		c, err := ps.n.cfg.Store.ParseCID(string(cid))
 		if err != nil || c != cid {
-			return nil, "not a CID in its canonical form"
+			return nil, mpi.NotServed, "not a CID in its canonical form"
 		}
-		ps.makeRoom()
+		if !ps.makeRoom() {
+			return nil, mpi.Busy, "the node is preparing as many programs of others as it may"
+		}
 		p = ps.add(cid)
 	case p.state == mpi.Failing:
-		return nil, "the node cannot serve this interpreter: " + p.err.Error()
+		return nil, mpi.NotServed, "the node cannot serve this interpreter: " + p.err.Error()
 	case p.kind == "mpi":
-		return nil, "the interpreter is an MPI program, which takes no messages"
+		return nil, mpi.NotServed, takesNoMessages
 	}
 	p.used = time.Now()
-	return p, ""
+	return p, "", ""
 }
 
-// makeRoom retires the guest that was not used for longest if there are too many. The caller has the mutex.
-func (ps *programs) makeRoom() {
+const takesNoMessages = "the interpreter is an MPI program, which takes no messages"
+
+// makeRoom retires the guest that was not used for longest if there are too many. It is false if none can go. The caller has
+// the mutex.
+func (ps *programs) makeRoom() bool {
 	var guests []*program
 	for _, p := range ps.all {
 		if len(p.names) == 0 {
@@ -160,14 +165,37 @@ func (ps *programs) makeRoom() {
 		}
 	}
 	if len(guests) < maxGuests {
-		return
+		return true
 	}
 	slices.SortFunc(guests, func(a, b *program) int { return a.used.Compare(b.used) })
 	for _, p := range guests {
 		if p.state != mpi.Preparing {
 			ps.retire(p)
-			return
+			return true
 		}
+	}
+	return false
+}
+
+// gone says why the program takes no messages, or nothing if it does.
+func (p *program) gone() string {
+	p.ps.mu.Lock()
+	defer p.ps.mu.Unlock()
+	switch {
+	case p.ctx.Err() != nil:
+		return "the node does not serve this interpreter any more"
+	case p.kind == "mpi":
+		return takesNoMessages
+	}
+	return ""
+}
+
+// dismiss takes out a task that waits no more.
+func (p *program) dismiss(t *task) {
+	p.ps.mu.Lock()
+	defer p.ps.mu.Unlock()
+	if len(p.waiting) > 0 {
+		p.waiting = slices.DeleteFunc(p.waiting, func(x *task) bool { return x == t })
 	}
 }
 
@@ -207,6 +235,10 @@ func (p *program) prepare() {
 	p.waiting = nil
 	if err != nil {
 		p.state, p.err = mpi.Failing, err
+		if len(p.names) == 0 && ps.all[p.cid] == p { // another message may have better luck
+			p.cancel()
+			delete(ps.all, p.cid)
+		}
 		ps.n.log.Warn("cannot serve", "program", p.name(), "cid", p.cid, "err", err)
 		ps.n.wg.Go(func() {
 			if code != nil {

@@ -1,12 +1,13 @@
 package node
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// queue holds tasks that wait for a slot: first come, first served for each origin, and the origins in turn, so
+// queue holds tasks that wait for a slot: first come, first served for each peer that sent them, and the peers in turn, so
 // that one that sends much delays its own messages most.
 type queue struct {
 	mu      sync.Mutex
@@ -29,11 +30,11 @@ func (q *queue) push(t *task) bool {
 	if q.shut {
 		return false
 	}
-	origin := t.req.Origin
-	if len(q.waiting[origin]) == 0 {
-		q.turn = append(q.turn, origin)
+	if len(q.waiting[t.from]) == 0 {
+		q.turn = append(q.turn, t.from)
 	}
-	q.waiting[origin] = append(q.waiting[origin], t)
+	q.waiting[t.from] = append(q.waiting[t.from], t)
+	t.queued = true
 	q.n++
 	q.more.Signal()
 	return true
@@ -49,18 +50,38 @@ func (q *queue) pop() (*task, bool) {
 	if q.shut {
 		return nil, false
 	}
-	origin := q.turn[0]
+	peer := q.turn[0]
 	q.turn = q.turn[1:]
-	line := q.waiting[origin]
+	line := q.waiting[peer]
 	t := line[0]
+	line[0] = nil // so that it is not kept for the sake of the others
 	if len(line) > 1 {
-		q.waiting[origin] = line[1:]
-		q.turn = append(q.turn, origin)
+		q.waiting[peer] = line[1:]
+		q.turn = append(q.turn, peer)
 	} else {
-		delete(q.waiting, origin)
+		delete(q.waiting, peer)
 	}
 	q.n--
+	t.queued = false
 	return t, true
+}
+
+// remove takes a task out that is not to be run any more.
+func (q *queue) remove(t *task) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !t.queued || q.shut {
+		return
+	}
+	t.queued = false
+	q.n--
+	line := slices.DeleteFunc(q.waiting[t.from], func(x *task) bool { return x == t })
+	if len(line) > 0 {
+		q.waiting[t.from] = line
+		return
+	}
+	delete(q.waiting, t.from)
+	q.turn = slices.DeleteFunc(q.turn, func(p mpi.PeerID) bool { return p == t.from })
 }
 
 // len is how many tasks wait.

@@ -248,7 +248,7 @@ func (n *Node) close(q *request) {
 
 // expire forgets what a request that was answered long ago still waits for.
 func (q *request) expire() {
-	dropped := q.n.ledger.drop(q)
+	dropped := q.n.passOn(q, q.id)
 	q.mu.Lock()
 	q.left -= len(dropped)
 	q.ends.Broadcast()

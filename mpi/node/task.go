@@ -21,6 +21,7 @@ type task struct {
 	pid      int64
 	data     []byte
 	deadline time.Time
+	queued   bool // the queue's, under its mutex
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -33,7 +34,7 @@ type task struct {
 	left     int         // messages sent and not ended
 	failures []mpi.Failure
 	omitted  uint64
-	expiry   *time.Timer // of the wait for what was sent
+	expiry   *time.Timer // of the whole task
 }
 
 // receiveMessage takes a message for an interpreter here, or refuses it.
@@ -70,25 +71,27 @@ func (n *Node) admitTask(from mpi.PeerID, d mpi.Deliver) (*task, mpi.Reason, str
 	if n.closed.Load() {
 		return nil, mpi.Refused, "the node is stopping"
 	}
-	if !n.cfg.Admit(d.Request.Origin) {
+	if d.Request.Origin != n.self && !n.cfg.Admit(d.Request.Origin) {
 		return nil, mpi.Refused, "the node does not work for this origin"
 	}
 	if int64(len(d.Data)) > n.cfg.MaxMessage {
 		return nil, mpi.TooLarge, fmt.Sprintf("%d bytes are over the node's limit of %d", len(d.Data), n.cfg.MaxMessage)
 	}
-	p, why := n.programs.find(d.Program)
-	if p == nil {
-		return nil, mpi.NotServed, why
-	}
 	room := int64(len(d.Data)) + 1<<10
-	if err := n.budget.take(d.Request.Origin, room); err != nil {
+	if err := n.budget.take(from, room); err != nil {
 		return nil, mpi.Busy, err.Error()
+	}
+	p, why, detail := n.programs.find(d.Program)
+	if p == nil {
+		n.budget.give(from, room)
+		return nil, why, detail
 	}
 	t := &task{
 		n: n, from: from, id: d.ID, req: d.Request, program: p, pid: d.Pid, data: d.Data, room: room,
 		deadline: time.Now().Add(min(max(d.Budget, 0), mpi.MaxTimeout)),
 	}
 	t.ctx, t.cancel = context.WithCancel(n.ctx)
+	t.expiry = time.AfterFunc(time.Until(t.deadline)+expiryMargin, t.expire)
 	n.mu.Lock()
 	n.tasks[t.req] = append(n.tasks[t.req], t)
 	n.mu.Unlock()
@@ -118,6 +121,10 @@ func (t *task) run() {
 		return
 	}
 	n := t.n
+	if why := t.program.gone(); why != "" {
+		t.finish(t.failure(mpi.NotServed, why))
+		return
+	}
 	n.running.Add(1)
 	out := t.program.code.Run(t.ctx, t.exec(data, left))
 	n.running.Add(-1)
@@ -206,18 +213,17 @@ func (t *task) send(msgs []mpi.Message) {
 		size += int64(len(m.Data)) + 256
 	}
 	t.mu.Lock()
-	if t.over { // cancelled meanwhile
-		t.mu.Unlock()
-		return
-	}
-	t.left = len(msgs)
-	t.room += size
-	t.n.budget.grow(size)
-	if t.left > 0 {
-		t.expiry = time.AfterFunc(time.Until(t.deadline), t.expire)
+	room := !t.over && t.n.budget.grow(size)
+	if room {
+		t.left = len(msgs)
+		t.room += size
 	}
 	t.mu.Unlock()
-	if len(msgs) == 0 {
+	switch {
+	case !room: // or it was cancelled meanwhile, and this says nothing
+		t.finish(t.failure(mpi.Busy, "the node has no room for what the handler sends"))
+		return
+	case len(msgs) == 0:
 		t.finish()
 		return
 	}
@@ -226,6 +232,15 @@ func (t *task) send(msgs []mpi.Message) {
 		o := &outgoing{owner: t, index: -1, pid: t.pid, from: t.n.self, to: m.To, request: t.req, deadline: t.deadline}
 		t.n.send(o, t.program.cid, m.Data, m.To == t.req.Origin)
 	}
+	if t.isOver() { // cancelled while it sent: what went out after that is cancelled here
+		t.n.passOn(t, t.req)
+	}
+}
+
+func (t *task) isOver() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.over
 }
 
 // accepted implements [owner]. An answer that its origin took has ended.
@@ -264,14 +279,22 @@ func (t *task) note(failures []mpi.Failure, omitted uint64) {
 	t.omitted += omitted
 }
 
-// expire ends the wait for what was sent when the request's time is up.
+// expire ends a task when the request's time is up, wherever it is: what it sent and what has no end yet is named, or else the
+// message itself, which nobody came to.
 func (t *task) expire() {
-	for _, o := range t.n.ledger.drop(t) {
-		t.mu.Lock()
-		t.note([]mpi.Failure{o.failure(mpi.TimedOut, "the request's time was up")}, 0)
-		t.mu.Unlock()
+	const why = "the request's time was up"
+	dropped := t.n.passOn(t, t.req)
+	t.mu.Lock()
+	sent := t.left > 0
+	for _, o := range dropped {
+		t.note([]mpi.Failure{o.failure(mpi.TimedOut, why)}, 0)
 	}
-	t.finish()
+	t.mu.Unlock()
+	if sent {
+		t.finish()
+	} else {
+		t.finish(t.failure(mpi.TimedOut, why))
+	}
 }
 
 // failure is the failure of the task's own message, as its Done tells it: Index 0.
@@ -298,9 +321,7 @@ func (t *task) finish(own ...mpi.Failure) {
 	}
 	t.over = true
 	t.data = nil
-	if t.expiry != nil {
-		t.expiry.Stop()
-	}
+	t.expiry.Stop()
 	if t.saying != nil {
 		t.saying.Stop()
 	}
@@ -309,7 +330,9 @@ func (t *task) finish(own ...mpi.Failure) {
 	t.mu.Unlock()
 
 	t.cancel()
-	t.n.budget.give(t.req.Origin, room)
+	t.n.queue.remove(t)
+	t.program.dismiss(t)
+	t.n.budget.give(t.from, room)
 	t.n.forget(t)
 	t.n.reply(t.from, done)
 }
@@ -349,23 +372,30 @@ func (n *Node) cancelTasks(peer mpi.PeerID, id mpi.RequestID) {
 	}
 }
 
-// cancelOrigin drops all tasks of an origin that is gone.
-func (n *Node) cancelOrigin(origin mpi.PeerID) {
+// cancelPeer drops all tasks that a peer which is gone sent, or began: nobody is left to hear of their end.
+func (n *Node) cancelPeer(peer mpi.PeerID) {
 	n.mu.Lock()
 	var list []*task
 	for id, tasks := range n.tasks {
-		if id.Origin == origin {
-			list = append(list, tasks...)
+		for _, t := range tasks {
+			if id.Origin == peer || t.from == peer {
+				list = append(list, t)
+			}
 		}
 	}
 	n.mu.Unlock()
 	for _, t := range list {
-		t.abort("the request's origin is gone")
+		t.abort("the peer that asked for it is gone")
 	}
 }
 
 func (t *task) abort(why string) {
-	t.n.passOn(t, t.req)
+	t.mu.Lock()
+	sent := t.left > 0
+	t.mu.Unlock()
+	if sent {
+		t.n.passOn(t, t.req)
+	}
 	t.finish(t.failure(mpi.Cancelled, why))
 }
 

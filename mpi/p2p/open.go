@@ -2,16 +2,17 @@ package p2p
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
-// open brings up a new session. A stream that breaks before the Welcome is tried again: the
-// connection may have been an old one that nobody knew to be dead.
+// open brings up a new session. What fails before the Welcome is tried again: the connection may have been an old one
+// that nobody knew to be dead, and two peers that dial each other at the same moment may spoil each other's handshake (a
+// simultaneous open of TCP). So the wait before the next try is not the same for both.
 func (o *outbound) open(ctx context.Context) (*stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.t.cfg.DialTimeout)
 	defer cancel()
@@ -21,12 +22,11 @@ func (o *outbound) open(ctx context.Context) (*stream, error) {
 			o.t.cfg.Log.Debug("session open", "peer", o.name)
 			return s, nil
 		}
-		var handshake *handshakeError
-		if fatal(err) || try == 2 || ctx.Err() != nil || !errors.As(err, &handshake) {
+		if fatal(err) || try == 2 || ctx.Err() != nil {
 			return nil, err
 		}
 		select {
-		case <-time.After(firstBackoff):
+		case <-time.After(firstBackoff + rand.N(firstBackoff)):
 		case <-ctx.Done():
 		}
 	}

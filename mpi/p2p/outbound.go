@@ -13,6 +13,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
+// sessionValue is what a session makes a connection worth to libp2p's connection manager; 100 is a good deal.
+const sessionValue = 50
+
 // outbound is the sender's end of one session: its queue and its credit. What goes on
 // its streams is in sender.go.
 type outbound struct {
@@ -241,7 +244,8 @@ func (o *outbound) begin(w wire.Welcome) error {
 		if w.Last != 0 {
 			return violation("it has frame %d of a session that has none", w.Last)
 		}
-		o.t.host.ConnManager().Protect(o.peer, ServiceName)
+		// Valued, not protected: any stranger can make us open a session, and one that is trimmed is resumed.
+		o.t.host.ConnManager().TagPeer(o.peer, ServiceName, sessionValue)
 		o.state = up
 		o.number = o.t.opened()
 		o.remote = w.Receiver
@@ -305,7 +309,7 @@ func (o *outbound) end(why error) {
 		close(w.done)
 	}
 	if number != 0 {
-		o.t.host.ConnManager().Unprotect(o.peer, ServiceName)
+		o.t.host.ConnManager().UntagPeer(o.peer, ServiceName)
 		o.t.cfg.Log.Info("session over", "peer", o.name, "session", number, "why", why)
 		o.t.receiver.Lost(o.name, number, why)
 	}
