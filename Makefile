@@ -61,7 +61,7 @@ test: store ## Run the tests that need no daemon
 	$(GO) test -timeout 20m $(PACKAGES)
 
 .PHONY: race
-race: store ## Run them under the race detector
+race: store ## Run those of mpi, http and interpreters under the race detector
 	$(GO) test -race -timeout 30m $(shell $(GO) list $(PACKAGES) | grep -v -e /plugin -e /cmd/)
 
 .PHONY: fuzz

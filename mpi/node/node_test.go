@@ -380,6 +380,49 @@ func TestPolicyHoldsForOrigins(t *testing.T) {
 	}
 }
 
+// A list of admitted peers does not name the node itself, which may use its own interpreters all the same.
+func TestPolicyAdmitsTheNodeItself(t *testing.T) {
+	nodes := start(t, 1, func(_ int, c *Config) { c.Admit = func(mpi.PeerID) bool { return false } })
+	if got, err := do(t, nodes[0], nodes[0].Self(), "echo mine"); err != nil || texts(got)[0] != "mine" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// Whoever names programs that cannot be had takes no more than the place for guests.
+func TestGuestsAreBounded(t *testing.T) {
+	nodes := start(t, 1, func(_ int, c *Config) {
+		c.AnyProgram = true
+		c.Store = farShelf{c.Store.(*shelf)}
+	})
+	n := nodes[0]
+	push := func(i int) (mpi.Result, error) {
+		file := string(cidOf(fmt.Sprint("far", i)))
+		return n.Do(t.Context(), mpi.Request{File: file, Messages: []mpi.Message{{To: n.Self()}}})
+	}
+	for i := range maxGuests {
+		if _, err := push(i); err != nil {
+			t.Fatalf("guest %d: %v", i, err)
+		}
+	}
+	if got, err := push(maxGuests); code(err) != mpi.CodeFailed || got.Failures[0].Reason != mpi.Busy {
+		t.Errorf("one more: %+v, %v", got, err)
+	}
+	if _, err := do(t, n, n.Self(), "echo x"); err != nil {
+		t.Errorf("the store's own program: %v", err)
+	}
+}
+
+// farShelf never comes back with what is not its own.
+type farShelf struct{ *shelf }
+
+func (s farShelf) Open(ctx context.Context, c mpi.CID) (*mpi.Bundle, error) {
+	if s.world[c] != nil {
+		return s.shelf.Open(ctx, c)
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
 func TestProgramsOfOthers(t *testing.T) {
 	id := cidOf("elsewhere")
 	nodes := start(t, 2, func(i int, c *Config) {
