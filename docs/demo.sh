@@ -1,7 +1,7 @@
 #!/bin/sh
 # The main job of ipfs-mpi, on three real nodes of this machine: publish a store of interpreters in IPFS, push messages
 # from one node to the others' interpreters over HTTP, get the answers as JSON; then count the words of a book with
-# all three. `make demo` builds what it needs and runs it.
+# them. `make demo` builds what it needs and runs it.
 set -eu
 cd "$(dirname "$0")/.."
 mpi=bin/ipfs-mpi
@@ -62,7 +62,7 @@ cat "$dir/answer.json"
 echo
 [ "$(grep -o '"From"' "$dir/answer.json" | wc -l)" = 3 ] || { echo "three answers were expected" >&2; exit 1; }
 
-title "The words of Newton's Opticks, counted by all three nodes"
+title "The words of Newton's Opticks, counted by the two other nodes, one part each"
 show "$mpi send wordcount --to $1 --data $book"
 $mpi send wordcount --api "$api" --to "$1" --data "$book" >"$dir/words.txt"
 head -c 600 "$dir/words.txt"
