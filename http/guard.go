@@ -50,6 +50,9 @@ func canonicalHost(hostport string) string {
 // where the connection itself came to it: nobody can make a name of ours resolve to an address
 // and have the browser send the address.
 func (g *guard) knows(hostport string, local net.Addr) bool {
+	if _, port, err := net.SplitHostPort(hostport); err == nil && strings.Trim(port, "0123456789") != "" {
+		return false // no port that a client would send
+	}
 	host := canonicalHost(hostport)
 	if g.hosts[host] {
 		return true
