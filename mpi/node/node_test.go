@@ -412,6 +412,46 @@ func TestGuestsAreBounded(t *testing.T) {
 	}
 }
 
+// A node that stops just as a program becomes ready lets go of what waited for it.
+func TestStopAsAProgramBecomesReady(t *testing.T) {
+	store := gatedShelf{gate: make(chan struct{})}
+	nodes := start(t, 1, func(_ int, c *Config) {
+		c.AnyProgram = true
+		store.shelf = c.Store.(*shelf)
+		c.Store = store
+	})
+	n := nodes[0]
+	r := mpi.Request{File: string(cidOf("gated")), Messages: []mpi.Message{{To: n.Self(), Data: mpi.Bytes("echo x")}}}
+	if _, err := n.Do(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	n.queue.close() // what Close does first
+	close(store.gate)
+	await(t, n, func() bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return len(n.tasks) == 0
+	})
+}
+
+// gatedShelf comes back with what is not its own once the gate is open.
+type gatedShelf struct {
+	*shelf
+	gate chan struct{}
+}
+
+func (s gatedShelf) Open(ctx context.Context, c mpi.CID) (*mpi.Bundle, error) {
+	if s.world[c] == nil {
+		select {
+		case <-s.gate:
+			c = cidOf("guest")
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return s.shelf.Open(ctx, c)
+}
+
 // farShelf never comes back with what is not its own.
 type farShelf struct{ *shelf }
 

@@ -221,44 +221,52 @@ func (n *Node) enqueue(t *task) {
 	}
 }
 
-// prepare fetches, compiles and initialises the program, and tells the pools when it is ready.
+// prepare fetches, compiles and initialises the program, tells the pools when it is ready, and lets go what waited for it.
 func (p *program) prepare() {
 	begun := time.Now()
 	code, files, err := p.build()
+	waiting, err := p.settle(code, files, err)
+	// Not under the mutex: a task that ends asks its program to dismiss it.
+	if err == nil {
+		p.ps.n.log.Info("serving", "program", p, "cid", p.cid, "kind", p.kind, "after", time.Since(begun))
+		for _, t := range waiting {
+			t.n.enqueue(t)
+		}
+		return
+	}
+	p.ps.n.log.Warn("cannot serve", "program", p, "cid", p.cid, "err", err)
+	if code != nil {
+		_ = code.Close()
+	}
+	for _, t := range waiting {
+		t.finish(t.failure(mpi.NotServed, err.Error()))
+	}
+}
+
+// settle notes what came of build. It returns the tasks that waited for it, and why they wait in vain, if they do.
+func (p *program) settle(code mpi.Program, files fs.FS, err error) ([]*task, error) {
 	ps := p.ps
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	if p.ctx.Err() != nil { // retired meanwhile
-		err = fmt.Errorf("no longer served")
-	}
 	waiting := p.waiting
 	p.waiting = nil
+	if p.ctx.Err() != nil {
+		err = fmt.Errorf("no longer served") // retired meanwhile
+	}
 	if err != nil {
 		p.state, p.err = mpi.Failing, err
 		if len(p.names) == 0 && ps.all[p.cid] == p { // another message may have better luck
 			p.cancel()
 			delete(ps.all, p.cid)
 		}
-		ps.n.log.Warn("cannot serve", "program", p.name(), "cid", p.cid, "err", err)
-		ps.n.wg.Go(func() {
-			if code != nil {
-				_ = code.Close()
-			}
-			for _, t := range waiting {
-				t.finish(t.failure(mpi.NotServed, err.Error()))
-			}
-		})
-		return
+		return waiting, err
 	}
 	p.state, p.code, p.files, p.kind = mpi.Ready, code, files, "handler"
 	if code.MPI() {
 		p.kind = "mpi"
 	}
-	ps.n.log.Info("serving", "program", p.name(), "cid", p.cid, "kind", p.kind, "after", time.Since(begun))
 	ps.advertise()
-	for _, t := range waiting {
-		ps.n.enqueue(t)
-	}
+	return waiting, nil
 }
 
 // build is prepare without the bookkeeping. What cannot be fetched is tried again until the program is retired.
