@@ -23,6 +23,7 @@ type outgoing struct {
 	from, to mpi.PeerID
 	request  mpi.RequestID
 	deadline time.Time
+	taken    bool // its request's, under its mutex: the peer accepted the message, or it ended
 
 	// The ledger's, under its mutex.
 	id      uint64

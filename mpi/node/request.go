@@ -27,7 +27,6 @@ type request struct {
 	bytes    int64
 	waiting  int // messages neither accepted nor ended
 	left     int // messages not ended
-	taken    map[uint64]bool
 	failures []mpi.Failure
 	omitted  uint64
 	expiry   *time.Timer
@@ -56,7 +55,8 @@ func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 		return q.result(program)
 	case <-timer.C:
 		q.giveUp("the request's time was up")
-		return q.partial(), mpi.Errorf(mpi.CodeTimeout, "%s: %d of %d expected answers came within %s", program, q.came(), q.expected, r.Timeout)
+		res := q.partial()
+		return res, mpi.Errorf(mpi.CodeTimeout, "%s: %d of %d expected answers came within %s", program, len(res.Messages), q.expected, r.Timeout)
 	case <-ctx.Done():
 		q.giveUp("the client hung up")
 		return q.partial(), mpi.Errorf(mpi.CodeCancelled, "the client hung up")
@@ -122,7 +122,7 @@ func (n *Node) checkMessage(m *mpi.Message) error {
 func (n *Node) open(r *mpi.Request) *request {
 	q := &request{
 		n: n, id: mpi.NewRequestID(n.self), pid: r.Pid, expected: r.Expected, done: make(chan struct{}),
-		waiting: len(r.Messages), left: len(r.Messages), taken: map[uint64]bool{},
+		waiting: len(r.Messages), left: len(r.Messages),
 	}
 	budget := r.Timeout
 	if q.expected == 0 { // nobody waits for the handlers, so they have time of their own
@@ -165,10 +165,15 @@ func (n *Node) send(o *outgoing, program mpi.CID, data []byte, answer bool) {
 func (q *request) accepted(o *outgoing) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.taken[o.id] {
-		q.taken[o.id] = true
+	q.take(o)
+	q.settle()
+}
+
+// take notes that a message waits for its peer no more. The caller has the mutex.
+func (q *request) take(o *outgoing) {
+	if !o.taken {
+		o.taken = true
 		q.waiting--
-		q.settle()
 	}
 }
 
@@ -176,10 +181,7 @@ func (q *request) accepted(o *outgoing) {
 func (q *request) ended(o *outgoing, failures []mpi.Failure, omitted uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.taken[o.id] {
-		q.taken[o.id] = true
-		q.waiting--
-	}
+	q.take(o)
 	q.left--
 	if q.left == 0 {
 		q.expiry.Stop()
@@ -232,7 +234,7 @@ func (q *request) giveUp(why string) {
 	q.givingUp = false
 	for _, o := range dropped {
 		detail := why + " before the peer took the message"
-		if q.taken[o.id] {
+		if o.taken {
 			detail = why + " before the message was done"
 		}
 		q.failures = append(q.failures, o.failure(mpi.TimedOut, detail))
@@ -290,12 +292,6 @@ func (q *request) answer(from mpi.PeerID, d mpi.Deliver) mpi.Reason {
 	q.answers = append(q.answers, mpi.Message{Pid: q.pid, To: q.n.self, From: from, Data: d.Data})
 	q.settle()
 	return ""
-}
-
-func (q *request) came() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.answers)
 }
 
 // result is what came of a request that ended by itself.
