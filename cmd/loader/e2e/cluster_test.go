@@ -121,6 +121,9 @@ func TestHandlersThatFail(t *testing.T) {
 		{"garbage", "bad-output", ""},
 		{"forge", "bad-output", "another peer"},
 		{"badto", "bad-output", "To"},
+		{"badpid", "bad-output", "Pid"},
+		{"flood-stderr", "timed-out", ""},
+		{"at " + b.Peer + " exit 5", "exited", "5"},
 	} {
 		begun := time.Now()
 		status, body := post(t, a, envelope{Pid: 3, Messages: []message{{To: b.Peer, Data: data(tc.mode)}}}, "File", "fail")
@@ -141,10 +144,12 @@ func TestHandlersThatFail(t *testing.T) {
 			t.Errorf("after %s: %+v", tc.mode, got)
 		}
 	}
-	// What a handler says on standard error does not fail it, however much it is.
-	got := answers(t, a, envelope{Pid: 5, Messages: []message{{To: b.Peer, Data: data("ok")}}}, "File", "fail")
-	if len(got) != 1 {
-		t.Errorf("ok: %+v", got)
+	// What ends well is no failure, even where nothing is said; a request that expects more is told so.
+	for mode, status := range map[string]int{"ok": http.StatusOK, "many 1": http.StatusOK, "slow 1": http.StatusOK, "size 9": http.StatusOK, "silent": http.StatusBadGateway} {
+		got, body := post(t, a, envelope{Pid: 5, Messages: []message{{To: b.Peer, Data: data(mode)}}}, "File", "fail")
+		if got != status || strings.Contains(string(body), `"reason"`) {
+			t.Errorf("%s: %d: %s", mode, got, body)
+		}
 	}
 	if after := memory(t, b); after > before+200<<20 {
 		t.Errorf("the daemon's memory grew from %d to %d MiB", before>>20, after>>20)
