@@ -15,6 +15,11 @@ const module = "github.com/ipfs-mpi/ipfs-mpi"
 // may import those. docs/architecture.md draws them.
 var arrows = map[string]struct{ imports, foreign []string }{
 	"mpi":            {},
+	"mpi/abi":        {},
+	"mpi/datatype":   {imports: []string{"mpi/abi"}},
+	"mpi/match":      {imports: []string{"mpi", "mpi/datatype"}},
+	"mpi/coll":       {imports: []string{"mpi/datatype", "mpi/match"}},
+	"mpi/process":    {imports: []string{"mpi", "mpi/abi", "mpi/datatype", "mpi/match", "mpi/coll"}},
 	"mpi/selector":   {imports: []string{"mpi"}, foreign: []string{"github.com/Masterminds/semver/"}},
 	"mpi/wire":       {imports: []string{"mpi"}},
 	"mpi/p2p":        {imports: []string{"mpi", "mpi/wire"}, foreign: []string{"github.com/libp2p/", "github.com/multiformats/", "github.com/ipfs/go-cid"}},
@@ -22,13 +27,13 @@ var arrows = map[string]struct{ imports, foreign []string }{
 	"mpi/store": {imports: []string{"mpi", "mpi/selector"}, foreign: []string{
 		"github.com/ipfs/boxo/", "github.com/ipfs/go-cid", "github.com/ipfs/kubo/core/coreiface", "github.com/ipfs/go-ipld-format", "github.com/multiformats/"}},
 	"mpi/wasm/wasi": {},
-	"mpi/wasm":      {imports: []string{"mpi", "mpi/wasm/wasi"}, foreign: []string{"github.com/bytecodealliance/wasmtime-go/"}},
-	"mpi/node":      {imports: []string{"mpi", "mpi/selector"}},
+	"mpi/wasm":      {imports: []string{"mpi", "mpi/abi", "mpi/wasm/wasi"}, foreign: []string{"github.com/bytecodealliance/wasmtime-go/"}},
+	"mpi/node":      {imports: []string{"mpi", "mpi/selector", "mpi/match", "mpi/process"}},
 	"http":          {imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/"}},
 }
 
 // wiring are the places where everything meets.
-var wiring = []string{"plugin", "plugin/so", "plugin/manifest", "cmd/loader"}
+var wiring = []string{"plugin", "plugin/so", "plugin/manifest", "cmd/loader", "mpi/abi/gen"}
 
 func TestImportArrows(t *testing.T) {
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Standard", "./...").Output()

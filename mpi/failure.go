@@ -23,6 +23,8 @@ const (
 	Cancelled   Reason = "cancelled"     // the origin hung up
 	Gone        Reason = "gone"          // the request is over: an answer came too late
 	Internal    Reason = "internal"      // a fault of the node itself
+	Aborted     Reason = "aborted"       // a rank called MPI_Abort, or broke a rule of MPI
+	NoSlots     Reason = "no-slots"      // the peer has no room for ranks
 )
 
 // Failure is one message that was not delivered, or was delivered and failed.

@@ -157,6 +157,11 @@ type Exec struct {
 	// Stderr, if set, is given each whole line of standard error as it comes, without its
 	// newline, cut at 4 KiB, and at most some hundred of them.
 	Stderr func(line string)
+
+	// For ranks of a job, run by a [Gang]:
+	MPI     Library  // answers the MPI functions
+	Streams *Streams // instead of Stdin, Output and Stderr
+	Scratch *Scratch // where it may write files; nil for nowhere
 }
 
 // Outcome is how an instance ended. Reason is empty for success: an exit with code 0.

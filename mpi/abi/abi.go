@@ -1,0 +1,53 @@
+// Package abi is the MPI-5.0 standard C ABI (MPI 5.0, chapter 20) as a WebAssembly program sees it: the values of
+// handles and constants, and the functions with their types. Its tables are generated from the data of the standard.
+//
+// A program imports MPI_* and PMPI_* from module "env". Pointers and MPI_Aint are 32 bits, MPI_Count and MPI_Offset 64.
+package abi
+
+import (
+	"slices"
+	"strings"
+)
+
+//go:generate go run ./gen
+
+// Module is where programs import MPI from: what clang makes of an undefined symbol.
+const Module = "env"
+
+// Function is one function of MPI.
+type Function struct {
+	// Name begins with MPI_; a program may import it as PMPI_ too.
+	Name string
+	// Params has a letter for each parameter: i an int, h a handle, p a pointer, f a function (index into the table),
+	// a an MPI_Aint, all i32 in WebAssembly; c an MPI_Count or MPI_Offset, i64; d a double, f64.
+	Params string
+	Result byte // i, a, h or d
+	Family string
+}
+
+// Large reports whether this is the variant of a function whose counts are MPI_Count.
+func (f *Function) Large() bool { return strings.HasSuffix(f.Name, "_c") }
+
+// Lookup finds a function by the name it is imported with, MPI_ or PMPI_: its place in [Functions].
+func Lookup(name string) (index int, ok bool) {
+	return slices.BinarySearchFunc(Functions, strings.TrimPrefix(name, "P"), func(f Function, name string) int {
+		return strings.Compare(f.Name, name)
+	})
+}
+
+// Lacks reports whether name is a function of MPI 5.0 that the host does not provide.
+func Lacks(name string) bool {
+	_, ok := slices.BinarySearch(lacking, strings.TrimPrefix(name, "P"))
+	return ok
+}
+
+// Status is MPI_Status in memory: eight ints. The last five are ours: the count of bytes received, whether the
+// request was cancelled.
+const (
+	StatusSize      = 32
+	StatusSource    = 0
+	StatusTag       = 4
+	StatusError     = 8
+	StatusBytes     = 12 // int64, not aligned
+	StatusCancelled = 20 // int
+)

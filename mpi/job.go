@@ -1,0 +1,120 @@
+package mpi
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// JobSpec is a job as the API asks for it.
+type JobSpec struct {
+	File  string   `json:"file"` // names the program: "name", "name/version", "name/range" or a CID
+	Ranks int      `json:"ranks"`
+	Args  []string `json:"args,omitempty"` // after the program's name
+	Env   []string `json:"env,omitempty"`  // "KEY=value"
+	// MapBy places the ranks: "node" gives each node one in turn, "slot" fills each node before the next. Empty is "node".
+	MapBy MapBy `json:"mapBy,omitempty"`
+	// Peers are the nodes to use, the first one for rank 0. Empty: this node, then the pool's others, those that have answered fastest first.
+	Peers     []PeerID      `json:"peers,omitempty"`
+	Timeout   time.Duration `json:"timeout,omitempty"`   // wall clock of the whole job; 0 for none
+	WaitSlots time.Duration `json:"waitSlots,omitempty"` // how long to wait for enough slots; 0 fails at once
+	Memory    int64         `json:"memory,omitempty"`    // bytes of a rank's memory at most; 0 for each node's own limit
+	Stdin     bool          `json:"stdin,omitempty"`     // standard input of rank 0 will follow, by [Jobs.Input]
+}
+
+// MapBy is how ranks are placed.
+type MapBy string
+
+// The values of [MapBy].
+const (
+	ByNode MapBy = "node"
+	BySlot MapBy = "slot"
+)
+
+// JobState is how far a job has come. The states follow each other in this order; any may be followed by Failed or Cancelled.
+type JobState string
+
+// The states of a job.
+const (
+	JobFinding   JobState = "finding"   // looks for peers with slots
+	JobFetching  JobState = "fetching"  // each node fetches and compiles the program
+	JobRunning   JobState = "running"   // the ranks run
+	JobDone      JobState = "done"      // every rank ended with exit code 0
+	JobFailed    JobState = "failed"    // Cause says why
+	JobCancelled JobState = "cancelled" // on a client's request
+)
+
+// Ended reports whether the state is final.
+func (s JobState) Ended() bool { return s == JobDone || s == JobFailed || s == JobCancelled }
+
+// Job is the record of a job.
+type Job struct {
+	ID       string    `json:"id"` // short, unique at its origin
+	Spec     JobSpec   `json:"spec"`
+	Program  CID       `json:"program,omitempty"` // once it is known
+	Name     string    `json:"name"`              // of the program, for people
+	State    JobState  `json:"state"`
+	Progress string    `json:"progress,omitempty"` // for people: what it is doing or waiting for
+	Created  time.Time `json:"created"`
+	Started  time.Time `json:"started,omitzero"` // its ranks
+	Ended    time.Time `json:"ended,omitzero"`
+	Ranks    []JobRank `json:"ranks,omitempty"` // once they are placed
+	Exit     int       `json:"exit"`            // exit code of the whole: that of the rank that failed first
+	Cause    *JobCause `json:"cause,omitempty"` // why it failed
+	Files    []JobFile `json:"files,omitempty"` // that its ranks wrote
+}
+
+// JobRank is one rank of a job.
+type JobRank struct {
+	Peer   PeerID `json:"peer"`
+	Memory int64  `json:"memory,omitempty"` // bytes, once it has ended
+	Exit   *int   `json:"exit,omitempty"`   // once it has ended by itself
+}
+
+// JobCause is the first thing that went wrong.
+type JobCause struct {
+	Rank   int    `json:"rank"` // -1 if it was not one rank
+	Peer   PeerID `json:"peer,omitempty"`
+	Reason Reason `json:"reason"`
+	Detail string `json:"detail"`
+	Exit   int    `json:"exit"`
+}
+
+// JobFile is a file that a rank wrote.
+type JobFile struct {
+	Name string `json:"name"`
+	Rank int    `json:"rank"`
+	Size int64  `json:"size"`
+}
+
+// JobEvent is one thing that happened to a job, in order. Seq counts from 1 for each job.
+type JobEvent struct {
+	Seq    uint64    `json:"seq"`
+	Time   time.Time `json:"time"`
+	Type   string    `json:"type"`             // "state", "progress", "stdout", "stderr", "exit", "end"
+	Rank   int       `json:"rank"`             // with stdout, stderr, exit
+	Text   string    `json:"text,omitempty"`   // progress; a line with its newline, or a part of one that is long or unfinished
+	State  JobState  `json:"state,omitempty"`  // state, end
+	Exit   int       `json:"exit,omitempty"`   // exit, end
+	Cause  *JobCause `json:"cause,omitempty"`  // end
+	Missed uint64    `json:"missed,omitempty"` // events before this one that are not kept any more
+}
+
+// Jobs is what the API needs of a node to run jobs. Errors are [Error]s.
+type Jobs interface {
+	// StartJob begins a job and returns its record at once; what comes of it are its events.
+	StartJob(ctx context.Context, spec JobSpec) (*Job, error)
+	// Jobs are the records of all jobs of this origin that run or are kept, the newest first.
+	Jobs() []*Job
+	Job(id string) (*Job, error)
+	// CancelJob ends a job everywhere and returns when all its ranks have ended, or ctx has. A job that has ended stays as it is.
+	CancelJob(ctx context.Context, id string) (*Job, error)
+	// JobEvents calls each for the job's events after seq, as they come, until the job's last, an error of each, or ctx's end.
+	JobEvents(ctx context.Context, id string, after uint64, each func(JobEvent) error) error
+	// JobInput is standard input of rank 0: it takes all of in, as fast as the rank does, then its end.
+	JobInput(ctx context.Context, id string, in io.Reader) error
+	// JobFile opens a file that a rank wrote.
+	JobFile(id, name string) (io.ReadCloser, error)
+	// AddProgram adds a program's bytes to IPFS, so that peers can fetch it, and returns its CID, that of a directory with run.wasm.
+	AddProgram(ctx context.Context, wasm []byte) (CID, error)
+}

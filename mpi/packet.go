@@ -1,0 +1,43 @@
+package mpi
+
+import "fmt"
+
+// JobID names one job, everywhere and for all time: its origin and 16 random bytes, like a [RequestID].
+type JobID = RequestID
+
+// Packet is a [Frame]: what one rank of a job says to another on a different node. Package match says how they are used.
+// Packets from one node to another arrive in order.
+type Packet struct {
+	Job      JobID
+	Kind     PacketKind
+	From, To int32  // ranks in the job
+	Context  uint64 // of the communicator
+	Source   int32  // rank of From in the communicator
+	Tag      int32
+	ID       uint64 // the sender's name for the message; 0 with PacketEager unless it wants PacketMatched
+	Peer     uint64 // the receiver's name for it
+	Size     int64  // bytes of the whole message
+	Offset   int64  // of Data in the message
+	Data     []byte
+}
+
+// PacketKind says what a packet is. The list is append-only.
+type PacketKind byte
+
+// The kinds, with the fields they use besides Job, Kind, From and To.
+const (
+	PacketEager    PacketKind = 1 // a whole message: Context, Source, Tag, ID, Data
+	PacketRequest  PacketKind = 2 // a message to come when it is asked for: Context, Source, Tag, ID, Size
+	PacketClear    PacketKind = 3 // asks for the data of message ID: ID, Peer, Size (at most so much is wanted)
+	PacketData     PacketKind = 4 // a part of it: Peer, Offset, Data
+	PacketMatched  PacketKind = 5 // message ID, which asked for it, was matched: ID
+	PacketCredit   PacketKind = 6 // the receiver has room for so many bytes of eager messages more: Size
+	PacketCancel   PacketKind = 7 // takes back message ID, if it is not matched: ID
+	PacketCanceled PacketKind = 8 // answers PacketCancel: ID, Size (1 if it was taken back)
+)
+
+func (Packet) isFrame() {}
+
+func (p Packet) String() string {
+	return fmt.Sprintf("packet %d from rank %d to %d, context %x, tag %d, id %d/%d, %d bytes at %d of %d", p.Kind, p.From, p.To, p.Context, p.Tag, p.ID, p.Peer, len(p.Data), p.Offset, p.Size)
+}

@@ -1,0 +1,104 @@
+package process
+
+import (
+	"math"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+)
+
+// function is how one function is done.
+type function struct {
+	do      func(c *call) error
+	anytime bool // it may be called before Init and after Finalize
+}
+
+// family is the functions of one family, by name without MPI_. A function of the name with _c is the same
+// with counts of 64 bits: call's methods read either.
+type family map[string]function
+
+// call is one function called by the guest.
+type call struct {
+	*Process
+	f      *abi.Function
+	a      []uint64 // parameters: i32 in the lower half, the upper half zero; f64 as its bits
+	on     *Comm    // whose error handler is told of an error; nil for MPI_COMM_SELF's
+	result uint64   // what the function returns, if not MPI_SUCCESS
+}
+
+// int is parameter i, an int or an MPI_Count.
+func (c *call) int(i int) int64 {
+	if c.f.Params[i] == 'c' {
+		return int64(c.a[i])
+	}
+	return int64(int32(c.a[i]))
+}
+
+// handle is parameter i, a handle.
+func (c *call) handle(i int) int32 { return int32(c.a[i]) }
+
+// ptr is parameter i, an address in the guest's memory.
+func (c *call) ptr(i int) uint32 { return uint32(c.a[i]) }
+
+// returns sets the function's result to what is not an error code.
+func (c *call) returns(v int64)         { c.result = uint64(v) }
+func (c *call) returnsDouble(v float64) { c.result = math.Float64bits(v) }
+
+// count is parameter i, a number of things that must not be negative.
+func (c *call) count(i int) (int64, error) {
+	n := c.int(i)
+	if n < 0 {
+		return 0, errorf(abi.ErrCount, "the count %d is negative", n)
+	}
+	return n, nil
+}
+
+// comm is parameter i, a communicator, whose error handler is told of errors from now on.
+func (c *call) comm(i int) (*Comm, error) {
+	comm := c.handles.comms.get(c.handle(i))
+	if comm == nil {
+		return nil, errorf(abi.ErrComm, "%#x is not a communicator", c.handle(i))
+	}
+	c.on = comm
+	return comm, nil
+}
+
+// datatype is parameter i, a datatype that is committed.
+func (c *call) datatype(i int) (*datatype.Type, error) { return c.committed(c.handle(i)) }
+
+func (c *call) committed(handle int32) (*datatype.Type, error) {
+	t := c.handles.types.get(handle)
+	switch {
+	case t == nil:
+		return nil, errorf(abi.ErrType, "%#x is not a datatype", handle)
+	case !t.committed:
+		return nil, errorf(abi.ErrType, "the datatype is not committed: call MPI_Type_commit")
+	}
+	return t.Type, nil
+}
+
+// buffer is the buffer at the address, count and datatype that are parameters i, i+1 and i+2.
+func (c *call) buffer(i int) (datatype.Buffer, error) {
+	n, err := c.count(i + 1)
+	if err != nil {
+		return datatype.Buffer{}, err
+	}
+	t, err := c.datatype(i + 2)
+	if err != nil {
+		return datatype.Buffer{}, err
+	}
+	return c.bufferAt(c.ptr(i), n, t)
+}
+
+// bufferAt is n elements of t at an address. A buffer without data may be anywhere.
+func (c *call) bufferAt(addr uint32, n int64, t *datatype.Type) (datatype.Buffer, error) {
+	b := datatype.Buffer{Mem: c.mem, Addr: int64(addr), Count: n, Type: t}
+	if b.Check() == nil {
+		return b, nil
+	}
+	b.Mem = c.look()
+	if err := b.Check(); err != nil {
+		return datatype.Buffer{}, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x are not within the program's memory", n, t.Size(), addr)
+	}
+	return b, nil
+}

@@ -1,0 +1,331 @@
+package process
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// guest is a program written in Go, as one rank of a job: it has a memory and calls MPI functions by name, as a program in C does
+// through WebAssembly.
+type guest struct {
+	*testing.T
+	p     *Process
+	rank  int
+	size  int
+	mem   []byte
+	limit int
+	top   uint32
+	table []func(args ...uint64) uint64
+}
+
+const (
+	guestMemory = 1 << 20  // bytes at the start
+	guestLimit  = 64 << 20 // bytes at most
+)
+
+// job runs a program as n ranks on one node, between Init and Finalize.
+func job(t *testing.T, n int, program func(g *guest)) {
+	t.Helper()
+	jobOn(t, make([]int, n), program)
+}
+
+// jobOn runs a program as ranks on several nodes: nodes says for each rank the number of its node. Between nodes
+// packets are delayed at random.
+func jobOn(t *testing.T, nodes []int, program func(g *guest)) {
+	t.Helper()
+	for rank, err := range jobErrs(t, nodes, func(g *guest) {
+		g.must("MPI_Init", 0, 0)
+		program(g)
+		g.must("MPI_Finalize")
+	}) {
+		if err != nil {
+			t.Errorf("rank %d: %v", rank, err)
+		}
+	}
+}
+
+// jobErrs runs a program that calls Init itself and returns what ended each rank: nil for its own end. The first rank that fails
+// aborts the others, as a node does.
+func jobErrs(t *testing.T, nodes []int, program func(g *guest)) []error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	net := newNetwork(nodes)
+	start := time.Now()
+	errs := make([]error, len(nodes))
+	procs := make([]*Process, len(nodes))
+	for rank, node := range nodes {
+		procs[rank] = New(Config{World: net.world(ctx, node), Rank: rank, Nodes: nodes, Slots: len(nodes), Processor: "test", Program: "test", Start: start})
+	}
+	stop := context.AfterFunc(ctx, func() { net.abort(errors.New("the test's time is up")) })
+	defer stop()
+	var wg sync.WaitGroup
+	for rank := range nodes {
+		wg.Go(func() {
+			defer procs[rank].Close()
+			g := &guest{T: t, p: procs[rank], rank: rank, size: len(nodes), mem: make([]byte, guestMemory, guestLimit), limit: guestLimit, top: 4096}
+			g.p.Attach(g)
+			if errs[rank] = g.run(program); errs[rank] != nil {
+				net.abort(errs[rank])
+			}
+		})
+	}
+	wg.Wait()
+	net.close()
+	return errs
+}
+
+type ended struct{ err error }
+
+func (g *guest) run(program func(g *guest)) (err error) {
+	defer func() {
+		if e, ok := recover().(ended); ok {
+			err = e.err
+		} else if p := recover(); p != nil {
+			panic(p)
+		}
+	}()
+	program(g)
+	return nil
+}
+
+// call calls a function and returns its result. An argument is an int, an address, a handle, an int64 for an MPI_Count, a
+// float64, or a Go function for a callback. The rank ends if the call ends it.
+func (g *guest) call(name string, args ...any) int32 {
+	g.Helper()
+	return int32(g.raw(name, args...))
+}
+
+func (g *guest) raw(name string, args ...any) uint64 {
+	g.Helper()
+	i, ok := abi.Lookup(name)
+	if !ok {
+		g.Errorf("no function %s", name)
+		panic(ended{errors.New(name)})
+	}
+	f := &abi.Functions[i]
+	if len(args) != len(f.Params) {
+		g.Errorf("%s has parameters %q: %d were given", name, f.Params, len(args))
+		panic(ended{errors.New(name)})
+	}
+	raw := make([]uint64, len(args))
+	for k, a := range args {
+		var v int64
+		switch a := a.(type) {
+		case int:
+			v = int64(a)
+		case int32:
+			v = int64(a)
+		case uint32:
+			v = int64(a)
+		case int64:
+			v = a
+		case float64:
+			v = int64(math.Float64bits(a))
+		case func(args ...uint64) uint64:
+			g.table = append(g.table, a)
+			v = int64(len(g.table)) + 15 // indices below 16 are taken: 0 and 1 mean something to MPI
+		default:
+			g.Errorf("%s: argument %d is a %T", name, k, a)
+		}
+		if f.Params[k] == 'c' || f.Params[k] == 'd' {
+			raw[k] = uint64(v)
+		} else {
+			raw[k] = uint64(uint32(v))
+		}
+	}
+	result, err := g.p.Call(i, raw)
+	if err != nil {
+		panic(ended{err})
+	}
+	return result
+}
+
+// must calls a function that has to succeed.
+func (g *guest) must(name string, args ...any) {
+	g.Helper()
+	if code := g.call(name, args...); code != abi.Success {
+		g.Errorf("rank %d: %s%v returned %s", g.rank, name, args, className(code))
+		panic(ended{errors.New(name + " failed")})
+	}
+}
+
+// alloc is n bytes of zeros, at an address divisible by 16.
+func (g *guest) alloc(n int) uint32 {
+	addr := g.top
+	g.top += uint32(n+15) &^ 15
+	for int(g.top) > len(g.mem) {
+		g.mem = g.mem[:min(2*len(g.mem), cap(g.mem))]
+	}
+	return addr
+}
+
+// ints allocates an array of ints with these values; see getInts.
+func (g *guest) ints(list ...int32) uint32 {
+	addr := g.alloc(4 * len(list))
+	for i, v := range list {
+		binary.LittleEndian.PutUint32(g.mem[int(addr)+4*i:], uint32(v))
+	}
+	return addr
+}
+
+func (g *guest) getInt(addr uint32) int32 { return int32(binary.LittleEndian.Uint32(g.mem[addr:])) }
+
+func (g *guest) getInts(addr uint32, n int) []int32 {
+	list := make([]int32, n)
+	for i := range list {
+		list[i] = g.getInt(addr + uint32(4*i))
+	}
+	return list
+}
+
+func (g *guest) doubles(list ...float64) uint32 {
+	addr := g.alloc(8 * len(list))
+	for i, v := range list {
+		binary.LittleEndian.PutUint64(g.mem[int(addr)+8*i:], math.Float64bits(v))
+	}
+	return addr
+}
+
+func (g *guest) getDoubles(addr uint32, n int) []float64 {
+	list := make([]float64, n)
+	for i := range list {
+		list[i] = math.Float64frombits(binary.LittleEndian.Uint64(g.mem[int(addr)+8*i:]))
+	}
+	return list
+}
+
+func (g *guest) str(s string) uint32 {
+	addr := g.alloc(len(s) + 1)
+	copy(g.mem[addr:], s)
+	return addr
+}
+
+func (g *guest) getString(addr uint32) string {
+	s, _, _ := strings.Cut(string(g.mem[addr:]), "\x00")
+	return s
+}
+
+// out calls a function whose last argument is the address of an int that it sets, and returns that int.
+func (g *guest) out(name string, args ...any) int32 {
+	g.Helper()
+	addr := g.alloc(4)
+	g.must(name, append(args, addr)...)
+	return g.getInt(addr)
+}
+
+// Memory implements [mpi.Guest].
+func (g *guest) Memory() []byte { return g.mem }
+
+// Grow implements [mpi.Guest].
+func (g *guest) Grow(n int64) (uint32, int64, error) {
+	old := len(g.mem)
+	n = (n + 65535) &^ 65535
+	if int64(old)+n > int64(g.limit) {
+		return 0, 0, errors.New("over the limit")
+	}
+	g.mem = g.mem[:old+int(n)]
+	return uint32(old), n, nil
+}
+
+// Invoke implements [mpi.Guest].
+func (g *guest) Invoke(function uint32, args ...uint64) (uint64, error) {
+	if i := int(function) - 16; i >= 0 && i < len(g.table) {
+		return g.table[i](args...), nil
+	}
+	return 0, &mpi.ExitError{Reason: mpi.Trapped, Detail: "no such function in the table"}
+}
+
+// network joins the worlds of several nodes. Packets from one node to another come in order, after a delay at random.
+type network struct {
+	nodes  []int
+	worlds map[int]*match.World
+	mu     sync.Mutex
+	queues map[[2]int]chan mpi.Packet
+	wg     sync.WaitGroup
+}
+
+func newNetwork(nodes []int) *network {
+	return &network{nodes: nodes, worlds: map[int]*match.World{}, queues: map[[2]int]chan mpi.Packet{}}
+}
+
+func (n *network) world(ctx context.Context, node int) *match.World {
+	if w := n.worlds[node]; w != nil {
+		return w
+	}
+	var local []int
+	for rank, at := range n.nodes {
+		if at == node {
+			local = append(local, rank)
+		}
+	}
+	cfg := match.Config{Size: len(n.nodes), Local: local}
+	if len(local) < len(n.nodes) {
+		cfg.Link = n
+	}
+	n.worlds[node] = match.New(ctx, cfg)
+	return n.worlds[node]
+}
+
+// Send implements [match.Link].
+func (n *network) Send(_ context.Context, p mpi.Packet) error {
+	p.Data = append([]byte(nil), p.Data...)
+	n.Put(p)
+	return nil
+}
+
+// Put implements [match.Link].
+func (n *network) Put(p mpi.Packet) {
+	pair := [2]int{n.nodes[p.From], n.nodes[p.To]}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	q := n.queues[pair]
+	if q == nil {
+		q = make(chan mpi.Packet, 1<<16)
+		n.queues[pair] = q
+		to := n.worlds[pair[1]]
+		random := rand.New(rand.NewPCG(uint64(pair[0]), uint64(pair[1])))
+		n.wg.Go(func() {
+			for p := range q {
+				for range random.IntN(20) {
+					runtime.Gosched()
+				}
+				if err := to.Receive(p); err != nil {
+					n.abort(err)
+				}
+			}
+		})
+	}
+	q <- p
+}
+
+func (n *network) abort(err error) {
+	for _, w := range n.worlds {
+		w.Abort(err)
+	}
+}
+
+func (n *network) close() {
+	n.mu.Lock()
+	for _, q := range n.queues {
+		close(q)
+	}
+	n.queues = map[[2]int]chan mpi.Packet{}
+	n.mu.Unlock()
+	n.wg.Wait()
+	for _, w := range n.worlds {
+		w.Close()
+	}
+}

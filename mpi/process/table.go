@@ -1,0 +1,41 @@
+package process
+
+import (
+	"strings"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+)
+
+// families are the tables at the end of each family's file.
+var families = []family{
+	environmentFunctions, communicatorFunctions, groupFunctions, topologyFunctions,
+	attributeFunctions, infoFunctions, errorFunctions,
+	pointToPointFunctions, collectiveFunctions, operationFunctions, datatypeFunctions,
+}
+
+// functions are how the functions of package abi are done, at the same places.
+var functions = bind()
+
+func bind() []function {
+	all := map[string]function{}
+	for _, f := range families {
+		for name, do := range f {
+			all[name] = do
+		}
+	}
+	list := make([]function, len(abi.Functions))
+	for i := range abi.Functions {
+		name := strings.TrimPrefix(abi.Functions[i].Name, "MPI_")
+		f, ok := all[name]
+		if !ok {
+			f, ok = all[strings.TrimSuffix(name, "_c")]
+		}
+		if !ok {
+			f = function{do: missing, anytime: true}
+		}
+		list[i] = f
+	}
+	return list
+}
+
+func missing(c *call) error { panic("not built: " + c.f.Name) }
