@@ -1,0 +1,108 @@
+package node
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// Each way to fail is named for what it is, at once: the request's own time is long.
+func TestFailuresAreNamed(t *testing.T) {
+	nodes := start(t, 3, func(i int, c *Config) {
+		c.Timeout = 300 * time.Millisecond
+		if i == 0 {
+			c.Timeout = 20 * time.Second
+		}
+	})
+	a, b, c := nodes[0], nodes[1], nodes[2]
+	stranger := mpi.PeerID("12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA")
+	for _, tc := range []struct {
+		what   string
+		to     mpi.PeerID
+		reason mpi.Reason
+		says   string
+	}{
+		{"exit 3", b.Self(), mpi.Exited, ""},
+		{"loop", b.Self(), mpi.TimedOut, ""},
+		{"garbage", b.Self(), mpi.BadOutput, "standard output"},
+		{"forge " + c.id(), b.Self(), mpi.BadOutput, "another peer"},
+		{"pid", b.Self(), mpi.BadOutput, "Pid"},
+		{"nowhere", b.Self(), mpi.BadOutput, "messages[0].To"},
+		{"exit 3", a.Self(), mpi.Exited, ""},
+		{"echo", stranger, mpi.Unreachable, ""},
+	} {
+		got, err := do(t, a, tc.to, tc.what)
+		if code(err) != mpi.CodeFailed || len(got.Failures) != 1 {
+			t.Errorf("%s: %+v, %v", tc.what, got, err)
+			continue
+		}
+		f := got.Failures[0]
+		if f.Index != 0 || f.Pid != 11 || f.From != a.Self() || f.To != tc.to || f.Reason != tc.reason || !strings.Contains(f.Detail, tc.says) {
+			t.Errorf("%s: %+v", tc.what, f)
+		}
+		if tc.reason == mpi.Exited && (f.ExitCode != 3 || f.Stderr != "last words\n") {
+			t.Errorf("%s: code %d, stderr %q", tc.what, f.ExitCode, f.Stderr)
+		}
+	}
+	if got, err := do(t, a, b.Self(), "echo still well"); err != nil || texts(got)[0] != "still well" {
+		t.Errorf("after all that: %+v, %v", got, err)
+	}
+}
+
+// What fails further on, between two peers, is named at the origin too.
+func TestFailureOfAnInterpretersMessage(t *testing.T) {
+	nodes := start(t, 3)
+	a, b, c := nodes[0], nodes[1], nodes[2]
+	got, err := do(t, a, b.Self(), "via "+c.id()+" exit 7")
+	if code(err) != mpi.CodeFailed || len(got.Failures) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if f := got.Failures[0]; f.Index != -1 || f.From != b.Self() || f.To != c.Self() || f.Reason != mpi.Exited || f.ExitCode != 7 {
+		t.Errorf("%+v", f)
+	}
+}
+
+// When everything is handled and too little came, the answer does not wait for the time to be up.
+func TestExpectedUnreachable(t *testing.T) {
+	nodes := start(t, 2)
+	r := mpi.Request{File: "guest", Expected: 3, Timeout: time.Hour, Messages: []mpi.Message{
+		{To: nodes[1].Self(), Data: mpi.Bytes("many 2")}, {To: nodes[1].Self(), Data: mpi.Bytes("silent")},
+	}}
+	got, err := nodes[0].Do(t.Context(), r)
+	if code(err) != mpi.CodeFailed || len(got.Messages) != 2 || len(got.Failures) != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A peer that dies in the middle leaves every message answered or named, and no request waiting.
+func TestPeerDies(t *testing.T) {
+	nodes := start(t, 3)
+	a, b := nodes[0], nodes[1]
+	r := mpi.Request{File: "guest", Expected: 60, Timeout: time.Hour}
+	for i := range 60 {
+		what := "echo " + strconv.Itoa(i)
+		if i >= 40 {
+			what = "sleep 10s"
+		}
+		r.Messages = append(r.Messages, mpi.Message{To: nodes[1+i%2].Self(), Data: mpi.Bytes(what)})
+		if i >= 40 {
+			r.Messages[i].To = b.Self()
+		}
+	}
+	done := make(chan mpi.Result)
+	go func() { res, _ := a.Do(t.Context(), r); done <- res }()
+	await(t, b, func() bool { return b.Status().Running > 0 })
+	b.host.Close() // without a word
+	res := <-done
+	for _, f := range res.Failures {
+		if f.To != b.Self() {
+			t.Errorf("%+v", f)
+		}
+	}
+	if n := len(res.Messages) + len(res.Failures); n != 60 {
+		t.Errorf("%d answers and %d failures, together %d of 60", len(res.Messages), len(res.Failures), n)
+	}
+}
