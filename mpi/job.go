@@ -62,6 +62,7 @@ type Job struct {
 	Exit     int       `json:"exit"`            // exit code of the whole: that of the rank that failed first
 	Cause    *JobCause `json:"cause,omitempty"` // why it failed
 	Files    []JobFile `json:"files,omitempty"` // that its ranks wrote
+	Events   uint64    `json:"events"`          // so many have happened: Seq of the last one
 }
 
 // JobRank is one rank of a job.
@@ -111,7 +112,8 @@ type Jobs interface {
 	CancelJob(ctx context.Context, id string) (*Job, error)
 	// JobEvents calls each for the job's events after seq, as they come, until the job's last, an error of each, or ctx's end.
 	JobEvents(ctx context.Context, id string, after uint64, each func(JobEvent) error) error
-	// JobInput is standard input of rank 0: it takes all of in, as fast as the rank does, then its end.
+	// JobInput is standard input of rank 0: it takes all of in, as fast as the rank does, then its end. It returns as soon as the rank
+	// takes no more, also while in has nothing to read; whoever calls it then makes in's Read return.
 	JobInput(ctx context.Context, id string, in io.Reader) error
 	// JobFile opens a file that a rank wrote.
 	JobFile(id, name string) (io.ReadCloser, error)

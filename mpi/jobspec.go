@@ -1,0 +1,158 @@
+package mpi
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Bounds of a [JobSpec].
+const (
+	MaxRanks     = 1 << 16
+	MaxJobWords  = 4096    // arguments; and as many variables
+	MaxJobText   = 1 << 20 // bytes of all arguments and variables
+	MaxJobTime   = 31 * 24 * time.Hour
+	minJobMemory = 64 << 10 // a page
+)
+
+// Check says what is wrong with the spec in itself, as an [Error] in the words of the API. Whether File and Peers name something only
+// the node knows.
+func (s JobSpec) Check() error {
+	switch {
+	case s.File == "":
+		return Errorf(CodeInvalid, `file is missing: name the program to run, such as "file": "pi"`)
+	case s.Ranks < 1 || s.Ranks > MaxRanks:
+		return Errorf(CodeInvalid, "ranks is %d: it must be from 1 to %d", s.Ranks, MaxRanks)
+	case s.MapBy != "" && s.MapBy != ByNode && s.MapBy != BySlot:
+		return Errorf(CodeInvalid, "mapBy is %q: it must be %q or %q", clip([]byte(s.MapBy)), ByNode, BySlot)
+	case len(s.Peers) > MaxRanks:
+		return Errorf(CodeInvalid, "peers names %d nodes: it may name at most %d", len(s.Peers), MaxRanks)
+	case s.Timeout < 0 || s.Timeout > MaxJobTime:
+		return Errorf(CodeInvalid, "timeout is %v: it must be from 0, which is none, to %v", s.Timeout, MaxJobTime)
+	case s.WaitSlots < 0 || s.WaitSlots > MaxJobTime:
+		return Errorf(CodeInvalid, "waitSlots is %v: it must be from 0, which does not wait, to %v", s.WaitSlots, MaxJobTime)
+	case s.Memory != 0 && (s.Memory < minJobMemory || s.Memory > 4<<30):
+		return Errorf(CodeInvalid, "memory is %d: it must be 0, for each node's own limit, or from %d to %d bytes", s.Memory, minJobMemory, int64(4<<30))
+	}
+	return s.checkWords()
+}
+
+func (s JobSpec) checkWords() error {
+	if len(s.Args) > MaxJobWords || len(s.Env) > MaxJobWords {
+		return Errorf(CodeTooLarge, "%d args and %d env: at most %d of each go to a program", len(s.Args), len(s.Env), MaxJobWords)
+	}
+	total := 0
+	for i, arg := range s.Args {
+		if strings.ContainsRune(arg, 0) {
+			return Errorf(CodeInvalid, "args[%d] holds a NUL, which ends a string in C", i)
+		}
+		total += len(arg) + 1
+	}
+	for i, v := range s.Env {
+		key, _, ok := strings.Cut(v, "=")
+		if !ok || key == "" || strings.ContainsRune(v, 0) {
+			return Errorf(CodeInvalid, `env[%d] is %q: it must be KEY=value`, i, clip([]byte(v)))
+		}
+		total += len(v) + 1
+	}
+	if total > MaxJobText {
+		return Errorf(CodeTooLarge, "args and env are %d bytes: at most %d go to a program", total, MaxJobText)
+	}
+	return nil
+}
+
+// jobSpecDoc is a JobSpec whose durations are text.
+type jobSpecDoc struct {
+	jobSpecFields
+	Timeout   Span `json:"timeout,omitempty"`
+	WaitSlots Span `json:"waitSlots,omitempty"`
+}
+
+type jobSpecFields JobSpec
+
+// MarshalJSON implements [json.Marshaler]: durations are text, as [Span] has them.
+func (s JobSpec) MarshalJSON() ([]byte, error) {
+	return json.Marshal(jobSpecDoc{jobSpecFields(s), Span(s.Timeout), Span(s.WaitSlots)})
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (s *JobSpec) UnmarshalJSON(in []byte) error {
+	doc := jobSpecDoc{jobSpecFields: jobSpecFields(*s), Timeout: Span(s.Timeout), WaitSlots: Span(s.WaitSlots)}
+	if err := json.Unmarshal(in, &doc); err != nil {
+		return err
+	}
+	*s = JobSpec(doc.jobSpecFields)
+	s.Timeout, s.WaitSlots = time.Duration(doc.Timeout), time.Duration(doc.WaitSlots)
+	return nil
+}
+
+// Span is a duration that JSON spells as Go does, "1m30s", and that may also be given as a number of seconds.
+type Span time.Duration
+
+// MarshalJSON implements [json.Marshaler].
+func (d Span) MarshalJSON() ([]byte, error) {
+	return strconv.AppendQuote(nil, time.Duration(d).String()), nil
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (d *Span) UnmarshalJSON(in []byte) error {
+	text := string(in)
+	switch {
+	case text == "null":
+		return nil
+	case strings.HasPrefix(text, `"`):
+		if err := json.Unmarshal(in, &text); err != nil {
+			return err
+		}
+	}
+	v, err := ParseSpan(text)
+	*d = Span(v)
+	return err
+}
+
+// ParseSpan reads a Go duration ("1m30s") or a number of seconds ("90", "0.5").
+func ParseSpan(s string) (time.Duration, error) {
+	if sec, err := strconv.ParseFloat(s, 64); err == nil {
+		const most = float64(1<<63 - 1)
+		if ns := sec * float64(time.Second); ns > -most && ns < most { // false for NaN
+			return time.Duration(ns), nil
+		}
+	} else if d, err := time.ParseDuration(s); err == nil {
+		return d, nil
+	}
+	return 0, fmt.Errorf(`%q is no duration: it must be one such as "1m30s", or a number of seconds`, clip([]byte(s)))
+}
+
+// jobEventDoc is a JobEvent whose text may be bytes.
+type jobEventDoc struct {
+	jobEventFields
+	Text string `json:"text,omitempty"`
+	Data []byte `json:"data,omitempty"` // in place of text that is not UTF-8
+}
+
+type jobEventFields JobEvent
+
+// MarshalJSON implements [json.Marshaler]. Text that is not UTF-8, which JSON cannot hold, is in "data" instead, as base64.
+func (e JobEvent) MarshalJSON() ([]byte, error) {
+	doc := jobEventDoc{jobEventFields: jobEventFields(e), Text: e.Text}
+	if !utf8.ValidString(e.Text) {
+		doc.Text, doc.Data = "", []byte(e.Text)
+	}
+	return json.Marshal(doc)
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (e *JobEvent) UnmarshalJSON(in []byte) error {
+	var doc jobEventDoc
+	if err := json.Unmarshal(in, &doc); err != nil {
+		return err
+	}
+	*e = JobEvent(doc.jobEventFields)
+	if e.Text = doc.Text; len(doc.Data) > 0 {
+		e.Text = string(doc.Data)
+	}
+	return nil
+}
