@@ -1,0 +1,12 @@
+// Package module reads WebAssembly modules in binary form, without an engine: what a module imports and exports, how large
+// it is, and what of that this host does not provide.
+//
+// It is strict where it looks (the order of sections, lengths, indices, numbers of more bytes than they may have) and does not
+// look at the code of functions, which is for the engine to check: what [Inspect] takes may still be refused there. It may be given any
+// bytes: it allocates in proportion to them, and not more than some 100 MB.
+//
+//	m, err := module.Inspect(wasm)
+//	use := m.Use()
+//	use.MPI              // functions of MPI that it calls; none: it is a handler
+//	err = use.Err()      // what this host lacks
+package module
