@@ -16,6 +16,7 @@ var cFlags = []string{
 	"-nostdlibinc", // or clang goes on to the host's headers
 	"-nostartfiles", "-nodefaultlibs",
 	"-Wl,--stack-first,-z,stack-size=8388608", // an overflow of the stack traps instead of writing to data
+	"-Wl,--export-table",                      // for the callbacks of MPI
 	"-Wl,--strip-all",
 }
 
@@ -122,7 +123,8 @@ func (t *toolchain) build(ctx context.Context, root string, p part, output strin
 		return err
 	}
 	args := append([]string(nil), cFlags...)
-	args = append(args, "-isystem", t.include, "-I", filepath.Join(root, "interpreters", "sdk", "c"), "-ffile-prefix-map="+root+"=.")
+	args = append(args, "-isystem", t.include, "-I", filepath.Join(root, "interpreters", "sdk", "c"),
+		"-I", filepath.Join(root, "interpreters", "sdk", "mpi"), "-ffile-prefix-map="+root+"=.")
 	args = append(args, "-o", output, filepath.Join(t.lib, "crt1-command.o"))
 	args = append(args, sources...)
 	args = append(args, "-L"+t.lib, "-lm", "-lc", t.builtins)

@@ -138,7 +138,7 @@ func (b *builder) sources(h io.Writer, p part) (files []string, err error) {
 	}
 	fmt.Fprintln(h, b.clang.version, cFlags)
 	files = []string{filepath.Join(b.clang.lib, "libc.a"), filepath.Join(b.clang.lib, "crt1-command.o"), b.clang.builtins}
-	for _, pattern := range []string{filepath.Join(p.dir, "*.[ch]"), filepath.Join(b.root, "interpreters", "sdk", "c", "*.h")} {
+	for _, pattern := range []string{filepath.Join(p.dir, "*.[ch]"), filepath.Join(b.root, "interpreters", "sdk", "*", "*.h")} {
 		more, err := filepath.Glob(pattern)
 		if err != nil {
 			return nil, err

@@ -1,0 +1,195 @@
+// Command gen writes mpi.h, the header of the MPI-5.0 standard C ABI for WebAssembly, from the data of the standard in mpi/abi.
+// Run it with "go generate ./interpreters/sdk/mpi".
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+)
+
+const data = "../../../mpi/abi"
+
+// removed are functions that MPI 3.0 removed and that the host provides, as in mpi/abi/gen.
+var removed = [][]string{
+	{"MPI_Address", "int", "void *location, MPI_Aint *address"},
+	{"MPI_Type_extent", "int", "MPI_Datatype datatype, MPI_Aint *extent"},
+	{"MPI_Type_struct", "int", "int count, int array_of_blocklengths[], MPI_Aint array_of_displacements[], MPI_Datatype array_of_types[], MPI_Datatype *newtype"},
+	{"MPI_Type_hvector", "int", "int count, int blocklength, MPI_Aint stride, MPI_Datatype oldtype, MPI_Datatype *newtype"},
+	{"MPI_Errhandler_set", "int", "MPI_Comm comm, MPI_Errhandler errhandler"},
+}
+
+// families in the order of the standard, with what a program is told that uses a function of it which the host lacks.
+var families = []struct{ name, title, without string }{
+	{"point-to-point", "Point-to-point communication (chapters 3 and 4)", ""},
+	{"datatype", "Datatypes (chapter 5)", ""},
+	{"collective", "Collective communication (chapter 6)", ""},
+	{"group", "Groups (7.3)", "sessions are not provided: use MPI_Comm_group of MPI_COMM_WORLD"},
+	{"communicator", "Communicators (7.4 to 7.6)", "a job has the processes it was started with: no others can be connected"},
+	{"attribute", "Attributes (7.7)", ""},
+	{"topology", "Topologies (chapter 8)", ""},
+	{"environment", "Environment (chapters 9 and 11)", "not provided: a job has the processes it was started with"},
+	{"error", "Errors (9.3 to 9.5)", ""},
+	{"info", "Info objects (chapter 10)", ""},
+	{"removed", "Removed in MPI 3.0, and still called by old programs", ""},
+	{"session", "Sessions (11.3)", "sessions are not provided: use MPI_Init and MPI_COMM_WORLD"},
+	{"rma", "One-sided communication (chapter 12)", "one-sided communication is not provided: use sends and receives"},
+	{"io", "Files (chapter 14)", "MPI-IO is not provided: gather on one rank and use stdio"},
+	{"tool", "Tools (chapter 15)", "the tool information interface is not provided"},
+}
+
+func main() {
+	log.SetFlags(0)
+	family := map[string]string{}
+	for _, r := range rows("tiers.tsv") {
+		family[r[0]] = r[2]
+	}
+	for _, r := range removed {
+		family[r[0]] = "removed"
+	}
+	var b bytes.Buffer
+	b.WriteString(prologue)
+	constants(&b, rows("constants.tsv"))
+	b.WriteString(callbacks)
+	functions(&b, append(rows("functions.tsv"), removed...), family)
+	b.WriteString(epilogue)
+	if err := os.WriteFile("mpi.h", b.Bytes(), 0o644); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func rows(file string) (list [][]string) {
+	f, err := os.Open(filepath.Join(data, file))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if line := s.Text(); line != "" && line[0] != '#' {
+			list = append(list, strings.Split(line, "\t"))
+		}
+	}
+	return list
+}
+
+// constants writes a macro for each constant: a program may ask with #ifdef whether it is there.
+func constants(b *bytes.Buffer, rows [][]string) {
+	group := ""
+	for _, r := range rows {
+		name, typ, value := r[0], r[1], r[2]
+		if g := groupOf(name, typ); g != group {
+			fmt.Fprintf(b, "\n/* %s */\n", g)
+			group = g
+		}
+		if typ != "int" {
+			value = "((" + cType(typ) + ")" + value + ")"
+		} else if value[0] == '-' {
+			value = "(" + value + ")"
+		}
+		fmt.Fprintf(b, "#define %-34s %s\n", name, value)
+	}
+}
+
+// cType spells a type of the table as C does: "void*" is "void *".
+func cType(typ string) string {
+	bare := strings.TrimRight(typ, "*")
+	if bare == typ {
+		return typ
+	}
+	return bare + " " + typ[len(bare):]
+}
+
+var groups = []struct{ prefix, title string }{
+	{"MPI_VERSION", "Versions"}, {"MPI_SUBVERSION", "Versions"}, {"MPI_ABI_", "Versions"},
+	{"MPI_T_ERR_", "Error classes of tools"}, {"MPI_T_", "Tools"},
+	{"MPI_SUCCESS", "Error classes"}, {"MPI_ERR_", "Error classes"},
+	{"MPI_MAX_", "Sizes of strings, with their end"}, {"MPI_F_", "MPI_Status in Fortran"},
+	{"MPI_MODE_", "Modes of files and windows"}, {"MPI_THREAD_", "Support of threads"},
+	{"MPI_COMBINER_", "Combiners of datatypes"}, {"MPI_DISTRIBUTE_", "Distributions"}, {"MPI_ORDER_", "Storage orders"},
+	{"MPI_TYPECLASS_", "Type classes"}, {"MPIX_TYPECLASS_", "Type classes"},
+	{"MPI_WIN_", "Windows"}, {"MPI_SEEK_", "Files"}, {"MPI_LOCK_", "Windows"},
+	{"MPI_COMM_TYPE_", "Kinds of communicators"},
+}
+
+func groupOf(name, typ string) string {
+	switch {
+	case strings.HasSuffix(typ, "_function*") || strings.HasSuffix(typ, "_function_c*"):
+		return "Callbacks that are there already"
+	case strings.HasSuffix(typ, "*"):
+		return "Addresses with a meaning"
+	case typ != "int" && typ != "MPI_Offset" || strings.HasPrefix(name, "MPI_C_COMPLEX") || name == "MPI_LONG_LONG_INT":
+		if strings.HasPrefix(typ, "MPI_T_") {
+			return "Handles of tools"
+		}
+		return "Handles"
+	}
+	for _, g := range groups {
+		if strings.HasPrefix(name, g.prefix) {
+			return g.title
+		}
+	}
+	return "Values"
+}
+
+// functions declares what the host has, and makes the use of what it lacks an error that says so.
+func functions(b *bytes.Buffer, rows [][]string, family map[string]string) {
+	slices.SortStableFunc(rows, func(x, y []string) int { return strings.Compare(x[0], y[0]) })
+	for _, f := range families {
+		fmt.Fprintf(b, "\n/* %s */\n", f.title)
+		for _, r := range rows {
+			if family[r[0]] != f.name {
+				continue
+			}
+			for _, name := range []string{r[0], "P" + r[0]} {
+				attribute := "MPI_ABI_IMPORT(" + name + ")"
+				if abi.Lacks(r[0]) {
+					if f.without == "" {
+						log.Fatalf("%s is lacking, and family %s does not say why", r[0], f.name)
+					}
+					attribute = fmt.Sprintf("MPI_ABI_LACKS(%q)", f.without)
+				} else if _, ok := abi.Lookup(r[0]); !ok {
+					log.Fatalf("package abi does not know %s", r[0])
+				}
+				declare(b, name, r[1], r[2], attribute)
+			}
+		}
+	}
+}
+
+const width = 120
+
+// declare writes one prototype, in lines of at most width.
+func declare(b *bytes.Buffer, name, result, params, attribute string) {
+	line := result + " " + name + "("
+	words := strings.Split(params+") "+attribute+";", ", ")
+	if i := strings.Index(words[len(words)-1], ") "); i >= 0 {
+		last := words[len(words)-1]
+		words = append(words[:len(words)-1], last[:i+1], last[i+2:])
+	}
+	for i, word := range words {
+		switch {
+		case i == len(words)-1:
+			word = " " + word
+		case i < len(words)-2:
+			word += ","
+			if i > 0 {
+				word = " " + word
+			}
+		case i > 0:
+			word = " " + word
+		}
+		if len(line)+len(word) > width {
+			b.WriteString(line + "\n")
+			line, word = "    ", strings.TrimPrefix(word, " ")
+		}
+		line += word
+	}
+	b.WriteString(line + "\n")
+}
