@@ -11,8 +11,10 @@ import "time"
 //	  │ Place ───────────────────────► │   these ranks; the node fetches and compiles
 //	  │ ◄──────────────────── Prepared │
 //	  │ Start ───────────────────────► │   when all are ready
-//	  │ ◄───────────────────── Output… │
+//	  │ ◄──────────── Output…, Written │
+//	  │ Heard… ──────────────────────► │
 //	  │ Input… ──────────────────────► │   to the node of rank 0
+//	  │ ◄────────────────────── Taken… │
 //	  │ ◄──────────────────────── Exit │   of each rank
 //	  │ Stop ────────────────────────► │   at the end, or when one failed; answered by
 //	  │ ◄───────────────────── Stopped │   once nothing of the job is left there
@@ -29,13 +31,13 @@ type Offer struct {
 	Memory  int64  // bytes for each; 0 for the node's own limit
 }
 
-// Slots answers Offer: how many ranks the node keeps room for, for [SlotsKept]; with 0, why it has none.
+// Slots answers Offer: how many ranks the node keeps room for, for [SlotsKept]; with less than were asked for, why it has no more.
 type Slots struct {
 	Job    JobID
 	Ranks  uint32
+	Held   uint32 // slots that are kept for jobs that may not take them: they may be free in a moment
 	Reason Reason
 	Detail string
-	Host   string // name of the node, for MPI_Get_processor_name
 }
 
 // SlotsKept is how long a node keeps slots for an Offer whose Place does not come.
@@ -49,7 +51,7 @@ type Place struct {
 	Args    []string // with the program's name first
 	Env     []string
 	Memory  int64         // bytes for each rank; 0 for the node's own limit
-	Timeout time.Duration // wall clock of the job; 0 for none
+	Timeout time.Duration // wall clock of the ranks; 0 for none
 	Slots   uint32        // that the job could have had
 	Stdin   bool          // rank 0 gets input
 }
@@ -60,13 +62,23 @@ type Prepared struct{ Job JobID }
 // Start starts the ranks.
 type Start struct{ Job JobID }
 
-// Output is what a rank wrote.
+// Output is what a rank wrote. A node sends no more than [OutputWindow] bytes of Output and Written that the origin has not Heard.
 type Output struct {
 	Job    JobID
 	Rank   uint32
 	Stream byte // 1 standard output, 2 standard error
 	Data   []byte
 }
+
+// Heard says how many bytes of Output and Written the origin has dealt with since the last Heard: a job that writes more than can be
+// kept or read waits.
+type Heard struct {
+	Job   JobID
+	Bytes int64
+}
+
+// OutputWindow is how many bytes of Output and Written may be under way from one node.
+const OutputWindow = 256 << 10
 
 // Input is standard input of rank 0; without Data it is its end. The origin sends no more than [InputWindow] bytes that the node
 // has not said are Taken.
@@ -84,7 +96,8 @@ type Taken struct {
 // InputWindow is how many bytes of Input may be under way.
 const InputWindow = 256 << 10
 
-// Written is a part of a file that a rank wrote. It comes before the rank's Exit.
+// Written is a part of a file that a rank wrote. The parts of a file follow each other without gaps, those of two files are not mixed,
+// and all come before the rank's Exit.
 type Written struct {
 	Job    JobID
 	Rank   uint32
@@ -123,12 +136,24 @@ type Stop struct {
 // Stopped says that nothing of the job is left on the node.
 type Stopped struct{ Job JobID }
 
+// Limits on the frames of jobs, in what a peer may send.
+const (
+	MaxJobRanks  = 4096      // of one job
+	MaxJobNodes  = 1024      // of one job
+	MaxJobArgs   = 4096      // arguments, and variables of the environment
+	MaxJobText   = 256 << 10 // bytes of all of those together
+	MaxJobPart   = 64 << 10  // bytes of Data in Output, Input, Written
+	MaxJobFile   = 1 << 10   // bytes of a file's name
+	MaxJobDetail = 4 << 10   // bytes of a Detail
+)
+
 func (Offer) isFrame()    {}
 func (Slots) isFrame()    {}
 func (Place) isFrame()    {}
 func (Prepared) isFrame() {}
 func (Start) isFrame()    {}
 func (Output) isFrame()   {}
+func (Heard) isFrame()    {}
 func (Input) isFrame()    {}
 func (Taken) isFrame()    {}
 func (Written) isFrame()  {}

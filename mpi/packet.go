@@ -8,7 +8,7 @@ type JobID = RequestID
 // Packet is a [Frame]: what one rank of a job says to another on a different node. Package match says how they are used.
 // Packets from one node to another arrive in order.
 type Packet struct {
-	Job      JobID
+	Job      [16]byte // the Nonce of the job's ID
 	Kind     PacketKind
 	From, To int32  // ranks in the job
 	Context  uint64 // of the communicator

@@ -25,6 +25,8 @@ const (
 // [mpi.Refuse] say for people to their limits, and fails for an ID over its limit.
 func AppendMessage(dst []byte, f mpi.Frame) ([]byte, error) {
 	switch f := f.(type) {
+	case mpi.Packet:
+		return appendPacket(dst, f)
 	case mpi.Deliver:
 		if len(f.Program) > MaxCID {
 			return nil, fmt.Errorf("wire: Deliver: the CID of the program has %d bytes, at most %d", len(f.Program), MaxCID)
@@ -54,7 +56,7 @@ func AppendMessage(dst []byte, f mpi.Frame) ([]byte, error) {
 		}
 		return appendRequest(append(dst, byte(KindCancel)), f.Request), nil
 	}
-	return nil, fmt.Errorf("wire: no encoding for a %T", f)
+	return appendJob(dst, f)
 }
 
 func checkRequest(r mpi.RequestID) error {
@@ -139,7 +141,7 @@ func (p *parser) int(field string) int {
 	return int(v)
 }
 
-// ParseMessage reads what [AppendMessage] wrote. The Data of a Deliver is a part of b.
+// ParseMessage reads what [AppendMessage] wrote. Data is a part of b.
 func ParseMessage(b []byte) (mpi.Frame, error) {
 	p := parser{b: b, what: "message"}
 	kind := Kind(p.byte("kind"))
@@ -148,6 +150,9 @@ func ParseMessage(b []byte) (mpi.Frame, error) {
 	}
 	var f mpi.Frame
 	switch kind {
+	case KindPacket:
+		p.what = "Packet"
+		f = p.packet()
 	case KindDeliver:
 		p.what = "Deliver"
 		d := mpi.Deliver{
@@ -158,9 +163,7 @@ func ParseMessage(b []byte) (mpi.Frame, error) {
 			Budget:  time.Duration(p.uint("budget", maxDuration)),
 			Pid:     p.varint("pid"),
 		}
-		if len(p.b) > 0 {
-			d.Data = p.take(len(p.b), "data")
-		}
+		d.Data = p.rest()
 		f = d
 	case KindAccept:
 		p.what = "Accept"
@@ -179,7 +182,10 @@ func ParseMessage(b []byte) (mpi.Frame, error) {
 		p.what = "Cancel"
 		f = mpi.Cancel{Request: p.request()}
 	default:
-		p.fail("kind 0x%02x is not known", byte(kind))
+		p.what = kind.String()
+		if f = p.job(kind); f == nil {
+			p.fail("it is not known")
+		}
 	}
 	if err := p.end(); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -50,6 +51,28 @@ var vectors = []struct {
 		{Index: -1, Pid: 11, From: peerA, To: peerB, Reason: mpi.Exited, Detail: "exit code 3", ExitCode: 3, Stderr: "no input\n"},
 	}}}},
 	{"cancel", data{6, mpi.Cancel{Request: request}}},
+	{"packet-eager", data{7, mpi.Packet{Job: sixteen, Kind: mpi.PacketEager, From: 0, To: 300, Context: 2, Source: 1, Tag: 11, Data: []byte{12, 32, 40}}}},
+	{"packet-request", data{8, mpi.Packet{Job: sixteen, Kind: mpi.PacketRequest, From: 5, To: 4, Context: 1 << 40, Source: 5, Tag: -3, ID: 7, Size: 1 << 20}}},
+	{"packet-data", data{9, mpi.Packet{Job: sixteen, Kind: mpi.PacketData, From: 5, To: 4, Peer: 9, Offset: 65536, Data: []byte{1}}}},
+	{"offer", data{1, mpi.Offer{Job: request, Program: program, Name: "heat/1.0.0", Ranks: 8, Memory: 64 << 20}}},
+	{"slots", data{1, mpi.Slots{Job: request, Ranks: 3, Held: 2, Reason: mpi.NoSlots, Detail: "8 of 8 slots are in use"}}},
+	{"place", data{2, mpi.Place{
+		Job: request, Nodes: []mpi.PeerID{peerA, peerB}, Ranks: []uint32{0, 1, 0}, Args: []string{"heat", "-n", ""}, Env: []string{"A=b"},
+		Memory: 64 << 20, Timeout: 60e9, Slots: 12, Stdin: true,
+	}}},
+	{"prepared", data{2, mpi.Prepared{Job: request}}},
+	{"start", data{3, mpi.Start{Job: request}}},
+	{"output", data{3, mpi.Output{Job: request, Rank: 2, Stream: 1, Data: []byte("hi\n")}}},
+	{"heard", data{4, mpi.Heard{Job: request, Bytes: 3}}},
+	{"input", data{5, mpi.Input{Job: request, Data: []byte("5\n")}}},
+	{"input-end", data{6, mpi.Input{Job: request}}},
+	{"taken", data{4, mpi.Taken{Job: request, Bytes: 2}}},
+	{"written", data{5, mpi.Written{Job: request, Rank: 2, Name: "out/heat.png", Size: 70000, Offset: 65536, Data: []byte{0x89}}}},
+	{"exit", data{6, mpi.Exit{Job: request, Rank: 2, Memory: 1 << 20}}},
+	{"exit-failed", data{6, mpi.Exit{Job: request, Rank: 2, Reason: mpi.Exited, Code: -3, Detail: "exit code -3", Memory: 1 << 20}}},
+	{"failed", data{7, mpi.Failed{Job: request, Rank: -1, Peer: peerA, Reason: mpi.Lost, Detail: "no way back"}}},
+	{"stop", data{7, mpi.Stop{Job: request, Detail: "rank 2 failed"}}},
+	{"stopped", data{8, mpi.Stopped{Job: request}}},
 	{"hello-empty", mpi.Hello{}},
 	{"hello-goodbye", mpi.Hello{Agent: "ipfs-mpi/0.1.0", Leaving: true}},
 	{"hello", mpi.Hello{
@@ -61,6 +84,12 @@ var vectors = []struct {
 		Wants: []mpi.CID{program},
 	}},
 }
+
+// tails are how many bytes at the end of an example are data that goes on to the end of the frame.
+var tails = map[string]int{"deliver": 3, "packet-eager": 3, "packet-data": 1, "output": 3, "input": 2, "written": 1}
+
+// open are the examples that any bytes may follow: data goes on to the end of the frame.
+var open = []string{"deliver", "packet", "output", "input", "written"}
 
 type (
 	ack  uint64
@@ -175,14 +204,14 @@ func TestVectors(t *testing.T) {
 			}
 			// Nothing may be missing and nothing left over.
 			for n := range payload {
-				if typ == TypeData && v.name == "deliver" && n >= len(payload)-3 {
-					break // what is missing is of the data, which goes on to the end
+				if n >= len(payload)-tails[v.name] && tails[v.name] > 0 {
+					break // what is missing is of the data
 				}
 				if f, err := parseAny(typ, payload[:n]); !errors.Is(err, ErrMalformed) {
 					t.Errorf("the first %d of %d bytes are taken as %+v (%v)", n, len(payload), f, err)
 				}
 			}
-			if strings.HasPrefix(v.name, "deliver") {
+			if slices.ContainsFunc(open, func(p string) bool { return strings.HasPrefix(v.name, p) }) {
 				return
 			}
 			if f, err := parseAny(typ, append(payload[:len(payload):len(payload)], 0)); !errors.Is(err, ErrMalformed) {
@@ -223,6 +252,22 @@ func TestParseRejects(t *testing.T) {
 		{"Deliver: an origin longer than the frame", TypeData, "01" + "01" + "07" + "7f"},
 		{"Done: many failures in few bytes", TypeData, "01" + "04" + "07" + "00" + "8002"},
 		{"Done: too many failures", TypeData, "01" + "04" + "07" + "00" + "8102" + strings.Repeat("00", 8*257)},
+		{"Packet: a long number", TypeData, "01" + "20" + zeros + "01" + "8000" + "00" + "00" + "00" + "00" + "00" + "00" + "00" + "00"},
+		{"Packet: a rank over 31 bits", TypeData, "01" + "20" + zeros + "01" + "8080808008" + "00" + "00" + "00" + "00" + "00" + "00" + "00" + "00"},
+		{"Packet: a tag over 32 bits", TypeData, "01" + "20" + zeros + "01" + "00" + "00" + "00" + "00" + "8080808010" + "00" + "00" + "00" + "00"},
+		{"Packet: a size over 63 bits", TypeData, "01" + "20" + zeros + "01" + "00" + "00" + "00" + "00" + "00" + "00" + "00" + "ffffffffffffffffff01" + "00"},
+		{"Offer: ranks over 32 bits", TypeData, "01" + "21" + "00" + zeros + "00" + "00" + "8080808010" + "00"},
+		{"Offer: memory over 63 bits", TypeData, "01" + "21" + "00" + zeros + "00" + "00" + "01" + "ffffffffffffffffff01"},
+		{"Place: many nodes in few bytes", TypeData, "01" + "23" + "00" + zeros + "8008"},
+		{"Place: too many nodes", TypeData, "01" + "23" + "00" + zeros + "8108" + strings.Repeat("00", 1025)},
+		{"Place: too many ranks", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "8120" + strings.Repeat("00", 4097)},
+		{"Place: a rank on no node", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "01" + "00" + "00" + "00" + "00" + "00" + "00"},
+		{"Place: too many arguments", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "8120" + strings.Repeat("00", 4097+5)},
+		{"Place: too much text", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "01" + "818010" + strings.Repeat("41", 256<<10+1) + "0000000000"},
+		{"Place: too much text in all", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "01" + "808010" + strings.Repeat("41", 256<<10) + "01" + "0141" + "00000000"},
+		{"Output: a large part", TypeData, "01" + "26" + "00" + zeros + "00" + "01" + strings.Repeat("41", 64<<10+1)},
+		{"Written: a long name", TypeData, "01" + "2a" + "00" + zeros + "00" + "8108" + strings.Repeat("41", 1025) + "00" + "00"},
+		{"Data: an unknown kind of job", TypeData, "012f" + "00" + zeros},
 		{"Hello: flags", TypeHello, "02" + "00" + "00" + "00" + "00" + "00"},
 		{"Hello: slots", TypeHello, "00" + "00" + "8080808010" + "00" + "00" + "00"},
 		{"Hello: agent", TypeHello, "00" + "0107" + "00" + "00" + "00" + "00"},
@@ -254,7 +299,15 @@ func TestAppendMessageLimits(t *testing.T) {
 			Index: math.MinInt, ExitCode: math.MaxInt, Pid: math.MinInt64,
 		})
 	}
-	for _, f := range []mpi.Frame{done, mpi.Refuse{Reason: mpi.Reason(long), Detail: long}} {
+	place := mpi.Place{Ranks: make([]uint32, mpi.MaxJobRanks), Args: make([]string, mpi.MaxJobArgs), Env: make([]string, mpi.MaxJobArgs), Memory: math.MaxInt64}
+	place.Args[0] = long[:mpi.MaxJobText]
+	for range mpi.MaxJobNodes {
+		place.Nodes = append(place.Nodes, mpi.PeerID(long[:MaxPeerID]))
+	}
+	for _, f := range []mpi.Frame{
+		done, mpi.Refuse{Reason: mpi.Reason(long), Detail: long}, place, mpi.Offer{Name: long}, mpi.Slots{Reason: mpi.Reason(long), Detail: long},
+		mpi.Exit{Reason: mpi.Reason(long), Detail: long}, mpi.Failed{Reason: mpi.Reason(long), Detail: long}, mpi.Stop{Detail: long},
+	} {
 		b, err := AppendMessage(nil, f)
 		if err != nil {
 			t.Fatal(err)
@@ -274,6 +327,14 @@ func TestAppendMessageLimits(t *testing.T) {
 		mpi.Deliver{Program: mpi.CID(long)},
 		mpi.Deliver{Request: mpi.RequestID{Origin: mpi.PeerID(long)}},
 		mpi.Cancel{Request: mpi.RequestID{Origin: mpi.PeerID(long)}},
+		mpi.Packet{From: -1}, mpi.Packet{To: -1}, mpi.Packet{Size: -1}, mpi.Packet{Offset: -1},
+		mpi.Offer{Program: mpi.CID(long)}, mpi.Offer{Memory: -1}, mpi.Prepared{Job: mpi.RequestID{Origin: mpi.PeerID(long)}},
+		mpi.Place{Nodes: make([]mpi.PeerID, mpi.MaxJobNodes+1)}, mpi.Place{Nodes: []mpi.PeerID{mpi.PeerID(long)}},
+		mpi.Place{Nodes: []mpi.PeerID{"a"}, Ranks: make([]uint32, mpi.MaxJobRanks+1)}, mpi.Place{Ranks: []uint32{0}},
+		mpi.Place{Args: []string{long}}, mpi.Place{Args: []string{long[:200<<10]}, Env: []string{long[:100<<10]}},
+		mpi.Place{Env: make([]string, mpi.MaxJobArgs+1)}, mpi.Place{Memory: -1}, mpi.Place{Timeout: -1},
+		mpi.Output{Data: []byte(long)}, mpi.Input{Data: []byte(long)}, mpi.Written{Data: []byte(long)}, mpi.Written{Name: long},
+		mpi.Written{Size: -1}, mpi.Written{Offset: -1}, mpi.Heard{Bytes: -1}, mpi.Taken{Bytes: -1}, mpi.Failed{Peer: mpi.PeerID(long)},
 		nil,
 	} {
 		if _, err := AppendMessage(nil, f); err == nil {

@@ -1,0 +1,343 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// The kinds of the job protocol. They come on its sessions and on no others, and no others on those.
+const (
+	KindPacket   Kind = 0x20
+	KindOffer    Kind = 0x21
+	KindSlots    Kind = 0x22
+	KindPlace    Kind = 0x23
+	KindPrepared Kind = 0x24
+	KindStart    Kind = 0x25
+	KindOutput   Kind = 0x26
+	KindHeard    Kind = 0x27
+	KindInput    Kind = 0x28
+	KindTaken    Kind = 0x29
+	KindWritten  Kind = 0x2a
+	KindExit     Kind = 0x2b
+	KindFailed   Kind = 0x2c
+	KindStop     Kind = 0x2d
+	KindStopped  Kind = 0x2e
+)
+
+func (k Kind) String() string {
+	names := [...]string{
+		KindDeliver: "Deliver", KindAccept: "Accept", KindRefuse: "Refuse", KindDone: "Done", KindCancel: "Cancel",
+		KindPacket: "Packet", KindOffer: "Offer", KindSlots: "Slots", KindPlace: "Place", KindPrepared: "Prepared", KindStart: "Start",
+		KindOutput: "Output", KindHeard: "Heard", KindInput: "Input", KindTaken: "Taken", KindWritten: "Written", KindExit: "Exit",
+		KindFailed: "Failed", KindStop: "Stop", KindStopped: "Stopped",
+	}
+	if int(k) < len(names) && names[k] != "" {
+		return names[k]
+	}
+	return fmt.Sprintf("kind 0x%02x", byte(k))
+}
+
+// OfJob reports whether a message, as [AppendMessage] made it, is one of the job protocol.
+func OfJob(message []byte) bool { return len(message) > 0 && message[0] >= byte(KindPacket) }
+
+// PacketSize is at least how many bytes a packet takes without its Data.
+const PacketSize = 1 + 16 + 1 + 4*5 + 5*10
+
+func appendPacket(dst []byte, k mpi.Packet) ([]byte, error) {
+	if k.From < 0 || k.To < 0 || k.Size < 0 || k.Offset < 0 {
+		return nil, fmt.Errorf("wire: %s: a rank, size or offset is negative", k)
+	}
+	dst = append(dst, byte(KindPacket))
+	dst = append(dst, k.Job[:]...)
+	dst = append(dst, byte(k.Kind))
+	dst = binary.AppendUvarint(dst, uint64(k.From))
+	dst = binary.AppendUvarint(dst, uint64(k.To))
+	dst = binary.AppendUvarint(dst, k.Context)
+	dst = binary.AppendVarint(dst, int64(k.Source))
+	dst = binary.AppendVarint(dst, int64(k.Tag))
+	dst = binary.AppendUvarint(dst, k.ID)
+	dst = binary.AppendUvarint(dst, k.Peer)
+	dst = binary.AppendUvarint(dst, uint64(k.Size))
+	dst = binary.AppendUvarint(dst, uint64(k.Offset))
+	return append(dst, k.Data...), nil
+}
+
+func (p *parser) packet() mpi.Packet {
+	return mpi.Packet{
+		Job:     p.nonce("job"),
+		Kind:    mpi.PacketKind(p.byte("kind of packet")),
+		From:    int32(p.uint("from", math.MaxInt32)),
+		To:      int32(p.uint("to", math.MaxInt32)),
+		Context: p.uvarint("context"),
+		Source:  p.int32("source"),
+		Tag:     p.int32("tag"),
+		ID:      p.uvarint("id"),
+		Peer:    p.uvarint("peer"),
+		Size:    int64(p.uint("size", math.MaxInt64)),
+		Offset:  int64(p.uint("offset", math.MaxInt64)),
+		Data:    p.rest(),
+	}
+}
+
+// appendJob appends what is not a packet. It cuts what is for people.
+func appendJob(dst []byte, f mpi.Frame) ([]byte, error) {
+	switch f := f.(type) {
+	case mpi.Offer:
+		dst, err := appendJobID(dst, KindOffer, f.Job)
+		if err != nil {
+			return nil, err
+		}
+		if len(f.Program) > MaxCID || f.Memory < 0 {
+			return nil, fmt.Errorf("wire: Offer: a CID of %d bytes, at most %d; or memory below zero: %d", len(f.Program), MaxCID, f.Memory)
+		}
+		dst = appendString(dst, f.Program)
+		dst = appendString(dst, clip(f.Name, maxJobName))
+		dst = binary.AppendUvarint(dst, uint64(f.Ranks))
+		return binary.AppendUvarint(dst, uint64(f.Memory)), nil
+	case mpi.Slots:
+		dst, err := appendJobID(dst, KindSlots, f.Job)
+		dst = binary.AppendUvarint(dst, uint64(f.Ranks))
+		dst = binary.AppendUvarint(dst, uint64(f.Held))
+		return appendWhy(dst, f.Reason, f.Detail), err
+	case mpi.Place:
+		return appendPlace(dst, f)
+	case mpi.Prepared:
+		return appendJobID(dst, KindPrepared, f.Job)
+	case mpi.Start:
+		return appendJobID(dst, KindStart, f.Job)
+	case mpi.Output:
+		dst, err := appendJobID(dst, KindOutput, f.Job)
+		dst = binary.AppendUvarint(dst, uint64(f.Rank))
+		dst = append(dst, f.Stream)
+		return appendPart(dst, f.Data, err)
+	case mpi.Heard:
+		return appendBytes(dst, KindHeard, f.Job, f.Bytes)
+	case mpi.Input:
+		dst, err := appendJobID(dst, KindInput, f.Job)
+		return appendPart(dst, f.Data, err)
+	case mpi.Taken:
+		return appendBytes(dst, KindTaken, f.Job, f.Bytes)
+	case mpi.Written:
+		return appendWritten(dst, f)
+	case mpi.Exit:
+		dst, err := appendJobID(dst, KindExit, f.Job)
+		dst = binary.AppendUvarint(dst, uint64(f.Rank))
+		dst = binary.AppendVarint(dst, f.Code)
+		dst = binary.AppendUvarint(dst, uint64(max(f.Memory, 0)))
+		return appendWhy(dst, f.Reason, f.Detail), err
+	case mpi.Failed:
+		dst, err := appendJobID(dst, KindFailed, f.Job)
+		if err == nil && len(f.Peer) > MaxPeerID {
+			err = fmt.Errorf("wire: Failed: a peer ID of %d bytes, at most %d", len(f.Peer), MaxPeerID)
+		}
+		dst = binary.AppendVarint(dst, f.Rank)
+		dst = appendString(dst, f.Peer)
+		return appendWhy(dst, f.Reason, f.Detail), err
+	case mpi.Stop:
+		dst, err := appendJobID(dst, KindStop, f.Job)
+		return appendString(dst, clip(f.Detail, mpi.MaxJobDetail)), err
+	case mpi.Stopped:
+		return appendJobID(dst, KindStopped, f.Job)
+	}
+	return nil, fmt.Errorf("wire: no encoding for a %T", f)
+}
+
+// maxJobName bounds a program's name as an Offer gives it: a name and a version.
+const maxJobName = mpi.MaxNameLen + 1 + mpi.MaxVersionLen
+
+func appendJobID(dst []byte, k Kind, id mpi.JobID) ([]byte, error) {
+	return appendRequest(append(dst, byte(k)), id), checkRequest(id)
+}
+
+func appendWhy(dst []byte, why mpi.Reason, detail string) []byte {
+	return appendString(appendString(dst, clip(why, MaxReason)), clip(detail, mpi.MaxJobDetail))
+}
+
+func appendBytes(dst []byte, k Kind, id mpi.JobID, n int64) ([]byte, error) {
+	dst, err := appendJobID(dst, k, id)
+	if n < 0 {
+		return nil, fmt.Errorf("wire: kind 0x%02x: %d bytes", byte(k), n)
+	}
+	return binary.AppendUvarint(dst, uint64(n)), err
+}
+
+func appendPart(dst, data []byte, err error) ([]byte, error) {
+	if len(data) > mpi.MaxJobPart {
+		return nil, fmt.Errorf("wire: %d bytes of data, at most %d", len(data), mpi.MaxJobPart)
+	}
+	return append(dst, data...), err
+}
+
+func appendPlace(dst []byte, f mpi.Place) ([]byte, error) {
+	dst, err := appendJobID(dst, KindPlace, f.Job)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(f.Nodes) > mpi.MaxJobNodes || len(f.Ranks) > mpi.MaxJobRanks:
+		return nil, fmt.Errorf("wire: Place: %d ranks on %d nodes, at most %d on %d", len(f.Ranks), len(f.Nodes), mpi.MaxJobRanks, mpi.MaxJobNodes)
+	case f.Memory < 0 || f.Timeout < 0:
+		return nil, fmt.Errorf("wire: Place: memory or time below zero")
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(f.Nodes)))
+	for _, p := range f.Nodes {
+		if len(p) > MaxPeerID {
+			return nil, fmt.Errorf("wire: Place: a peer ID of %d bytes, at most %d", len(p), MaxPeerID)
+		}
+		dst = appendString(dst, p)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(f.Ranks)))
+	for _, n := range f.Ranks {
+		if int(n) >= len(f.Nodes) {
+			return nil, fmt.Errorf("wire: Place: a rank on node %d of %d", n, len(f.Nodes))
+		}
+		dst = binary.AppendUvarint(dst, uint64(n))
+	}
+	size := 0
+	for _, list := range [][]string{f.Args, f.Env} {
+		if len(list) > mpi.MaxJobArgs {
+			return nil, fmt.Errorf("wire: Place: %d arguments or variables, at most %d", len(list), mpi.MaxJobArgs)
+		}
+		dst = binary.AppendUvarint(dst, uint64(len(list)))
+		for _, s := range list {
+			if size += len(s); size > mpi.MaxJobText {
+				return nil, fmt.Errorf("wire: Place: arguments and environment are over %d bytes", mpi.MaxJobText)
+			}
+			dst = appendString(dst, s)
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(f.Memory))
+	dst = binary.AppendUvarint(dst, uint64(f.Timeout))
+	dst = binary.AppendUvarint(dst, uint64(f.Slots))
+	return appendBool(dst, f.Stdin), nil
+}
+
+func appendWritten(dst []byte, f mpi.Written) ([]byte, error) {
+	dst, err := appendJobID(dst, KindWritten, f.Job)
+	if len(f.Name) > mpi.MaxJobFile || f.Size < 0 || f.Offset < 0 {
+		return nil, fmt.Errorf("wire: Written: a name of %d bytes, at most %d; or a size below zero", len(f.Name), mpi.MaxJobFile)
+	}
+	dst = binary.AppendUvarint(dst, uint64(f.Rank))
+	dst = appendString(dst, f.Name)
+	dst = binary.AppendUvarint(dst, uint64(f.Size))
+	dst = binary.AppendUvarint(dst, uint64(f.Offset))
+	return appendPart(dst, f.Data, err)
+}
+
+// job reads a message of the job protocol that is not a packet; nil for a kind that is not known.
+func (p *parser) job(kind Kind) mpi.Frame {
+	switch kind {
+	case KindOffer:
+		return mpi.Offer{
+			Job: p.request(), Program: mpi.CID(p.text("program", MaxCID)), Name: p.text("name", maxJobName),
+			Ranks: p.uint32("ranks"), Memory: p.size("memory"),
+		}
+	case KindSlots:
+		f := mpi.Slots{Job: p.request(), Ranks: p.uint32("ranks"), Held: p.uint32("held")}
+		f.Reason, f.Detail = p.why()
+		return f
+	case KindPlace:
+		return p.place()
+	case KindPrepared:
+		return mpi.Prepared{Job: p.request()}
+	case KindStart:
+		return mpi.Start{Job: p.request()}
+	case KindOutput:
+		return mpi.Output{Job: p.request(), Rank: p.uint32("rank"), Stream: p.byte("stream"), Data: p.part()}
+	case KindHeard:
+		return mpi.Heard{Job: p.request(), Bytes: p.size("bytes")}
+	case KindInput:
+		return mpi.Input{Job: p.request(), Data: p.part()}
+	case KindTaken:
+		return mpi.Taken{Job: p.request(), Bytes: p.size("bytes")}
+	case KindWritten:
+		return mpi.Written{
+			Job: p.request(), Rank: p.uint32("rank"), Name: p.text("name", mpi.MaxJobFile),
+			Size: p.size("size"), Offset: p.size("offset"), Data: p.part(),
+		}
+	case KindExit:
+		f := mpi.Exit{Job: p.request(), Rank: p.uint32("rank"), Code: p.varint("code"), Memory: p.size("memory")}
+		f.Reason, f.Detail = p.why()
+		return f
+	case KindFailed:
+		f := mpi.Failed{Job: p.request(), Rank: p.varint("rank"), Peer: mpi.PeerID(p.text("peer", MaxPeerID))}
+		f.Reason, f.Detail = p.why()
+		return f
+	case KindStop:
+		return mpi.Stop{Job: p.request(), Detail: p.text("detail", mpi.MaxJobDetail)}
+	case KindStopped:
+		return mpi.Stopped{Job: p.request()}
+	}
+	return nil
+}
+
+func (p *parser) place() mpi.Place {
+	f := mpi.Place{Job: p.request()}
+	n := p.count("nodes", mpi.MaxJobNodes, 1)
+	for range n {
+		f.Nodes = append(f.Nodes, mpi.PeerID(p.text("node", MaxPeerID)))
+	}
+	n = p.count("ranks", mpi.MaxJobRanks, 1)
+	if n > 0 {
+		f.Ranks = make([]uint32, n)
+	}
+	for i := range f.Ranks {
+		f.Ranks[i] = uint32(p.uint("node of a rank", math.MaxUint32))
+		if int64(f.Ranks[i]) >= int64(len(f.Nodes)) {
+			p.fail("a rank is on node %d of %d", f.Ranks[i], len(f.Nodes))
+			break
+		}
+	}
+	room := mpi.MaxJobText
+	f.Args = p.texts("arguments", &room)
+	f.Env = p.texts("environment", &room)
+	f.Memory, f.Timeout = p.size("memory"), time.Duration(p.size("timeout"))
+	f.Slots, f.Stdin = p.uint32("slots"), p.bool("stdin")
+	return f
+}
+
+// texts reads a list of which all together may have room bytes.
+func (p *parser) texts(field string, room *int) []string {
+	var list []string
+	for range p.count(field, mpi.MaxJobArgs, 1) {
+		s := p.text(field, *room)
+		*room -= len(s)
+		list = append(list, s)
+	}
+	return list
+}
+
+func (p *parser) why() (mpi.Reason, string) {
+	return mpi.Reason(p.text("reason", MaxReason)), p.text("detail", mpi.MaxJobDetail)
+}
+
+// rest is what is left; nil if nothing is.
+func (p *parser) rest() []byte {
+	if len(p.b) == 0 {
+		return nil
+	}
+	return p.take(len(p.b), "data")
+}
+
+// part is what is left of a message of the job protocol.
+func (p *parser) part() []byte {
+	if len(p.b) > mpi.MaxJobPart {
+		p.fail("%d bytes of data, at most %d", len(p.b), mpi.MaxJobPart)
+	}
+	return p.rest()
+}
+
+func (p *parser) uint32(field string) uint32 { return uint32(p.uint(field, math.MaxUint32)) }
+func (p *parser) size(field string) int64    { return int64(p.uint(field, math.MaxInt64)) }
+
+func (p *parser) int32(field string) int32 {
+	v := p.varint(field)
+	if int64(int32(v)) != v {
+		p.fail("%s: %d is out of range", field, v)
+		return 0
+	}
+	return int32(v)
+}
