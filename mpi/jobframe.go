@@ -141,7 +141,7 @@ const (
 	MaxJobRanks  = 4096      // of one job
 	MaxJobNodes  = 1024      // of one job
 	MaxJobArgs   = 4096      // arguments, and variables of the environment
-	MaxJobText   = 256 << 10 // bytes of all of those together
+	MaxPlaceText = 256 << 10 // bytes of all of those together
 	MaxJobPart   = 64 << 10  // bytes of Data in Output, Input, Written
 	MaxJobFile   = 1 << 10   // bytes of a file's name
 	MaxJobDetail = 4 << 10   // bytes of a Detail

@@ -203,8 +203,8 @@ func appendPlace(dst []byte, f mpi.Place) ([]byte, error) {
 		}
 		dst = binary.AppendUvarint(dst, uint64(len(list)))
 		for _, s := range list {
-			if size += len(s); size > mpi.MaxJobText {
-				return nil, fmt.Errorf("wire: Place: arguments and environment are over %d bytes", mpi.MaxJobText)
+			if size += len(s); size > mpi.MaxPlaceText {
+				return nil, fmt.Errorf("wire: Place: arguments and environment are over %d bytes", mpi.MaxPlaceText)
 			}
 			dst = appendString(dst, s)
 		}
@@ -291,7 +291,7 @@ func (p *parser) place() mpi.Place {
 			break
 		}
 	}
-	room := mpi.MaxJobText
+	room := mpi.MaxPlaceText
 	f.Args = p.texts("arguments", &room)
 	f.Env = p.texts("environment", &room)
 	f.Memory, f.Timeout = p.size("memory"), time.Duration(p.size("timeout"))

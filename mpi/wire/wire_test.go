@@ -300,7 +300,7 @@ func TestAppendMessageLimits(t *testing.T) {
 		})
 	}
 	place := mpi.Place{Ranks: make([]uint32, mpi.MaxJobRanks), Args: make([]string, mpi.MaxJobArgs), Env: make([]string, mpi.MaxJobArgs), Memory: math.MaxInt64}
-	place.Args[0] = long[:mpi.MaxJobText]
+	place.Args[0] = long[:mpi.MaxPlaceText]
 	for range mpi.MaxJobNodes {
 		place.Nodes = append(place.Nodes, mpi.PeerID(long[:MaxPeerID]))
 	}
