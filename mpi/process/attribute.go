@@ -1,3 +1,345 @@
 package process
 
-var attributeFunctions = family{}
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+)
+
+// keyval is a key of attributes, with the functions that are told when they are copied and deleted (MPI 5.0, 7.7). It lives as long as
+// the program has not freed it or an object has an attribute of it.
+type keyval struct {
+	handle   int32
+	of       attributed
+	copy     uint32 // function of the guest, abi.NullCopyFn or abi.DupFn
+	delete   uint32 // function of the guest, or abi.NullDeleteFn
+	extra    uint32 // the program's extra state
+	freed    bool
+	attached int // attributes of it
+}
+
+// attributed is a kind of objects that have attributes.
+type attributed int
+
+const (
+	commAttributes attributed = iota
+	typeAttributes
+)
+
+// attribute is a value cached on an object: an address, or whatever the program takes for one.
+type attribute struct {
+	key   *keyval
+	value uint32
+}
+
+// attributes are those of one object, in the order in which they were set.
+type attributes struct{ list []attribute }
+
+func (a *attributes) find(key *keyval) int {
+	return slices.IndexFunc(a.list, func(x attribute) bool { return x.key == key })
+}
+
+// copyAttributes makes the attributes of a duplicate of the object that has a handle and these attributes: what the copy functions say.
+// One that fails makes that the error.
+func (c *call) copyAttributes(from *attributes, handle int32) (attributes, error) {
+	var to attributes
+	for _, x := range slices.Clone(from.list) {
+		value, keep, err := c.copyAttribute(x, handle)
+		if err == nil && keep {
+			err = c.charge(smallObject)
+		}
+		if err != nil {
+			c.dropAttributes(&to)
+			return attributes{}, err
+		}
+		if keep {
+			x.key.attached++
+			to.list = append(to.list, attribute{x.key, value})
+		}
+	}
+	return to, nil
+}
+
+// copyAttribute asks a copy function: int (object, int key, void *extra, void *in, void *out, int *flag).
+func (c *call) copyAttribute(x attribute, handle int32) (value uint32, keep bool, err error) {
+	switch x.key.copy {
+	case abi.NullCopyFn:
+		return 0, false, nil
+	case abi.DupFn:
+		return x.value, true, nil
+	}
+	at, err := c.alloc(8)
+	if err != nil {
+		return 0, false, err
+	}
+	defer c.release(at)
+	b, err := c.bytes(at, 8)
+	if err != nil {
+		return 0, false, err
+	}
+	clear(b)
+	result, err := c.guest.Invoke(x.key.copy, uint64(uint32(handle)), uint64(uint32(x.key.handle)), uint64(x.key.extra), uint64(x.value), uint64(at), uint64(at+4))
+	if err != nil {
+		return 0, false, err
+	}
+	if err := callbackError("copy", x.key, result); err != nil {
+		return 0, false, err
+	}
+	return binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]) != 0, nil
+}
+
+// deleteAttributes deletes all attributes of an object, the last one first (MPI 5.0, 11.2.4). It stops at one whose
+// delete function fails.
+func (c *call) deleteAttributes(a *attributes, handle int32) error {
+	for len(a.list) > 0 {
+		if err := c.deleteAttribute(a, a.list[len(a.list)-1].key, handle); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteAttribute asks a delete function, int (object, int key, void *value, void *extra), and forgets the attribute if it agrees.
+func (c *call) deleteAttribute(a *attributes, key *keyval, handle int32) error {
+	x := a.list[a.find(key)]
+	if key.delete != abi.NullDeleteFn {
+		result, err := c.guest.Invoke(key.delete, uint64(uint32(handle)), uint64(uint32(key.handle)), uint64(x.value), uint64(key.extra))
+		if err != nil {
+			return err
+		}
+		if err := callbackError("delete", key, result); err != nil {
+			return err
+		}
+	}
+	if i := a.find(key); i >= 0 { // the function may have deleted it itself
+		a.list = slices.Delete(a.list, i, i+1)
+		c.detach(key)
+	}
+	return nil
+}
+
+// dropAttributes forgets attributes without a word to the program.
+func (p *Process) dropAttributes(a *attributes) {
+	for _, x := range a.list {
+		p.detach(x.key)
+	}
+	a.list = nil
+}
+
+func (p *Process) detach(key *keyval) {
+	key.attached--
+	p.refund(smallObject)
+	p.reap(key)
+}
+
+// reap forgets a key that nothing uses any more.
+func (p *Process) reap(key *keyval) {
+	if key.freed && key.attached == 0 && p.handles.keyvals.get(key.handle) == key {
+		p.handles.keyvals.remove(key.handle)
+		p.refund(smallObject)
+	}
+}
+
+// callbackError is the error that a copy or delete function returned, if it did.
+func callbackError(what string, key *keyval, result uint64) error {
+	if code := int32(result); code != abi.Success {
+		return errorf(code, "the %s function of attribute %#x returned %d", what, key.handle, code)
+	}
+	return nil
+}
+
+// keyval is parameter i, a key of attributes of a kind of objects.
+func (c *call) keyval(i int, of attributed) (*keyval, error) {
+	k := c.handles.keyvals.get(c.handle(i))
+	switch {
+	case k == nil && of == commAttributes && predefinedKey(c.handle(i)):
+		return nil, errorf(abi.ErrKeyval, "the predefined attribute %d cannot be changed", c.handle(i))
+	case k == nil:
+		return nil, errorf(abi.ErrKeyval, "%#x is not a key of attributes", c.handle(i))
+	case k.of != of:
+		return nil, errorf(abi.ErrKeyval, "%#x is a key of attributes of another kind of objects", c.handle(i))
+	}
+	return k, nil
+}
+
+// MPI_Comm_create_keyval, MPI_Type_create_keyval: copy, delete, key, extra state.
+func createKeyval(of attributed) func(c *call) error {
+	return func(c *call) error {
+		k := &keyval{of: of, copy: c.ptr(0), delete: c.ptr(1), extra: c.ptr(3)}
+		if err := addObject(c, c.ptr(2), &c.handles.keyvals, k, smallObject); err != nil {
+			return err
+		}
+		handle, err := c.readInt(c.ptr(2))
+		k.handle = handle
+		return err
+	}
+}
+
+// freeKeyval marks a key as freed. Attributes of it stay, and their functions are still called.
+func freeKeyval(of attributed) func(c *call) error {
+	return func(c *call) error {
+		handle, err := c.readInt(c.ptr(0))
+		if err != nil {
+			return err
+		}
+		k := c.handles.keyvals.get(handle)
+		if k == nil || k.of != of {
+			return errorf(abi.ErrKeyval, "%#x is no key of attributes that can be freed", handle)
+		}
+		k.freed = true
+		c.reap(k)
+		return c.writeInt(c.ptr(0), abi.KeyvalInvalid)
+	}
+}
+
+// carrier is parameter 0, an object that has attributes.
+type carrier func(c *call) (a *attributes, handle int32, err error)
+
+func commCarrier(c *call) (*attributes, int32, error) {
+	comm, err := c.comm(0)
+	if err != nil {
+		return nil, 0, err
+	}
+	return &comm.attributes, comm.handle, nil
+}
+
+func typeCarrier(c *call) (*attributes, int32, error) {
+	t := c.handles.types.get(c.handle(0))
+	if t == nil {
+		return nil, 0, errorf(abi.ErrType, "%s is not a datatype", handleName(c.handle(0)))
+	}
+	return &t.attributes, c.handle(0), nil
+}
+
+func setAttribute(of attributed, carrier carrier) func(c *call) error {
+	return func(c *call) error {
+		a, handle, err := carrier(c)
+		if err != nil {
+			return err
+		}
+		k, err := c.keyval(1, of)
+		if err != nil {
+			return err
+		}
+		if a.find(k) >= 0 {
+			if err := c.deleteAttribute(a, k, handle); err != nil {
+				return err
+			}
+		}
+		if i := a.find(k); i >= 0 { // the delete function has set it
+			a.list[i].value = c.ptr(2)
+			return nil
+		}
+		if err := c.charge(smallObject); err != nil {
+			return err
+		}
+		k.attached++
+		a.list = append(a.list, attribute{k, c.ptr(2)})
+		return nil
+	}
+}
+
+func getAttribute(of attributed, carrier carrier) func(c *call) error {
+	return func(c *call) error {
+		a, _, err := carrier(c)
+		if err != nil {
+			return err
+		}
+		if of == commAttributes && predefinedKey(c.handle(1)) {
+			return getPredefined(c)
+		}
+		k, err := c.keyval(1, of)
+		if err != nil {
+			return err
+		}
+		i := a.find(k)
+		if i >= 0 {
+			if err := c.writeInt(c.ptr(2), int64(a.list[i].value)); err != nil {
+				return err
+			}
+		}
+		return c.writeFlag(3, i >= 0)
+	}
+}
+
+func removeAttribute(of attributed, carrier carrier) func(c *call) error {
+	return func(c *call) error {
+		a, handle, err := carrier(c)
+		if err != nil {
+			return err
+		}
+		k, err := c.keyval(1, of)
+		if err != nil {
+			return err
+		}
+		if a.find(k) < 0 {
+			return errorf(abi.ErrKeyval, "the object has no attribute %#x", k.handle)
+		}
+		return c.deleteAttribute(a, k, handle)
+	}
+}
+
+func predefinedKey(key int32) bool { return key >= abi.TagUb && key <= abi.UniverseSize }
+
+// predefinedValue is the value of a predefined attribute (MPI 5.0, 9.1.2).
+func (p *Process) predefinedValue(key int32) int64 {
+	switch key {
+	case abi.TagUb:
+		return 1<<31 - 1
+	case abi.Io:
+		return abi.AnySource // any rank may write
+	case abi.Host:
+		return abi.ProcNull
+	case abi.WtimeIsGlobal: // each node has a clock of its own
+		if !slices.ContainsFunc(p.cfg.Nodes, func(n int) bool { return n != p.cfg.Nodes[0] }) {
+			return 1
+		}
+		return 0
+	case abi.Lastusedcode:
+		return int64(p.codes.last())
+	case abi.UniverseSize:
+		return int64(max(p.cfg.Slots, len(p.cfg.Nodes)))
+	}
+	return 0 // MPI_APPNUM: a job has one program
+}
+
+// getPredefined stores the address of an int in the guest's memory that is the attribute's value.
+func getPredefined(c *call) error {
+	if c.predefined == 0 {
+		at, err := c.alloc(4 * (abi.UniverseSize - abi.TagUb + 1))
+		if err != nil {
+			return err
+		}
+		c.predefined = at
+	}
+	key := c.handle(1)
+	at := c.predefined + 4*uint32(key-abi.TagUb)
+	if err := c.writeInt(at, c.predefinedValue(key)); err != nil {
+		return err
+	}
+	if err := c.writeInt(c.ptr(2), int64(at)); err != nil {
+		return err
+	}
+	return c.writeFlag(3, true)
+}
+
+var attributeFunctions = family{
+	"Comm_create_keyval": {do: createKeyval(commAttributes)},
+	"Comm_free_keyval":   {do: freeKeyval(commAttributes)},
+	"Comm_set_attr":      {do: setAttribute(commAttributes, commCarrier)},
+	"Comm_get_attr":      {do: getAttribute(commAttributes, commCarrier)},
+	"Comm_delete_attr":   {do: removeAttribute(commAttributes, commCarrier)},
+
+	"Keyval_create": {do: createKeyval(commAttributes)},
+	"Keyval_free":   {do: freeKeyval(commAttributes)},
+	"Attr_put":      {do: setAttribute(commAttributes, commCarrier)},
+	"Attr_get":      {do: getAttribute(commAttributes, commCarrier)},
+	"Attr_delete":   {do: removeAttribute(commAttributes, commCarrier)},
+
+	"Type_create_keyval": {do: createKeyval(typeAttributes)},
+	"Type_free_keyval":   {do: freeKeyval(typeAttributes)},
+	"Type_set_attr":      {do: setAttribute(typeAttributes, typeCarrier)},
+	"Type_get_attr":      {do: getAttribute(typeAttributes, typeCarrier)},
+	"Type_delete_attr":   {do: removeAttribute(typeAttributes, typeCarrier)},
+}

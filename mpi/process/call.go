@@ -57,10 +57,53 @@ func (c *call) count(i int) (int64, error) {
 func (c *call) comm(i int) (*Comm, error) {
 	comm := c.handles.comms.get(c.handle(i))
 	if comm == nil {
-		return nil, errorf(abi.ErrComm, "%#x is not a communicator", c.handle(i))
+		return nil, errorf(abi.ErrComm, "%s is not a communicator", handleName(c.handle(i)))
 	}
 	c.on = comm
 	return comm, nil
+}
+
+// intracomm is parameter i, a communicator that is no intercommunicator.
+func (c *call) intracomm(i int) (*Comm, error) {
+	comm, err := c.comm(i)
+	if err == nil && comm.remote != nil {
+		return nil, errorf(abi.ErrComm, "an intercommunicator where an intracommunicator is needed")
+	}
+	return comm, err
+}
+
+// intercomm is parameter i, an intercommunicator.
+func (c *call) intercomm(i int) (*Comm, error) {
+	comm, err := c.comm(i)
+	if err == nil && comm.remote == nil {
+		return nil, errorf(abi.ErrComm, "%s is not an intercommunicator", comm)
+	}
+	return comm, err
+}
+
+// writeFlag stores true or false at the address that is parameter i.
+func (c *call) writeFlag(i int, v bool) error {
+	if v {
+		return c.writeInt(c.ptr(i), 1)
+	}
+	return c.writeInt(c.ptr(i), 0)
+}
+
+// writePair stores two ints at the addresses that are parameters i and i+1.
+func (c *call) writePair(i int, a, b int64) error {
+	if err := c.writeInt(c.ptr(i), a); err != nil {
+		return err
+	}
+	return c.writeInt(c.ptr(i+1), b)
+}
+
+// writeText stores a string of at most limit bytes with its end, and its length, at the addresses that are parameters i and n.
+func (c *call) writeText(i, n int, s string, limit int) error {
+	length, err := c.writeString(c.ptr(i), s, limit)
+	if err != nil {
+		return err
+	}
+	return c.writeInt(c.ptr(n), int64(length))
 }
 
 // datatype is parameter i, a datatype that is committed.
@@ -70,7 +113,7 @@ func (c *call) committed(handle int32) (*datatype.Type, error) {
 	t := c.handles.types.get(handle)
 	switch {
 	case t == nil:
-		return nil, errorf(abi.ErrType, "%#x is not a datatype", handle)
+		return nil, errorf(abi.ErrType, "%s is not a datatype", handleName(handle))
 	case !t.committed:
 		return nil, errorf(abi.ErrType, "the datatype is not committed: call MPI_Type_commit")
 	}

@@ -3,13 +3,13 @@ package process
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// Group is an ordered set of processes (MPI 5.0, 7.2.1): ranks of the job. It does not change.
+// Group is an ordered set of processes (MPI 5.0, 7.2.1): ranks of the job. It does not change, so that communicators and handles share it.
 type Group struct {
-	handle  int32
 	members []int32
 	places  map[int32]int // of members; made when first asked for
 }
@@ -28,16 +28,28 @@ func (g *Group) place(rank int32) int {
 	return -1
 }
 
+func (g *Group) size() int { return len(g.members) }
+
+// bytes is about how much host memory the group takes.
+func (g *Group) bytes() int64 { return smallObject + 4*int64(len(g.members)) }
+
 // Comm is a communicator (MPI 5.0, 7.2.3).
 type Comm struct {
 	handle     int32
 	context    uint64 // of its point-to-point messages, even; that of its collective operations is one more
 	group      *Group // the local group
 	remote     *Group // of an intercommunicator; nil for an intracommunicator
+	local      *Comm  // of an intercommunicator: its local group, for the library's own use; without a handle
 	rank       int    // of this process in group
 	errhandler *errhandler
 	made       uint64 // communicators made from it so far: see derive
 	collective uint32 // collective operations begun on it so far: their messages' tags
+	name       string
+	hints      *info      // nil for none
+	topology   topology   // nil for none
+	attributes attributes // cached by the program
+	charged    int64      // bytes, given back when it is freed
+	freeing    bool       // MPI_Comm_free is on its way: it calls the program back
 }
 
 // peers is the group that ranks of messages are of: the remote one of an intercommunicator.
@@ -51,11 +63,40 @@ func (c *Comm) peers() *Group {
 // size is the number of processes in the local group.
 func (c *Comm) size() int { return len(c.group.members) }
 
+// String describes it for people.
+func (c *Comm) String() string {
+	switch {
+	case c.name != "":
+		return c.name
+	case c.remote != nil:
+		return fmt.Sprintf("an intercommunicator of %d and %d", c.group.size(), c.remote.size())
+	}
+	return fmt.Sprintf("a communicator of %d", c.size())
+}
+
+// Domains of contexts: what they are computed from.
+const (
+	derived   = iota // from a communicator, by its members alike
+	drawn            // by one rank, or two, who tell it to the others
+	forLocal         // of an intercommunicator's local communicator
+	forCreate        // of messages that make a communicator of a group
+	forBridge        // of messages that make an intercommunicator
+)
+
 // derive makes the context of a communicator that is made from c. All members make communicators from c in the same order, so
 // each computes the same without a message. parts tell apart what may be made at the same time.
 func (c *Comm) derive(parts ...uint64) uint64 {
 	c.made++
-	return hashContext(append([]uint64{c.context, c.made}, parts...)...)
+	return hashContext(append([]uint64{derived, c.context, c.made}, parts...)...)
+}
+
+// internal is a context for the library's own messages between members of c, that no communicator has.
+func (c *Comm) internal(domain uint64) uint64 { return hashContext(domain, c.context) }
+
+// draw is a number that no other context of this rank was made from.
+func (p *Process) draw() uint64 {
+	p.drawn++
+	return p.drawn
 }
 
 func hashContext(parts ...uint64) uint64 {
@@ -67,15 +108,59 @@ func hashContext(parts ...uint64) uint64 {
 	return binary.LittleEndian.Uint64(sum[:]) &^ 1
 }
 
+// newComm makes a communicator of a group that this process is in. It has the error handler of the one it is made from
+// (MPI 5.0, 9.3) and nothing else of it.
+func (p *Process) newComm(from *Comm, context uint64, group *Group) *Comm {
+	return &Comm{context: context, group: group, rank: group.place(int32(p.rank)), errhandler: from.errhandler}
+}
+
+// newIntercomm makes an intercommunicator.
+func (p *Process) newIntercomm(from *Comm, context uint64, group, remote *Group) *Comm {
+	c := p.newComm(from, context, group)
+	c.remote = remote
+	c.local = p.newComm(from, c.internal(forLocal), group)
+	return c
+}
+
+// addComm gives a new communicator a handle and stores that; MPI_COMM_NULL for nil.
+func (c *call) addComm(at uint32, comm *Comm) error {
+	if comm == nil {
+		return c.writeInt(at, abi.CommNull)
+	}
+	if _, err := c.bytes(at, 4); err != nil {
+		return err
+	}
+	comm.charged = 2*smallObject + comm.group.bytes()
+	if comm.remote != nil {
+		comm.charged += smallObject + comm.remote.bytes()
+	}
+	if comm.topology != nil {
+		comm.charged += comm.topology.bytes()
+	}
+	if err := c.charge(comm.charged); err != nil {
+		return err
+	}
+	handle, err := c.handles.comms.add(comm)
+	if err != nil {
+		c.refund(comm.charged)
+		return err
+	}
+	comm.handle = handle
+	if comm.local != nil {
+		comm.local.handle = handle
+	}
+	return c.writeInt(at, int64(handle))
+}
+
 // makeWorld makes MPI_COMM_WORLD and MPI_COMM_SELF.
 func (p *Process) makeWorld() {
 	all := make([]int32, len(p.cfg.Nodes))
 	for i := range all {
 		all[i] = int32(i)
 	}
-	fatal := &errhandler{handle: abi.ErrorsAreFatal}
-	p.world = &Comm{handle: abi.CommWorld, context: 0, group: &Group{members: all}, rank: p.rank, errhandler: fatal}
-	p.self = &Comm{handle: abi.CommSelf, context: 2, group: &Group{members: []int32{int32(p.rank)}}, errhandler: fatal}
+	fatal := p.handles.errhandlers.get(abi.ErrorsAreFatal)
+	p.world = &Comm{handle: abi.CommWorld, context: 0, group: &Group{members: all}, rank: p.rank, errhandler: fatal, name: "MPI_COMM_WORLD"}
+	p.self = &Comm{handle: abi.CommSelf, context: 2, group: &Group{members: []int32{int32(p.rank)}}, errhandler: fatal, name: "MPI_COMM_SELF"}
 	p.handles.comms.define(abi.CommWorld, p.world)
 	p.handles.comms.define(abi.CommSelf, p.self)
 }

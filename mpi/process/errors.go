@@ -21,34 +21,22 @@ func errorf(class int32, format string, args ...any) *Error {
 	return &Error{Code: class, Msg: fmt.Sprintf(format, args...)}
 }
 
-// fail gives an error to the error handler of the object that the call was on. What it returns is the function's result, or the
-// rank's end. Errors that are not MPI's own end the rank: the job was aborted, or the program broke.
+// fail gives an error to the error handler of the object that the call was on, or else to that of MPI_COMM_SELF; it is fatal before
+// MPI_Init and after MPI_Finalize (MPI 5.0, 9.3). What it returns is the function's result, or the rank's end. Errors that are not
+// MPI's own end the rank: the job was aborted, or the program broke.
 func (c *call) fail(err error) (uint64, error) {
 	var e *Error
 	if !errors.As(err, &e) {
 		return 0, err
+	}
+	if c.state != running {
+		return 0, c.fatal(c, e)
 	}
 	comm := c.on
 	if comm == nil {
 		comm = c.self
 	}
 	return c.raise(comm, e)
-}
-
-// fatal ends the rank, and with it the job, because of an error.
-func (p *Process) fatal(c *call, err error) error {
-	var e *Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	where := "MPI"
-	if c != nil {
-		where = c.f.Name
-	}
-	if p.cfg.Stderr != nil {
-		fmt.Fprintf(p.cfg.Stderr, "%s: %s (%s)\n", where, e.Msg, className(e.Code))
-	}
-	return &mpi.ExitError{Reason: mpi.Aborted, Exit: int(e.Code), Detail: fmt.Sprintf("%s: %s (%s)", where, e.Msg, className(e.Code))}
 }
 
 // raise calls the communicator's error handler.
@@ -59,21 +47,174 @@ func (c *call) raise(comm *Comm, e *Error) (uint64, error) {
 	case abi.ErrorsAreFatal, abi.ErrorsAbort:
 		return 0, c.fatal(c, e)
 	}
-	code := e.Code
-	if err := comm.errhandler.call(c, comm, &code); err != nil {
+	if err := comm.errhandler.call(c, comm, e.Code); err != nil {
 		return 0, err
 	}
 	return uint64(uint32(e.Code)), nil
 }
 
-// className is the name of an error class, as in MPI_ERR_RANK.
-func className(code int32) string { return fmt.Sprintf("error %d", code) }
-
-// errhandler is what to do about an error.
-type errhandler struct {
-	handle int32
-	fn     uint32 // function of the guest, if the handle is not predefined
+// fatal ends the rank, and with it the job, because of an error. The exit code is the error's class.
+func (p *Process) fatal(c *call, err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	where := "MPI"
+	if c != nil {
+		where = c.f.Name
+		if c.on != nil && c.on != c.world {
+			where += " on " + c.on.String()
+		}
+	}
+	detail := fmt.Sprintf("%s: %s (%s)", where, e.Msg, p.codes.name(e.Code))
+	if p.cfg.Stderr != nil {
+		fmt.Fprintln(p.cfg.Stderr, detail)
+	}
+	return &mpi.ExitError{Reason: mpi.Aborted, Exit: int(p.codes.class(e.Code)), Detail: detail}
 }
 
-// call calls the guest's function with the communicator and the code.
-func (h *errhandler) call(c *call, comm *Comm, code *int32) error { panic("not built") }
+// className is the name of a predefined error class, as in MPI_ERR_RANK.
+func className(code int32) string {
+	if c, ok := errorClasses[code]; ok {
+		return c.name
+	}
+	return fmt.Sprintf("error %d", code)
+}
+
+// errorCodes are the error classes and codes that the program added (MPI 5.0, 9.5). Values are not used again, so that
+// MPI_LASTUSEDCODE only grows.
+type errorCodes struct {
+	added int32           // how many values were given out
+	codes map[int32]int32 // class of each code; a class is its own
+	texts map[int32]string
+}
+
+const maxErrorCodes = 1 << 16
+
+// last is MPI_LASTUSEDCODE.
+func (t *errorCodes) last() int32 { return abi.ErrLastcode + t.added }
+
+// known reports whether a code was added, or is a predefined class.
+func (t *errorCodes) known(code int32) bool {
+	_, predefined := errorClasses[code]
+	_, added := t.codes[code]
+	return predefined || added
+}
+
+// class is the class of a code; MPI_ERR_UNKNOWN of what is no code.
+func (t *errorCodes) class(code int32) int32 {
+	if class, ok := t.codes[code]; ok {
+		return class
+	}
+	if _, ok := errorClasses[code]; ok {
+		return code
+	}
+	return abi.ErrUnknown
+}
+
+func (t *errorCodes) name(code int32) string {
+	if text := t.texts[code]; text != "" {
+		return fmt.Sprintf("error %d: %s", code, text)
+	}
+	return className(code)
+}
+
+// text is what MPI_Error_string says of a code.
+func (t *errorCodes) text(code int32) string {
+	if _, ok := t.codes[code]; ok {
+		return t.texts[code]
+	}
+	if c, ok := errorClasses[code]; ok {
+		return c.name + ": " + c.text
+	}
+	return fmt.Sprintf("error code %d is not known", code)
+}
+
+// add makes a code of a class, or a class if that is 0.
+func (t *errorCodes) add(class int32) (int32, error) {
+	if len(t.codes) == maxErrorCodes || t.added == 1<<30 {
+		return 0, errorf(abi.ErrNoMem, "more than %d error codes", maxErrorCodes)
+	}
+	if t.codes == nil {
+		t.codes, t.texts = map[int32]int32{}, map[int32]string{}
+	}
+	t.added++
+	code := t.last()
+	if class == 0 {
+		class = code
+	}
+	t.codes[code] = class
+	return code, nil
+}
+
+// remove takes back a class that has no codes any more, or a code; with its text.
+func (t *errorCodes) remove(code int32, isClass bool) error {
+	class, ok := t.codes[code]
+	if !ok || isClass != (class == code) {
+		return errorf(abi.ErrArg, "the program added no such error class or code as %d", code)
+	}
+	if isClass {
+		for other, class := range t.codes {
+			if class == code && other != code {
+				return errorf(abi.ErrOther, "error class %d still has the code %d", code, other)
+			}
+		}
+	}
+	delete(t.codes, code)
+	delete(t.texts, code)
+	return nil
+}
+
+func addErrorClass(c *call) error { return c.addErrorCode(0, 0) }
+
+func addErrorCode(c *call) error {
+	class := int32(c.int(0))
+	if class == abi.Success || !c.codes.known(class) || c.codes.class(class) != class {
+		return errorf(abi.ErrArg, "%d is not an error class", class)
+	}
+	return c.addErrorCode(class, 1)
+}
+
+func (c *call) addErrorCode(class int32, out int) error {
+	if _, err := c.bytes(c.ptr(out), 4); err != nil {
+		return err
+	}
+	code, err := c.codes.add(class)
+	if err != nil {
+		return err
+	}
+	return c.writeInt(c.ptr(out), int64(code))
+}
+
+func addErrorString(c *call) error {
+	code := int32(c.int(0))
+	if _, ok := c.codes.codes[code]; !ok {
+		return errorf(abi.ErrArg, "the program added no error class or code %d", code)
+	}
+	text, err := c.readString(c.ptr(1), abi.MaxErrorString)
+	if err != nil {
+		return err
+	}
+	c.codes.texts[code] = text
+	return nil
+}
+
+func removeErrorClass(c *call) error { return c.codes.remove(int32(c.int(0)), true) }
+func removeErrorCode(c *call) error  { return c.codes.remove(int32(c.int(0)), false) }
+
+func removeErrorString(c *call) error {
+	code := int32(c.int(0))
+	if _, ok := c.codes.texts[code]; !ok {
+		return errorf(abi.ErrArg, "the program added no text to %d", code)
+	}
+	delete(c.codes.texts, code)
+	return nil
+}
+
+func errorClass(c *call) error {
+	return c.writeInt(c.ptr(1), int64(c.codes.class(int32(c.int(0)))))
+}
+
+func errorString(c *call) error {
+	return c.writeText(1, 2, c.codes.text(int32(c.int(0))), abi.MaxErrorString)
+}

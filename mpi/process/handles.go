@@ -1,6 +1,8 @@
 package process
 
 import (
+	"fmt"
+
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
@@ -8,20 +10,71 @@ import (
 // handles are the objects that the guest holds, by kind. A handle's kind is in its upper bits, so one of another kind is
 // not found. Predefined handles have the ABI's values, all below 1 << kindShift.
 type handles struct {
-	comms    table[Comm]
-	groups   table[Group]
-	requests table[request]
-	types    table[typeObject]
+	comms       table[Comm]
+	groups      table[Group]
+	requests    table[request]
+	types       table[typeObject]
+	infos       table[info]
+	errhandlers table[errhandler]
+	keyvals     table[keyval]
+	held        int64 // bytes: see charge
 }
 
 func (h *handles) init() {
 	h.comms.kind, h.groups.kind, h.requests.kind, h.types.kind = 1, 2, 3, 4
+	h.infos.kind, h.errhandlers.kind, h.keyvals.kind = 5, 6, 7
 }
 
 const (
 	kindShift  = 24
 	maxObjects = 1 << 20 // of one kind
+	maxHeld    = 1 << 28 // bytes of the host's memory that the objects of one rank may take
+	// smallObject is about how much one takes that has no lists.
+	smallObject = 256
 )
+
+// charge counts n bytes of the host's memory against what the rank's objects may take; refund gives them back.
+func (p *Process) charge(n int64) error {
+	if n > maxHeld-p.handles.held {
+		return errorf(abi.ErrNoMem, "the program's MPI objects take more than %d MiB: free those that are not used any more", maxHeld>>20)
+	}
+	p.handles.held += n
+	return nil
+}
+
+func (p *Process) refund(n int64) { p.handles.held -= n }
+
+// addObject gives an object that takes n bytes a handle, and stores that in the guest's memory.
+func addObject[T any](c *call, at uint32, t *table[T], v *T, n int64) error {
+	if _, err := c.bytes(at, 4); err != nil {
+		return err
+	}
+	if err := c.charge(n); err != nil {
+		return err
+	}
+	handle, err := t.add(v)
+	if err != nil {
+		c.refund(n)
+		return err
+	}
+	return c.writeInt(at, int64(handle))
+}
+
+// handleNames are the predefined handles that programs take for others by mistake.
+var handleNames = map[int32]string{
+	abi.CommNull: "MPI_COMM_NULL", abi.CommWorld: "MPI_COMM_WORLD", abi.CommSelf: "MPI_COMM_SELF",
+	abi.GroupNull: "MPI_GROUP_NULL", abi.GroupEmpty: "MPI_GROUP_EMPTY", abi.InfoNull: "MPI_INFO_NULL", abi.InfoEnv: "MPI_INFO_ENV",
+	abi.ErrhandlerNull: "MPI_ERRHANDLER_NULL", abi.RequestNull: "MPI_REQUEST_NULL", abi.OpNull: "MPI_OP_NULL",
+	abi.DatatypeNull: "MPI_DATATYPE_NULL", abi.MessageNull: "MPI_MESSAGE_NULL",
+}
+
+// handleName is a handle as people know it.
+func handleName(handle int32) string {
+	if s, ok := handleNames[handle]; ok {
+		return s
+	}
+	return fmt.Sprintf("the handle %#x", uint32(handle))
+}
 
 // table holds the objects of one kind. Its zero value with a kind is empty.
 type table[T any] struct {
@@ -73,6 +126,7 @@ func (t *table[T]) remove(handle int32) {
 // typeObject is a datatype that the guest holds.
 type typeObject struct {
 	*datatype.Type
-	handle    int32
-	committed bool
+	handle     int32
+	committed  bool
+	attributes attributes
 }

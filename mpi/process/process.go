@@ -36,9 +36,15 @@ type Process struct {
 	calls call // the call under way, kept to spare an allocation; nested calls have their own
 	depth int
 
-	handles handles
-	world   *Comm
-	self    *Comm
+	handles     handles
+	world       *Comm
+	self        *Comm
+	heap        heap
+	codes       errorCodes
+	fortran     fortran
+	threadLevel int64  // MPI_Query_thread
+	drawn       uint64 // contexts that this rank drew: see draw
+	predefined  uint32 // address in the guest's memory of the predefined attributes' values; 0 if there is none yet
 }
 
 // state is how far a rank has come between Init and Finalize.
@@ -54,6 +60,8 @@ const (
 func New(cfg Config) *Process {
 	p := &Process{cfg: cfg, rank: cfg.Rank, end: cfg.World.Endpoint(cfg.Rank)}
 	p.handles.init()
+	p.handles.infos.define(abi.InfoEnv, p.environmentInfo())
+	p.makeErrhandlers()
 	p.makeWorld()
 	return p
 }
@@ -61,7 +69,7 @@ func New(cfg Config) *Process {
 // Attach implements [mpi.Library].
 func (p *Process) Attach(g mpi.Guest) { p.guest = g }
 
-// maxDepth bounds calls of MPI from callbacks of calls of MPI, …
+// maxDepth bounds calls of MPI from callbacks of calls of MPI, and so the host's stack.
 const maxDepth = 32
 
 // Call implements [mpi.Library].

@@ -1,0 +1,111 @@
+package process
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+)
+
+// heap is memory of the guest that belongs to the host: blocks at addresses that are divisible by 16, in pieces that the guest's
+// memory was grown by. What is where is kept outside that memory, so that a program that writes over it harms only itself.
+// The sbrk of the guest's own allocator puts up with memory grown by others.
+type heap struct {
+	blocks map[uint32]int64 // bytes of each block that is in use, by its address
+	gaps   []gap            // what is free, by address; no two of them touch
+}
+
+type gap struct{ addr, size int64 }
+
+const (
+	heapAlign  = 16
+	heapGrowth = 1 << 16 // bytes that the memory grows by at least
+)
+
+// alloc gives n bytes at an address divisible by 16. What they hold is left to chance.
+func (p *Process) alloc(n int64) (uint32, error) { return p.allocAligned(n, heapAlign) }
+
+// allocAligned is alloc with an address divisible by align, a power of two.
+func (p *Process) allocAligned(n, align int64) (uint32, error) {
+	const limit = 1 << 32
+	if n < 0 || n > limit || align > limit {
+		return 0, errorf(abi.ErrNoMem, "%d bytes are more than a program's memory can be", n)
+	}
+	h := &p.heap
+	if len(h.blocks) >= maxObjects {
+		return 0, errorf(abi.ErrNoMem, "more than %d blocks of memory: free those that are not used any more", maxObjects)
+	}
+	n = (max(n, 1) + heapAlign - 1) &^ (heapAlign - 1)
+	align = max(align, heapAlign)
+	if addr, ok := h.take(n, align); ok {
+		return addr, nil
+	}
+	addr, size, err := p.guest.Grow(max(n+align-heapAlign, heapGrowth))
+	if err != nil {
+		return 0, errorf(abi.ErrNoMem, "no room for %d bytes: %v", n, err)
+	}
+	p.look()
+	h.give(int64(addr), size)
+	if addr, ok := h.take(n, align); ok {
+		return addr, nil
+	}
+	return 0, errorf(abi.ErrNoMem, "no room for %d bytes", n)
+}
+
+// release takes back what alloc gave, and reports whether it did.
+func (p *Process) release(addr uint32) bool {
+	n, ok := p.heap.blocks[addr]
+	if ok {
+		delete(p.heap.blocks, addr)
+		p.heap.give(int64(addr), n)
+	}
+	return ok
+}
+
+// take cuts a block out of the first gap that has room for it.
+func (h *heap) take(n, align int64) (uint32, bool) {
+	for i, g := range h.gaps {
+		addr := (g.addr + align - 1) &^ (align - 1)
+		end := g.addr + g.size
+		if addr+n > end {
+			continue
+		}
+		left, right := gap{g.addr, addr - g.addr}, gap{addr + n, end - addr - n}
+		switch {
+		case left.size == 0 && right.size == 0:
+			h.gaps = slices.Delete(h.gaps, i, i+1)
+		case left.size == 0:
+			h.gaps[i] = right
+		case right.size == 0:
+			h.gaps[i] = left
+		default:
+			h.gaps[i] = left
+			h.gaps = slices.Insert(h.gaps, i+1, right)
+		}
+		if h.blocks == nil {
+			h.blocks = map[uint32]int64{}
+		}
+		h.blocks[uint32(addr)] = n
+		return uint32(addr), true
+	}
+	return 0, false
+}
+
+// give adds a gap, and joins it with those that it touches. What is not whole pieces of 16 bytes is left out.
+func (h *heap) give(addr, size int64) {
+	end := (addr + size) &^ (heapAlign - 1)
+	addr = (addr + heapAlign - 1) &^ (heapAlign - 1)
+	if addr >= end {
+		return
+	}
+	i := sort.Search(len(h.gaps), func(i int) bool { return h.gaps[i].addr >= addr })
+	h.gaps = slices.Insert(h.gaps, i, gap{addr, end - addr})
+	if i+1 < len(h.gaps) && end == h.gaps[i+1].addr {
+		h.gaps[i].size += h.gaps[i+1].size
+		h.gaps = slices.Delete(h.gaps, i+1, i+2)
+	}
+	if i > 0 && h.gaps[i-1].addr+h.gaps[i-1].size == addr {
+		h.gaps[i-1].size += h.gaps[i].size
+		h.gaps = slices.Delete(h.gaps, i, i+1)
+	}
+}
