@@ -4,6 +4,7 @@ package plugin
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ const echoProtocol protocol.ID = "/ipfs-mpi/bench-echo/1.0.0"
 func (s *Service) instrument() (func(context.Context) error, error) {
 	s.parts.Host.SetStreamHandler(echoProtocol, func(str network.Stream) {
 		defer str.Close()
-		_, _ = io.CopyBuffer(struct{ io.Writer }{str}, struct{ io.Reader }{str}, make([]byte, 64<<10))
+		_ = answer(str)
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,6 +51,29 @@ func (s *Service) instrument() (func(context.Context) error, error) {
 	return stop, os.WriteFile(file, []byte(l.Addr().String()), 0o600)
 }
 
+// answer sends back whole pieces of the size that the stream begins with, each once all of it has come.
+func answer(str network.Stream) error {
+	var head [8]byte
+	if _, err := io.ReadFull(str, head[:]); err != nil {
+		return err
+	}
+	n := binary.LittleEndian.Uint64(head[:])
+	if n > maxEcho {
+		return str.Reset()
+	}
+	piece := make([]byte, n)
+	for {
+		if _, err := io.ReadFull(str, piece); err != nil {
+			return err
+		}
+		if _, err := str.Write(piece); err != nil {
+			return err
+		}
+	}
+}
+
+const maxEcho = 64 << 20 // bytes
+
 func (s *Service) serveEcho(w nethttp.ResponseWriter, r *nethttp.Request) {
 	times, err := s.echo(r.Context(), r.FormValue("peer"), r.FormValue("size"), r.FormValue("n"))
 	if err != nil {
@@ -65,7 +89,7 @@ func (s *Service) echo(ctx context.Context, to, size, times string) ([]time.Dura
 		return nil, err
 	}
 	n, err := strconv.Atoi(size)
-	if err != nil || n < 1 || n > 64<<20 {
+	if err != nil || n < 1 || n > maxEcho {
 		return nil, fmt.Errorf("size is %q", size)
 	}
 	count, err := strconv.Atoi(times)
@@ -77,6 +101,9 @@ func (s *Service) echo(ctx context.Context, to, size, times string) ([]time.Dura
 		return nil, err
 	}
 	defer str.Close()
+	if err := binary.Write(str, binary.LittleEndian, uint64(n)); err != nil {
+		return nil, err
+	}
 	out, in := make([]byte, n), make([]byte, n)
 	list := make([]time.Duration, count)
 	for i := range list {
