@@ -1,12 +1,53 @@
 // Package match is point-to-point message passing between the ranks of one job (MPI 5.0, chapter 3): envelopes, matching,
 // protocols, progress. A [World] is the ranks of the job on this node; those of other nodes are reached by a [Link].
+//
+// # Mailboxes
+//
+// Each [Endpoint] is a mailbox: the receives its rank has posted, and the messages that came before a receive for them. One
+// mutex guards both. They are hashed by context, sender and tag, each with its place in the order of arrival, so that receives
+// with and without wildcards match in the order that the standard asks for (MPI 5.0, 3.5) and none scans what it does not want.
+//
+// # Between ranks of one node
+//
+// The sender locks the receiver's mailbox. If a receive is there it copies from its own guest's memory to the receiver's, and both
+// requests are done. If not, a message of at most [Config].Eager bytes is copied to the host, if there is room for it, and the
+// send is done; of any other a note is left that names the sender's request, and the receiver copies straight from the sender's
+// memory when it posts.
+//
+// A copy of more than a few KiB is done without the mutex: the memories of both ends are pinned meanwhile, and [Endpoint.Close]
+// waits for pins.
+//
+// # Between nodes
+//
+// Packets, of package mpi. All nodes of a job have the same Config but for what is local.
+//
+//	sender                        receiver
+//	  │ Eager ─────────────────────► │   up to Config.Eager bytes, within the credit
+//	  │ ◄─────────────────── Matched │   if it has an ID: a synchronous send
+//	  │ ◄──────────────────── Credit │   from time to time
+//	  │                              │
+//	  │ Request ───────────────────► │   more bytes, or no credit
+//	  │ ◄───────────────────── Clear │   when it is matched: how much is wanted
+//	  │ Data… ─────────────────────► │   in order, straight from memory to memory
+//	  │                              │
+//	  │ Cancel ────────────────────► │   a message with an ID
+//	  │ ◄────────────────── Canceled │
+//
+// Every rank has credit for Config.Room bytes of eager messages to each other; a message costs its size and [Overhead]. The
+// receiver gives credit back when the message is matched, in batches.
+//
+// # Progress
+//
+// Whoever makes a request complete does all that is to be done for it; the rank itself need not call. Its owner, if it waits, is
+// woken: it spins for a little while cores are idle, then it parks on a word that the kernel wakes it by. What has to be done after a
+// request, as a collective operation's next step, are tasks: see [Endpoint.Post].
 package match
 
 import (
 	"context"
+	"errors"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
 // Link carries packets to ranks on other nodes, in order for each node. node implements it.
@@ -27,28 +68,28 @@ type Config struct {
 	Eager int   // bytes of a message at most that is sent before it is matched; 64 KiB
 	Room  int   // bytes of unmatched messages that one rank holds for another; 256 KiB
 	Queue int   // requests of one rank at once; 1 << 18
-	// Cores is how many ranks may spin at once while they wait; 0 for what the machine has. -1 for never.
+	// Cores is how many ranks may be running or spinning at once for one to spin while it waits; 0 for what the machine has.
+	// -1 for never.
 	Cores int
+	// Load counts the ranks of all worlds that share the machine. Nil for only those of this one.
+	Load *Load
 }
 
-// World is the ranks of one job on this node. It is safe for use by many goroutines.
-type World struct{ endpoints map[int]*Endpoint }
+// The defaults of a [Config].
+const (
+	DefaultEager = 64 << 10
+	DefaultRoom  = 256 << 10
+	DefaultQueue = 1 << 18
+)
 
-// New makes a world. It starts nothing.
-func New(ctx context.Context, cfg Config) *World { panic("not built") }
+// Overhead is what an eager message costs besides its bytes, of Config.Room and of the credit between nodes.
+const Overhead = 128
 
-// Endpoint is where a local rank sends and receives.
-func (w *World) Endpoint(rank int) *Endpoint { return w.endpoints[rank] }
+// chunk is the bytes of a PacketData at most.
+const chunk = 256 << 10
 
-// Receive takes a packet from another node. It returns at once. A packet that breaks the protocol is an error, and harms nothing:
-// the packets of a peer are what a stranger sent.
-func (w *World) Receive(p mpi.Packet) error { panic("not built") }
-
-// Abort ends the job on this node: whatever waits, now and later, returns err.
-func (w *World) Abort(err error) { panic("not built") }
-
-// Close ends what the world started and waits for it. No endpoint is used after it.
-func (w *World) Close() { panic("not built") }
+// ErrQueue is the Err of a request that is one too many for [Config].Queue.
+var ErrQueue = errors.New("match: too many requests at once: wait for some before starting more")
 
 // Envelope says to whom a message goes, or from whom it is wanted.
 type Envelope struct {
@@ -83,53 +124,8 @@ type Status struct {
 	Truncated bool
 }
 
-// Request is a send or a receive under way. The zero value is ready for use, again and again after it is done, and must
-// not be copied. It is done when Done says so; then Status and Err are set.
-type Request struct {
-	Status Status
-	Err    error // of the job: it was aborted
-	// Then, if set, is run once the request is done, as a task of its endpoint (see [Endpoint.Post]). It is reset by it.
-	Then func()
-}
-
-// Done reports whether the request is complete. It takes no lock.
-func (r *Request) Done() bool { panic("not built") }
-
 // Message is a message that was matched by a probe and not received yet (MPI 5.0, 3.8.2).
-type Message struct{ Status Status }
-
-// Endpoint is one rank's end. All of its methods but Post belong to the rank's own goroutine, or to tasks given to Post.
-type Endpoint struct{}
-
-// Send starts to send b. b must not change until r is done.
-func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) { panic("not built") }
-
-// Recv starts to receive into b, which passed its check.
-func (e *Endpoint) Recv(r *Request, env Envelope, b datatype.Buffer) { panic("not built") }
-
-// Probe looks for a message without receiving it.
-func (e *Endpoint) Probe(env Envelope) (Status, bool) { panic("not built") }
-
-// Take is a matched probe: the message can be received by RecvMessage alone from now on.
-func (e *Endpoint) Take(env Envelope) (*Message, bool) { panic("not built") }
-
-// RecvMessage starts to receive a message that Take found.
-func (e *Endpoint) RecvMessage(r *Request, m *Message, b datatype.Buffer) { panic("not built") }
-
-// Cancel takes a request back if nothing has matched it; r.Status.Cancelled says whether it did, once r is done. (MPI 5.0, 3.8.4)
-func (e *Endpoint) Cancel(r *Request) { panic("not built") }
-
-// Wait runs tasks, and returns once ready says so, which is asked again after each request of this endpoint that is
-// done; or with the error the world was aborted with. It spins a little, then parks.
-func (e *Endpoint) Wait(ready func() bool) error { panic("not built") }
-
-// Poll runs the tasks that are there, without waiting, and returns the error the world was aborted with, if it was.
-func (e *Endpoint) Poll() error { panic("not built") }
-
-// Post gives the endpoint a task to run soon, one at a time: by the rank itself if it waits or polls, or else by a goroutine of
-// the world. With own only the rank itself may run it: it calls back into the guest. Any goroutine may call it, holding no lock.
-func (e *Endpoint) Post(task func(), own bool) { panic("not built") }
-
-// Close takes back whatever the endpoint has under way and returns when nobody touches its buffers any more: the rank has
-// ended, and its memory goes.
-func (e *Endpoint) Close() { panic("not built") }
+type Message struct {
+	Status Status
+	a      *arrival
+}

@@ -1,0 +1,60 @@
+package match
+
+// Close takes back whatever the endpoint has under way and returns when nobody touches its buffers any more: the rank has
+// ended, and its memory goes.
+func (e *Endpoint) Close() { e.closing.Do(e.close) }
+
+func (e *Endpoint) close() {
+	e.cancel()
+	t := &e.tasks
+	t.mu.Lock()
+	t.ended = true
+	for t.running {
+		t.idle.Wait()
+	}
+	t.mu.Unlock()
+
+	e.mu.Lock()
+	e.closed.Store(true)
+	for a := e.arrived.first; a != nil; a = a.after {
+		if s := a.send; s != nil {
+			s.note, s.where = nil, nowhere
+			s.e.left.Add(-1)
+		}
+	}
+	e.posted, e.arrived = posted{}, arrived{}
+	e.notes, e.ids, e.sends, e.recvs = nil, nil, nil, nil
+	e.mu.Unlock()
+	if e.left.Load() > 0 {
+		for _, to := range e.w.local {
+			to.abandon(e)
+		}
+	}
+	for {
+		seq := e.seq.Load()
+		if e.pins.Load() == 0 {
+			break
+		}
+		e.sleep(seq)
+	}
+	e.w.cfg.Load.busy.Add(-1)
+}
+
+// abandon forgets where the messages of a rank that has ended are.
+func (e *Endpoint) abandon(from *Endpoint) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for a := e.arrived.first; a != nil; {
+		next := a.after
+		if a.send != nil && a.send.e == from {
+			e.matched(a)
+			a.send.note = nil
+		}
+		a = next
+	}
+	for a := e.arrived.taken.head; a != nil; a = a.next {
+		if a.send != nil && a.send.e == from {
+			a.send = nil
+		}
+	}
+}

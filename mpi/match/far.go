@@ -1,0 +1,216 @@
+package match
+
+import "github.com/ipfs-mpi/ipfs-mpi/mpi"
+
+// What a rank says to ranks of other nodes.
+
+// sendFar sends to another node.
+func (e *Endpoint) sendFar(r *Request) {
+	p := mpi.Packet{Kind: mpi.PacketRequest, From: int32(e.rank), To: int32(r.env.Peer), Context: r.env.Context, Source: r.env.Source, Tag: r.env.Tag, Size: r.size}
+	cost := r.size + Overhead
+	e.mu.Lock()
+	to := e.peer(r.env.Peer)
+	r.eager = r.size <= int64(e.w.cfg.Eager) && cost <= int64(to.credit)
+	if !r.eager || r.mode == Synchronous {
+		if !r.count() {
+			e.mu.Unlock()
+			r.finish()
+			return
+		}
+		p.ID = e.name(&e.sends, r)
+		r.where, r.cancelling, r.sent = inSends, false, false
+	}
+	if !r.eager {
+		e.mu.Unlock()
+		e.tell(p)
+		return
+	}
+	to.credit -= int(cost)
+	e.mu.Unlock()
+	p.Kind = mpi.PacketEager
+	data, whole := r.buf.Bytes()
+	var pooled *[]byte
+	if !whole {
+		pooled = e.w.pools.get(int(r.size))
+		data = (*pooled)[:r.size]
+		r.buf.Pack(data, 0)
+	}
+	p.Data = data
+	e.tell(p)
+	if pooled != nil {
+		e.w.pools.put(pooled)
+	}
+	if p.ID == 0 {
+		r.finish()
+	}
+}
+
+// name gives a request a name that other nodes can use. The mailbox is locked.
+func (e *Endpoint) name(names *map[uint64]*Request, r *Request) uint64 {
+	e.lastID++
+	r.id = e.lastID
+	if *names == nil {
+		*names = map[uint64]*Request{}
+	}
+	if !e.closed.Load() {
+		(*names)[r.id] = r
+	}
+	return r.id
+}
+
+// tell sends a packet and waits until there is room for it.
+func (e *Endpoint) tell(p mpi.Packet) {
+	if err := e.w.cfg.Link.Send(e.ctx, p); err != nil && e.ctx.Err() == nil {
+		e.w.Abort(err)
+	}
+}
+
+// clear asks for the data of a message of another node that was matched by r. The mailbox is locked; clear unlocks it.
+func (e *Endpoint) clear(r *Request, from int, id uint64) {
+	p := mpi.Packet{Kind: mpi.PacketClear, From: int32(e.rank), To: int32(from), ID: id, Size: r.Status.Bytes}
+	if p.Size > 0 {
+		if !r.counted && !r.count() {
+			p.Size = 0 // the sender at least is done
+		} else {
+			p.Peer = e.name(&e.recvs, r)
+			r.where, r.from, r.wants, r.got, r.busy = inRecvs, from, p.Size, 0, false
+		}
+	}
+	e.mu.Unlock()
+	e.w.cfg.Link.Put(p)
+	if p.Size == 0 {
+		r.finish()
+	}
+}
+
+// answer is what a sender of another node has to be told of an eager message that was matched.
+type answer struct {
+	from   int
+	id     uint64 // 0 if it does not want to know
+	credit int    // 0 for none yet
+}
+
+func (a answer) put(e *Endpoint) {
+	p := mpi.Packet{From: int32(e.rank), To: int32(a.from)}
+	if a.id != 0 {
+		p.Kind, p.ID = mpi.PacketMatched, a.id
+		e.w.cfg.Link.Put(p)
+	}
+	if a.credit != 0 {
+		p.Kind, p.ID, p.Size = mpi.PacketCredit, 0, int64(a.credit)
+		e.w.cfg.Link.Put(p)
+	}
+}
+
+// repay gives back the room that an eager message had. The mailbox is locked.
+func (e *Endpoint) repay(a *arrival) answer {
+	p := e.peer(a.peer)
+	cost := int(a.size) + Overhead
+	if !a.remote {
+		p.held -= cost
+		return answer{}
+	}
+	p.owed += cost
+	credit := 0
+	if p.owed >= e.w.cfg.Room/2 {
+		credit = p.owed
+		p.held -= credit
+		p.owed = 0
+	}
+	return answer{from: a.peer, id: a.id, credit: credit}
+}
+
+// pump is the messages whose data is being sent to one rank, in the order in which they were cleared. Guarded by World.mu.
+type pump struct{ head, tail *Request }
+
+// pump sends what was cleared of a message.
+func (w *World) pump(r *Request) {
+	r.next = nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.pumps[r.env.Peer]
+	if p != nil {
+		if p.tail == nil {
+			p.head = r
+		} else {
+			p.tail.next = r
+		}
+		p.tail = r
+		return
+	}
+	if !w.closed {
+		p = &pump{head: r, tail: r}
+		w.pumps[r.env.Peer] = p
+		w.wg.Go(func() { w.drain(p, r.env.Peer) })
+	}
+}
+
+// drain runs a pump until it is empty.
+func (w *World) drain(p *pump, to int) {
+	var pooled *[]byte
+	for {
+		w.mu.Lock()
+		r := p.head
+		if r == nil {
+			delete(w.pumps, to)
+		} else if p.head = r.next; p.head == nil {
+			p.tail = nil
+		}
+		w.mu.Unlock()
+		if r == nil {
+			break
+		}
+		if r.e.sendData(r, &pooled) {
+			r.e.sent(r)
+		}
+	}
+	if pooled != nil {
+		w.pools.put(pooled)
+	}
+}
+
+// sendData sends what was cleared of a message out of the guest's memory, and reports whether it could. pooled is for what does not lie in one piece.
+func (e *Endpoint) sendData(r *Request, pooled **[]byte) bool {
+	if e.pins.Add(1); e.closed.Load() {
+		e.unpin()
+		return false
+	}
+	defer e.unpin()
+	p := mpi.Packet{Kind: mpi.PacketData, From: int32(e.rank), To: int32(r.env.Peer), Peer: r.peer}
+	data, whole := r.buf.Bytes()
+	for ; p.Offset < r.wants; p.Offset += int64(len(p.Data)) {
+		n := min(chunk, r.wants-p.Offset)
+		if whole {
+			p.Data = data[p.Offset : p.Offset+n]
+		} else {
+			if *pooled == nil {
+				*pooled = e.w.pools.get(chunk)
+			}
+			p.Data = (**pooled)[:n]
+			r.buf.Pack(p.Data, p.Offset)
+		}
+		e.tell(p)
+		if e.ctx.Err() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// sent completes a send to another node, unless the answer to a PacketCancel is still to come.
+func (e *Endpoint) sent(r *Request) {
+	e.mu.Lock()
+	r.where, r.sent = inCopy, true
+	if r.cancelling || e.closed.Load() {
+		e.mu.Unlock()
+		return
+	}
+	delete(e.sends, r.id)
+	e.mu.Unlock()
+	r.finish()
+}
+
+// cancelFar asks the receiver to forget a message.
+func (e *Endpoint) cancelFar(r *Request) {
+	e.tell(mpi.Packet{Kind: mpi.PacketCancel, From: int32(e.rank), To: int32(r.env.Peer), ID: r.id})
+}

@@ -1,0 +1,113 @@
+package match
+
+// posted are the receives that wait for a message: those without wildcards hashed, those with in one list. Guarded by the mutex of
+// the mailbox.
+type posted struct {
+	buckets []postedList
+	n       int // in buckets
+	wild    postedList
+	order   uint64 // of the last one posted
+	seed    uint64
+}
+
+type postedList struct{ head, tail *Request }
+
+func (l *postedList) push(r *Request) {
+	r.bucket, r.prev, r.next = l, l.tail, nil
+	if l.tail == nil {
+		l.head = r
+	} else {
+		l.tail.next = r
+	}
+	l.tail = r
+}
+
+func (l *postedList) remove(r *Request) {
+	if r.prev == nil {
+		l.head = r.next
+	} else {
+		r.prev.next = r.next
+	}
+	if r.next == nil {
+		l.tail = r.prev
+	} else {
+		r.next.prev = r.prev
+	}
+	r.bucket, r.prev, r.next = nil, nil, nil
+}
+
+const firstBuckets = 8
+
+// hash mixes what a message is matched by; the caller takes the upper bits.
+func hash(seed, context uint64, peer int, tag int32) uint64 {
+	h := (context ^ seed) * 0x9e3779b97f4a7c15
+	h = (h ^ h>>29 ^ uint64(peer)<<32 ^ uint64(uint32(tag))) * 0xbf58476d1ce4e5b9
+	return h ^ h>>32
+}
+
+func (p *posted) at(context uint64, peer int, tag int32) *postedList {
+	return &p.buckets[hash(p.seed, context, peer, tag)&uint64(len(p.buckets)-1)]
+}
+
+func (r *Request) wildcard() bool { return r.env.Peer == AnySource || r.env.Tag == AnyTag }
+
+func (p *posted) add(r *Request) {
+	p.order++
+	r.order = p.order
+	if r.wildcard() {
+		p.wild.push(r)
+		return
+	}
+	if p.n == 2*len(p.buckets) {
+		p.grow()
+	}
+	p.n++
+	p.at(r.env.Context, r.env.Peer, r.env.Tag).push(r)
+}
+
+func (p *posted) remove(r *Request) {
+	if r.bucket != &p.wild {
+		p.n--
+	}
+	r.bucket.remove(r)
+}
+
+// grow doubles the buckets. Receives of the same envelope are in the same bucket and stay in order.
+func (p *posted) grow() {
+	old := p.buckets
+	p.buckets = make([]postedList, max(firstBuckets, 2*len(old)))
+	for i := range old {
+		for r := old[i].head; r != nil; {
+			next := r.next
+			p.at(r.env.Context, r.env.Peer, r.env.Tag).push(r)
+			r = next
+		}
+	}
+}
+
+// match finds the receive that was posted first of those that a message matches, and takes it out (MPI 5.0, 3.5).
+func (p *posted) match(context uint64, peer int, tag int32) *Request {
+	var found *Request
+	if p.n > 0 {
+		for found = p.at(context, peer, tag).head; found != nil; found = found.next {
+			if e := &found.env; e.Context == context && e.Peer == peer && e.Tag == tag {
+				break
+			}
+		}
+	}
+	for r := p.wild.head; r != nil && (found == nil || r.order < found.order); r = r.next {
+		if r.env.accepts(context, peer, tag) {
+			found = r
+			break
+		}
+	}
+	if found != nil {
+		p.remove(found)
+	}
+	return found
+}
+
+// accepts reports whether a receive of this envelope takes the message.
+func (e *Envelope) accepts(context uint64, peer int, tag int32) bool {
+	return e.Context == context && (e.Peer == peer || e.Peer == AnySource) && (e.Tag == tag || e.Tag == AnyTag)
+}

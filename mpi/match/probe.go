@@ -1,0 +1,79 @@
+package match
+
+import "github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+
+// Probe looks for a message without receiving it.
+func (e *Endpoint) Probe(env Envelope) (Status, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a := e.arrived.find(&env)
+	if a == nil {
+		e.probing = true
+		return Status{}, false
+	}
+	return a.status(), true
+}
+
+// Take is a matched probe: the message can be received by RecvMessage alone from now on.
+func (e *Endpoint) Take(env Envelope) (*Message, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a := e.arrived.find(&env)
+	if a == nil {
+		e.probing = true
+		return nil, false
+	}
+	e.matched(a)
+	if a.send != nil {
+		a.send.where = inCopy
+	}
+	e.arrived.taken.push(a)
+	return &Message{Status: a.status(), a: a}, true
+}
+
+// RecvMessage starts to receive a message that Take found, once.
+func (e *Endpoint) RecvMessage(r *Request, m *Message, b datatype.Buffer) {
+	r.begin(e, Envelope{}, b)
+	e.mu.Lock()
+	a := m.a
+	m.a = nil
+	e.arrived.taken.remove(a)
+	e.consume(r, a)
+}
+
+// Cancel takes a request back if nothing has matched it; r.Status.Cancelled says whether it did, once r is done. (MPI 5.0, 3.8.4)
+func (e *Endpoint) Cancel(r *Request) {
+	if r.Done() || r.e == nil {
+		return
+	}
+	mailbox := e
+	if to := r.env.Peer; r.send && e.w.endpoints[to] != nil {
+		mailbox = e.w.endpoints[to]
+	}
+	mailbox.mu.Lock()
+	switch r.where {
+	case nowhere: // for ever
+	case inPosted:
+		e.posted.remove(r)
+	case inNote:
+		mailbox.matched(r.note)
+		mailbox.forget(r.note)
+		r.note = nil
+		e.left.Add(-1)
+	case inSends:
+		asked := r.cancelling
+		r.cancelling = true
+		e.mu.Unlock()
+		if !asked {
+			e.cancelFar(r)
+		}
+		return
+	default:
+		mailbox.mu.Unlock()
+		return
+	}
+	r.where = inCopy
+	mailbox.mu.Unlock()
+	r.Status = Status{Cancelled: true}
+	r.finish()
+}

@@ -1,0 +1,213 @@
+package match
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// tasks are what is to be run for an endpoint, one at a time.
+type tasks struct {
+	mu      sync.Mutex
+	any     []func()
+	own     []func() // only by the owner
+	running bool     // one is run
+	ended   bool     // no more are
+	idle    sync.Cond
+
+	n       atomic.Int32 // of any and own, to look without mu
+	waiting atomic.Int32 // the owner is in Wait or Poll, and runs tasks
+}
+
+// Post gives the endpoint a task to run soon, one at a time: by the rank itself if it waits or polls, or else by a goroutine of
+// the world. With own only the rank itself may run it: it calls back into the guest. Any goroutine may call it, holding no lock.
+func (e *Endpoint) Post(task func(), own bool) {
+	t := &e.tasks
+	t.mu.Lock()
+	if own {
+		t.own = append(t.own, task)
+	} else {
+		t.any = append(t.any, task)
+	}
+	t.n.Add(1)
+	t.mu.Unlock()
+	if t.waiting.Load() != 0 {
+		e.notify()
+	} else if !own {
+		e.help()
+	}
+}
+
+// help has a goroutine of the world run the tasks, if nobody does.
+func (e *Endpoint) help() {
+	t := &e.tasks
+	t.mu.Lock()
+	start := !t.running && !t.ended && len(t.any) > 0
+	t.running = t.running || start
+	t.mu.Unlock()
+	if start && !e.w.spawn(e.work) {
+		e.rest()
+	}
+}
+
+// work runs tasks until there are none, or the owner can.
+func (e *Endpoint) work() {
+	t := &e.tasks
+	for t.waiting.Load() == 0 {
+		t.mu.Lock()
+		task := t.take(&t.any)
+		t.mu.Unlock()
+		if task == nil {
+			break
+		}
+		task()
+	}
+	e.rest()
+	if t.waiting.Load() == 0 && t.n.Load() > 0 {
+		e.help()
+	}
+}
+
+// rest ends running, and tells those who wait for it.
+func (e *Endpoint) rest() {
+	e.tasks.mu.Lock()
+	e.tasks.running = false
+	e.tasks.idle.Broadcast()
+	e.tasks.mu.Unlock()
+	e.notify()
+}
+
+// take is the next of the list, nil if there is none. mu is held.
+func (t *tasks) take(list *[]func()) func() {
+	if len(*list) == 0 || t.ended {
+		return nil
+	}
+	task := (*list)[0]
+	(*list)[0] = nil
+	if *list = (*list)[1:]; len(*list) == 0 {
+		*list = nil
+	}
+	t.n.Add(-1)
+	return task
+}
+
+// run runs the tasks that are there, by the owner, and reports whether it ran any.
+func (e *Endpoint) run() bool {
+	t := &e.tasks
+	ran := false
+	for {
+		t.mu.Lock()
+		if t.running && !ran {
+			t.mu.Unlock()
+			return false
+		}
+		task := t.take(&t.any)
+		if task == nil {
+			task = t.take(&t.own)
+		}
+		t.running = task != nil
+		t.mu.Unlock()
+		if task == nil {
+			return ran
+		}
+		task()
+		ran = true
+	}
+}
+
+// Wait runs tasks, and returns once ready says so, which is asked again after each request of this endpoint that is
+// done, each task, and each message that came after a probe found none; or with the error the world was aborted with. It spins a
+// little, then parks.
+func (e *Endpoint) Wait(ready func() bool) error {
+	if err := e.w.err(); err != nil {
+		return err
+	}
+	if e.tasks.n.Load() == 0 && ready() {
+		return nil
+	}
+	before := e.tasks.waiting.Swap(1)
+	defer e.leave(before)
+	for {
+		seq := e.seq.Load()
+		if err := e.w.err(); err != nil {
+			return err
+		}
+		if e.tasks.n.Load() > 0 && e.run() {
+			continue
+		}
+		if ready() {
+			return nil
+		}
+		e.sleep(seq)
+	}
+}
+
+// leave ends Wait or Poll: what tasks are left are for others.
+func (e *Endpoint) leave(before int32) {
+	e.tasks.waiting.Store(before)
+	if before == 0 && e.tasks.n.Load() > 0 {
+		e.help()
+	}
+}
+
+// WaitFor is Wait for one request.
+func (e *Endpoint) WaitFor(r *Request) error { return e.Wait(r.Done) }
+
+// Poll runs the tasks that are there, without waiting, and returns the error the world was aborted with, if it was.
+func (e *Endpoint) Poll() error {
+	if err := e.w.err(); err != nil {
+		return err
+	}
+	if e.tasks.n.Load() > 0 {
+		before := e.tasks.waiting.Swap(1)
+		e.run()
+		e.leave(before)
+	}
+	return nil
+}
+
+// notify makes the owner look again if it waits.
+func (e *Endpoint) notify() {
+	e.seq.Add(1)
+	if e.parked.Load() != 0 {
+		e.parker.wake(&e.seq)
+	}
+}
+
+// How long a rank spins before it parks, ns: at most about what it costs to park and to be woken; less, down to the least, when
+// that was in vain.
+const (
+	spinMost  = 50_000
+	spinLeast = 1_000
+)
+
+// sleep returns once seq is not what it was, or for no reason.
+func (e *Endpoint) sleep(was uint32) {
+	load := &e.w.cfg.Load.busy
+	start := time.Now()
+	if load.Load() <= e.w.cores {
+		for {
+			for range 64 {
+				if e.seq.Load() != was {
+					e.budget = min(2*e.budget, spinMost)
+					return
+				}
+			}
+			if load.Load() > e.w.cores || time.Since(start) > time.Duration(e.budget) {
+				break
+			}
+		}
+	}
+	load.Add(-1)
+	e.parked.Store(1)
+	if e.seq.Load() == was {
+		e.parker.park(&e.seq, was)
+	}
+	e.parked.Store(0)
+	load.Add(1)
+	if time.Since(start) < spinMost {
+		e.budget = spinMost // a little more patience would have spared it
+	} else {
+		e.budget = max(e.budget/2, spinLeast)
+	}
+}

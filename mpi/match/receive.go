@@ -1,0 +1,268 @@
+package match
+
+import (
+	"fmt"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// What ranks of other nodes say. All of it is what a stranger sent.
+
+// remoteMost is how many messages that are to come, of all other ranks, one rank keeps at most.
+const remoteMost = 1 << 20
+
+// Receive takes a packet from another node. It returns at once, and keeps nothing of p.Data. A packet that breaks the protocol is
+// an error, and harms nothing: the packets of a peer are what a stranger sent. The caller has made sure that p.From is a rank of
+// the node it came from.
+func (w *World) Receive(p mpi.Packet) error {
+	if w.failure.Load() != nil {
+		return nil
+	}
+	if p.From < 0 || p.To < 0 || int(p.From) >= len(w.endpoints) || int(p.To) >= len(w.endpoints) || w.endpoints[p.From] != nil || w.endpoints[p.To] == nil {
+		return broken(p, "it is not from a rank of another node to one of this")
+	}
+	e := w.endpoints[p.To]
+	e.mu.Lock()
+	if e.closed.Load() {
+		e.mu.Unlock()
+		return nil // its rank has ended
+	}
+	var why string
+	switch p.Kind {
+	case mpi.PacketEager:
+		why = e.eager(p)
+	case mpi.PacketRequest:
+		why = e.request(p)
+	case mpi.PacketClear:
+		why = e.cleared(p)
+	case mpi.PacketData:
+		why = e.data(p)
+	case mpi.PacketMatched:
+		why = e.known(p)
+	case mpi.PacketCredit:
+		why = e.credit(p)
+	case mpi.PacketCancel:
+		why = e.cancels(p)
+	case mpi.PacketCanceled:
+		why = e.canceled(p)
+	default:
+		why = "there is no such kind"
+	}
+	if why == "" {
+		return nil
+	}
+	e.mu.Unlock()
+	return broken(p, why)
+}
+
+func broken(p mpi.Packet, why string) error { return fmt.Errorf("match: %v: %s", p, why) }
+
+// Each of the following takes a packet of one kind with the mailbox locked, and unlocks it, or says what is wrong with the packet.
+
+func (e *Endpoint) badEnvelope(p mpi.Packet) string {
+	switch {
+	case p.Tag < 0:
+		return "the tag is negative"
+	case p.Source < 0 || int(p.Source) >= e.w.cfg.Size:
+		return "there is no such source"
+	case p.ID != 0 && e.ids[far{int(p.From), p.ID}] != nil:
+		return "there is a message of that ID"
+	}
+	return ""
+}
+
+func (e *Endpoint) eager(p mpi.Packet) string {
+	if why := e.badEnvelope(p); why != "" {
+		return why
+	}
+	from := e.peer(int(p.From))
+	cost := len(p.Data) + Overhead
+	switch {
+	case len(p.Data) > e.w.cfg.Eager:
+		return "it is too large to be eager"
+	case from.held+cost > e.w.cfg.Room:
+		return "it is more than there is credit for"
+	}
+	from.held += cost
+	a := e.note(p.Context, int(p.From), p.Source, p.Tag, int64(len(p.Data)))
+	a.remote, a.eager, a.id = true, true, p.ID
+	r := e.posted.match(p.Context, int(p.From), p.Tag)
+	if r == nil {
+		copy(e.room(a), p.Data)
+		e.announce(a)
+		return ""
+	}
+	r.where = inCopy
+	r.deliver(p.Source, p.Tag, a.size)
+	answer := e.repay(a)
+	e.forget(a)
+	if len(p.Data) > copyMost {
+		e.pins.Add(1)
+		e.mu.Unlock()
+		r.buf.Unpack(p.Data[:r.Status.Bytes], 0)
+		e.unpin()
+	} else {
+		r.buf.Unpack(p.Data[:r.Status.Bytes], 0)
+		e.mu.Unlock()
+	}
+	r.finish()
+	answer.put(e)
+	return ""
+}
+
+// announce queues a message of another node, and unlocks the mailbox.
+func (e *Endpoint) announce(a *arrival) {
+	if a.id != 0 {
+		if e.ids == nil {
+			e.ids = map[far]*arrival{}
+		}
+		e.ids[far{a.peer, a.id}] = a
+	}
+	e.arrive(a)
+}
+
+func (e *Endpoint) request(p mpi.Packet) string {
+	if why := e.badEnvelope(p); why != "" {
+		return why
+	}
+	from := e.peer(int(p.From))
+	switch {
+	case p.ID == 0:
+		return "it has no ID"
+	case p.Size < 0:
+		return "the size is negative"
+	case from.requests >= e.w.cfg.Queue || e.remote >= remoteMost:
+		return "there are too many messages to come"
+	}
+	if r := e.posted.match(p.Context, int(p.From), p.Tag); r != nil {
+		r.where = inCopy
+		r.deliver(p.Source, p.Tag, p.Size)
+		e.clear(r, int(p.From), p.ID)
+		return ""
+	}
+	from.requests++
+	e.remote++
+	a := e.note(p.Context, int(p.From), p.Source, p.Tag, p.Size)
+	a.remote, a.id = true, p.ID
+	e.announce(a)
+	return ""
+}
+
+// awaiting is the send that a packet is about, if it waits for that.
+func (e *Endpoint) awaiting(p mpi.Packet, eager bool) *Request {
+	if r := e.sends[p.ID]; r != nil && r.env.Peer == int(p.From) && r.where == inSends && r.eager == eager {
+		return r
+	}
+	return nil
+}
+
+func (e *Endpoint) cleared(p mpi.Packet) string {
+	r := e.awaiting(p, false)
+	if r == nil {
+		return "no message waits for that"
+	}
+	if p.Size < 0 || p.Size > r.size {
+		return "the message is not as large"
+	}
+	r.wants, r.peer, r.where = p.Size, p.Peer, inPump
+	e.mu.Unlock()
+	if p.Size == 0 {
+		e.sent(r)
+	} else {
+		e.w.pump(r)
+	}
+	return ""
+}
+
+func (e *Endpoint) known(p mpi.Packet) string {
+	r := e.awaiting(p, true)
+	if r == nil {
+		return "no message waits for that"
+	}
+	r.where = inCopy
+	e.mu.Unlock()
+	e.sent(r)
+	return ""
+}
+
+func (e *Endpoint) data(p mpi.Packet) string {
+	r := e.recvs[p.Peer]
+	switch {
+	case r == nil || r.from != int(p.From):
+		return "no receive waits for that"
+	case r.busy || p.Offset != r.got:
+		return "it is out of order"
+	case len(p.Data) == 0 || int64(len(p.Data)) > r.wants-r.got:
+		return "it is not of the size that was asked for"
+	}
+	r.busy = true
+	e.pins.Add(1)
+	e.mu.Unlock()
+	r.buf.Unpack(p.Data, p.Offset)
+	e.mu.Lock()
+	r.busy = false
+	r.got += int64(len(p.Data))
+	whole := r.got == r.wants
+	if whole {
+		delete(e.recvs, r.id)
+		r.where = inCopy
+	}
+	e.mu.Unlock()
+	e.unpin()
+	if whole {
+		r.finish()
+	}
+	return ""
+}
+
+func (e *Endpoint) credit(p mpi.Packet) string {
+	to := e.peer(int(p.From))
+	if p.Size <= 0 || p.Size > int64(e.w.cfg.Room-to.credit) {
+		return "it is more than was used"
+	}
+	to.credit += int(p.Size)
+	e.mu.Unlock()
+	return ""
+}
+
+func (e *Endpoint) cancels(p mpi.Packet) string {
+	reply := mpi.Packet{Kind: mpi.PacketCanceled, From: p.To, To: p.From, ID: p.ID}
+	var back answer
+	if a := e.ids[far{int(p.From), p.ID}]; a != nil {
+		reply.Size = 1
+		e.matched(a)
+		if a.eager {
+			back = e.repay(a)
+			back.id = 0
+		}
+		e.forget(a)
+	}
+	e.mu.Unlock()
+	e.w.cfg.Link.Put(reply)
+	back.put(e)
+	return ""
+}
+
+func (e *Endpoint) canceled(p mpi.Packet) string {
+	r := e.sends[p.ID]
+	if r == nil || r.env.Peer != int(p.From) || !r.cancelling || p.Size != 0 && p.Size != 1 {
+		return "nobody asked for that"
+	}
+	if p.Size == 1 && r.where != inSends {
+		return "the message was matched before"
+	}
+	r.cancelling = false
+	done := r.sent || p.Size == 1
+	if done {
+		delete(e.sends, r.id)
+		r.where = inCopy
+	}
+	e.mu.Unlock()
+	if p.Size == 1 {
+		r.Status = Status{Cancelled: true}
+	}
+	if done {
+		r.finish()
+	}
+	return ""
+}

@@ -1,0 +1,91 @@
+package match
+
+import (
+	"sync/atomic"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+)
+
+// Request is a send or a receive under way. The zero value is ready for use, again and again after it is done, and must
+// not be copied. It is done when Done says so; then Status and Err are set.
+type Request struct {
+	Status Status
+	Err    error // [ErrQueue], or nil
+	// Then, if set, is run once the request is done, as a task of its endpoint (see [Endpoint.Post]). It is reset by it.
+	Then func()
+
+	complete atomic.Bool
+
+	// Set when it starts.
+	e       *Endpoint
+	env     Envelope
+	buf     datatype.Buffer
+	size    int64 // of buf's data
+	mode    Mode
+	send    bool
+	counted bool // among the endpoint's pending ones
+
+	// Guarded by the mutex of the mailbox it is in: the receiver's for a send within the node, else e's.
+	where      where
+	order      uint64   // of a posted receive
+	next, prev *Request // in its bucket of posted, among the wildcards, or in a pump
+	bucket     *postedList
+	note       *arrival // of a send within the node: what it left with the receiver
+	id         uint64   // with another node: this end's name for the message
+	peer       uint64   // and the other's
+	from       int      // of a receive that was cleared: who sends
+	wants      int64    // bytes that were cleared
+	got        int64    // of those, bytes that have come
+	eager      bool     // the data went with the envelope
+	busy       bool     // a PacketData is being copied
+	cancelling bool     // an answer to PacketCancel is awaited
+	sent       bool     // it is done but for that answer
+}
+
+// where is a request while it is under way.
+type where byte
+
+const (
+	nowhere  where = iota
+	inPosted       // a receive that nothing has matched
+	inNote         // a send whose receiver has a note of it, not matched
+	inSends        // a send to another node, not known to be matched
+	inPump         // a send whose data is on its way
+	inRecvs        // a receive whose data is to come
+	inCopy         // matched; done soon
+)
+
+// Done reports whether the request is complete. It takes no lock.
+func (r *Request) Done() bool { return r.complete.Load() }
+
+// begin readies a request for use.
+func (r *Request) begin(e *Endpoint, env Envelope, b datatype.Buffer) {
+	r.complete.Store(false)
+	r.Status, r.Err = Status{}, nil
+	r.e, r.env, r.buf, r.size = e, env, b, b.Size()
+	r.mode, r.send, r.counted = Standard, false, false
+	r.where = nowhere
+}
+
+// finish completes a request and tells its owner, who may use it anew at once: nobody touches it after that. No mailbox is locked.
+func (r *Request) finish() {
+	e, then := r.e, r.Then
+	r.Then = nil
+	r.buf = datatype.Buffer{}
+	if r.counted {
+		e.pending.Add(-1)
+	}
+	r.complete.Store(true)
+	if then != nil {
+		e.Post(then, false)
+	}
+	e.notify()
+}
+
+// deliver says what a receive gets of a message of size bytes: as much as there is room for.
+func (r *Request) deliver(source, tag int32, size int64) {
+	r.Status = Status{Source: source, Tag: tag, Bytes: size}
+	if size > r.size {
+		r.Status.Bytes, r.Status.Truncated = r.size, true
+	}
+}

@@ -1,0 +1,111 @@
+package match
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// World is the ranks of one job on this node. It is safe for use by many goroutines.
+type World struct {
+	cfg       Config
+	endpoints []*Endpoint // by rank; nil for those of other nodes
+	local     []*Endpoint
+	cores     int64
+	pools     pools
+	failure   atomic.Pointer[error]
+	ctx       context.Context
+	cancel    context.CancelFunc
+	stop      func() bool // takes back what waits for the end of New's context
+
+	mu     sync.Mutex
+	closed bool
+	pumps  map[int]*pump // by rank they send to
+	wg     sync.WaitGroup
+}
+
+// Load counts the ranks, of one world or more, that use a core: that run or spin, not those that are parked.
+type Load struct{ busy atomic.Int64 }
+
+// New makes a world. It starts nothing.
+func New(ctx context.Context, cfg Config) *World {
+	defaults(&cfg.Eager, DefaultEager)
+	defaults(&cfg.Room, DefaultRoom)
+	defaults(&cfg.Queue, DefaultQueue)
+	if cfg.Load == nil {
+		cfg.Load = new(Load)
+	}
+	w := &World{cfg: cfg, cores: int64(cfg.Cores), endpoints: make([]*Endpoint, cfg.Size), pumps: map[int]*pump{}}
+	if cfg.Cores == 0 {
+		w.cores = int64(min(runtime.NumCPU(), runtime.GOMAXPROCS(0)))
+	}
+	w.ctx, w.cancel = context.WithCancel(ctx)
+	seed := rand.Uint64()
+	for _, rank := range cfg.Local {
+		e := &Endpoint{w: w, rank: rank, budget: spinMost}
+		e.ctx, e.cancel = context.WithCancel(w.ctx)
+		e.tasks.idle.L = &e.tasks.mu
+		e.posted.seed, e.arrived.seed = seed, seed
+		w.endpoints[rank] = e
+		w.local = append(w.local, e)
+	}
+	cfg.Load.busy.Add(int64(len(w.local)))
+	w.stop = context.AfterFunc(ctx, func() { w.Abort(context.Cause(ctx)) })
+	return w
+}
+
+func defaults(v *int, d int) {
+	if *v == 0 {
+		*v = d
+	}
+}
+
+// Endpoint is where a local rank sends and receives.
+func (w *World) Endpoint(rank int) *Endpoint { return w.endpoints[rank] }
+
+// Abort ends the job on this node: whatever waits, now and later, returns err.
+func (w *World) Abort(err error) {
+	if !w.failure.CompareAndSwap(nil, &err) {
+		return
+	}
+	w.cancel()
+	for _, e := range w.local {
+		e.notify()
+	}
+}
+
+// err is what the world was aborted with.
+func (w *World) err() error {
+	if p := w.failure.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+var errClosed = errors.New("match: the job is over")
+
+// Close ends what the world started and waits for it. No endpoint is used after it.
+func (w *World) Close() {
+	w.stop()
+	w.Abort(errClosed)
+	for _, e := range w.local {
+		e.Close()
+	}
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.wg.Wait()
+}
+
+// spawn runs f in a goroutine of the world, unless it is closed.
+func (w *World) spawn(f func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.wg.Go(f)
+	}
+	return !w.closed
+}
