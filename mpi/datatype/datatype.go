@@ -1,71 +1,245 @@
 // Package datatype is MPI's datatypes (MPI 5.0, chapter 5) and its predefined reduction operations (section 6.9.2): what a
 // buffer's bytes are. It knows nothing of ranks or guests.
+//
+// # How it is put together
+//
+//   - A [Type] is a typemap in compact form. Its layout (layout.go) says where the bytes of one element are, as a nest of loops and
+//     lists whose leaves are runs of bytes; neighbours are merged, so the layout of an array of doubles is one run. It never
+//     takes memory in proportion to a count, only to the lists that the constructor was given.
+//   - [Maker] (make.go, array.go) makes derived types. Whatever it is given is a claim of a stranger: everything is checked, and
+//     nothing overflows: all of a type's numbers are at most 1<<60.
+//   - A [Buffer] is elements of a type in a memory. Its methods walk the layout with a cursor (cursor.go), which yields pieces: a number
+//     of blocks of equal size, equally far apart; the loops over a piece (piece.go) are what takes the time.
+//   - An [Op] reduces packed elements (op.go, reduce.go), by loops over slices of Go's own types.
 package datatype
 
-import "errors"
+import (
+	"errors"
+	"math"
+)
 
 // Type is a datatype: a typemap with a lower bound and an extent. It does not change once it is made.
 type Type struct {
-	size, lb, extent, trueLB, trueExtent int64
-	contiguous                           bool
+	size           int64
+	lb, ub         int64
+	trueLB, trueUB int64
+	align          int64 // of the element with the strictest alignment in C
+	marked         bool  // lb and ub were set explicitly, by this type or one that it is made of
+	contiguous     bool
+
+	elements int64  // basic elements
+	kind     kind   // of all of them; zero if they differ
+	parts    []part // if they differ: what the type is made of, in order of the typemap
+	layout   *node  // nil without data
+
+	named  *name
+	recipe *recipe // nil for named types
+	depth  int     // types that it is made of, one in the other
+	weight int64   // see Weight
+}
+
+// part is count elements of a type, stride bytes apart, the first of them at disp.
+type part struct {
+	disp, count, stride int64
+	t                   *Type
 }
 
 // Size is the bytes of data in one element.
 func (t *Type) Size() int64 { return t.size }
 
 // Extent is the lower bound and the extent, in bytes: element i of an array begins at i times the extent.
-func (t *Type) Extent() (lb, extent int64) { return t.lb, t.extent }
+func (t *Type) Extent() (lb, extent int64) { return t.lb, t.ub - t.lb }
+
+func (t *Type) extent() int64 { return t.ub - t.lb }
 
 // TrueExtent is the lower bound and the extent of the data itself, in bytes.
-func (t *Type) TrueExtent() (lb, extent int64) { return t.trueLB, t.trueExtent }
+func (t *Type) TrueExtent() (lb, extent int64) { return t.trueLB, t.trueUB - t.trueLB }
 
-// Contiguous reports whether an array of the type is its data and nothing else, in order.
+// Contiguous reports whether an array of the type is its data and nothing else, in order: n elements at an address are
+// the n times Size bytes there.
 func (t *Type) Contiguous() bool { return t.contiguous }
 
-// Named finds a predefined datatype by the ABI's handle for it; nil if there is none, or if a program cannot use
-// it because C for WebAssembly has no such type.
-func Named(handle int32) *Type { panic("not built") }
+// Weight is how many bytes of the host's memory the type takes, about, with all that it is made of.
+func (t *Type) Weight() int64 { return t.weight }
 
-// ErrRange means that a buffer is not all within its memory.
-var ErrRange = errors.New("datatype: the buffer is not within the memory")
+// Errors of constructors.
+var (
+	// ErrTooLarge means that a type would be larger than any memory.
+	ErrTooLarge = errors.New("datatype: the type is too large")
+	// ErrTooComplex means that a type would take too much of the host's memory: too long lists, or too many types in types.
+	ErrTooComplex = errors.New("datatype: the type is made of too many parts")
+	// ErrCount means that a count or a length of a block is negative.
+	ErrCount = errors.New("datatype: a count is negative")
+	// ErrArgument means that another argument is not valid.
+	ErrArgument = errors.New("datatype: an argument is not valid")
+)
 
-// Buffer is count elements of a type at an address in a memory: a guest's, or the host's own. The zero value has no bytes.
-type Buffer struct {
-	Mem   []byte // all of the memory
-	Addr  int64  // of element 0 in it; with a type of absolute addresses (MPI_BOTTOM) 0
-	Count int64
-	Type  *Type
+const (
+	maxNumber = 1 << 60 // of everything about a type, in absolute value
+	maxBlocks = 1 << 20 // in a list that a constructor is given
+	maxDepth  = 512
+)
+
+// mul and add are exact, or false if the result is over maxNumber.
+func mul(a, b int64) (int64, bool) {
+	if a == 0 || b == 0 {
+		return 0, true
+	}
+	if a == math.MinInt64 || b == math.MinInt64 {
+		return 0, false
+	}
+	p := a * b
+	return p, p/b == a && within(p)
 }
 
-// Of is a buffer of plain bytes.
-func Of(b []byte) Buffer { panic("not built") }
+func add(a, b int64) (int64, bool) {
+	if !within(a) || !within(b) {
+		return 0, false
+	}
+	return a + b, within(a + b)
+}
 
-// Check makes sure that every byte that the buffer touches is within its memory, or returns ErrRange. All other methods
-// take a buffer that passed.
-func (b Buffer) Check() error { panic("not built") }
+func within(v int64) bool { return -maxNumber <= v && v <= maxNumber }
 
-// Size is the bytes of its data.
-func (b Buffer) Size() int64 { panic("not built") }
+// compose makes the type that consists of parts. What it does not know, the caller adds: see [Maker].
+func compose(parts []part) (*Type, error) {
+	t := &Type{align: 1, weight: typeWeight}
+	var list listBuilder
+	for _, p := range parts {
+		if p.count == 0 || p.t.size == 0 && !p.t.marked {
+			continue
+		}
+		if !t.include(p) {
+			return nil, ErrTooLarge
+		}
+		if p.t.size > 0 {
+			list.add(p)
+		}
+	}
+	if t.size == 0 {
+		t.trueLB, t.trueUB = 0, 0
+	}
+	if !t.marked {
+		t.lb = t.trueLB
+		var ok bool
+		if t.ub, ok = add(t.lb, (t.trueUB-t.trueLB+t.align-1)/t.align*t.align); !ok {
+			return nil, ErrTooLarge
+		}
+	}
+	t.layout = list.node()
+	t.settle()
+	if t.kind == (kind{}) && t.size > 0 {
+		t.parts = parts
+		t.weight += int64(len(parts)) * partWeight
+	}
+	t.weight += t.layout.weight()
+	return t, nil
+}
 
-// Bytes is the data where it lies, if it lies in one piece and in order.
-func (b Buffer) Bytes() ([]byte, bool) { panic("not built") }
+// include adds a part with data or bounds of its own to the type's numbers (MPI 5.0, 5.1: the definitions of lb, ub and
+// extent): bounds set explicitly hold for the whole; without them the data's hold.
+func (t *Type) include(p part) bool {
+	span, ok1 := mul(p.count-1, p.stride)
+	low, ok2 := add(p.disp, min(span, 0))
+	high, ok3 := add(p.disp, max(span, 0))
+	data, ok4 := mul(p.count, p.t.size)
+	size, ok5 := add(t.size, data)
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
+		return false
+	}
+	if p.t.marked {
+		lb, ok1 := add(low, p.t.lb)
+		ub, ok2 := add(high, p.t.ub)
+		if !ok1 || !ok2 {
+			return false
+		}
+		if t.marked {
+			lb, ub = min(lb, t.lb), max(ub, t.ub)
+		}
+		t.lb, t.ub, t.marked = lb, ub, true
+	}
+	if p.t.size > 0 {
+		lb, ok1 := add(low, p.t.trueLB)
+		ub, ok2 := add(high, p.t.trueUB)
+		if !ok1 || !ok2 {
+			return false
+		}
+		if t.size > 0 {
+			lb, ub = min(lb, t.trueLB), max(ub, t.trueUB)
+		} else {
+			t.kind = p.t.kind
+		}
+		if t.kind != p.t.kind {
+			t.kind = kind{}
+		}
+		t.trueLB, t.trueUB = lb, ub
+		t.align = max(t.align, p.t.align)
+		t.elements += p.count * p.t.elements // at most its size
+	}
+	t.size = size
+	return within(t.ub - t.lb)
+}
 
-// Pack copies the data from offset off on, in the order of the typemap, to dst, and returns how much there was.
-func (b Buffer) Pack(dst []byte, off int64) int { panic("not built") }
+// settle sets what follows from the layout and the bounds.
+func (t *Type) settle() {
+	if t.layout == nil {
+		t.contiguous = t.extent() == 0
+		return
+	}
+	t.contiguous = t.layout.kind == run && t.layout.off == 0 && t.size == t.extent()
+}
 
-// Unpack copies src to where the data from offset off on belongs, and returns how much it took.
-func (b Buffer) Unpack(src []byte, off int64) int { panic("not built") }
+// Elements is how many basic elements the first n bytes of the data of elements of the type are (MPI 5.0, 5.1.11); false if they are not
+// a whole number of them.
+func (t *Type) Elements(n int64) (int64, bool) {
+	if t.size == 0 || n < 0 {
+		return 0, n == 0
+	}
+	whole, rest := n/t.size, n%t.size
+	if whole > 0 && whole > math.MaxInt64/t.elements {
+		return 0, false
+	}
+	count := whole * t.elements
+	if t.kind != (kind{}) {
+		size := int64(t.kind.size)
+		return count + rest/size, rest%size == 0
+	}
+	for _, p := range t.parts {
+		if rest == 0 {
+			break
+		}
+		n := min(rest, p.count*p.t.size)
+		k, ok := p.t.Elements(n)
+		if !ok {
+			return 0, false
+		}
+		count += k
+		rest -= n
+	}
+	return count, true
+}
 
-// Copy copies the data of src to dst, as far as both go, without a copy in between, and returns how many bytes. The
-// two may have different types, and may overlap only if they are the same.
-func Copy(dst, src Buffer) int64 { panic("not built") }
-
-// Op is a predefined reduction operation, by the ABI's handle.
-type Op int32
-
-// Allows reports whether the operation is defined for elements of the type (MPI 5.0, 6.9.2).
-func (op Op) Allows(t *Type) bool { panic("not built") }
-
-// Reduce computes inout[i] = in[i] op inout[i] for each element of data in order of the typemap: both hold packed
-// elements of t, as many as fit. Integers wrap; floating point is IEEE 754, each operation rounded once.
-func (op Op) Reduce(t *Type, in, inout []byte) { panic("not built") }
+// ElementsSize is the bytes of the first n basic elements of the data of elements of the type; false if there are none, or too many.
+func (t *Type) ElementsSize(n int64) (int64, bool) {
+	if n <= 0 || t.elements == 0 {
+		return 0, n == 0
+	}
+	size, ok := mul(n/t.elements, t.size)
+	if !ok {
+		return 0, false
+	}
+	n %= t.elements
+	if t.kind != (kind{}) {
+		return size + n*int64(t.kind.size), true
+	}
+	for _, p := range t.parts {
+		if n == 0 {
+			break
+		}
+		k := min(n, p.count*p.t.elements)
+		part, _ := p.t.ElementsSize(k)
+		size += part
+		n -= k
+	}
+	return size, true
+}

@@ -1,0 +1,173 @@
+package datatype
+
+import (
+	"errors"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+)
+
+// ErrRange means that a buffer is not all within its memory.
+var ErrRange = errors.New("datatype: the buffer is not within the memory")
+
+// Buffer is count elements of a type at an address in a memory: a guest's, or the host's own. The zero value has no bytes.
+type Buffer struct {
+	Mem   []byte // all of the memory
+	Addr  int64  // of element 0 in it; with a type of absolute addresses (MPI_BOTTOM) 0
+	Count int64
+	Type  *Type
+}
+
+// maxData bounds the bytes of data of a buffer. A guest's memory is no larger, so more would be some bytes again and again.
+const maxData = 1 << 32
+
+// Of is a buffer of plain bytes.
+func Of(b []byte) Buffer {
+	return Buffer{Mem: b, Count: int64(len(b)), Type: Named(abi.Byte)}
+}
+
+// Check makes sure that every byte that the buffer touches is within its memory, or returns ErrRange. All other methods
+// take a buffer that passed.
+func (b Buffer) Check() error {
+	t := b.Type
+	switch {
+	case b.Count == 0 || b.Count > 0 && (t == nil || t.size == 0):
+		return nil
+	case b.Count < 0 || b.Count > maxData/t.size:
+		return ErrRange
+	}
+	span, ok1 := mul(b.Count-1, t.extent())
+	lo, ok2 := add(b.Addr, min(span, 0))
+	hi, ok3 := add(b.Addr, max(span, 0))
+	if !ok1 || !ok2 || !ok3 || lo+t.trueLB < 0 || hi+t.trueUB > int64(len(b.Mem)) {
+		return ErrRange
+	}
+	return nil
+}
+
+// Size is the bytes of its data.
+func (b Buffer) Size() int64 {
+	if b.Type == nil {
+		return 0
+	}
+	return b.Count * b.Type.size
+}
+
+// Bytes is the data where it lies, if it lies in one piece and in order.
+func (b Buffer) Bytes() ([]byte, bool) {
+	if b.Size() == 0 {
+		return nil, true
+	}
+	if l := b.Type.layout; l.kind == run && (b.Count == 1 || l.size == b.Type.extent()) {
+		at := b.Addr + l.off
+		end := at + l.size*b.Count
+		return b.Mem[at:end:end], true
+	}
+	return nil, false
+}
+
+// piece is all of the data, if it is one piece.
+func (b *Buffer) piece() (piece, bool) {
+	l, extent := b.Type.layout, b.Type.extent()
+	switch {
+	case l.kind == run && (b.Count == 1 || l.size == extent):
+		return piece{off: b.Addr + l.off, n: l.size * b.Count, count: 1}, true
+	case l.kind == run:
+		return piece{off: b.Addr + l.off, n: l.size, count: b.Count, stride: extent}, true
+	case l.kind == loop && l.child.kind == run && (b.Count == 1 || l.count*l.stride == extent):
+		return piece{off: b.Addr + l.off + l.child.off, n: l.child.size, count: l.count * b.Count, stride: l.stride}, true
+	}
+	return piece{}, false
+}
+
+// Pack copies the data from offset off on, in the order of the typemap, to dst, and returns how much there was.
+func (b Buffer) Pack(dst []byte, off int64) int {
+	return b.transfer(dst, off, gather)
+}
+
+// Unpack copies src to where the data from offset off on belongs, and returns how much it took.
+func (b Buffer) Unpack(src []byte, off int64) int {
+	return b.transfer(src, off, func(packed, mem []byte, p piece) { scatter(mem, packed, p) })
+}
+
+// transfer gives do the pieces of the data from offset off on that packed has room for, each with its part of packed.
+func (b *Buffer) transfer(packed []byte, off int64, do func(packed, mem []byte, p piece)) int {
+	left := min(int64(len(packed)), b.Size()-off)
+	if left <= 0 || off < 0 {
+		return 0
+	}
+	total := left
+	if p, ok := b.piece(); ok {
+		for p.advance(off); left > 0; {
+			h := p.head(left)
+			k := h.n * h.count
+			do(packed, b.Mem, h)
+			packed = packed[k:]
+			left -= k
+			p.advance(k)
+		}
+		return int(total)
+	}
+	var c cursor
+	for c.seek(b, off); left > 0; {
+		h := c.head(left)
+		k := h.n * h.count
+		do(packed, b.Mem, h)
+		packed = packed[k:]
+		left -= k
+		if left > 0 {
+			c.pass(k)
+		}
+	}
+	return int(total)
+}
+
+// Copy copies the data of src to dst, as far as both go, without a copy in between, and returns how many bytes. The
+// two may have different types, and may overlap only if they are the same.
+func Copy(dst, src Buffer) int64 {
+	left := min(dst.Size(), src.Size())
+	if left == 0 {
+		return 0
+	}
+	if to, ok := dst.Bytes(); ok {
+		return int64(src.Pack(to[:left], 0))
+	}
+	if from, ok := src.Bytes(); ok {
+		return int64(dst.Unpack(from[:left], 0))
+	}
+	total := left
+	var to, from cursor
+	to.seek(&dst, 0)
+	from.seek(&src, 0)
+	for {
+		k := match(&to.piece, &from.piece, left, dst.Mem, src.Mem)
+		if left -= k; left == 0 {
+			return total
+		}
+		to.pass(k)
+		from.pass(k)
+	}
+}
+
+// match copies as much as one loop can from the beginning of q to the beginning of p, at most limit, and returns how much that is.
+func match(p, q *piece, limit int64, dst, src []byte) int64 {
+	switch {
+	case p.count == 1:
+		h := q.head(min(limit, p.n-p.skip))
+		at := p.off + p.skip
+		gather(dst[at:at+h.n*h.count], src, h)
+		return h.n * h.count
+	case q.count == 1:
+		h := p.head(min(limit, q.n-q.skip))
+		at := q.off + q.skip
+		scatter(dst, src[at:at+h.n*h.count], h)
+		return h.n * h.count
+	case p.n == q.n && p.skip == 0 && q.skip == 0 && limit >= p.n:
+		h, g := *p, *q
+		h.count = min(p.count, q.count, limit/p.n)
+		move(dst, src, h, g)
+		return h.n * h.count
+	}
+	n := min(p.n-p.skip, q.n-q.skip, limit)
+	copy(dst[p.off+p.skip:][:n], src[q.off+q.skip:])
+	return n
+}

@@ -1,0 +1,160 @@
+package datatype
+
+import "slices"
+
+// node is where the bytes of one element are, relative to the place of the element, in order of the typemap. Nodes are shared and never
+// change. A loop goes around at least twice and a list has at least two entries, each with data: so a node that is n levels high
+// has at least 1<<n bytes of data.
+type node struct {
+	kind nodeKind
+	off  int64 // where it begins
+	size int64 // bytes of data, more than 0
+
+	count, stride int64   // loop
+	child         *node   // loop and alike
+	offs          []int64 // lists: where the entries are, from off
+	starts        []int64 // runs and mixed: the data before each entry, and all of it
+	kids          []*node // mixed
+}
+
+type nodeKind uint8
+
+const (
+	run   nodeKind = iota // size bytes
+	loop                  // child count times, stride bytes apart
+	alike                 // child at each of offs
+	runs                  // a run at each of offs, as long as starts say
+	mixed                 // kids[i] at offs[i]
+)
+
+// The host's memory, in bytes, about.
+const (
+	typeWeight = 256
+	nodeWeight = 160
+	partWeight = 32
+)
+
+func (n *node) weight() int64 {
+	if n == nil || n.kind == run {
+		return 0
+	}
+	return nodeWeight + 8*int64(len(n.offs)+len(n.starts)) + nodeWeight*int64(len(n.kids))
+}
+
+// at is the node with its place moved.
+func (n *node) at(disp int64) *node {
+	if disp == 0 {
+		return n
+	}
+	m := *n
+	m.off += disp
+	return &m
+}
+
+// repeat is a node count times, at least once.
+func repeat(n *node, count, stride int64) *node {
+	switch {
+	case count == 1:
+		return n
+	case n.kind == run && n.size == stride:
+		return &node{kind: run, off: n.off, size: n.size * count}
+	case n.kind == loop && n.stride*n.count == stride:
+		return &node{kind: loop, off: n.off, size: n.size * count, count: n.count * count, stride: n.stride, child: n.child}
+	}
+	return &node{kind: loop, size: n.size * count, count: count, stride: stride, child: n}
+}
+
+// listBuilder makes one node of parts that follow each other in the typemap.
+type listBuilder struct {
+	offs   []int64
+	starts []int64 // without the last
+	size   int64
+	kids   []*node // nil as long as all are runs
+	last   part    // what the last of kids was made of
+	lastly *node
+}
+
+func (l *listBuilder) add(p part) {
+	if p.t.layout.kind == run && (p.count == 1 || p.t.size == p.stride) {
+		l.addRun(p.disp+p.t.layout.off, p.count*p.t.size)
+		return
+	}
+	if l.lastly == nil || l.last.t != p.t || l.last.count != p.count || l.last.stride != p.stride {
+		l.lastly, l.last = repeat(p.t.layout, p.count, p.stride), p
+	}
+	l.addNode(p.disp, l.lastly)
+}
+
+// addRun adds a run of bytes, as part of the one before it if it follows directly.
+func (l *listBuilder) addRun(off, size int64) {
+	if n := len(l.offs) - 1; n >= 0 && (l.kids == nil || l.kids[n] == nil) && l.offs[n]+l.size-l.starts[n] == off {
+		l.size += size
+		return
+	}
+	l.offs, l.starts = append(l.offs, off), append(l.starts, l.size)
+	if l.kids != nil {
+		l.kids = append(l.kids, nil)
+	}
+	l.size += size
+}
+
+func (l *listBuilder) addNode(off int64, n *node) {
+	if l.kids == nil {
+		l.kids = make([]*node, len(l.offs), max(2*len(l.offs), 4))
+	}
+	l.offs, l.starts, l.kids = append(l.offs, off), append(l.starts, l.size), append(l.kids, n)
+	l.size += n.size
+}
+
+// node is the whole; nil if nothing was added.
+func (l *listBuilder) node() *node {
+	if len(l.offs) == 0 {
+		return nil
+	}
+	l.starts = append(l.starts, l.size)
+	child := l.same()
+	switch {
+	case len(l.offs) == 1:
+		return child.at(l.offs[0])
+	case child != nil && l.even():
+		return repeat(child, int64(len(l.offs)), l.offs[1]-l.offs[0]).at(l.offs[0])
+	case child != nil:
+		return &node{kind: alike, size: l.size, child: child, offs: slices.Clip(l.offs)}
+	case l.kids == nil:
+		return &node{kind: runs, size: l.size, offs: slices.Clip(l.offs), starts: slices.Clip(l.starts)}
+	}
+	for i, k := range l.kids {
+		if k == nil {
+			l.kids[i] = &node{kind: run, size: l.starts[i+1] - l.starts[i]}
+		}
+	}
+	return &node{kind: mixed, size: l.size, offs: slices.Clip(l.offs), starts: slices.Clip(l.starts), kids: slices.Clip(l.kids)}
+}
+
+// same is what all entries are, nil if they differ.
+func (l *listBuilder) same() *node {
+	if l.kids == nil {
+		for i := range l.offs {
+			if l.starts[i+1]-l.starts[i] != l.starts[1] {
+				return nil
+			}
+		}
+		return &node{kind: run, size: l.starts[1]}
+	}
+	for _, k := range l.kids {
+		if k != l.kids[0] {
+			return nil
+		}
+	}
+	return l.kids[0] // not nil: kids is not nil because one of them is not a run
+}
+
+// even reports whether the entries are equally far apart.
+func (l *listBuilder) even() bool {
+	for i := 2; i < len(l.offs); i++ {
+		if l.offs[i]-l.offs[i-1] != l.offs[1]-l.offs[0] {
+			return false
+		}
+	}
+	return true
+}

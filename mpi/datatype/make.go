@@ -1,0 +1,211 @@
+package datatype
+
+import (
+	"math"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+)
+
+// Maker makes derived types (MPI 5.0, 5.1.2 and 5.1.3). It keeps the lists it is given. Its errors are those of this package.
+type Maker struct {
+	Large bool // by the functions with large counts: only [Type.Contents] tells
+}
+
+// finish gives a composed type its recipe, and bounds what hangs on it.
+func (m Maker) finish(t *Type, combiner int32, types []*Type, args ...argument) (*Type, error) {
+	t.recipe = &recipe{combiner: combiner, large: m.Large, args: args, types: types}
+	t.weight = plus(t.weight, t.recipe.weight())
+	seen := map[*Type]bool{}
+	for i, old := range types {
+		if i > 0 && seen[old] {
+			continue
+		}
+		seen[old] = true
+		t.depth = max(t.depth, old.depth+1)
+		t.weight = plus(t.weight, old.weight)
+	}
+	if t.depth > maxDepth {
+		return nil, ErrTooComplex
+	}
+	return t, nil
+}
+
+func plus(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}
+
+func one(v int64) []int64 { return []int64{v} }
+
+// block is count elements of old, one after the other.
+func block(count int64, old *Type) part { return part{0, count, old.extent(), old} }
+
+// Dup is the same type again.
+func (m Maker) Dup(old *Type) (*Type, error) {
+	t := *old
+	t.named, t.weight, t.depth = nil, typeWeight, 0
+	return m.finish(&t, abi.CombinerDup, []*Type{old})
+}
+
+// Contiguous is count elements of old, one after the other.
+func (m Maker) Contiguous(count int64, old *Type) (*Type, error) {
+	if count < 0 {
+		return nil, ErrCount
+	}
+	t, err := compose([]part{block(count, old)})
+	if err != nil {
+		return nil, err
+	}
+	return m.finish(t, abi.CombinerContiguous, []*Type{old}, argument{'c', one(count)})
+}
+
+// Vector is count blocks of length elements of old; stride is in elements.
+func (m Maker) Vector(count, length, stride int64, old *Type) (*Type, error) {
+	apart, ok := mul(stride, old.extent())
+	if !ok && count > 1 {
+		return nil, ErrTooLarge
+	}
+	t, err := vector(count, length, apart, old)
+	if err != nil {
+		return nil, err
+	}
+	return m.finish(t, abi.CombinerVector, []*Type{old}, argument{'c', []int64{count, length, stride}})
+}
+
+// Hvector is count blocks of length elements of old; stride is in bytes.
+func (m Maker) Hvector(count, length, stride int64, old *Type) (*Type, error) {
+	t, err := vector(count, length, stride, old)
+	if err != nil {
+		return nil, err
+	}
+	return m.finish(t, abi.CombinerHvector, []*Type{old}, argument{'c', []int64{count, length}}, argument{'a', one(stride)})
+}
+
+func vector(count, length, stride int64, old *Type) (*Type, error) {
+	if count < 0 || length < 0 {
+		return nil, ErrCount
+	}
+	b, err := compose([]part{block(length, old)})
+	if err != nil {
+		return nil, err
+	}
+	return compose([]part{{0, count, stride, b}})
+}
+
+// Indexed is a block of elements of old for each length, at the displacement in elements.
+func (m Maker) Indexed(lengths, displacements []int64, old *Type) (*Type, error) {
+	t, err := indexed(lengths, displacements, old.extent(), old)
+	if err != nil {
+		return nil, err
+	}
+	return m.finish(t, abi.CombinerIndexed, []*Type{old},
+		argument{'c', one(int64(len(lengths)))}, argument{'c', lengths}, argument{'c', displacements})
+}
+
+// Hindexed is a block of elements of old for each length, at the displacement in bytes.
+func (m Maker) Hindexed(lengths, displacements []int64, old *Type) (*Type, error) {
+	t, err := indexed(lengths, displacements, 1, old)
+	if err != nil {
+		return nil, err
+	}
+	return m.finish(t, abi.CombinerHindexed, []*Type{old},
+		argument{'c', one(int64(len(lengths)))}, argument{'c', lengths}, argument{'a', displacements})
+}
+
+func indexed(lengths, displacements []int64, unit int64, old *Type) (*Type, error) {
+	if len(lengths) > maxBlocks {
+		return nil, ErrTooComplex
+	}
+	parts := make([]part, 0, len(lengths))
+	for i, n := range lengths {
+		if n < 0 {
+			return nil, ErrCount
+		}
+		if n == 0 {
+			continue
+		}
+		disp, ok := mul(displacements[i], unit)
+		if !ok {
+			return nil, ErrTooLarge
+		}
+		parts = append(parts, part{disp, n, old.extent(), old})
+	}
+	return compose(parts)
+}
+
+// IndexedBlock is a block of length elements of old at each displacement, in elements.
+func (m Maker) IndexedBlock(length int64, displacements []int64, old *Type) (*Type, error) {
+	t, err := indexedBlock(length, displacements, old.extent(), old)
+	if err != nil {
+		return nil, err
+	}
+	return m.finish(t, abi.CombinerIndexedBlock, []*Type{old},
+		argument{'c', []int64{int64(len(displacements)), length}}, argument{'c', displacements})
+}
+
+// HindexedBlock is a block of length elements of old at each displacement, in bytes.
+func (m Maker) HindexedBlock(length int64, displacements []int64, old *Type) (*Type, error) {
+	t, err := indexedBlock(length, displacements, 1, old)
+	if err != nil {
+		return nil, err
+	}
+	return m.finish(t, abi.CombinerHindexedBlock, []*Type{old},
+		argument{'c', []int64{int64(len(displacements)), length}}, argument{'a', displacements})
+}
+
+func indexedBlock(length int64, displacements []int64, unit int64, old *Type) (*Type, error) {
+	switch {
+	case length < 0:
+		return nil, ErrCount
+	case len(displacements) > maxBlocks:
+		return nil, ErrTooComplex
+	case length == 0:
+		return compose(nil)
+	}
+	parts := make([]part, len(displacements))
+	for i, d := range displacements {
+		disp, ok := mul(d, unit)
+		if !ok {
+			return nil, ErrTooLarge
+		}
+		parts[i] = part{disp, length, old.extent(), old}
+	}
+	return compose(parts)
+}
+
+// Struct is blocks of elements, each of its type, at the displacement in bytes.
+func (m Maker) Struct(lengths, displacements []int64, types []*Type) (*Type, error) {
+	if len(lengths) > maxBlocks {
+		return nil, ErrTooComplex
+	}
+	parts := make([]part, 0, len(lengths))
+	for i, n := range lengths {
+		if n < 0 {
+			return nil, ErrCount
+		}
+		if n > 0 {
+			parts = append(parts, part{displacements[i], n, types[i].extent(), types[i]})
+		}
+	}
+	t, err := compose(parts)
+	if err != nil {
+		return nil, err
+	}
+	return m.finish(t, abi.CombinerStruct, types,
+		argument{'c', one(int64(len(lengths)))}, argument{'c', lengths}, argument{'a', displacements})
+}
+
+// Resized is old with another lower bound and extent (MPI 5.0, 5.1.7).
+func (m Maker) Resized(old *Type, lb, extent int64) (*Type, error) {
+	ub, ok := add(lb, extent)
+	if !ok || !within(lb) || !within(extent) {
+		return nil, ErrTooLarge
+	}
+	t := *old
+	t.named, t.weight, t.depth = nil, typeWeight, 0
+	t.lb, t.ub, t.marked = lb, ub, true
+	t.settle()
+	return m.finish(&t, abi.CombinerResized, []*Type{old}, argument{'a', []int64{lb, extent}})
+}
