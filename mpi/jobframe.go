@@ -136,16 +136,22 @@ type Stop struct {
 // Stopped says that nothing of the job is left on the node.
 type Stopped struct{ Job JobID }
 
-// Limits on the frames of jobs, in what a peer may send.
+// Limits on the frames of jobs, in what a peer may send, besides [MaxRanks].
 const (
-	MaxJobRanks  = 4096      // of one job
-	MaxJobNodes  = 1024      // of one job
-	MaxJobArgs   = 4096      // arguments, and variables of the environment
-	MaxPlaceText = 256 << 10 // bytes of all of those together
-	MaxJobPart   = 64 << 10  // bytes of Data in Output, Input, Written
-	MaxJobFile   = 1 << 10   // bytes of a file's name
-	MaxJobDetail = 4 << 10   // bytes of a Detail
+	MaxJobNodes  = 1024               // of one job
+	MaxPlaceList = MaxJobWords + 1    // arguments with the program's name, and variables
+	MaxPlaceText = MaxJobText + 1<<10 // bytes of all of those together
+	MaxJobPart   = 64 << 10           // bytes of Data in Output, Input, Written
+	MaxJobFile   = 1 << 10            // bytes of a file's name
+	MaxJobDetail = 4 << 10            // bytes of a Detail
 )
+
+// JobFrame is a [Frame] of a job, any but a [Packet].
+type JobFrame interface {
+	Frame
+	// Of is the job's ID.
+	Of() JobID
+}
 
 func (Offer) isFrame()    {}
 func (Slots) isFrame()    {}
@@ -161,3 +167,18 @@ func (Exit) isFrame()     {}
 func (Failed) isFrame()   {}
 func (Stop) isFrame()     {}
 func (Stopped) isFrame()  {}
+
+func (f Offer) Of() JobID    { return f.Job }
+func (f Slots) Of() JobID    { return f.Job }
+func (f Place) Of() JobID    { return f.Job }
+func (f Prepared) Of() JobID { return f.Job }
+func (f Start) Of() JobID    { return f.Job }
+func (f Output) Of() JobID   { return f.Job }
+func (f Heard) Of() JobID    { return f.Job }
+func (f Input) Of() JobID    { return f.Job }
+func (f Taken) Of() JobID    { return f.Job }
+func (f Written) Of() JobID  { return f.Job }
+func (f Exit) Of() JobID     { return f.Job }
+func (f Failed) Of() JobID   { return f.Job }
+func (f Stop) Of() JobID     { return f.Job }
+func (f Stopped) Of() JobID  { return f.Job }

@@ -27,6 +27,17 @@ type Transport interface {
 	Close(ctx context.Context) error
 }
 
+// JobTransport is the [Transport] for the frames of jobs.
+type JobTransport interface {
+	Transport
+	// Post is Send without waiting, in the order of the calls of both: what there is no credit for yet is kept, so whoever calls it bounds
+	// what it calls it for. It keeps nothing of f. If f will never be sent, failed is called once, from another goroutine, unless
+	// the transport is closed.
+	Post(to PeerID, f Frame, failed func(error))
+	// Watch makes sure that a session to the peer is lost soon if the peer is gone, until stop is called. It opens none.
+	Watch(PeerID) (stop func())
+}
+
 // Errors of [Transport.Send].
 var (
 	ErrUnreachable = transportError("peer unreachable")

@@ -5,12 +5,16 @@ import (
 	"math"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/protocol"
+
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
 // Config tunes a [Transport]. The zero value is good.
 type Config struct {
+	// Protocol is the ID of the sessions' protocol. Default [SessionProtocol]; see [ForJobs].
+	Protocol protocol.ID
 	// Admit is the policy: who may talk to this node, and to whom it talks. Nil admits all.
 	// It is asked for the peer at the other end only. Whether a message's origin is admitted is for the
 	// layer above to ask, which can refuse that one message.
@@ -20,6 +24,8 @@ type Config struct {
 	// PingEvery is the silence after which a sender asks for a sign of life, PingTimeout how
 	// long it then waits. Defaults 5 s and 10 s.
 	PingEvery, PingTimeout time.Duration
+	// WatchEvery and WatchTimeout are the same for a peer that is watched. Defaults 250 ms and 750 ms.
+	WatchEvery, WatchTimeout time.Duration
 	// DialTimeout bounds the opening of a session, from dialling to the answer. Default 10 s.
 	DialTimeout time.Duration
 	// HandshakeTimeout bounds how long a peer that opened a stream may take to say what
@@ -43,6 +49,14 @@ type Config struct {
 	Log *slog.Logger
 }
 
+// ForJobs is c for a transport of jobs. A watched peer that says nothing any more is lost after 1.6 s, one that hangs up
+// and cannot be dialled after 0.6 s.
+func ForJobs(c Config) Config {
+	c.Protocol = JobProtocol
+	c.Grace = 600 * time.Millisecond
+	return c
+}
+
 func (c Config) withDefaults() Config {
 	duration := func(d *time.Duration, def time.Duration) {
 		if *d <= 0 {
@@ -59,6 +73,8 @@ func (c Config) withDefaults() Config {
 	duration(&c.PingEvery, 5*time.Second)
 	c.PingEvery = min(c.PingEvery, silence/4) // receivers give up after silence
 	duration(&c.PingTimeout, 10*time.Second)
+	duration(&c.WatchEvery, 250*time.Millisecond)
+	duration(&c.WatchTimeout, 750*time.Millisecond)
 	duration(&c.DialTimeout, 10*time.Second)
 	duration(&c.HandshakeTimeout, 10*time.Second)
 	duration(&c.HelloTimeout, 10*time.Second)
@@ -67,6 +83,9 @@ func (c Config) withDefaults() Config {
 	size(&c.MaxFrame, 4<<20+64<<10, wire.MinMaxFrame, wire.MaxMaxFrame)
 	size(&c.MaxQueued, 256<<20, 0, math.MaxInt)
 	size(&c.MaxSessions, 4096, 1, 1<<20)
+	if c.Protocol == "" {
+		c.Protocol = SessionProtocol
+	}
 	if c.Admit == nil {
 		c.Admit = func(mpi.PeerID) bool { return true }
 	}

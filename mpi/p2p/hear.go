@@ -5,28 +5,26 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
 // listen reads what the peer says on s until it breaks, and asks for a sign of life when it says nothing.
 func (o *outbound) listen(s *stream) error {
-	cfg := o.t.cfg
 	for {
-		s.SetReadDeadline(time.Now().Add(cfg.PingEvery))
+		o.awaitLife(false)
 		err := s.frames.Wait()
 		if timedOut(err) {
 			o.askForLife()
-			s.SetReadDeadline(time.Now().Add(cfg.PingTimeout))
 			if err = s.frames.Wait(); timedOut(err) {
-				return fmt.Errorf("the peer said nothing for %v", cfg.PingEvery+cfg.PingTimeout)
+				every, timeout := o.t.pings(o.name)
+				return fmt.Errorf("the peer said nothing for %v", every+timeout)
 			}
 		}
 		if err != nil {
 			return hungUp(err)
 		}
-		s.SetReadDeadline(time.Now().Add(cfg.PingTimeout))
+		o.awaitLife(true)
 		typ, payload, err := s.frames.Next()
 		if err != nil {
 			if errors.Is(err, wire.ErrMalformed) {
@@ -52,11 +50,23 @@ func timedOut(err error) bool {
 	return errors.As(err, &ne) && ne.Timeout()
 }
 
+// askForLife has a Ping sent.
 func (o *outbound) askForLife() {
 	o.mu.Lock()
 	o.ping = true
 	o.mu.Unlock()
+	o.awaitLife(true)
 	o.kick()
+}
+
+// awaitLife sets when the peer's next sign of life is due.
+func (o *outbound) awaitLife(asked bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.asked = asked
+	if o.stream != nil {
+		o.expect()
+	}
 }
 
 // hear acts on one frame of the receiver's.

@@ -107,6 +107,32 @@ func (c *canon) checkFrame(f mpi.Frame) error {
 	case mpi.Cancel:
 		return c.checkPeer(f.Request.Origin)
 	}
+	return c.checkJob(f)
+}
+
+// checkJob checks the IDs that a frame of a job names. A packet names none.
+func (c *canon) checkJob(f mpi.Frame) error {
+	j, ok := f.(mpi.JobFrame)
+	if !ok {
+		return nil
+	}
+	if err := c.checkPeer(j.Of().Origin); err != nil {
+		return err
+	}
+	switch f := f.(type) {
+	case mpi.Offer:
+		return c.checkCID(f.Program)
+	case mpi.Place:
+		for _, p := range f.Nodes {
+			if err := c.checkPeer(p); err != nil {
+				return err
+			}
+		}
+	case mpi.Failed:
+		if f.Peer != "" {
+			return c.checkPeer(f.Peer)
+		}
+	}
 	return nil
 }
 

@@ -37,7 +37,7 @@ func (o *outbound) connect(ctx context.Context, again bool) (*stream, error) {
 	if !o.t.cfg.Admit(o.name) {
 		return nil, &fatalError{err: fmt.Errorf("%w: this node's own policy does not admit it", mpi.ErrRefused)}
 	}
-	s, err := o.t.newStream(ctx, o.peer, SessionProtocol, again, senderMemory)
+	s, err := o.t.newStream(ctx, o.peer, o.t.cfg.Protocol, again, senderMemory)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (o *outbound) shake(ctx context.Context, s *stream) error {
 		if !stop() {
 			return ctx.Err() // the stream is being reset
 		}
-		return o.begin(w)
+		return o.begin(s, w)
 	case wire.TypeReject:
 		r, err := wire.ParseReject(payload)
 		if err != nil {

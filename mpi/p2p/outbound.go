@@ -3,9 +3,11 @@ package p2p
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -35,6 +37,9 @@ type outbound struct {
 	remote   [16]byte // the peer's incarnation; zero as number is
 	window   int      // bytes that may be in entries
 	maxFrame int
+	stream   *stream // the current one, nil when there is none
+	asked    bool    // the deadline of stream is that of the answer to a Ping
+	writing  bool    // somebody writes to a stream: the writer, or a Send
 	entries  []entry // not acknowledged, in order
 	bytes    int     // lengths of entries, and in Transport.queued
 	first    uint64  // sequence number of entries[0]
@@ -55,15 +60,32 @@ const (
 	over
 )
 
-// entry is a frame as wire.AppendMessage made it, never changed.
-type entry struct{ body []byte }
+// entry is a whole Data frame, never changed.
+type entry []byte
 
-// waiter is a Send that waits for the session or for credit.
+// length is that of the frame as it states it.
+func (e entry) length() int {
+	n, _ := binary.Uvarint(e)
+	return int(n)
+}
+
+// waiter is a Send or Post that waits for the session or for credit.
 type waiter struct {
-	body    []byte
-	done    chan struct{} // closed when the fields below are set, under outbound.mu
+	body    message
+	done    chan struct{} // closed when the fields below are set, under outbound.mu; nil for a Post
 	session uint64
 	err     error
+	failed  func(error) // of a Post
+}
+
+// fail ends a waiter whose frame will not be sent.
+func (o *outbound) fail(w *waiter, err error) {
+	if w.done == nil {
+		o.t.wg.Go(func() { w.failed(err) }) // the caller is counted
+		return
+	}
+	w.err = err
+	close(w.done)
 }
 
 // errOver means that a session ended before a frame came to it.
@@ -81,7 +103,7 @@ func newOutbound(t *Transport, id peer.ID, name mpi.PeerID) *outbound {
 }
 
 // send queues a frame once there is credit for it. Frames are queued in the order of the calls.
-func (o *outbound) send(ctx context.Context, body []byte) (uint64, error) {
+func (o *outbound) send(ctx context.Context, body message) (uint64, error) {
 	o.mu.Lock()
 	switch {
 	case o.state == over:
@@ -101,8 +123,12 @@ func (o *outbound) send(ctx context.Context, body []byte) (uint64, error) {
 			return 0, err
 		}
 		if o.room(body) {
-			o.push(body)
 			number := o.number
+			o.push(body)
+			if s := o.stream; s != nil && !o.writing && o.sent == len(o.entries)-1 && !o.ping && !o.closing {
+				o.writeOne(s) // unlocks
+				return number, nil
+			}
 			o.mu.Unlock()
 			o.kick()
 			return number, nil
@@ -123,6 +149,45 @@ func (o *outbound) send(ctx context.Context, body []byte) (uint64, error) {
 	return w.session, w.err
 }
 
+// writeOne writes the last entry, which is the only one that was not, from the caller's own goroutine. It takes over mu, which is held.
+func (o *outbound) writeOne(s *stream) {
+	frame := o.entries[o.sent]
+	o.sent++
+	o.high = o.next() - 1
+	o.writing = true
+	o.mu.Unlock()
+	if _, err := s.Write(frame); err != nil {
+		s.Reset() // the session's own goroutines see to the rest
+	}
+	o.wrote()
+}
+
+// wrote lets others write.
+func (o *outbound) wrote() {
+	o.mu.Lock()
+	o.writing = false
+	more := o.sent < len(o.entries) || o.ping || o.closing
+	o.mu.Unlock()
+	if more {
+		o.kick()
+	}
+}
+
+// post queues a frame without waiting. It is false if the session is over.
+func (o *outbound) post(body message, failed func(error)) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.state == over:
+		return false
+	case o.closing:
+		return true
+	}
+	o.waiters = append(o.waiters, &waiter{body: body, failed: failed})
+	o.grant()
+	return true
+}
+
 // leave takes w back. It is false when w is answered already.
 func (o *outbound) leave(w *waiter) bool {
 	o.mu.Lock()
@@ -141,23 +206,23 @@ func (o *outbound) leave(w *waiter) bool {
 
 func (o *outbound) next() uint64 { return o.first + uint64(len(o.entries)) }
 
-func (o *outbound) fits(body []byte) error {
-	if n := wire.DataLen(o.next(), len(body)); n > o.maxFrame {
+func (o *outbound) fits(body message) error {
+	if n := wire.DataLen(o.next(), body.size()); n > o.maxFrame {
 		return fmt.Errorf("p2p: send to %s: a frame of %d bytes: %w, %d bytes", o.name, n, mpi.ErrTooLarge, o.maxFrame)
 	}
 	return nil
 }
 
 // room reports whether body is within the credit. With nothing under way one frame always is.
-func (o *outbound) room(body []byte) bool {
-	n := wire.DataLen(o.next(), len(body))
+func (o *outbound) room(body message) bool {
+	n := wire.DataLen(o.next(), body.size())
 	return len(o.entries) == 0 ||
 		o.bytes+n <= o.window && int(o.t.queued.Load())+n <= o.t.cfg.MaxQueued
 }
 
-func (o *outbound) push(body []byte) {
-	n := wire.DataLen(o.next(), len(body))
-	o.entries = append(o.entries, entry{body})
+func (o *outbound) push(body message) {
+	n := wire.DataLen(o.next(), body.size())
+	o.entries = append(o.entries, body.frame(o.next()))
 	o.bytes += n
 	o.t.queued.Add(int64(n))
 }
@@ -170,14 +235,15 @@ func (o *outbound) grant() {
 	n := 0
 	for _, w := range o.waiters {
 		if err := o.fits(w.body); err != nil {
-			w.err = err
+			o.fail(w, err)
 		} else if o.room(w.body) {
 			o.push(w.body)
-			w.session = o.number
+			if w.session = o.number; w.done != nil {
+				close(w.done)
+			}
 		} else {
 			break
 		}
-		close(w.done)
 		n++
 	}
 	if n > 0 {
@@ -194,8 +260,8 @@ func (o *outbound) drop(seq uint64) {
 	}
 	n := int(seq - o.first + 1)
 	freed := 0
-	for i := range o.entries[:n] {
-		freed += wire.DataLen(o.first+uint64(i), len(o.entries[i].body))
+	for _, e := range o.entries[:n] {
+		freed += e.length()
 	}
 	left := copy(o.entries, o.entries[n:])
 	clear(o.entries[left:])
@@ -234,7 +300,7 @@ func (o *outbound) acked(seq uint64) error {
 }
 
 // begin takes a Welcome: the session is up, on a fresh stream.
-func (o *outbound) begin(w wire.Welcome) error {
+func (o *outbound) begin(s *stream, w wire.Welcome) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
@@ -245,7 +311,7 @@ func (o *outbound) begin(w wire.Welcome) error {
 			return violation("it has frame %d of a session that has none", w.Last)
 		}
 		// Valued, not protected: any stranger can make us open a session, and one that is trimmed is resumed.
-		o.t.host.ConnManager().TagPeer(o.peer, ServiceName, sessionValue)
+		o.t.host.ConnManager().TagPeer(o.peer, o.tag(), sessionValue)
 		o.state = up
 		o.number = o.t.opened()
 		o.remote = w.Receiver
@@ -260,6 +326,7 @@ func (o *outbound) begin(w wire.Welcome) error {
 		o.ping = true // its answer shows that the stream works both ways
 	}
 	o.sent = 0
+	o.stream = s
 	o.broken, o.heard = false, false
 	o.grant()
 	return nil
@@ -284,8 +351,29 @@ func (o *outbound) breakOff() (heard, closing bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.broken = true
+	o.stream = nil
 	return o.heard, o.closing
 }
+
+// hurry makes the peer's next sign of life due as soon as it now has to be.
+func (o *outbound) hurry() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.stream != nil {
+		o.expect()
+	}
+}
+
+// expect sets when the peer's next sign of life is due on the stream. mu is held.
+func (o *outbound) expect() {
+	every, timeout := o.t.pings(o.name)
+	if o.asked {
+		every = timeout
+	}
+	o.stream.SetReadDeadline(time.Now().Add(every))
+}
+
+func (o *outbound) tag() string { return string(o.t.cfg.Protocol) }
 
 // end ends the session, once. It returns when the receiver knows.
 func (o *outbound) end(why error) {
@@ -305,22 +393,13 @@ func (o *outbound) end(why error) {
 
 	o.cancel()
 	for _, w := range waiters {
-		w.err = fmt.Errorf("p2p: send to %s: %w", o.name, unsent(why))
-		close(w.done)
+		o.fail(w, fmt.Errorf("p2p: send to %s: %w", o.name, unsent(why)))
 	}
 	if number != 0 {
-		o.t.host.ConnManager().UntagPeer(o.peer, ServiceName)
+		o.t.host.ConnManager().UntagPeer(o.peer, o.tag())
 		o.t.cfg.Log.Info("session over", "peer", o.name, "session", number, "why", why)
 		o.t.receiver.Lost(o.name, number, why)
 	}
 	o.t.forget(o)
 	close(o.gone)
-}
-
-// unsent is the error of a Send whose frame was not sent because of why.
-func unsent(why error) error {
-	if errors.Is(why, mpi.ErrUnreachable) || errors.Is(why, mpi.ErrRefused) {
-		return why
-	}
-	return fmt.Errorf("%w: %w", mpi.ErrUnreachable, why)
 }

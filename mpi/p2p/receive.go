@@ -19,7 +19,7 @@ const (
 	// lives pings well within it.
 	silence = 2 * time.Minute
 	// lifeSign is how often a receiver repeats its Ack while one large frame is coming.
-	lifeSign = time.Second
+	lifeSign = 200 * time.Millisecond
 	// ackFrames is how many frames are acknowledged at once, at the latest.
 	ackFrames = 512
 )
@@ -175,6 +175,9 @@ func (r *receipt) take(payload []byte) error {
 		return nil
 	case seq > last+1:
 		return violation("frame %d follows frame %d", seq, last)
+	}
+	if wire.OfJob(body) != r.t.forJobs() {
+		return violation("%s is not a kind of %s", wire.Kind(body[0]), r.t.cfg.Protocol)
 	}
 	f, err := wire.ParseMessage(body)
 	if err == nil {

@@ -162,9 +162,8 @@ func (o *outbound) write(s *stream, closed <-chan struct{}) error {
 	defer stop()
 	var batch []entry
 	for {
-		var seq uint64
 		var ping, bye bool
-		batch, seq, ping, bye = o.take(batch[:0])
+		batch, ping, bye = o.take(batch[:0])
 		if len(batch) == 0 && !ping && !bye {
 			select {
 			case <-o.wake:
@@ -173,7 +172,9 @@ func (o *outbound) write(s *stream, closed <-chan struct{}) error {
 				return nil
 			}
 		}
-		if err := writeBatch(s, batch, seq, ping, bye); err != nil {
+		err := writeBatch(s, batch, ping, bye)
+		o.wrote()
+		if err != nil {
 			return err
 		}
 		clear(batch)
@@ -185,15 +186,17 @@ func (o *outbound) write(s *stream, closed <-chan struct{}) error {
 	}
 }
 
-// take returns the entries to be written next, the number of the first, and whether a Ping or the Close goes after
-// them.
-func (o *outbound) take(batch []entry) (_ []entry, seq uint64, ping, bye bool) {
+// take returns the entries to be written next, and whether a Ping or the Close goes after them: nothing while somebody else writes.
+// If there is anything, wrote has to be called then.
+func (o *outbound) take(batch []entry) (_ []entry, ping, bye bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	seq = o.first + uint64(o.sent)
+	if o.writing {
+		return nil, false, false
+	}
 	for size := 0; o.sent < len(o.entries) && size < batchBytes; o.sent++ {
 		e := o.entries[o.sent]
-		size += len(e.body)
+		size += len(e)
 		batch = append(batch, e)
 	}
 	if last := o.first + uint64(o.sent) - 1; last > o.high {
@@ -203,12 +206,14 @@ func (o *outbound) take(batch []entry) (_ []entry, seq uint64, ping, bye bool) {
 		ping, o.ping = o.ping, false
 		bye = o.closing
 	}
-	return batch, seq, ping, bye
+	o.writing = len(batch) > 0 || ping || bye
+	return batch, ping, bye
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, batchBytes); return &b }}
 
-func writeBatch(w io.Writer, batch []entry, seq uint64, ping, bye bool) error {
+// writeBatch writes frames, small ones together.
+func writeBatch(w io.Writer, batch []entry, ping, bye bool) error {
 	bp := buffers.Get().(*[]byte)
 	defer buffers.Put(bp)
 	b := (*bp)[:0]
@@ -219,26 +224,24 @@ func writeBatch(w io.Writer, batch []entry, seq uint64, ping, bye bool) error {
 		}
 		return err
 	}
-	for i, e := range batch {
-		seq := seq + uint64(i)
-		if len(b)+len(e.body)+16 <= cap(b) {
-			b = wire.AppendData(b, seq, e.body)
-			continue
+	for _, e := range batch {
+		if len(b)+len(e) > cap(b) {
+			if err := flush(); err != nil {
+				return err
+			}
 		}
+		if len(batch) > 1 && len(e) <= cap(b) {
+			b = append(b, e...)
+		} else if _, err := w.Write(e); err != nil {
+			return err
+		}
+	}
+	if ping {
 		if cap(b)-len(b) < 16 {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
-		b = wire.AppendDataHead(b, seq, len(e.body))
-		if err := flush(); err != nil {
-			return err
-		}
-		if _, err := w.Write(e.body); err != nil {
-			return err
-		}
-	}
-	if ping && cap(b)-len(b) >= 16 {
 		b = wire.AppendPing(b)
 	}
 	if err := flush(); err != nil {

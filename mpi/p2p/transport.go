@@ -20,6 +20,7 @@ import (
 // The protocols, and the name that libp2p's resource manager knows us by.
 const (
 	SessionProtocol protocol.ID = "/ipfs-mpi/session/1.0.0"
+	JobProtocol     protocol.ID = "/ipfs-mpi/job/1.0.0" // sessions with frames of jobs
 	PoolProtocol    protocol.ID = "/ipfs-mpi/pool/1.0.0"
 	ServiceName                 = "ipfs-mpi"
 )
@@ -49,7 +50,8 @@ type Transport struct {
 	greeter  mpi.Greeter  // set by Greet, before Start
 	closing  bool
 	outs     map[mpi.PeerID]*outbound
-	sessions uint64 // the number last given
+	sessions uint64             // the number last given
+	watched  map[mpi.PeerID]int // by how many; none is 0
 
 	ins       inbounds
 	greetings greetings
@@ -61,8 +63,8 @@ type Transport struct {
 }
 
 var (
-	_ mpi.Transport = (*Transport)(nil)
-	_ mpi.Exchanger = (*Transport)(nil)
+	_ mpi.JobTransport = (*Transport)(nil)
+	_ mpi.Exchanger    = (*Transport)(nil)
 )
 
 // New makes a transport over h, which stays the caller's. It does nothing before Start.
@@ -71,7 +73,7 @@ func New(h host.Host, cfg Config) *Transport {
 		host: h,
 		cfg:  cfg.withDefaults(),
 		self: mpi.PeerID(h.ID().String()),
-		outs: make(map[mpi.PeerID]*outbound),
+		outs: make(map[mpi.PeerID]*outbound), watched: make(map[mpi.PeerID]int),
 	}
 	t.ins.init(t.cfg.MaxSessions)
 	rand.Read(t.incarnation[:]) // never fails
@@ -104,7 +106,7 @@ func (t *Transport) Start(r mpi.Receiver) error {
 		return errors.New("p2p: Start called twice")
 	}
 	t.receiver = r
-	t.host.SetStreamHandler(SessionProtocol, t.handleSession)
+	t.host.SetStreamHandler(t.cfg.Protocol, t.handleSession)
 	if t.greeter != nil {
 		t.host.SetStreamHandler(PoolProtocol, t.handlePool)
 	}
@@ -120,41 +122,6 @@ func (t *Transport) enter() bool {
 	}
 	t.wg.Add(1)
 	return true
-}
-
-// Send implements [mpi.Transport].
-func (t *Transport) Send(ctx context.Context, to mpi.PeerID, f mpi.Frame) (uint64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	if err := t.canon.checkFrame(f); err != nil {
-		return 0, err
-	}
-	body, err := wire.AppendMessage(make([]byte, 0, sizeHint(f)), f)
-	if err != nil {
-		return 0, err
-	}
-	for {
-		o, err := t.outbound(to)
-		if err != nil {
-			return 0, fmt.Errorf("p2p: send to %s: %w", to, err)
-		}
-		session, err := o.send(ctx, body)
-		if err == errOver {
-			continue // it ended before the frame was in it: a new one may do better
-		}
-		return session, err
-	}
-}
-
-func sizeHint(f mpi.Frame) int {
-	switch f := f.(type) {
-	case mpi.Deliver:
-		return 64 + len(f.Request.Origin) + len(f.Program) + len(f.Data)
-	case mpi.Done:
-		return 32 + 256*len(f.Failures)
-	}
-	return 128
 }
 
 // outbound returns the session to a peer, beginning one if there is none.
@@ -226,8 +193,10 @@ func (t *Transport) Close(ctx context.Context) error {
 		}
 		t.mu.Unlock()
 		if started {
-			t.host.RemoveStreamHandler(SessionProtocol)
-			t.host.RemoveStreamHandler(PoolProtocol)
+			t.host.RemoveStreamHandler(t.cfg.Protocol)
+			if t.greeter != nil {
+				t.host.RemoveStreamHandler(PoolProtocol)
+			}
 		}
 		go func() { // ends with all others: that is what it waits for
 			defer close(t.close.done)

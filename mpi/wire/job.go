@@ -177,8 +177,8 @@ func appendPlace(dst []byte, f mpi.Place) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case len(f.Nodes) > mpi.MaxJobNodes || len(f.Ranks) > mpi.MaxJobRanks:
-		return nil, fmt.Errorf("wire: Place: %d ranks on %d nodes, at most %d on %d", len(f.Ranks), len(f.Nodes), mpi.MaxJobRanks, mpi.MaxJobNodes)
+	case len(f.Nodes) > mpi.MaxJobNodes || len(f.Ranks) > mpi.MaxRanks:
+		return nil, fmt.Errorf("wire: Place: %d ranks on %d nodes, at most %d on %d", len(f.Ranks), len(f.Nodes), mpi.MaxRanks, mpi.MaxJobNodes)
 	case f.Memory < 0 || f.Timeout < 0:
 		return nil, fmt.Errorf("wire: Place: memory or time below zero")
 	}
@@ -198,8 +198,8 @@ func appendPlace(dst []byte, f mpi.Place) ([]byte, error) {
 	}
 	size := 0
 	for _, list := range [][]string{f.Args, f.Env} {
-		if len(list) > mpi.MaxJobArgs {
-			return nil, fmt.Errorf("wire: Place: %d arguments or variables, at most %d", len(list), mpi.MaxJobArgs)
+		if len(list) > mpi.MaxPlaceList {
+			return nil, fmt.Errorf("wire: Place: %d arguments or variables, at most %d", len(list), mpi.MaxPlaceList)
 		}
 		dst = binary.AppendUvarint(dst, uint64(len(list)))
 		for _, s := range list {
@@ -280,7 +280,7 @@ func (p *parser) place() mpi.Place {
 	for range n {
 		f.Nodes = append(f.Nodes, mpi.PeerID(p.text("node", MaxPeerID)))
 	}
-	n = p.count("ranks", mpi.MaxJobRanks, 1)
+	n = p.count("ranks", mpi.MaxRanks, 1)
 	if n > 0 {
 		f.Ranks = make([]uint32, n)
 	}
@@ -302,7 +302,7 @@ func (p *parser) place() mpi.Place {
 // texts reads a list of which all together may have room bytes.
 func (p *parser) texts(field string, room *int) []string {
 	var list []string
-	for range p.count(field, mpi.MaxJobArgs, 1) {
+	for range p.count(field, mpi.MaxPlaceList, 1) {
 		s := p.text(field, *room)
 		*room -= len(s)
 		list = append(list, s)

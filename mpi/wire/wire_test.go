@@ -260,11 +260,11 @@ func TestParseRejects(t *testing.T) {
 		{"Offer: memory over 63 bits", TypeData, "01" + "21" + "00" + zeros + "00" + "00" + "01" + "ffffffffffffffffff01"},
 		{"Place: many nodes in few bytes", TypeData, "01" + "23" + "00" + zeros + "8008"},
 		{"Place: too many nodes", TypeData, "01" + "23" + "00" + zeros + "8108" + strings.Repeat("00", 1025)},
-		{"Place: too many ranks", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "8120" + strings.Repeat("00", 4097)},
+		{"Place: too many ranks", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "818004" + strings.Repeat("00", 1<<16+1)},
 		{"Place: a rank on no node", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "01" + "00" + "00" + "00" + "00" + "00" + "00"},
-		{"Place: too many arguments", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "8120" + strings.Repeat("00", 4097+5)},
-		{"Place: too much text", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "01" + "818010" + strings.Repeat("41", 256<<10+1) + "0000000000"},
-		{"Place: too much text in all", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "01" + "808010" + strings.Repeat("41", 256<<10) + "01" + "0141" + "00000000"},
+		{"Place: too many arguments", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "8220" + strings.Repeat("00", 4098+5)},
+		{"Place: too much text", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "01" + "818840" + strings.Repeat("41", 1<<20+1<<10+1) + "0000000000"},
+		{"Place: too much text in all", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "01" + "808840" + strings.Repeat("41", 1<<20+1<<10) + "01" + "0141" + "00000000"},
 		{"Output: a large part", TypeData, "01" + "26" + "00" + zeros + "00" + "01" + strings.Repeat("41", 64<<10+1)},
 		{"Written: a long name", TypeData, "01" + "2a" + "00" + zeros + "00" + "8108" + strings.Repeat("41", 1025) + "00" + "00"},
 		{"Data: an unknown kind of job", TypeData, "012f" + "00" + zeros},
@@ -299,8 +299,8 @@ func TestAppendMessageLimits(t *testing.T) {
 			Index: math.MinInt, ExitCode: math.MaxInt, Pid: math.MinInt64,
 		})
 	}
-	place := mpi.Place{Ranks: make([]uint32, mpi.MaxJobRanks), Args: make([]string, mpi.MaxJobArgs), Env: make([]string, mpi.MaxJobArgs), Memory: math.MaxInt64}
-	place.Args[0] = long[:mpi.MaxPlaceText]
+	place := mpi.Place{Ranks: make([]uint32, mpi.MaxRanks), Args: make([]string, mpi.MaxPlaceList), Env: make([]string, mpi.MaxPlaceList), Memory: math.MaxInt64}
+	place.Args[0] = long
 	for range mpi.MaxJobNodes {
 		place.Nodes = append(place.Nodes, mpi.PeerID(long[:MaxPeerID]))
 	}
@@ -330,9 +330,9 @@ func TestAppendMessageLimits(t *testing.T) {
 		mpi.Packet{From: -1}, mpi.Packet{To: -1}, mpi.Packet{Size: -1}, mpi.Packet{Offset: -1},
 		mpi.Offer{Program: mpi.CID(long)}, mpi.Offer{Memory: -1}, mpi.Prepared{Job: mpi.RequestID{Origin: mpi.PeerID(long)}},
 		mpi.Place{Nodes: make([]mpi.PeerID, mpi.MaxJobNodes+1)}, mpi.Place{Nodes: []mpi.PeerID{mpi.PeerID(long)}},
-		mpi.Place{Nodes: []mpi.PeerID{"a"}, Ranks: make([]uint32, mpi.MaxJobRanks+1)}, mpi.Place{Ranks: []uint32{0}},
-		mpi.Place{Args: []string{long}}, mpi.Place{Args: []string{long[:200<<10]}, Env: []string{long[:100<<10]}},
-		mpi.Place{Env: make([]string, mpi.MaxJobArgs+1)}, mpi.Place{Memory: -1}, mpi.Place{Timeout: -1},
+		mpi.Place{Nodes: []mpi.PeerID{"a"}, Ranks: make([]uint32, mpi.MaxRanks+1)}, mpi.Place{Ranks: []uint32{0}},
+		mpi.Place{Args: []string{long + long}}, mpi.Place{Args: []string{long}, Env: []string{long}},
+		mpi.Place{Env: make([]string, mpi.MaxPlaceList+1)}, mpi.Place{Memory: -1}, mpi.Place{Timeout: -1},
 		mpi.Output{Data: []byte(long)}, mpi.Input{Data: []byte(long)}, mpi.Written{Data: []byte(long)}, mpi.Written{Name: long},
 		mpi.Written{Size: -1}, mpi.Written{Offset: -1}, mpi.Heard{Bytes: -1}, mpi.Taken{Bytes: -1}, mpi.Failed{Peer: mpi.PeerID(long)},
 		nil,

@@ -1,0 +1,155 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
+)
+
+// message is a frame's message with room in front of it for the head of a Data frame, so that the two are written at once.
+type message []byte
+
+// headroom is enough for the head of any Data frame: a length of 31 bits, the type and a number of 64.
+const headroom = 5 + 1 + 10
+
+func (m message) size() int { return len(m) - headroom }
+
+// frame puts the head in front of the message and returns both.
+func (m message) frame(seq uint64) []byte {
+	var buf [headroom]byte
+	head := wire.AppendDataHead(buf[:0], seq, m.size())
+	at := headroom - len(head)
+	copy(m[at:], head)
+	return m[at:]
+}
+
+// encode is what Send and Post do first. It copies Data, so the caller may change it afterwards.
+func (t *Transport) encode(f mpi.Frame) (message, error) {
+	if err := t.canon.checkFrame(f); err != nil {
+		return nil, err
+	}
+	m, err := wire.AppendMessage(make([]byte, headroom, headroom+sizeHint(f)), f)
+	if err == nil && wire.OfJob(m[headroom:]) != t.forJobs() {
+		err = fmt.Errorf("p2p: a %T is not a frame of %s", f, t.cfg.Protocol)
+	}
+	return m, err
+}
+
+func (t *Transport) forJobs() bool { return t.cfg.Protocol == JobProtocol }
+
+func sizeHint(f mpi.Frame) int {
+	switch f := f.(type) {
+	case mpi.Packet:
+		return wire.PacketSize + len(f.Data)
+	case mpi.Deliver:
+		return 64 + len(f.Request.Origin) + len(f.Program) + len(f.Data)
+	case mpi.Done:
+		return 32 + 256*len(f.Failures)
+	case mpi.Output:
+		return 128 + len(f.Data)
+	case mpi.Input:
+		return 128 + len(f.Data)
+	case mpi.Written:
+		return 192 + len(f.Name) + len(f.Data)
+	}
+	return 128
+}
+
+// Send implements [mpi.Transport]. Where nothing else is being written to the peer it writes the frame itself, which it may not
+// break off when ctx ends. It must not be called from Receive, nor by what Receive waits for.
+func (t *Transport) Send(ctx context.Context, to mpi.PeerID, f mpi.Frame) (uint64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	m, err := t.encode(f)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		o, err := t.outbound(to)
+		if err != nil {
+			return 0, fmt.Errorf("p2p: send to %s: %w", to, err)
+		}
+		session, err := o.send(ctx, m)
+		if err == errOver {
+			continue // it ended before the frame was in it: a new one may do better
+		}
+		return session, err
+	}
+}
+
+// Post implements [mpi.JobTransport].
+func (t *Transport) Post(to mpi.PeerID, f mpi.Frame, failed func(error)) {
+	m, err := t.encode(f)
+	if err == nil {
+		err = t.post(to, m, failed)
+	}
+	if err != nil {
+		t.enterGo(func() { failed(fmt.Errorf("p2p: send to %s: %w", to, err)) })
+	}
+}
+
+func (t *Transport) post(to mpi.PeerID, m message, failed func(error)) error {
+	o, err := t.outbound(to)
+	if err != nil || o.post(m, failed) {
+		return err
+	}
+	t.enterGo(func() { // the session has just ended: the receiver has to know before another one begins
+		<-o.gone
+		if err := t.post(to, m, failed); err != nil {
+			failed(fmt.Errorf("p2p: send to %s: %w", to, err))
+		}
+	})
+	return nil
+}
+
+// enterGo runs f in a goroutine of its own, unless Close has begun.
+func (t *Transport) enterGo(f func()) {
+	if t.enter() {
+		go func() { // counted by enter
+			defer t.wg.Done()
+			f()
+		}()
+	}
+}
+
+// Watch implements [mpi.JobTransport].
+func (t *Transport) Watch(p mpi.PeerID) (stop func()) {
+	t.mu.Lock()
+	t.watched[p]++
+	o := t.outs[p]
+	t.mu.Unlock()
+	if o != nil {
+		o.hurry()
+	}
+	return sync.OnceFunc(func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.watched[p]--; t.watched[p] == 0 {
+			delete(t.watched, p)
+		}
+	})
+}
+
+// pings is after how much silence a peer is asked for a sign of life, and how long it then has.
+func (t *Transport) pings(p mpi.PeerID) (every, timeout time.Duration) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.watched[p] > 0 {
+		return min(t.cfg.WatchEvery, t.cfg.PingEvery), min(t.cfg.WatchTimeout, t.cfg.PingTimeout)
+	}
+	return t.cfg.PingEvery, t.cfg.PingTimeout
+}
+
+// unsent is the error of a Send whose frame was not sent because of why.
+func unsent(why error) error {
+	if errors.Is(why, mpi.ErrUnreachable) || errors.Is(why, mpi.ErrRefused) {
+		return why
+	}
+	return fmt.Errorf("%w: %w", mpi.ErrUnreachable, why)
+}
