@@ -129,4 +129,5 @@ type typeObject struct {
 	handle     int32
 	committed  bool
 	attributes attributes
+	name       string
 }

@@ -60,7 +60,9 @@ const (
 func New(cfg Config) *Process {
 	p := &Process{cfg: cfg, rank: cfg.Rank, end: cfg.World.Endpoint(cfg.Rank)}
 	p.handles.init()
+	p.defineTypes()
 	p.handles.infos.define(abi.InfoEnv, p.environmentInfo())
+	p.defineTypes()
 	p.makeErrhandlers()
 	p.makeWorld()
 	return p
