@@ -1,0 +1,169 @@
+package coll
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"unsafe"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// Roots of operations on an intercommunicator besides ranks of the remote group (MPI 5.0, 6.2.3), as in the ABI.
+const (
+	ProcNull = -3
+	Root     = -4
+)
+
+// Errors of a collective. Those of the job are what [match.Request] says.
+var (
+	// ErrLong and ErrShort mean that a message was not of the size that this rank's arguments say.
+	ErrLong  = errors.New("more data arrived than this rank's count and datatype say: the ranks' arguments do not agree")
+	ErrShort = errors.New("less data arrived than this rank's count and datatype say: the ranks' arguments do not agree")
+	// ErrMemory means that the temporaries are over the engine's limit.
+	ErrMemory = errors.New("the collective operations under way need too much memory")
+)
+
+// Team is who takes part in a collective, by their ranks in the job.
+type Team struct {
+	Context uint64
+	Rank    int     // this process in Members
+	Members []int32 // of the local group
+	Remote  []int32 // of an intercommunicator's remote group; nil for an intracommunicator
+}
+
+// Tags of messages. A collective that is started once has the number of the collective on its communicator; a persistent one the number of
+// its initialisation, since its starts need not be in order with other operations.
+const (
+	maxTag        = 1<<29 - 1
+	localTag      = 1 << 29 // of messages within the local group of an intercommunicator
+	persistentTag = 1 << 30
+)
+
+// Engine makes the schedules of one rank. It belongs to the rank's goroutine.
+type Engine struct {
+	// Limit is how many bytes the schedules there are may take, with their temporaries.
+	Limit int64
+
+	end  *match.Endpoint
+	used int64
+	free []*Schedule
+	pool pool
+}
+
+// NewEngine makes an engine that sends and receives at end.
+func NewEngine(end *match.Endpoint) *Engine { return &Engine{end: end, Limit: 64 << 20} }
+
+// New gives an empty schedule for the collective of that number on a communicator.
+func (e *Engine) New(team Team, number uint32, persistent bool) *Schedule {
+	var s *Schedule
+	if n := len(e.free); n > 0 {
+		s = e.free[n-1]
+		e.free = e.free[:n-1]
+	} else {
+		s = &Schedule{engine: e, end: e.end}
+		s.arrived = s.arrive
+		s.resume = func() { s.run(true) }
+	}
+	s.team, s.tag = team, int32(number&maxTag)
+	if persistent {
+		s.tag |= persistentTag
+	}
+	return s
+}
+
+// Free gives back a schedule that is not under way, with its temporaries.
+func (s *Schedule) Free() {
+	e := s.engine
+	for _, b := range s.temps {
+		e.pool.put(b)
+	}
+	for _, b := range s.operands {
+		s.op.User.Free(b)
+	}
+	e.used -= s.cost
+	clear(s.steps)
+	clear(s.temps)
+	clear(s.operands)
+	s.steps, s.temps, s.operands = s.steps[:0], s.temps[:0], s.operands[:0]
+	s.team, s.op, s.err, s.cost, s.local = Team{}, Op{}, nil, 0, false
+	s.done.Store(false)
+	if cap(s.steps) <= keptSteps && len(s.requests) <= keptSteps && len(e.free) < keptSchedules {
+		e.free = append(e.free, s)
+	}
+}
+
+// What an engine keeps for later.
+const (
+	keptSchedules = 16
+	keptSteps     = 256
+	keptBytes     = 1 << 20
+)
+
+const (
+	stepSize    = int64(unsafe.Sizeof(step{}))
+	requestSize = int64(unsafe.Sizeof(match.Request{})) + 8
+)
+
+// charge counts n bytes for the schedule.
+func (s *Schedule) charge(n int64) bool {
+	e := s.engine
+	if n < 0 || n > e.Limit-e.used {
+		s.fail(fmt.Errorf("%w: %d bytes besides %d, of %d at most", ErrMemory, n, e.used, e.Limit))
+		return false
+	}
+	e.used += n
+	s.cost += n
+	return true
+}
+
+// temp is n bytes of the host's memory, until Free. If there is no room the schedule fails, and they are none.
+func (s *Schedule) temp(n int64) []byte {
+	if n == 0 || !s.charge(n) {
+		return nil
+	}
+	b := s.engine.pool.get(n)
+	s.temps = append(s.temps, b)
+	return b
+}
+
+// packed is a temporary as a buffer.
+func (s *Schedule) packed(n int64) datatype.Buffer {
+	b := datatype.Of(s.temp(n))
+	if b.Count != n {
+		return datatype.Buffer{}
+	}
+	return b
+}
+
+// pool holds temporaries that are not in use, by the logarithm of their capacity.
+type pool struct {
+	free [25][][]byte
+	kept int64
+}
+
+func class(n int64) int { return max(bits.Len64(uint64(n-1)), 8) }
+
+func (p *pool) get(n int64) []byte {
+	c := class(n)
+	if c >= len(p.free) {
+		return make([]byte, n)
+	}
+	if k := len(p.free[c]); k > 0 {
+		b := p.free[c][k-1]
+		p.free[c] = p.free[c][:k-1]
+		p.kept -= int64(cap(b))
+		return b[:n]
+	}
+	return make([]byte, n, 1<<c)
+}
+
+func (p *pool) put(b []byte) {
+	c := class(int64(cap(b)))
+	if c >= len(p.free) || cap(b) != 1<<c || p.kept+int64(cap(b)) > keptBytes {
+		return
+	}
+	p.kept += int64(cap(b))
+	p.free[c] = append(p.free[c], b)
+}

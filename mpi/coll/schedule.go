@@ -1,0 +1,245 @@
+package coll
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// Schedule is one collective of one rank: see the package's comment. The rank's goroutine calls its methods.
+type Schedule struct {
+	engine *Engine
+	end    *match.Endpoint
+	team   Team
+	tag    int32
+	local  bool // steps that are added have peers of the local group though there is a remote one
+	op     Op
+	cost   int64
+	temps  [][]byte
+	// operands are temporaries that op.User gave.
+	operands []datatype.Buffer
+	steps    []step
+
+	// These belong to whoever holds the last count of pending: the rank's goroutine in Start, then one task after the other.
+	next     int
+	requests []match.Request // of the round
+	sizes    []int64         // bytes that each has to receive; -1 for a send
+	used     int             // of requests
+	err      error
+
+	pending atomic.Int32 // requests of the round that are not done, and one for the round itself
+	done    atomic.Bool
+	arrived func() // arrive
+	resume  func() // run, on the rank's own goroutine
+}
+
+type kind byte
+
+const (
+	stepSend   kind = iota // a to peer
+	stepRecv               // b from peer
+	stepCopy               // a to b
+	stepReduce             // b = a op b
+	stepFence              // all before is done
+)
+
+type step struct {
+	kind   kind
+	remote bool // peer is of the remote group
+	peer   int32
+	a, b   datatype.Buffer
+}
+
+// fail makes the schedule one that does nothing but fail with the first such error.
+func (s *Schedule) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// Err is why the schedule could not be made; it must not be started then.
+func (s *Schedule) Err() error { return s.err }
+
+func (s *Schedule) add(st step) {
+	if len(s.steps) == cap(s.steps) && s.err == nil {
+		s.charge((stepSize + requestSize) * int64(max(len(s.steps), 8)))
+	}
+	if s.err == nil {
+		s.steps = append(s.steps, st)
+	}
+}
+
+func (s *Schedule) remote() bool { return s.team.Remote != nil && !s.local }
+
+// send sends b to a rank of the group that operations are with: the remote one, if there is one, unless s.local.
+func (s *Schedule) send(peer int, b datatype.Buffer) {
+	s.add(step{kind: stepSend, remote: s.remote(), peer: int32(peer), a: b})
+}
+
+// recv receives b from a rank of the same group.
+func (s *Schedule) recv(peer int, b datatype.Buffer) {
+	s.add(step{kind: stepRecv, remote: s.remote(), peer: int32(peer), b: b})
+}
+
+// copy copies all of src to dst.
+func (s *Schedule) copy(dst, src datatype.Buffer) {
+	switch n, room := src.Size(), dst.Size(); {
+	case n > room:
+		s.fail(fmt.Errorf("%w (%d bytes for %d)", ErrLong, n, room))
+	case n < room:
+		s.fail(fmt.Errorf("%w (%d bytes for %d)", ErrShort, n, room))
+	case n > 0:
+		s.add(step{kind: stepCopy, a: src, b: dst})
+	}
+}
+
+// reduce computes inout = in op inout.
+func (s *Schedule) reduce(in, inout datatype.Buffer) {
+	if in.Count > 0 {
+		s.add(step{kind: stepReduce, a: in, b: inout})
+	}
+}
+
+// fence ends a round.
+func (s *Schedule) fence() {
+	if n := len(s.steps); n > 0 && s.steps[n-1].kind != stepFence {
+		s.add(step{kind: stepFence})
+	}
+}
+
+// Start runs the schedule, anew if it ran before.
+func (s *Schedule) Start() {
+	s.fence()
+	s.prepare()
+	s.done.Store(false)
+	s.next, s.used, s.err = 0, 0, nil
+	s.pending.Store(1)
+	s.run(true)
+}
+
+// prepare makes room for the requests of the largest round.
+func (s *Schedule) prepare() {
+	most, n := 0, 0
+	for i := range s.steps {
+		switch s.steps[i].kind {
+		case stepSend, stepRecv:
+			n++
+		case stepFence:
+			most, n = max(most, n), 0
+		}
+	}
+	if len(s.requests) < most {
+		s.requests, s.sizes = make([]match.Request, most), make([]int64, most)
+	}
+}
+
+// Done reports whether the schedule is complete.
+func (s *Schedule) Done() bool { return s.done.Load() }
+
+// Finish is what a schedule came to that is done.
+func (s *Schedule) Finish() error { return s.err }
+
+// Wait waits until the schedule is done and says what it came to.
+func (s *Schedule) Wait() error {
+	if !s.Done() {
+		if err := s.end.Wait(s.Done); err != nil {
+			return err
+		}
+	}
+	return s.Finish()
+}
+
+// run runs steps until a round has to be waited for, or the end. own says that this is the rank's own goroutine.
+func (s *Schedule) run(own bool) {
+	for s.next < len(s.steps) {
+		st := &s.steps[s.next]
+		switch st.kind {
+		case stepSend, stepRecv:
+			s.issue(st)
+		case stepCopy:
+			datatype.Copy(st.b, st.a)
+		case stepReduce:
+			if s.op.User != nil && !own {
+				s.end.Post(s.resume, true)
+				return
+			}
+			if err := s.op.combine(st.a, st.b); err != nil {
+				s.finish(err)
+				return
+			}
+		case stepFence:
+			s.next++
+			if s.pending.Add(-1) > 0 {
+				return
+			}
+			if !s.settle() {
+				return
+			}
+			continue
+		}
+		s.next++
+	}
+	s.finish(nil)
+}
+
+// issue starts the send or receive of a step.
+func (s *Schedule) issue(st *step) {
+	i := s.used
+	s.used++
+	s.pending.Add(1)
+	r := &s.requests[i]
+	r.Then = s.arrived
+	members, tag := s.team.Members, s.tag
+	if st.remote {
+		members = s.team.Remote
+	} else if s.team.Remote != nil {
+		tag |= localTag
+	}
+	env := match.Envelope{Context: s.team.Context, Peer: int(members[st.peer]), Source: st.peer, Tag: tag}
+	if st.kind == stepSend {
+		s.sizes[i] = -1
+		env.Source = int32(s.team.Rank)
+		s.end.Send(r, env, st.a, match.Standard)
+		return
+	}
+	s.sizes[i] = st.b.Size()
+	s.end.Recv(r, env, st.b)
+}
+
+// arrive runs once a request of the round is done.
+func (s *Schedule) arrive() {
+	if s.pending.Add(-1) == 0 && s.settle() {
+		s.run(false)
+	}
+}
+
+// settle looks at the requests of a round, which are all done, and makes ready for the next. It reports false if the
+// schedule is over.
+func (s *Schedule) settle() bool {
+	for i := range s.used {
+		r := &s.requests[i]
+		switch n := s.sizes[i]; {
+		case r.Err != nil:
+			s.finish(r.Err)
+			return false
+		case n < 0:
+		case r.Status.Truncated:
+			s.fail(fmt.Errorf("%w (more than %d bytes from rank %d)", ErrLong, n, r.Status.Source))
+		case r.Status.Bytes < n:
+			s.fail(fmt.Errorf("%w (%d bytes of %d from rank %d)", ErrShort, r.Status.Bytes, n, r.Status.Source))
+		}
+	}
+	s.used = 0
+	s.pending.Store(1)
+	return true
+}
+
+// finish ends the schedule. It goes to its end though sizes did not agree, so that no other rank waits for this one.
+func (s *Schedule) finish(err error) {
+	if err != nil {
+		s.err = err
+	}
+	s.done.Store(true)
+}
