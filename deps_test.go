@@ -27,8 +27,9 @@ var arrows = map[string]struct{ imports, foreign []string }{
 	"mpi/store": {imports: []string{"mpi", "mpi/selector"}, foreign: []string{
 		"github.com/ipfs/boxo/", "github.com/ipfs/go-cid", "github.com/ipfs/kubo/core/coreiface", "github.com/ipfs/go-ipld-format", "github.com/multiformats/"}},
 	"mpi/wasm/wasi":   {},
+	"mpi/wasm/native": {foreign: []string{"github.com/bytecodealliance/wasmtime-go/"}},
 	"mpi/wasm/module": {imports: []string{"mpi/abi", "mpi/wasm/wasi"}},
-	"mpi/wasm":        {imports: []string{"mpi", "mpi/abi", "mpi/wasm/module", "mpi/wasm/wasi"}, foreign: []string{"github.com/bytecodealliance/wasmtime-go/"}},
+	"mpi/wasm":        {imports: []string{"mpi", "mpi/abi", "mpi/wasm/module", "mpi/wasm/native", "mpi/wasm/wasi"}, foreign: []string{"github.com/bytecodealliance/wasmtime-go/"}},
 	"mpi/node":        {imports: []string{"mpi", "mpi/selector", "mpi/match", "mpi/process"}},
 	"http":            {imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/"}},
 }

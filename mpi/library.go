@@ -15,6 +15,9 @@ type Library interface {
 	// zero, a double as its bits; so is the result. An error ends the rank: an *[ExitError], or the error the job ended with. args are
 	// the caller's again after Call.
 	Call(function int, args []uint64) (uint64, error)
+	// Close is called once, when the program has ended: it takes back what is under way with the program's memory, and returns when
+	// nobody touches that any more, for it goes.
+	Close()
 }
 
 // Guest is a program as its [Library] sees it, while the program is in a call.
@@ -24,8 +27,9 @@ type Guest interface {
 	// Grow makes the memory larger by at least n bytes, which are zero and nobody's, and returns their address and how many they
 	// are; an error if the program's limit does not allow it.
 	Grow(n int64) (addr uint32, size int64, err error)
-	// Invoke calls the function at an index of the program's table. An error means that it trapped, or that there is no
-	// such function: the call that this is part of has to end with it.
+	// Invoke calls the function at an index of the program's table, which takes these parameters of 32 bits, exactly, and returns one value
+	// of 32 bits, or nothing, which is 0. An error, an [*ExitError], means that it trapped, or that there is no such function: the call that this is
+	// part of has to end with it.
 	Invoke(function uint32, args ...uint64) (uint64, error)
 }
 
@@ -56,13 +60,12 @@ type ScratchFile struct {
 	Data []byte
 }
 
-// Gang is a program made ready for ranks that live and die together: on an engine of their own, so that the end of its
-// context stops those too that compute.
+// Gang is a program made ready for ranks that live and die together: the end of its context stops those too that compute.
 type Gang interface {
 	// Run runs one rank to its end, like [Program.Run]; x.MPI, x.Streams and x.Scratch are for it. When the gang's context ends it
 	// returns within some 10 ms, with Cancelled; and so it does, with what the library's error says, when a call of the library fails.
 	Run(x Exec) Outcome
-	// Close frees the engine once the last Run is over.
+	// Close returns once the last Run is over, and frees what the gang holds.
 	Close() error
 }
 

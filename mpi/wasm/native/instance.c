@@ -1,0 +1,215 @@
+#include "instance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "_cgo_export.h"
+
+static bool stopped(const struct instance *in) { return __atomic_load_n(in->stop, __ATOMIC_ACQUIRE) != 0; }
+
+void brake_set(uint32_t *stop) { __atomic_store_n(stop, 1, __ATOMIC_RELEASE); }
+
+// Functions of the host.
+
+static void find_memory(struct instance *in, const wasmtime_extern_t *item) {
+  if (item->kind == WASMTIME_EXTERN_MEMORY) {
+    in->memory = item->of.memory;
+    in->has_memory = true;
+  }
+}
+
+void instance_look(struct instance *in) {
+  if (!in->has_memory) return;
+  in->base = wasmtime_memory_data(in->context, &in->memory);
+  in->size = wasmtime_memory_data_size(in->context, &in->memory);
+}
+
+// call_host is what wasmtime calls for every function of the host: env says which. Parameters come in slots of 16 bytes, of
+// which only what the type says is meaningful; Go gets them side by side, as 64 bits each.
+static wasm_trap_t *call_host(void *env, wasmtime_caller_t *caller, wasmtime_val_raw_t *raw, size_t slots) {
+  const struct function *f = env;
+  struct instance *in = wasmtime_context_get_data(wasmtime_caller_context(caller));
+  uint64_t args[max_args];
+  for (unsigned i = 0; i < f->params; i++) args[i] = f->wide >> i & 1 ? (uint64_t)raw[i].i64 : (uint32_t)raw[i].i32;
+  if (!in->has_memory) { // a start function, which runs before instance_start gets hold of the instance
+    wasmtime_extern_t item;
+    if (wasmtime_caller_export_get(caller, "memory", 6, &item)) find_memory(in, &item);
+    instance_look(in);
+  } else {
+    in->size = wasmtime_memory_data_size(in->context, &in->memory);
+  }
+  if (stopped(in) || !ipfsmpiCallHost(in->host, f->id, args, f->params)) return wasmtime_trap_new("ended by the host", 17);
+  switch (f->result) {
+  case 'i':
+    raw[0].i32 = (int32_t)args[0];
+    break;
+  case 'I':
+  case 'F':
+    raw[0].i64 = (int64_t)args[0];
+  }
+  (void)slots;
+  return NULL;
+}
+
+static wasm_valkind_t kind_of(char letter) { return letter == 'I' ? WASM_I64 : letter == 'F' ? WASM_F64 : WASM_I32; }
+
+// program_define makes function i of the program known to its linker. It returns NULL, or what is wrong.
+const char *program_define(struct program *p, size_t i, const char *module, size_t module_len, const char *name, size_t name_len,
+                           const char *params, size_t nparams) {
+  struct function *f = &p->functions[i];
+  wasm_valtype_t *types[max_args], *result[1];
+  if (nparams > max_args) return "too many parameters";
+  f->params = nparams;
+  for (size_t k = 0; k < nparams; k++) {
+    types[k] = wasm_valtype_new(kind_of(params[k]));
+    if (params[k] != 'i') f->wide |= 1u << k;
+  }
+  if (f->result) result[0] = wasm_valtype_new(kind_of(f->result));
+  wasm_valtype_vec_t in, out;
+  wasm_valtype_vec_new(&in, nparams, types);
+  wasm_valtype_vec_new(&out, f->result ? 1 : 0, result);
+  wasm_functype_t *type = wasm_functype_new(&in, &out);
+  wasmtime_error_t *error =
+      wasmtime_linker_define_func_unchecked(p->linker, module, module_len, name, name_len, type, call_host, f, NULL);
+  wasm_functype_delete(type);
+  if (!error) return NULL;
+  wasmtime_error_delete(error);
+  return "it is defined already";
+}
+
+wasmtime_error_t *program_link(struct program *p, const wasmtime_module_t *module) {
+  wasmtime_error_t *error = wasmtime_linker_instantiate_pre(p->linker, module, &p->pre);
+  wasmtime_linker_delete(p->linker);
+  p->linker = NULL;
+  return error;
+}
+
+// Instances.
+
+// on_epoch is called in a loop or at the beginning of a function once the epoch has moved: any instance of the engine was to be
+// stopped, maybe this one.
+static wasmtime_error_t *on_epoch(wasmtime_context_t *context, void *data, uint64_t *delta,
+                                  wasmtime_update_deadline_kind_t *kind) {
+  (void)context;
+  if (stopped(data)) return wasmtime_error_new("stopped");
+  *delta = 1;
+  *kind = WASMTIME_UPDATE_DEADLINE_CONTINUE;
+  return NULL;
+}
+
+struct instance *instance_new(const struct program *p, uintptr_t host, const uint32_t *stop, int64_t memory, int64_t elements,
+                              int64_t tables) {
+  struct instance *in = calloc(1, sizeof *in);
+  if (!in) return NULL;
+  in->host = host;
+  in->stop = stop;
+  in->store = wasmtime_store_new(p->engine, in, NULL);
+  in->context = wasmtime_store_context(in->store);
+  wasmtime_store_limiter(in->store, memory, elements, 1, tables, 1);
+  wasmtime_store_epoch_deadline_callback(in->store, on_epoch, in, NULL);
+  wasmtime_context_set_epoch_deadline(in->context, 1);
+  return in;
+}
+
+static void finish(struct instance *in, struct ending *end) {
+  instance_look(in);
+  end->what = end->trap ? ended_trap : !end->error ? ended_well : ended_error;
+  if (end->what == ended_error && stopped(in)) end->what = ended_stopped;
+}
+
+// instance_start makes the instance and runs _start, which is a function without parameters and results.
+void instance_start(struct instance *in, const struct program *p, const char *table, size_t table_len, struct ending *end) {
+  wasmtime_extern_t item;
+  wasmtime_val_raw_t none[1];
+  if (stopped(in)) {
+    end->what = ended_stopped;
+    return;
+  }
+  end->error = wasmtime_instance_pre_instantiate(p->pre, in->context, &in->instance, &end->trap);
+  if (end->error || end->trap) {
+    finish(in, end);
+    return;
+  }
+  if (wasmtime_instance_export_get(in->context, &in->instance, "memory", 6, &item)) find_memory(in, &item);
+  if (table_len && wasmtime_instance_export_get(in->context, &in->instance, table, table_len, &item) &&
+      item.kind == WASMTIME_EXTERN_TABLE) {
+    in->table = item.of.table;
+    in->has_table = true;
+  }
+  instance_look(in);
+  if (wasmtime_instance_export_get(in->context, &in->instance, "_start", 6, &item) && item.kind == WASMTIME_EXTERN_FUNC)
+    end->error = wasmtime_func_call_unchecked(in->context, &item.of.func, none, 1, &end->trap);
+  else
+    end->error = wasmtime_error_new("no _start");
+  finish(in, end);
+}
+
+// check_type reports whether a function takes n parameters of 32 bits and returns one value of them or none. The answer for the
+// last function is kept: it is likely to be asked for again.
+static bool check_type(struct instance *in, const wasmtime_func_t *f, uint32_t n) {
+  if (in->checked == f->__private && in->checked_args == n) return true;
+  wasm_functype_t *type = wasmtime_func_type(in->context, f);
+  const wasm_valtype_vec_t *params = wasm_functype_params(type), *results = wasm_functype_results(type);
+  bool ok = params->size == n && results->size <= 1;
+  for (size_t i = 0; ok && i < params->size; i++) ok = wasm_valtype_kind(params->data[i]) == WASM_I32;
+  for (size_t i = 0; ok && i < results->size; i++) ok = wasm_valtype_kind(results->data[i]) == WASM_I32;
+  if (ok) {
+    in->checked = f->__private;
+    in->checked_args = n;
+    in->checked_result = results->size;
+  }
+  wasm_functype_delete(type);
+  return ok;
+}
+
+// instance_invoke calls a function of the table. It is called while the program is in a call of the host. n is at most max_args.
+uint64_t instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct ending *end) {
+  wasmtime_val_t item;
+  wasmtime_val_raw_t raw[max_args + 1];
+  end->what = ended_well;
+  if (stopped(in))
+    end->what = ended_stopped;
+  else if (!in->has_table)
+    end->what = ended_no_table;
+  else if (!wasmtime_table_get(in->context, &in->table, index, &item) || item.kind != WASMTIME_FUNCREF)
+    end->what = ended_no_function;
+  else if (item.of.funcref.store_id == 0)
+    end->what = ended_null;
+  else if (!check_type(in, &item.of.funcref, n))
+    end->what = ended_signature;
+  if (end->what != ended_well) return 0;
+  memset(raw, 0, sizeof raw);
+  for (uint32_t i = 0; i < n; i++) raw[i].i32 = (int32_t)args[i];
+  bool result = in->checked_result;
+  end->error = wasmtime_func_call_unchecked(in->context, &item.of.funcref, raw, n ? n : 1, &end->trap);
+  finish(in, end);
+  return end->what == ended_well && result ? (uint32_t)raw[0].i32 : 0;
+}
+
+bool instance_grow(struct instance *in, uint64_t pages, uint64_t *before) {
+  if (!in->has_memory) return false;
+  wasmtime_error_t *error = wasmtime_memory_grow(in->context, &in->memory, pages, before);
+  instance_look(in);
+  if (!error) return true;
+  wasmtime_error_delete(error);
+  return false;
+}
+
+void instance_free(struct instance *in) {
+  wasmtime_store_delete(in->store);
+  free(in);
+}
+
+// Endings.
+
+int ending_code(const struct ending *end) {
+  wasmtime_trap_code_t code;
+  return end->trap && wasmtime_trap_code(end->trap, &code) ? code : -1;
+}
+
+void ending_free(struct ending *end) {
+  if (end->trap) wasm_trap_delete(end->trap);
+  if (end->error) wasmtime_error_delete(end->error);
+  end->trap = NULL;
+  end->error = NULL;
+}

@@ -1,0 +1,122 @@
+package native
+
+// #include "instance.h"
+// #include <stdlib.h>
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime/cgo"
+	"unsafe"
+
+	"github.com/bytecodealliance/wasmtime-go/v44"
+)
+
+// Host answers the calls of one instance, on the goroutine that runs it.
+type Host interface {
+	// Call runs a function of the host by its ID. args are its parameters, those of 32 bits with the upper half zero; they are
+	// gone after the call. With false the program ends at once. It must not panic.
+	Call(id int, args []uint64) (result uint64, ok bool)
+}
+
+// Brake stops instances.
+type Brake struct {
+	flag   *C.uint32_t
+	engine *wasmtime.Engine
+}
+
+// NewBrake makes a brake for instances of programs of the engine.
+func NewBrake(engine *wasmtime.Engine) *Brake {
+	return &Brake{(*C.uint32_t)(C.calloc(1, C.sizeof_uint32_t)), engine}
+}
+
+// Pull ends the instances that have the brake: those that compute soon, the others as soon as they come back from the host. A pull may miss
+// an instance that another brake's pull has just looked at: pull again while there are any. It may be called by any goroutine.
+func (b *Brake) Pull() {
+	C.brake_set(b.flag)
+	b.engine.IncrementEpoch()
+}
+
+// Close frees the brake. No instance may have it any more.
+func (b *Brake) Close() {
+	C.free(unsafe.Pointer(b.flag))
+	b.flag = nil
+}
+
+// Limits bound what an instance takes.
+type Limits struct {
+	Memory   int64 // bytes
+	Elements int   // of a table
+	Tables   int
+}
+
+// Instance is one run of a program. It belongs to the goroutine that runs it.
+type Instance struct {
+	c      *C.struct_instance
+	handle cgo.Handle
+}
+
+// New makes an instance, which has to be closed.
+func (p *Program) New(h Host, b *Brake, l Limits) (*Instance, error) {
+	in := &Instance{handle: cgo.NewHandle(h)}
+	in.c = C.instance_new(&p.c, C.uintptr_t(in.handle), b.flag, C.int64_t(l.Memory), C.int64_t(l.Elements), C.int64_t(l.Tables))
+	if in.c == nil {
+		in.handle.Delete()
+		return nil, errors.New("native: out of memory")
+	}
+	return in, nil
+}
+
+// Close frees the instance and its memory.
+func (in *Instance) Close() {
+	C.instance_free(in.c)
+	in.c = nil
+	in.handle.Delete()
+}
+
+// Start instantiates the program and runs its _start, a function without parameters and results, to the end. table is the name under
+// which its table of functions is exported, or empty. The error is a [*Trap], [ErrStopped] or one of wasmtime's own.
+func (in *Instance) Start(p *Program, table string) error {
+	var end C.struct_ending
+	name := []byte(table)
+	C.instance_start(in.c, &p.c, chars(name), C.size_t(len(name)), &end)
+	return takeEnding(&end)
+}
+
+// Invoke calls a function of the program's table, which takes these parameters of 32 bits and returns one value of 32 bits, or none: then
+// the result is 0. It is for use within a call of the host. The error is as that of Start, or a [NoFunction].
+func (in *Instance) Invoke(index uint32, args ...uint64) (uint64, error) {
+	if len(args) > MaxParams {
+		return 0, fmt.Errorf("native: %d parameters", len(args))
+	}
+	var end C.struct_ending
+	v := C.instance_invoke(in.c, C.uint32_t(index), (*C.uint64_t)(unsafe.SliceData(args)), C.uint32_t(len(args)), &end)
+	if end.what == C.ended_well {
+		return uint64(v), nil
+	}
+	return 0, takeEnding(&end)
+}
+
+// Memory is the program's memory as it was at the beginning of the call under way, or at the end of what the host has called since.
+func (in *Instance) Memory() []byte {
+	return unsafe.Slice((*byte)(in.c.base), in.c.size)
+}
+
+// PageSize is the unit in which memory grows.
+const PageSize = 64 << 10
+
+// Grow makes the memory larger and returns its size before, in bytes; false if it cannot.
+func (in *Instance) Grow(pages uint64) (before int64, ok bool) {
+	var n C.uint64_t
+	ok = bool(C.instance_grow(in.c, C.uint64_t(pages), &n))
+	return int64(n) * PageSize, ok
+}
+
+//export ipfsmpiCallHost
+func ipfsmpiCallHost(host C.uintptr_t, id C.uint32_t, args *C.uint64_t, n C.uint8_t) C.bool {
+	h := cgo.Handle(host).Value().(Host)
+	v, ok := h.Call(int(id), unsafe.Slice((*uint64)(args), int(n)))
+	*args = C.uint64_t(v)
+	return C.bool(ok)
+}

@@ -1,0 +1,76 @@
+// Instances of a program and their way into Go. See doc.go for who owns what.
+#ifndef MPI_INSTANCE_H
+#define MPI_INSTANCE_H
+
+#include "wasmtime.h"
+
+enum { max_args = 16 }; // parameters of a host function
+
+// A function of the host. It belongs to its program.
+struct function {
+  uint32_t id;     // what Go knows it as
+  uint32_t wide;   // bit i: parameter i has 64 bits
+  uint8_t params;
+  uint8_t result;  // 0 for none, or 'i', 'I', 'F'
+};
+
+// Functions of the host and the program they are linked to.
+struct program {
+  wasm_engine_t *engine; // borrowed from Go
+  wasmtime_linker_t *linker; // until it is linked
+  wasmtime_instance_pre_t *pre;
+  struct function *functions;
+  size_t count;
+};
+
+// One run of a program. It belongs to the thread that runs it, but for stop.
+struct instance {
+  uintptr_t host;       // handle of the Go value that answers the program's calls
+  const uint32_t *stop; // not 0 when the program must end; shared by instances, written by any thread
+  wasmtime_store_t *store;
+  wasmtime_context_t *context;
+  wasmtime_instance_t instance;
+  wasmtime_memory_t memory;
+  wasmtime_table_t table;
+  bool has_memory, has_table;
+  uint8_t *base; // of the memory
+  size_t size;   // of the memory, when last looked at: at each call of the host, and after each call of the program
+  const void *checked; // the function that the last invoke called
+  uint32_t checked_args;
+  uint8_t checked_result;
+};
+
+// How a call of the program ended, if not well. At most one of trap and error is set; what holds whom is freed by ending_free.
+struct ending {
+  int32_t what; // one of the constants below
+  wasm_trap_t *trap;
+  wasmtime_error_t *error;
+};
+
+enum {
+  ended_well = 0,
+  ended_trap,         // trap
+  ended_error,        // error: of wasmtime itself, such as a limit of the store
+  ended_stopped,      // stop was set
+  ended_no_table,     // there is no table of functions
+  ended_no_function,  // the table has no such element
+  ended_null,         // the element is null
+  ended_signature,    // the function has another type
+};
+
+const char *program_define(struct program *p, size_t i, const char *module, size_t module_len, const char *name, size_t name_len,
+                           const char *params, size_t nparams);
+wasmtime_error_t *program_link(struct program *p, const wasmtime_module_t *module);
+struct instance *instance_new(const struct program *p, uintptr_t host, const uint32_t *stop, int64_t memory, int64_t elements,
+                              int64_t tables);
+void instance_start(struct instance *in, const struct program *p, const char *table, size_t table_len, struct ending *end);
+uint64_t instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct ending *end);
+bool instance_grow(struct instance *in, uint64_t pages, uint64_t *before);
+void instance_look(struct instance *in);
+void instance_free(struct instance *in);
+
+void brake_set(uint32_t *stop);
+void ending_free(struct ending *end);
+int ending_code(const struct ending *end);
+
+#endif

@@ -1,0 +1,91 @@
+package native
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bytecodealliance/wasmtime-go/v44"
+)
+
+// TestDeclarations compiles wasmtime.h after the headers of wasmtime-go: a prototype, type or constant that is not theirs is an error.
+func TestDeclarations(t *testing.T) {
+	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/bytecodealliance/wasmtime-go/v44").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	include := filepath.Join(strings.TrimSpace(string(dir)), "build", "include")
+	cmd := exec.Command("cc", "-fsyntax-only", "-Werror", "-I", include, "-include", filepath.Join(include, "wasmtime.h"), "-x", "c", "wasmtime.h")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// guest is a program in text form with its host.
+type guest struct {
+	t      testing.TB
+	engine *wasmtime.Engine
+	prog   *Program
+	brake  *Brake
+	in     *Instance
+	call   func(id int, args []uint64) (uint64, bool)
+}
+
+func (g *guest) Call(id int, args []uint64) (uint64, bool) { return g.call(id, args) }
+
+func newGuest(t testing.TB, wat string, functions ...Function) *guest {
+	t.Helper()
+	cfg := wasmtime.NewConfig()
+	cfg.SetEpochInterruption(true)
+	e := wasmtime.NewEngineWithConfig(cfg)
+	bin, err := wasmtime.Wat2Wasm(wat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := wasmtime.NewModule(e, bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Link(e, m, functions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
+	g := &guest{t: t, engine: e, prog: p, brake: NewBrake(e)}
+	g.in, err = p.New(g, g.brake, Limits{Memory: 1 << 20, Elements: 100, Tables: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		g.in.Close()
+		g.brake.Close()
+		g.prog.Close()
+		g.engine.Close()
+	})
+	return g
+}
+
+func BenchmarkCall(b *testing.B) {
+	const calls = 1_000_000
+	for _, n := range []int{0, 3, 7, 12} {
+		b.Run(string(rune('0'+n/10))+string(rune('0'+n%10)), func(b *testing.B) {
+			g := newGuest(b, `(module (import "env" "f" (func $f (param `+strings.Repeat("i32 ", n)+`) (result i32)))
+			  (memory (export "memory") 1)
+			  (func (export "_start") (local i32)
+			    (loop $l
+			      (drop (call $f `+strings.Repeat("(local.get 0) ", n)+`))
+			      (br_if $l (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 1000000))))))`,
+				Function{"env", "f", 7, strings.Repeat("i", n), 'i'})
+			g.call = func(id int, args []uint64) (uint64, bool) { return 0, id == 7 }
+			for b.Loop() {
+				if err := g.in.Start(g.prog, ""); err != nil {
+					b.Fatal(err)
+				}
+				g.in.Close()
+				g.in, _ = g.prog.New(g, g.brake, Limits{Memory: 1 << 20, Elements: 100, Tables: 1})
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/calls, "ns/call")
+		})
+	}
+}
