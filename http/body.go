@@ -105,16 +105,20 @@ func (s *Server) bodyRead(w http.ResponseWriter, err error) error {
 }
 
 func errLarge(most int64) error {
-	return mpi.Errorf(mpi.CodeTooLarge, "the body is over the limit of %d bytes: send the messages in several requests", most)
+	return mpi.Errorf(mpi.CodeTooLarge, "the body is over the limit of %d bytes", most)
 }
 
 func errRoom() error {
 	return mpi.Errorf(mpi.CodeBusy, "the requests at work take all the memory they may: try again")
 }
 
+func errMany(most int, many string) error {
+	return mpi.Errorf(mpi.CodeTooLarge, "more than %d %s", most, many)
+}
+
 // checkBatch refuses a JSON document whose arrays are too long before anything is allocated
 // for their elements, which take more memory than their text.
-func checkBatch(in []byte, most int) error {
+func checkBatch(in []byte, most int, many string) error {
 	depth, commas, inString := 0, 0, false
 	for i := 0; i < len(in); i++ {
 		c := in[i]
@@ -141,7 +145,7 @@ func checkBatch(in []byte, most int) error {
 				continue
 			}
 			if commas++; commas >= most {
-				return mpi.Errorf(mpi.CodeTooLarge, "more than %d messages: send them in several requests", most)
+				return errMany(most, many)
 			}
 		}
 	}

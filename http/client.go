@@ -169,12 +169,20 @@ func (c *Client) get(ctx context.Context, path string, doc any) error {
 }
 
 func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	mediaType := ""
+	if body != nil {
+		mediaType = mediaCBOR
+	}
+	return c.send(ctx, method, path, mediaType, bytes.NewReader(body))
+}
+
+func (c *Client) send(ctx context.Context, method, path, mediaType string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("http: API address %q: %w", clip(c.base), err)
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", mediaCBOR)
+	if mediaType != "" {
+		req.Header.Set("Content-Type", mediaType)
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)

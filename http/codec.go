@@ -19,11 +19,17 @@ const (
 	mediaCBOR = "application/cbor"
 )
 
-// codec is one of the two spellings of POST /v1/messages.
+// codec is one of the two spellings of what is posted below /v1.
 type codec struct {
 	mediaType string
-	decode    func([]byte, *sendRequest) error // keeps nothing of its input
+	decode    func([]byte, document) error // keeps nothing of its input
 	encode    func(any) ([]byte, error)
+}
+
+// document is what a codec decodes.
+type document interface {
+	// words are the names of its main keys, and what there may be too many of.
+	words() (keys []string, many string)
 }
 
 func jsonCodec() *codec {
@@ -35,14 +41,15 @@ func jsonCodec() *codec {
 
 func cborCodec() *codec { return &codec{mediaCBOR, decodeCBOR, cbor.Marshal} }
 
-func decodeJSON(in []byte, req *sendRequest) error {
-	if err := checkBatch(in, mpi.MaxBatch); err != nil {
+func decodeJSON(in []byte, doc document) error {
+	keys, many := doc.words()
+	if err := checkBatch(in, mpi.MaxBatch, many); err != nil {
 		return err
 	}
 	dec := json.NewDecoder(bytes.NewReader(in))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(req); err == io.EOF {
-		return mpi.Errorf(mpi.CodeInvalid, `body: empty: it must be {"file": …, "pid": …, "messages": […]}`)
+	if err := dec.Decode(doc); err == io.EOF {
+		return mpi.Errorf(mpi.CodeInvalid, `body: empty: it must be {"%s": …}`, strings.Join(keys, `": …, "`))
 	} else if err != nil {
 		return bodyError("json", err)
 	}
@@ -66,12 +73,13 @@ func cborLimits() cbor.DecOptions {
 	}
 }
 
-func decodeCBOR(in []byte, req *sendRequest) error {
+func decodeCBOR(in []byte, doc document) error {
+	keys, many := doc.words()
 	mode, err := cborLimits().DecMode()
 	if err != nil {
 		return err
 	}
-	err = mode.Unmarshal(in, req)
+	err = mode.Unmarshal(in, doc)
 	var long *cbor.MaxArrayElementsError
 	var typ *cbor.UnmarshalTypeError
 	switch {
@@ -82,9 +90,9 @@ func decodeCBOR(in []byte, req *sendRequest) error {
 		}
 		return mpi.Errorf(mpi.CodeInvalid, "body: %s: a CBOR %s is where %s should be", field, typ.CBORType, cborName(typ.GoType))
 	case errors.As(err, &long):
-		return mpi.Errorf(mpi.CodeTooLarge, "more than %d messages: send them in several requests", mpi.MaxBatch)
+		return errMany(mpi.MaxBatch, many)
 	case err == io.EOF:
-		return mpi.Errorf(mpi.CodeInvalid, `body: empty: it must be a map with file, pid and messages`)
+		return mpi.Errorf(mpi.CodeInvalid, "body: empty: it must be a map with %s", strings.Join(keys, ", "))
 	case err == io.ErrUnexpectedEOF:
 		return mpi.Errorf(mpi.CodeInvalid, "body: not CBOR: it ends in the middle")
 	case err != nil:

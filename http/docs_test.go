@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -20,22 +22,45 @@ func TestDocumentedExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	examples := regexp.MustCompile("(?s)```sh\n(.*?)```.*?```json\n(.*?)```").FindAllSubmatch(page, -1)
+	examples := regexp.MustCompile("(?s)```sh\n(.*?)```.*?```(json|text)\n(.*?)```").FindAllSubmatch(page, -1)
 	if len(examples) != bytes.Count(page, []byte("```sh\n")) || len(examples) < 10 {
 		t.Fatalf("%d examples", len(examples))
 	}
 	for _, e := range examples {
-		command, want := string(e[1]), string(e[2])
+		command, kind, want := string(e[1]), string(e[2]), string(e[3])
 		t.Run(strings.SplitN(command, "\n", 2)[0], func(t *testing.T) {
-			s := serve(t, documented{newFake(t)}, Config{})
+			s := serve(t, documentedNode(t), Config{})
 			_, body := raw(t, s, requestOf(t, command))
-			wantJSON(t, body, want)
+			if kind == "json" {
+				wantJSON(t, body, want)
+			} else if body != want {
+				t.Errorf("got\n%s\nwant\n%s", body, want)
+			}
 		})
 	}
 }
 
 // documented is a node whose peers are those of the page.
-type documented struct{ *fakeNode }
+type documented struct {
+	*fakeNode
+	*fakeJobs
+}
+
+// documentedNode has run one job, that of the page.
+func documentedNode(t *testing.T) documented {
+	t.Helper()
+	n := documented{newFake(t), newFakeJobs()}
+	if _, err := n.StartJob(t.Context(), mpi.JobSpec{File: "pi", Ranks: 2}); err != nil {
+		t.Fatal(err)
+	}
+	cause := &mpi.JobCause{Rank: 1, Peer: peer1, Reason: mpi.Exited, Detail: "exit code 3", Exit: 3}
+	n.happen(job1, state(mpi.JobRunning), out(0, "3.141\n"), mpi.JobEvent{Type: "exit", Rank: 1, Exit: 3},
+		mpi.JobEvent{Type: "end", State: mpi.JobFailed, Exit: 3, Cause: cause})
+	j := n.find(job1)
+	j.files = fstest.MapFS{"out/pi.txt": {Data: []byte("3.14\n")}}
+	j.job.Files = []mpi.JobFile{{Name: "out/pi.txt", Size: 5}}
+	return n
+}
 
 func (n documented) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	if r.File == "echo/1" {
@@ -68,6 +93,9 @@ func requestOf(t *testing.T, command string) string {
 	method, path, headers, body := "GET", "", "", ""
 	for i := 1; i < len(words); i++ {
 		switch w := words[i]; w {
+		case "-X":
+			i++
+			method = words[i]
 		case "-H":
 			i++
 			headers += words[i] + "\r\n"
@@ -113,7 +141,7 @@ func TestDocumentedWords(t *testing.T) {
 	}
 	for _, r := range []mpi.Reason{
 		mpi.Unreachable, mpi.Lost, mpi.Refused, mpi.NotServed, mpi.Busy, mpi.TooLarge, mpi.TimedOut, mpi.Trapped, mpi.Exited, mpi.OutOfMemory,
-		mpi.OutputLimit, mpi.BadOutput, mpi.Cancelled, mpi.Gone, mpi.Internal,
+		mpi.OutputLimit, mpi.BadOutput, mpi.Cancelled, mpi.Gone, mpi.Internal, mpi.Aborted, mpi.NoSlots,
 	} {
 		if !bytes.Contains(page, []byte("| `"+string(r)+"` |")) {
 			t.Errorf("reason %s is not on the page", r)
@@ -123,8 +151,11 @@ func TestDocumentedWords(t *testing.T) {
 	for _, limit := range []string{
 		fmt.Sprintf("| a body | %d MiB; all requests together %d MiB |", c.MaxBody>>20, c.MaxBodies>>20),
 		fmt.Sprintf("| the headers | %d KiB, within %.0f s |", c.MaxHeader>>10, c.HeaderTimeout.Seconds()),
-		fmt.Sprintf("| a body's time to come | %.0f min |", c.BodyTimeout.Minutes()),
-		fmt.Sprintf("| messages in a request | %d |", mpi.MaxBatch),
+		fmt.Sprintf("| a body's time to come | %.0f min", c.BodyTimeout.Minutes()),
+		fmt.Sprintf("| messages in a request, elements of any other list | %d |", mpi.MaxBatch),
+		fmt.Sprintf("how many, from 1 to %d.", mpi.MaxRanks),
+		fmt.Sprintf("at most %d days. Arguments and environment are at most %d each, and %d MiB together.", mpi.MaxJobTime/(24*time.Hour), mpi.MaxJobWords, mpi.MaxJobText>>20),
+		fmt.Sprintf("A comment comes every %.0f s", heartbeat.Seconds()),
 		fmt.Sprintf("| requests at once | %d, connections four times as many |", c.MaxConcurrent),
 		fmt.Sprintf("| a client that does not take its answer | %.0f s without progress |", c.WriteTimeout.Seconds()),
 		fmt.Sprintf("| an idle connection | %.0f min |", c.IdleTimeout.Minutes()),

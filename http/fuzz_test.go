@@ -145,3 +145,33 @@ func FuzzHeaders(f *testing.F) {
 		}
 	})
 }
+
+// A job starts only of a spec that holds what it must, and its record says so again.
+func FuzzJobSpec(f *testing.F) {
+	f.Add(false, []byte(`{"file":"pi","ranks":2,"args":["a"],"env":["A=b"],"mapBy":"slot","peers":["x"],"timeout":"30s","waitSlots":0.5,"memory":65536,"stdin":true}`))
+	f.Add(false, []byte(`{"file":"pi","ranks":1e3,"timeout":1e300,"env":["\ud800=\u0000"]}`))
+	f.Add(true, []byte("\xa2\x64file\x62pi\x65ranks\x02"))
+	f.Add(true, []byte("\xa2\x64file\x62pi\x64args\x9b\x7f\xff\xff\xff\xff\xff\xff\xff"))
+	n := newJobNode(f)
+	s := New(n, Config{MaxBody: 1 << 20})
+	f.Fuzz(func(t *testing.T, binary bool, body []byte) {
+		r := httptest.NewRequest("POST", "/v1/jobs", bytes.NewReader(body))
+		if binary {
+			r.Header.Set("Content-Type", mediaCBOR)
+		}
+		r.Host = "localhost"
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != 201 {
+			if w.Code >= 500 || len(n.Jobs()) > 0 {
+				t.Fatalf("%d: %s", w.Code, w.Body)
+			}
+			return
+		}
+		var job mpi.Job
+		if err := json.Unmarshal(w.Body.Bytes(), &job); err != nil || job.Spec.Check() != nil {
+			t.Fatalf("%s: %v, %v", w.Body, err, job.Spec.Check())
+		}
+		n.list = nil
+	})
+}

@@ -18,6 +18,13 @@ type sendRequest struct {
 	Messages []sendMessage `json:"messages"`
 }
 
+// manyMessages is what a request may have too many of.
+const manyMessages = "messages: send them in several requests"
+
+func (*sendRequest) words() ([]string, string) {
+	return []string{"file", "pid", "messages"}, manyMessages
+}
+
 // sendMessage is a message, with Data as base64 in JSON and as a byte string in CBOR.
 type sendMessage struct {
 	From mpi.PeerID `json:"from,omitempty"`

@@ -66,20 +66,11 @@ func checkExpected(n int64) (*int, error) {
 	return &v, nil
 }
 
-// parseTimeout reads a Go duration ("1m30s") or a number of seconds ("90", "0.5").
+// parseTimeout reads what [mpi.ParseSpan] does, within bounds.
 func parseTimeout(s string) (time.Duration, error) {
-	d, err := time.ParseDuration(s)
-	if sec, ferr := strconv.ParseFloat(s, 64); ferr == nil {
-		// Out of range, and not a number, end up as less than nothing.
-		d, err = -1, nil
-		if ns := sec * float64(time.Second); ns < math.MaxInt64 {
-			d = time.Duration(ns)
-		} else if ns >= math.MaxInt64 {
-			d = math.MaxInt64
-		}
-	}
+	d, err := mpi.ParseSpan(s)
 	if err != nil {
-		return 0, mpi.Errorf(mpi.CodeInvalid, `Timeout is %q: it must be a duration such as "1m30s", or a number of seconds`, clip(s))
+		return 0, mpi.Errorf(mpi.CodeInvalid, "Timeout is %v", err)
 	}
 	if d <= 0 || d > mpi.MaxTimeout {
 		return 0, mpi.Errorf(mpi.CodeInvalid, "Timeout is %q: it must be more than 0 and at most %v", clip(s), mpi.MaxTimeout)
@@ -87,14 +78,14 @@ func parseTimeout(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// refresh reads the query's refresh: alone, or with a boolean.
-func refresh(q url.Values) (bool, error) {
-	if !q.Has("refresh") || q.Get("refresh") == "" {
-		return q.Has("refresh"), nil
+// flag reads a query's flag: alone, or with a boolean.
+func flag(q url.Values, name string) (bool, error) {
+	if !q.Has(name) || q.Get(name) == "" {
+		return q.Has(name), nil
 	}
-	v, err := strconv.ParseBool(q.Get("refresh"))
+	v, err := strconv.ParseBool(q.Get(name))
 	if err != nil {
-		return false, mpi.Errorf(mpi.CodeInvalid, "refresh is %q: it must be true or false", clip(q.Get("refresh")))
+		return false, mpi.Errorf(mpi.CodeInvalid, "%s is %q: it must be true or false", name, clip(q.Get(name)))
 	}
 	return v, nil
 }

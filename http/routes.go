@@ -16,18 +16,26 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 // methods are the handlers of one path. GET serves HEAD as well.
 type methods map[string]handler
 
-// routes is the whole of the API. Jobs will be /v1/jobs and what is below it.
+// routes is the whole of the API.
 func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for path, m := range map[string]methods{
-		"/{$}":                       {"POST": s.seedPost, "GET": s.seedGet},
-		"/v1/node":                   {"GET": s.v1Node},
-		"/v1/interpreters":           {"GET": s.v1Interpreters},
-		"/v1/pools/{name}":           {"GET": s.v1Pool},
-		"/v1/pools/{name}/{version}": {"GET": s.v1Pool},
-		"/v1/peers":                  {"GET": s.v1Peers},
-		"/v1/messages":               {"POST": s.v1Messages},
-		healthPath:                   {"GET": s.health},
+		"/{$}":                             {"POST": s.seedPost, "GET": s.seedGet},
+		"/v1/node":                         {"GET": s.v1Node},
+		"/v1/interpreters":                 {"GET": s.v1Interpreters},
+		"/v1/pools/{name}":                 {"GET": s.v1Pool},
+		"/v1/pools/{name}/{version}":       {"GET": s.v1Pool},
+		"/v1/peers":                        {"GET": s.v1Peers},
+		"/v1/messages":                     {"POST": s.v1Messages},
+		"/v1/programs":                     {"POST": s.v1Programs},
+		jobsPath:                           {"GET": s.v1JobsGet, "POST": s.v1JobsPost},
+		jobsPath + "/{id}":                 {"GET": s.v1JobGet, "DELETE": s.v1JobDelete},
+		jobsPath + "/{id}/events":          {"GET": s.v1JobEvents},
+		jobsPath + "/{id}/logs":            {"GET": s.v1JobLogs},
+		jobsPath + "/{id}/stdin":           {"POST": s.v1JobStdin},
+		jobsPath + "/{id}/files":           {"GET": s.v1JobFiles},
+		jobsPath + "/{id}/files/{name...}": {"GET": s.v1JobFile},
+		healthPath:                         {"GET": s.health},
 	} {
 		mux.HandleFunc(path, s.dispatch(m))
 	}
@@ -57,7 +65,7 @@ func (s *Server) dispatch(m methods) http.HandlerFunc {
 			s.fail(w, r, errMethod(w, r, allowed))
 			return
 		}
-		if method == http.MethodGet { // a body means nothing, and hides a hang-up while it is not read
+		if method != http.MethodPost { // a body means nothing, and hides a hang-up while it is not read
 			if err := s.drain(w, r, 1<<20); err != nil {
 				s.fail(w, r, err)
 				return

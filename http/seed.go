@@ -39,7 +39,7 @@ func (s *Server) seedPost(w http.ResponseWriter, r *http.Request) error {
 	defer sh.set(0)
 	var env mpi.Envelope
 	err = s.body(w, r, &sh, func(in []byte) (int64, error) {
-		if err := checkBatch(in, mpi.MaxBatch); err != nil {
+		if err := checkBatch(in, mpi.MaxBatch, manyMessages); err != nil {
 			return 0, err
 		}
 		var err error

@@ -237,7 +237,7 @@ func TestMethods(t *testing.T) {
 			t.Errorf("%s %s: Allow %q, want %q", c.method, c.path, got, c.allow)
 		}
 	}
-	for _, path := range []string{"/v2", "/v1", "/v1/", "/v1/jobs", "/v1/pools", "/v1/pools/a/b/c", "/favicon.ico"} {
+	for _, path := range []string{"/v2", "/v1", "/v1/", "/v1/nothing", "/v1/pools", "/v1/pools/a/b/c", "/favicon.ico"} {
 		res, body := raw(t, s, get(path, ""))
 		wantProblem(t, res, body, 404, codeNoPath)
 	}

@@ -108,12 +108,14 @@ func (s *Server) write(w http.ResponseWriter, status int, mediaType string, body
 // unread tells whether there may be more of a body.
 type unread struct {
 	io.ReadCloser
-	ended bool
+	ended atomic.Bool
 }
 
 func (b *unread) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.ended = b.ended || err != nil
+	if err != nil {
+		b.ended.Store(true)
+	}
 	return n, err
 }
 
@@ -123,7 +125,7 @@ const linger = 500 * time.Millisecond
 
 // hasten limits the wait for the rest of a body that nobody will read.
 func hasten(w http.ResponseWriter, r *http.Request) {
-	if b, ok := r.Body.(*unread); ok && !b.ended {
+	if b, ok := r.Body.(*unread); ok && !b.ended.Load() {
 		http.NewResponseController(w).SetReadDeadline(time.Now().Add(linger))
 	}
 }

@@ -83,6 +83,9 @@ type Server struct {
 	// base is the parent of every request's context; stop cancels it.
 	base context.Context
 	stop context.CancelCauseFunc
+	// streams is the parent of what has no end of its own; endStreams cancels it, when Close begins.
+	streams    context.Context
+	endStreams context.CancelFunc
 	// wg counts the goroutine that accepts, and every connection's.
 	wg sync.WaitGroup
 
@@ -106,6 +109,7 @@ func New(node Node, cfg Config) *Server {
 	}
 	s.room.free.Store(cfg.MaxBodies)
 	s.base, s.stop = context.WithCancelCause(context.Background())
+	s.streams, s.endStreams = context.WithCancel(s.base)
 	s.mux = s.routes()
 	s.srv = &http.Server{
 		Handler:           s,
@@ -172,7 +176,7 @@ const (
 	grace    = 5 * time.Second
 )
 
-// Close takes no new requests, lets those that run end until ctx does, then cancels them, and
+// Close takes no new requests, ends streams, lets what else runs end until ctx does, then cancels it, and
 // returns when all is over. It may be called again, and at the same time.
 func (s *Server) Close(ctx context.Context) error {
 	hurry := context.AfterFunc(ctx, func() { s.stop(errStopping) })
@@ -187,6 +191,7 @@ func (s *Server) close() error {
 	ln := s.ln
 	s.mu.Unlock()
 	idle := s.gate.close()
+	s.endStreams()
 	s.srv.SetKeepAlivesEnabled(false)
 	if ln != nil {
 		ln.Close()

@@ -84,7 +84,7 @@ func lookup(r *http.Request) (params, bool, error) {
 	if err != nil {
 		return p, false, err
 	}
-	fresh, err := refresh(r.URL.Query())
+	fresh, err := flag(r.URL.Query(), "refresh")
 	return p, fresh, err
 }
 

@@ -3,6 +3,7 @@ package mpi
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -113,17 +114,22 @@ func (d *Span) UnmarshalJSON(in []byte) error {
 	return err
 }
 
-// ParseSpan reads a Go duration ("1m30s") or a number of seconds ("90", "0.5").
+// ParseSpan reads a Go duration ("1m30s") or a number of seconds ("90", "0.5"). More than a [time.Duration] can hold becomes the longest.
 func ParseSpan(s string) (time.Duration, error) {
-	if sec, err := strconv.ParseFloat(s, 64); err == nil {
-		const most = float64(1<<63 - 1)
-		if ns := sec * float64(time.Second); ns > -most && ns < most { // false for NaN
+	d, err := time.ParseDuration(s)
+	if sec, ferr := strconv.ParseFloat(s, 64); ferr == nil || math.IsInf(sec, 0) {
+		switch ns := sec * float64(time.Second); {
+		case ns >= math.MaxInt64:
+			return math.MaxInt64, nil
+		case ns <= math.MinInt64:
+			return math.MinInt64, nil
+		case !math.IsNaN(ns):
 			return time.Duration(ns), nil
 		}
-	} else if d, err := time.ParseDuration(s); err == nil {
+	} else if err == nil {
 		return d, nil
 	}
-	return 0, fmt.Errorf(`%q is no duration: it must be one such as "1m30s", or a number of seconds`, clip([]byte(s)))
+	return 0, fmt.Errorf(`%q: it must be a duration such as "1m30s", or a number of seconds`, clip([]byte(s)))
 }
 
 // jobEventDoc is a JobEvent whose text may be bytes.

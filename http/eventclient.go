@@ -1,0 +1,117 @@
+package http
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// ErrInterrupted means that a connection ended before the job did. The events after the last one that came can be asked for again.
+var ErrInterrupted = errors.New("http: the connection to the node broke")
+
+const (
+	maxEvent = 32 << 20      // bytes of one event
+	silence  = 3 * heartbeat // after which a connection counts as broken
+)
+
+// JobEvents calls each for the job's events after seq, as they come, from one goroutine. It returns nil after the job's last, the error of
+// each, ctx's own, or one that wraps [ErrInterrupted].
+func (c *Client) JobEvents(ctx context.Context, id string, after uint64, each func(mpi.JobEvent) error) error {
+	path, err := jobPath(id, "events")
+	if err != nil {
+		return err
+	}
+	reading, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	res, err := c.do(reading, http.MethodGet, path+"?after="+strconv.FormatUint(after, 10), nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	switch res.StatusCode {
+	case http.StatusNoContent:
+		return nil
+	case http.StatusOK:
+	default:
+		var p Problem
+		return readProblem(res, &p, &p)
+	}
+	quiet := time.AfterFunc(silence, func() { cancel(fmt.Errorf("nothing came for %v", silence)) })
+	defer quiet.Stop()
+	events := &eventReader{r: bufio.NewReaderSize(res.Body, 64<<10), alive: func() { quiet.Reset(silence) }}
+	for {
+		e, err := events.next()
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			if cause := context.Cause(reading); cause != nil {
+				err = cause
+			}
+			return fmt.Errorf("%w: %w", ErrInterrupted, err)
+		}
+		quiet.Stop() // each may take its time
+		if err := each(e); err != nil {
+			return err
+		}
+		if e.Type == "end" {
+			return nil
+		}
+	}
+}
+
+// eventReader reads server-sent events.
+type eventReader struct {
+	r     *bufio.Reader
+	alive func() // called for each line
+	data  []byte
+}
+
+// next is the next event. What is not data of ours is skipped, as the format wants it.
+func (r *eventReader) next() (e mpi.JobEvent, err error) {
+	r.data = r.data[:0]
+	for {
+		r.alive()
+		line, err := r.line()
+		if err != nil {
+			return e, err
+		}
+		switch data, ok := bytes.CutPrefix(line, []byte("data:")); {
+		case len(line) == 0 && len(r.data) > 0:
+			return e, json.Unmarshal(r.data, &e)
+		case ok && len(r.data)+len(data) > maxEvent:
+			return e, fmt.Errorf("an event is over %d bytes", maxEvent)
+		case ok:
+			r.data = append(append(r.data, bytes.TrimPrefix(data, []byte(" "))...), '\n')
+		}
+	}
+}
+
+func (r *eventReader) line() ([]byte, error) {
+	var long []byte
+	for {
+		part, err := r.r.ReadSlice('\n')
+		switch {
+		case err == nil && long == nil:
+			return bytes.TrimRight(part, "\r\n"), nil
+		case err == bufio.ErrBufferFull && len(long) <= maxEvent:
+			long = append(long, part...)
+			r.alive()
+			continue
+		case err == nil:
+			return bytes.TrimRight(append(long, part...), "\r\n"), nil
+		case err == io.EOF:
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+}

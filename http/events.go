@@ -1,0 +1,89 @@
+package http
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// v1JobEvents streams a job's events as server-sent events (the HTML standard, section 9.2).
+func (s *Server) v1JobEvents(w http.ResponseWriter, r *http.Request) error {
+	after, err := resumeAfter(r)
+	if err != nil {
+		return err
+	}
+	jobs, job, err := s.jobOf(r)
+	if err != nil {
+		return err
+	}
+	st := s.stream(w, r, "text/event-stream", ": \n\n")
+	defer st.close()
+	if !job.State.Ended() {
+		st.begin()
+	}
+	if st.head {
+		st.begin()
+		st.end(nil)
+		return nil
+	}
+	buf := make([]byte, 0, 512)
+	err = jobs.JobEvents(st.ctx, job.ID, after, func(e mpi.JobEvent) error {
+		if buf, err = appendEvent(buf[:0], e); err != nil {
+			return err
+		}
+		_, err := st.Write(buf)
+		return err
+	})
+	return st.finish(err)
+}
+
+// finish ends a stream that may not have begun. An error is told if it still can be.
+func (st *stream) finish(err error) error {
+	switch {
+	case st.began:
+		st.end(err)
+		return nil
+	case err == nil && st.ctx.Err() == nil:
+		// Nothing is there and nothing will be. An EventSource that is told so does not come back.
+		st.w.Header().Del("Content-Type")
+		st.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return err
+}
+
+func appendEvent(dst []byte, e mpi.JobEvent) ([]byte, error) {
+	doc, err := json.Marshal(e)
+	if err != nil {
+		return dst, err
+	}
+	dst = append(dst, "id: "...)
+	dst = strconv.AppendUint(dst, e.Seq, 10)
+	dst = append(dst, "\nevent: "...)
+	dst = append(dst, e.Type...)
+	dst = append(dst, "\ndata: "...)
+	dst = append(dst, doc...)
+	return append(dst, "\n\n"...), nil
+}
+
+// resumeAfter is the event after which a client goes on: what an EventSource that connects again says in a header, else what the
+// query says.
+func resumeAfter(r *http.Request) (uint64, error) {
+	v, ok, err := one(r.Header, "Last-Event-ID")
+	if err != nil {
+		return 0, err
+	}
+	name := "Last-Event-ID"
+	if !ok || v == "" {
+		if v, name = r.URL.Query().Get("after"), "after"; v == "" {
+			return 0, nil
+		}
+	}
+	after, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		return 0, mpi.Errorf(mpi.CodeInvalid, "%s is %q: it must be the number of an event, from 0", name, clip(v))
+	}
+	return after, nil
+}

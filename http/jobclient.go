@@ -1,0 +1,162 @@
+package http
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+func jobPath(id string, below ...string) (string, error) {
+	if dots(id) {
+		// In a path these would mean something else.
+		return "", mpi.Errorf(mpi.CodeInvalid, "%q is no job", clip(id))
+	}
+	path := jobsPath + "/" + url.PathEscape(id)
+	for _, part := range below {
+		path += "/" + part
+	}
+	return path, nil
+}
+
+// StartJob begins a job and returns its record at once.
+func (c *Client) StartJob(ctx context.Context, spec mpi.JobSpec) (*mpi.Job, error) {
+	req := jobRequest{File: spec.File, Ranks: spec.Ranks, Args: spec.Args, Env: spec.Env, MapBy: spec.MapBy, Peers: spec.Peers, Memory: spec.Memory, Stdin: spec.Stdin}
+	for _, t := range []struct {
+		from time.Duration
+		to   *timeout
+	}{{spec.Timeout, &req.Timeout}, {spec.WaitSlots, &req.WaitSlots}} {
+		if t.from != 0 {
+			*t.to = timeout(t.from.String())
+		}
+	}
+	body, err := cbor.Marshal(req)
+	if err != nil {
+		return nil, fmt.Errorf("http: encode the job: %w", err)
+	}
+	job := new(mpi.Job)
+	return job, c.ask(ctx, http.MethodPost, jobsPath, mediaCBOR, body, job)
+}
+
+// Jobs are the jobs of the node, the newest first, without their ranks, files, arguments, environment and peers.
+func (c *Client) Jobs(ctx context.Context) ([]*mpi.Job, error) {
+	var doc Jobs
+	err := c.get(ctx, jobsPath, &doc)
+	return doc.Jobs, err
+}
+
+// Job is the record of a job.
+func (c *Client) Job(ctx context.Context, id string) (*mpi.Job, error) {
+	path, err := jobPath(id)
+	if err != nil {
+		return nil, err
+	}
+	job := new(mpi.Job)
+	return job, c.get(ctx, path, job)
+}
+
+// CancelJob ends a job everywhere, and returns its record when it has ended.
+func (c *Client) CancelJob(ctx context.Context, id string) (*mpi.Job, error) {
+	path, err := jobPath(id)
+	if err != nil {
+		return nil, err
+	}
+	job := new(mpi.Job)
+	return job, c.ask(ctx, http.MethodDelete, path, "", nil, job)
+}
+
+// AddProgram adds a program to IPFS, so that the node's peers can fetch it, and returns its CID.
+func (c *Client) AddProgram(ctx context.Context, wasm []byte) (mpi.CID, error) {
+	var doc Program
+	err := c.ask(ctx, http.MethodPost, "/v1/programs", "application/wasm", wasm, &doc)
+	return doc.Program, err
+}
+
+// JobFile opens a file that a rank of the job wrote. An error of reading it means that it is not whole.
+func (c *Client) JobFile(ctx context.Context, id, name string) (io.ReadCloser, error) {
+	parts := strings.Split(name, "/")
+	for i, part := range parts {
+		if dots(part) {
+			return nil, mpi.Errorf(mpi.CodeInvalid, "%q is no file of a job", clip(name))
+		}
+		parts[i] = url.PathEscape(part)
+	}
+	path, err := jobPath(id, append([]string{"files"}, parts...)...)
+	if err != nil {
+		return nil, err
+	}
+	return c.open(ctx, path)
+}
+
+// JobLogs is the output of a job, as text.
+func (c *Client) JobLogs(ctx context.Context, id string, o LogOptions) (io.ReadCloser, error) {
+	path, err := jobPath(id, "logs")
+	if err != nil {
+		return nil, err
+	}
+	return c.open(ctx, path+"?"+o.query())
+}
+
+// JobInput sends rank 0 its standard input, to in's end. It returns early when the rank takes no more, or ctx ends; a Read of in may then
+// still be under way.
+func (c *Client) JobInput(ctx context.Context, id string, in io.Reader) error {
+	path, err := jobPath(id, "stdin")
+	if err != nil {
+		return err
+	}
+	// Not an io.Closer: whose in is, closes it.
+	res, err := c.send(ctx, http.MethodPost, path, "application/octet-stream", struct{ io.Reader }{in})
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusNoContent {
+		var p Problem
+		return readProblem(res, &p, &p)
+	}
+	return nil
+}
+
+// open asks for a document that the caller reads.
+func (c *Client) open(ctx context.Context, path string) (io.ReadCloser, error) {
+	res, err := c.do(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode != http.StatusOK {
+		defer res.Body.Close()
+		var p Problem
+		return nil, readProblem(res, &p, &p)
+	}
+	return res.Body, nil
+}
+
+// ask sends a body, if it is not nil, and reads the document that comes back.
+func (c *Client) ask(ctx context.Context, method, path, mediaType string, body []byte, doc any) error {
+	res, err := c.send(ctx, method, path, mediaType, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated {
+		var p Problem
+		return readProblem(res, &p, &p)
+	}
+	in, err := read(res, maxAnswer)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(in, doc); err != nil {
+		return fmt.Errorf("http: answer of %s%s is not understood: %w", c.base, path, err)
+	}
+	return nil
+}

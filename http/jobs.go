@@ -1,0 +1,153 @@
+package http
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+const jobsPath = "/v1/jobs"
+
+// Jobs is what GET /v1/jobs answers.
+type Jobs struct {
+	Jobs []*mpi.Job `json:"jobs"`
+}
+
+// jobs is the node's [mpi.Jobs].
+func (s *Server) jobs() (mpi.Jobs, error) {
+	if jobs, ok := s.node.(mpi.Jobs); ok {
+		return jobs, nil
+	}
+	return nil, mpi.Errorf(mpi.CodeUnready, "this node runs no jobs")
+}
+
+// jobRequest is the body of POST /v1/jobs, in JSON or CBOR: an [mpi.JobSpec].
+type jobRequest struct {
+	File      string       `json:"file"`
+	Ranks     int          `json:"ranks"`
+	Args      []string     `json:"args,omitempty"`
+	Env       []string     `json:"env,omitempty"`
+	MapBy     mpi.MapBy    `json:"mapBy,omitempty"`
+	Peers     []mpi.PeerID `json:"peers,omitempty"`
+	Timeout   timeout      `json:"timeout,omitempty"`
+	WaitSlots timeout      `json:"waitSlots,omitempty"`
+	Memory    int64        `json:"memory,omitempty"`
+	Stdin     bool         `json:"stdin,omitempty"`
+}
+
+func (*jobRequest) words() ([]string, string) {
+	return []string{"file", "ranks"}, "elements in a list"
+}
+
+func (r *jobRequest) spec() (mpi.JobSpec, error) {
+	spec := mpi.JobSpec{File: r.File, Ranks: r.Ranks, Args: r.Args, Env: r.Env, MapBy: r.MapBy, Peers: r.Peers, Memory: r.Memory, Stdin: r.Stdin}
+	for _, t := range []struct {
+		name string
+		from timeout
+		to   *time.Duration
+	}{{"timeout", r.Timeout, &spec.Timeout}, {"waitSlots", r.WaitSlots, &spec.WaitSlots}} {
+		if t.from == "" {
+			continue
+		}
+		var err error
+		if *t.to, err = mpi.ParseSpan(string(t.from)); err != nil {
+			return spec, mpi.Errorf(mpi.CodeInvalid, "%s is %v", t.name, err)
+		}
+	}
+	return spec, spec.Check()
+}
+
+func (s *Server) v1JobsPost(w http.ResponseWriter, r *http.Request) error {
+	jobs, err := s.jobs()
+	if err != nil {
+		return err
+	}
+	in, err := requestCodec(r.Header.Get("Content-Type"))
+	if err != nil {
+		return err
+	}
+	sh := share{of: s.room}
+	defer sh.set(0)
+	var spec mpi.JobSpec
+	err = s.body(w, r, &sh, func(b []byte) (int64, error) {
+		var req jobRequest
+		if err := in.decode(b, &req); err != nil {
+			return 0, err
+		}
+		spec, err = req.spec()
+		return int64(2 * len(b)), err
+	})
+	if err != nil {
+		return err
+	}
+	job, err := jobs.StartJob(r.Context(), spec)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", jobsPath+"/"+url.PathEscape(job.ID))
+	return s.writeJob(w, http.StatusCreated, job)
+}
+
+func (s *Server) writeJob(w http.ResponseWriter, status int, job *mpi.Job) error {
+	body, err := json.Marshal(job)
+	if err != nil {
+		return err
+	}
+	s.write(w, status, mediaJSON, append(body, '\n'))
+	return nil
+}
+
+// v1JobsGet lists without what can be long.
+func (s *Server) v1JobsGet(w http.ResponseWriter, _ *http.Request) error {
+	jobs, err := s.jobs()
+	if err != nil {
+		return err
+	}
+	list := filled([]*mpi.Job(nil))
+	for _, job := range jobs.Jobs() {
+		short := *job
+		short.Ranks, short.Files, short.Spec.Args, short.Spec.Env, short.Spec.Peers = nil, nil, nil, nil, nil
+		list = append(list, &short)
+	}
+	return s.writeJSON(w, Jobs{list})
+}
+
+func (s *Server) v1JobGet(w http.ResponseWriter, r *http.Request) error {
+	_, job, err := s.jobOf(r)
+	if err != nil {
+		return err
+	}
+	return s.writeJob(w, http.StatusOK, job)
+}
+
+// v1JobDelete ends a job, and answers when it has ended.
+func (s *Server) v1JobDelete(w http.ResponseWriter, r *http.Request) error {
+	p, err := headerParams(r.Header)
+	if err != nil {
+		return err
+	}
+	jobs, err := s.jobs()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := within(r.Context(), p.timeout)
+	defer cancel()
+	job, err := jobs.CancelJob(ctx, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return s.writeJob(w, http.StatusOK, job)
+}
+
+// jobOf is the job that the path names.
+func (s *Server) jobOf(r *http.Request) (mpi.Jobs, *mpi.Job, error) {
+	jobs, err := s.jobs()
+	if err != nil {
+		return nil, nil, err
+	}
+	job, err := jobs.Job(r.PathValue("id"))
+	return jobs, job, err
+}
