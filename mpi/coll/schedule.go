@@ -22,12 +22,14 @@ type Schedule struct {
 	operands []datatype.Buffer
 	steps    []step
 
-	// These belong to whoever holds the last count of pending: the rank's goroutine in Start, then one task after the other.
+	// These belong to whoever holds the last count of pending: the rank's goroutine in start and drive, or one task after the other.
 	next     int
 	requests []match.Request // of the round
 	sizes    []int64         // bytes that each has to receive; -1 for a send
 	used     int             // of requests
+	seen     int             // of those, that are known to be done, if driven
 	err      error
+	driven   bool // the rank waits and drives it; else tasks do
 
 	pending atomic.Int32 // requests of the round that are not done, and one for the round itself
 	done    atomic.Bool
@@ -109,12 +111,40 @@ func (s *Schedule) fence() {
 	}
 }
 
-// Start runs the schedule, anew if it ran before.
-func (s *Schedule) Start() {
+// Start runs the schedule, anew if it ran before. It goes on by itself.
+func (s *Schedule) Start() { s.start(false) }
+
+// Run runs the schedule to its end, on the rank's goroutine alone, and says what it came to.
+func (s *Schedule) Run() error {
+	s.start(true)
+	if !s.Done() {
+		if err := s.end.Wait(s.drive); err != nil {
+			return err
+		}
+	}
+	return s.err
+}
+
+// drive goes on as far as it can without waiting and reports whether that is the end.
+func (s *Schedule) drive() bool {
+	for !s.Done() {
+		for ; s.seen < s.used; s.seen++ {
+			if !s.requests[s.seen].Done() {
+				return false
+			}
+		}
+		if s.settle() {
+			s.run(true)
+		}
+	}
+	return true
+}
+
+func (s *Schedule) start(driven bool) {
 	s.fence()
 	s.prepare()
 	s.done.Store(false)
-	s.next, s.used, s.err = 0, 0, nil
+	s.next, s.used, s.seen, s.err, s.driven = 0, 0, 0, nil, driven
 	s.pending.Store(1)
 	s.run(true)
 }
@@ -141,16 +171,6 @@ func (s *Schedule) Done() bool { return s.done.Load() }
 // Finish is what a schedule came to that is done.
 func (s *Schedule) Finish() error { return s.err }
 
-// Wait waits until the schedule is done and says what it came to.
-func (s *Schedule) Wait() error {
-	if !s.Done() {
-		if err := s.end.Wait(s.Done); err != nil {
-			return err
-		}
-	}
-	return s.Finish()
-}
-
 // run runs steps until a round has to be waited for, or the end. own says that this is the rank's own goroutine.
 func (s *Schedule) run(own bool) {
 	for s.next < len(s.steps) {
@@ -171,10 +191,11 @@ func (s *Schedule) run(own bool) {
 			}
 		case stepFence:
 			s.next++
-			if s.pending.Add(-1) > 0 {
-				return
-			}
-			if !s.settle() {
+			if s.driven {
+				if s.used > 0 {
+					return
+				}
+			} else if s.pending.Add(-1) > 0 || !s.settle() {
 				return
 			}
 			continue
@@ -188,9 +209,7 @@ func (s *Schedule) run(own bool) {
 func (s *Schedule) issue(st *step) {
 	i := s.used
 	s.used++
-	s.pending.Add(1)
 	r := &s.requests[i]
-	r.Then = s.arrived
 	members, tag := s.team.Members, s.tag
 	if st.remote {
 		members = s.team.Remote
@@ -202,10 +221,16 @@ func (s *Schedule) issue(st *step) {
 		s.sizes[i] = -1
 		env.Source = int32(s.team.Rank)
 		s.end.Send(r, env, st.a, match.Standard)
-		return
+	} else {
+		s.sizes[i] = st.b.Size()
+		s.end.Recv(r, env, st.b)
 	}
-	s.sizes[i] = st.b.Size()
-	s.end.Recv(r, env, st.b)
+	if !s.driven {
+		s.pending.Add(1)
+		if !r.Then(s.arrived) {
+			s.pending.Add(-1) // not the last: the round itself counts
+		}
+	}
 }
 
 // arrive runs once a request of the round is done.
@@ -231,7 +256,7 @@ func (s *Schedule) settle() bool {
 			s.fail(fmt.Errorf("%w (%d bytes of %d from rank %d)", ErrShort, r.Status.Bytes, n, r.Status.Source))
 		}
 	}
-	s.used = 0
+	s.used, s.seen = 0, 0
 	s.pending.Store(1)
 	return true
 }

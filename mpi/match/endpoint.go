@@ -39,6 +39,7 @@ type Endpoint struct {
 	parked atomic.Uint32
 	parker parker
 	budget int64 // ns to spin; the owner's
+	broken error // see Break; the owner's
 
 	tasks tasks
 }

@@ -119,7 +119,7 @@ func (e *Endpoint) run() bool {
 // done, each task, and each message that came after a probe found none; or with the error the world was aborted with. It spins a
 // little, then parks.
 func (e *Endpoint) Wait(ready func() bool) error {
-	if err := e.w.err(); err != nil {
+	if err := e.err(); err != nil {
 		return err
 	}
 	if e.tasks.n.Load() == 0 && ready() {
@@ -129,7 +129,7 @@ func (e *Endpoint) Wait(ready func() bool) error {
 	defer e.leave(before)
 	for {
 		seq := e.seq.Load()
-		if err := e.w.err(); err != nil {
+		if err := e.err(); err != nil {
 			return err
 		}
 		if e.tasks.n.Load() > 0 && e.run() {
@@ -140,6 +140,17 @@ func (e *Endpoint) Wait(ready func() bool) error {
 		}
 		e.sleep(seq)
 	}
+}
+
+// Break has Wait and Poll, now and later, return err: a task of the rank's own that calls back into the guest ended it. It
+// belongs to the rank's goroutine.
+func (e *Endpoint) Break(err error) { e.broken = err }
+
+func (e *Endpoint) err() error {
+	if e.broken != nil {
+		return e.broken
+	}
+	return e.w.err()
 }
 
 // leave ends Wait or Poll: what tasks are left are for others.
@@ -155,7 +166,7 @@ func (e *Endpoint) WaitFor(r *Request) error { return e.Wait(r.Done) }
 
 // Poll runs the tasks that are there, without waiting, and returns the error the world was aborted with, if it was.
 func (e *Endpoint) Poll() error {
-	if err := e.w.err(); err != nil {
+	if err := e.err(); err != nil {
 		return err
 	}
 	if e.tasks.n.Load() > 0 {

@@ -11,10 +11,9 @@ import (
 type Request struct {
 	Status Status
 	Err    error // [ErrQueue], or nil
-	// Then, if set, is run once the request is done, as a task of its endpoint (see [Endpoint.Post]). It is reset by it.
-	Then func()
 
-	complete atomic.Bool
+	state atomic.Int32
+	then  func() // set by who makes it watched
 
 	// Set when it starts.
 	e       *Endpoint
@@ -55,12 +54,30 @@ const (
 	inCopy         // matched; done soon
 )
 
+// What state may be.
+const (
+	pending int32 = iota
+	watched       // pending, and then is to be run
+	complete
+)
+
 // Done reports whether the request is complete. It takes no lock.
-func (r *Request) Done() bool { return r.complete.Load() }
+func (r *Request) Done() bool { return r.state.Load() == complete }
+
+// Then has then run once a request that was started is done, as a task of its endpoint (see [Endpoint.Post]); the request must not be
+// used anew before. It reports false, and does nothing, if the request is done already.
+func (r *Request) Then(then func()) bool {
+	r.then = then
+	if r.state.CompareAndSwap(pending, watched) {
+		return true
+	}
+	r.then = nil
+	return false
+}
 
 // begin readies a request for use.
 func (r *Request) begin(e *Endpoint, env Envelope, b datatype.Buffer) {
-	r.complete.Store(false)
+	r.state.Store(pending)
 	r.Status, r.Err = Status{}, nil
 	r.e, r.env, r.buf, r.size = e, env, b, b.Size()
 	r.mode, r.send, r.counted = Standard, false, false
@@ -69,14 +86,14 @@ func (r *Request) begin(e *Endpoint, env Envelope, b datatype.Buffer) {
 
 // finish completes a request and tells its owner, who may use it anew at once: nobody touches it after that. No mailbox is locked.
 func (r *Request) finish() {
-	e, then := r.e, r.Then
-	r.Then = nil
+	e := r.e
 	r.buf = datatype.Buffer{}
 	if r.counted {
 		e.pending.Add(-1)
 	}
-	r.complete.Store(true)
-	if then != nil {
+	if r.state.Swap(complete) == watched {
+		then := r.then
+		r.then = nil
 		e.Post(then, false)
 	}
 	e.notify()
