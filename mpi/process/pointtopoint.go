@@ -1,3 +1,173 @@
 package process
 
-var pointToPointFunctions = family{}
+import (
+	"errors"
+	"math"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// maxTag is MPI_TAG_UB.
+const maxTag = math.MaxInt32
+
+// verb is what a message operation does.
+type verb byte
+
+const (
+	nobody  verb = iota // to or from MPI_PROC_NULL (MPI 5.0, 3.10)
+	sends               //
+	recvs               //
+	fetches             // receives a message that a probe matched
+)
+
+// message is the operation of a send or a receive.
+type message struct {
+	match.Request
+	verb  verb
+	mode  match.Mode
+	env   match.Envelope
+	buf   datatype.Buffer
+	found *match.Message // that it fetches
+	empty match.Status   // of nobody
+}
+
+func (m *message) start(p *Process) error {
+	switch m.verb {
+	case sends:
+		p.end.Send(&m.Request, m.env, m.buf, m.mode)
+	case recvs:
+		p.end.Recv(&m.Request, m.env, m.buf)
+	case fetches:
+		p.end.RecvMessage(&m.Request, m.found, m.buf)
+	}
+	return nil
+}
+
+func (m *message) done() bool { return m.verb == nobody || m.Done() }
+
+func (m *message) finish(*Process) (match.Status, error) {
+	if m.verb == nobody {
+		return m.empty, nil
+	}
+	return outcome(&m.Request, m.verb == sends)
+}
+
+func (m *message) cancel(p *Process) {
+	if m.verb != nobody {
+		p.end.Cancel(&m.Request)
+	}
+}
+
+func (m *message) free(*Process) {}
+
+// outcome is what a request came to that is done.
+func outcome(r *match.Request, send bool) (match.Status, error) {
+	st := r.Status
+	switch {
+	case errors.Is(r.Err, match.ErrQueue):
+		return emptyStatus, errorf(abi.ErrNoMem, "too many messages are under way at once: wait for some first")
+	case r.Err != nil:
+		return emptyStatus, r.Err
+	case send || st.Cancelled:
+		st.Source, st.Tag = abi.AnySource, abi.AnyTag
+	case st.Truncated:
+		return st, errorf(abi.ErrTruncate, "the message from rank %d with tag %d is longer than the buffer of %d bytes", st.Source, st.Tag, st.Bytes)
+	}
+	return st, nil
+}
+
+// to is the envelope of a send to a rank with a tag; false if it is to MPI_PROC_NULL.
+func (comm *Comm) to(rank, tag int64) (env match.Envelope, somebody bool, err error) {
+	if tag < 0 || tag > maxTag {
+		return env, false, errorf(abi.ErrTag, "the tag %d is not within 0 and %d", tag, maxTag)
+	}
+	if rank == abi.ProcNull {
+		return env, false, nil
+	}
+	members := comm.peers().members
+	if rank < 0 || rank >= int64(len(members)) {
+		return env, false, errorf(abi.ErrRank, "%s has no rank %d: its ranks are 0 to %d", comm, rank, len(members)-1)
+	}
+	return match.Envelope{Context: comm.context, Peer: int(members[rank]), Source: int32(comm.rank), Tag: int32(tag)}, true, nil
+}
+
+// from is the envelope of a receive; false if it is from MPI_PROC_NULL.
+func (comm *Comm) from(rank, tag int64) (env match.Envelope, somebody bool, err error) {
+	if tag != abi.AnyTag && (tag < 0 || tag > maxTag) {
+		return env, false, errorf(abi.ErrTag, "the tag %d is neither within 0 and %d nor MPI_ANY_TAG", tag, maxTag)
+	}
+	switch rank {
+	case abi.ProcNull:
+		return env, false, nil
+	case abi.AnySource:
+		return match.Envelope{Context: comm.context, Peer: match.AnySource, Source: match.AnySource, Tag: int32(tag)}, true, nil
+	}
+	members := comm.peers().members
+	if rank < 0 || rank >= int64(len(members)) {
+		return env, false, errorf(abi.ErrRank, "%s has no rank %d: its ranks are 0 to %d", comm, rank, len(members)-1)
+	}
+	return match.Envelope{Context: comm.context, Peer: int(members[rank]), Source: int32(rank), Tag: int32(tag)}, true, nil
+}
+
+// outgoing reads a send: the buffer's parameters begin at i, its destination and tag are i+3 and i+4, the communicator comm.
+func (c *call) outgoing(m *message, i, comm int, mode match.Mode) (on *Comm, err error) {
+	if on, err = c.comm(comm); err != nil {
+		return nil, err
+	}
+	if m.buf, err = c.buffer(i); err != nil {
+		return nil, err
+	}
+	env, somebody, err := on.to(c.int(i+3), c.int(i+4))
+	m.verb, m.mode, m.env = sends, mode, env
+	if !somebody {
+		m.verb, m.empty = nobody, emptyStatus
+	}
+	return on, err
+}
+
+// incoming reads a receive: the same with its source.
+func (c *call) incoming(m *message, i, comm int) (on *Comm, err error) {
+	if on, err = c.comm(comm); err != nil {
+		return nil, err
+	}
+	if m.buf, err = c.buffer(i); err != nil {
+		return nil, err
+	}
+	env, somebody, err := on.from(c.int(i+3), c.int(i+4))
+	m.verb, m.env = recvs, env
+	if !somebody {
+		m.verb, m.empty = nobody, nobodyStatus
+	}
+	return on, err
+}
+
+// blocking is a message for a function that returns when it is done. It is the same one again and again, to spare allocations, but
+// in callbacks.
+func (c *call) blocking(which *message) *message {
+	if c.depth > 1 {
+		return new(message)
+	}
+	return which
+}
+
+// run starts a message and waits for its end.
+func (c *call) run(m *message) (match.Status, error) {
+	if m.verb == nobody {
+		return m.empty, nil
+	}
+	if err := m.start(c.Process); err != nil {
+		return match.Status{}, err
+	}
+	return c.waitMessage(m)
+}
+
+func (c *call) waitMessage(m *message) (match.Status, error) {
+	if !m.done() {
+		if err := c.end.WaitFor(&m.Request); err != nil {
+			return match.Status{}, err
+		}
+	}
+	return m.finish(c.Process)
+}

@@ -36,6 +36,13 @@ type Process struct {
 	calls call // the call under way, kept to spare an allocation; nested calls have their own
 	depth int
 
+	// What blocking sends and receives run on, and lists of requests: see blocking and list.
+	inbound, outbound message
+	listed            []*request
+
+	unfinished []operation // of requests that were freed before they were done
+	pruneAt    int         // how many of those it takes to look which are done
+
 	handles     handles
 	world       *Comm
 	self        *Comm

@@ -1,12 +1,17 @@
 package process
 
-import "github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+import (
+	"errors"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
 
 // request is what an MPI_Request stands for: an operation that was started, or can be, again and again, if it is
 // persistent.
 type request struct {
 	handle     int32
-	on         *Comm // whose error handler is told of its errors
+	on         *Comm // whose error handler is told of its errors; nil for MPI_COMM_SELF's
 	op         operation
 	persistent bool
 	active     bool
@@ -18,10 +23,198 @@ type operation interface {
 	start(p *Process) error
 	// done reports whether it is complete. It is cheap, and callable without a lock.
 	done() bool
-	// finish tells what an operation came to, once it is done.
+	// finish tells what an operation came to, once it is done. It may be called again.
 	finish(p *Process) (match.Status, error)
 	// cancel tries to take it back (MPI 5.0, 3.8.4); an operation that cannot be does nothing.
 	cancel(p *Process)
 	// free lets go of what it holds, once the request is freed: it is done, or goes on alone.
 	free(p *Process)
+}
+
+// requestBytes is what a request is charged as.
+const requestBytes = 2 * smallObject
+
+// newRequest gives a request a handle, and stores that at the address that is parameter i.
+func (c *call) newRequest(i int, r *request) error {
+	if err := addObject(c, c.ptr(i), &c.handles.requests, r, requestBytes); err != nil {
+		return err
+	}
+	r.handle, _ = c.readInt(c.ptr(i))
+	return nil
+}
+
+// startRequest starts an operation and makes a request of it: what every nonblocking function does last.
+func (c *call) startRequest(i int, on *Comm, op operation) error {
+	r := &request{on: on, op: op, active: true}
+	if err := c.newRequest(i, r); err != nil {
+		return err
+	}
+	if err := op.start(c.Process); err != nil {
+		c.forget(r)
+		return errors.Join(err, c.writeInt(c.ptr(i), abi.RequestNull))
+	}
+	return nil
+}
+
+// initRequest makes a persistent request: what every function with _init does last.
+func (c *call) initRequest(i int, on *Comm, op operation) error {
+	return c.newRequest(i, &request{on: on, op: op, persistent: true})
+}
+
+// forget takes a request's handle back, once.
+func (p *Process) forget(r *request) {
+	if p.handles.requests.get(r.handle) == r {
+		p.handles.requests.remove(r.handle)
+		p.refund(requestBytes)
+	}
+}
+
+// wait runs an operation that was started to its end: what blocking functions do.
+func (p *Process) wait(op operation) (match.Status, error) {
+	if !op.done() {
+		if err := p.end.Wait(op.done); err != nil {
+			return match.Status{}, err
+		}
+	}
+	return op.finish(p)
+}
+
+// request is the request of a handle in the guest's memory; nil for MPI_REQUEST_NULL.
+func (c *call) request(handle int32) (*request, error) {
+	if handle == abi.RequestNull {
+		return nil, nil
+	}
+	r := c.handles.requests.get(handle)
+	if r == nil {
+		return nil, errorf(abi.ErrRequest, "%s is not a request", handleName(handle))
+	}
+	return r, nil
+}
+
+// requestAt is the request whose handle is at the address that is parameter i.
+func (c *call) requestAt(i int) (*request, error) {
+	handle, err := c.readInt(c.ptr(i))
+	if err != nil {
+		return nil, err
+	}
+	return c.request(handle)
+}
+
+// idle reports whether a request has nothing to complete: it is null or inactive (MPI 5.0, 3.7.3).
+func (r *request) idle() bool { return r == nil || !r.active }
+
+// complete ends an operation that is done: the request is freed, or inactive if it is persistent. handle reports whether it
+// is to become MPI_REQUEST_NULL.
+func (p *Process) complete(r *request) (st match.Status, freed bool, err error) {
+	st, err = r.op.finish(p)
+	if r.persistent {
+		r.active = false
+		return st, false, err
+	}
+	p.forget(r)
+	r.active = false
+	r.op.free(p)
+	return st, true, err
+}
+
+// requestFree is MPI_Request_free (MPI 5.0, 3.7.3): an active operation goes on alone.
+func requestFree(c *call) error {
+	r, err := c.requestAt(0)
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		return errorf(abi.ErrRequest, "MPI_REQUEST_NULL cannot be freed")
+	}
+	c.forget(r)
+	r.op.free(c.Process)
+	if r.active && !r.op.done() {
+		c.unfinished = append(c.prune(), r.op)
+	}
+	return c.writeInt(c.ptr(0), abi.RequestNull)
+}
+
+// prune forgets what was freed and is done meanwhile, and returns the rest.
+func (p *Process) prune() []operation {
+	if len(p.unfinished) < p.pruneAt {
+		return p.unfinished
+	}
+	left := p.unfinished[:0]
+	for _, op := range p.unfinished {
+		if !op.done() {
+			left = append(left, op)
+		}
+	}
+	clear(p.unfinished[len(left):])
+	p.unfinished = left
+	p.pruneAt = 2*len(left) + 16
+	return left
+}
+
+// settle waits for what goes on alone: sends of requests that were freed, and buffered ones (MPI 5.0, 11.2.2, 3.6.1).
+func (p *Process) settle() error {
+	for _, op := range p.unfinished {
+		if err := p.end.Wait(op.done); err != nil {
+			return err
+		}
+	}
+	p.unfinished = nil
+	return p.settleBuffers()
+}
+
+// MPI_Cancel (MPI 5.0, 3.8.4).
+func cancelRequest(c *call) error {
+	r, err := c.requestAt(0)
+	if err != nil {
+		return err
+	}
+	if r.idle() {
+		return errorf(abi.ErrRequest, "there is nothing under way to cancel")
+	}
+	c.on = r.on
+	r.op.cancel(c.Process)
+	return nil
+}
+
+// MPI_Start (MPI 5.0, 3.9).
+func startOne(c *call) error {
+	handle, err := c.readInt(c.ptr(0))
+	if err != nil {
+		return err
+	}
+	return c.restart(handle)
+}
+
+func startAll(c *call) error {
+	n, err := c.count(0)
+	if err != nil {
+		return err
+	}
+	list, err := c.array(c.ptr(1), n, 4)
+	if err != nil {
+		return err
+	}
+	for i := range int(n) {
+		if err := c.restart(handleIn(list, i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restart starts a persistent request.
+func (c *call) restart(handle int32) error {
+	r := c.handles.requests.get(handle)
+	if r == nil || !r.persistent {
+		return errorf(abi.ErrRequest, "%s is not a persistent request", handleName(handle))
+	}
+	if r.active {
+		return errorf(abi.ErrRequest, "the request is active: wait for it before starting it again")
+	}
+	c.on = r.on
+	if err := r.op.start(c.Process); err != nil {
+		return err
+	}
+	r.active = true
+	return nil
 }

@@ -10,7 +10,7 @@ import (
 var families = []family{
 	environmentFunctions, communicatorFunctions, groupFunctions, topologyFunctions,
 	attributeFunctions, infoFunctions, errorFunctions,
-	pointToPointFunctions, collectiveFunctions, operationFunctions, datatypeFunctions,
+	pointToPointFunctions, completionFunctions, statusFunctions, collectiveFunctions, operationFunctions, datatypeFunctions,
 }
 
 // functions are how the functions of package abi are done, at the same places.
