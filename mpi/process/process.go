@@ -69,7 +69,6 @@ func New(cfg Config) *Process {
 	p.handles.init()
 	p.defineTypes()
 	p.handles.infos.define(abi.InfoEnv, p.environmentInfo())
-	p.defineTypes()
 	p.makeErrhandlers()
 	p.makeWorld()
 	return p
