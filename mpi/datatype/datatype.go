@@ -16,6 +16,7 @@ package datatype
 import (
 	"errors"
 	"math"
+	"slices"
 )
 
 // Type is a datatype: a typemap with a lower bound and an extent. It does not change once it is made.
@@ -27,10 +28,14 @@ type Type struct {
 	marked         bool  // lb and ub were set explicitly, by this type or one that it is made of
 	contiguous     bool
 
-	elements int64  // basic elements
-	kind     kind   // of all of them; zero if they differ
-	parts    []part // if they differ: what the type is made of, in order of the typemap
-	layout   *node  // nil without data
+	elements int64 // basic elements
+	external int64 // bytes in the external32 representation
+	kind     kind  // of all basic elements; zero if they differ
+	layout   *node // nil without data
+	// parts, if the basic elements differ, are what the type is made of, in order of the typemap, from place on. Two elements at
+	// least: so types that are nested n deep this way have at least 1<<n bytes of data.
+	parts []part
+	place int64
 
 	named  *name
 	recipe *recipe // nil for named types
@@ -129,8 +134,7 @@ func compose(parts []part) (*Type, error) {
 	t.layout = list.node()
 	t.settle()
 	if t.kind == (kind{}) && t.size > 0 {
-		t.parts = parts
-		t.weight += int64(len(parts)) * partWeight
+		t.setParts(parts)
 	}
 	t.weight += t.layout.weight()
 	return t, nil
@@ -175,6 +179,7 @@ func (t *Type) include(p part) bool {
 		t.trueLB, t.trueUB = lb, ub
 		t.align = max(t.align, p.t.align)
 		t.elements += p.count * p.t.elements // at most its size
+		t.external += p.count * p.t.external // at most twice that
 	}
 	t.size = size
 	return within(t.ub - t.lb)
@@ -187,6 +192,17 @@ func (t *Type) settle() {
 		return
 	}
 	t.contiguous = t.layout.kind == run && t.layout.off == 0 && t.size == t.extent()
+}
+
+// setParts keeps what has data, or what the only element is made of.
+func (t *Type) setParts(parts []part) {
+	parts = slices.DeleteFunc(parts, func(p part) bool { return p.count == 0 || p.t.size == 0 })
+	if len(parts) == 1 && parts[0].count == 1 {
+		t.parts, t.place = parts[0].t.parts, parts[0].t.place+parts[0].disp
+		return
+	}
+	t.parts = parts
+	t.weight += int64(cap(parts)) * partWeight
 }
 
 // Elements is how many basic elements the first n bytes of the data of elements of the type are (MPI 5.0, 5.1.11); false if they are not

@@ -56,7 +56,7 @@ func basic(k kind, n *name) *Type {
 	align := int64(k.half())
 	return &Type{
 		size: size, ub: size, trueUB: size, align: align, contiguous: true,
-		elements: 1, kind: k, layout: &node{kind: run, size: size}, named: n, weight: typeWeight,
+		elements: 1, external: int64(k.ext), kind: k, layout: &node{kind: run, size: size}, named: n, weight: typeWeight,
 	}
 }
 
