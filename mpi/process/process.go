@@ -70,6 +70,7 @@ func New(cfg Config) *Process {
 	p.defineTypes()
 	p.handles.infos.define(abi.InfoEnv, p.environmentInfo())
 	p.makeErrhandlers()
+	p.makeGroups()
 	p.makeWorld()
 	return p
 }

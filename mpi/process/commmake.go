@@ -1,0 +1,308 @@
+package process
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// duplicate makes a communicator like c, of the same group, with its topology and what the copy functions say of its attributes
+// (MPI 5.0, 7.4.2). It needs no message. It gets no name and no hints.
+func (c *call) duplicate(from *Comm, hints *info, at uint32) error {
+	if _, err := c.bytes(at, 4); err != nil {
+		return err
+	}
+	context := from.derive() // first of all: the others do the same
+	var to *Comm
+	if from.remote == nil {
+		to = c.newComm(from, context, from.group)
+	} else {
+		to = c.newIntercomm(from, context, from.group, from.remote)
+	}
+	to.topology = from.topology
+	to.setHints(hints)
+	attributes, err := c.copyAttributes(&from.attributes, from.handle)
+	if err != nil {
+		return err
+	}
+	to.attributes = attributes
+	if err := c.addComm(at, to); err != nil {
+		c.dropAttributes(&to.attributes)
+		return err
+	}
+	return nil
+}
+
+func commDup(c *call) error {
+	comm, err := c.comm(0)
+	if err != nil {
+		return err
+	}
+	return c.duplicate(comm, nil, c.ptr(1))
+}
+
+func commDupWithInfo(c *call) error {
+	comm, err := c.comm(0)
+	if err != nil {
+		return err
+	}
+	o, err := c.infoOrNull(1)
+	if err != nil {
+		return err
+	}
+	return c.duplicate(comm, o, c.ptr(2))
+}
+
+func commIdup(c *call) error {
+	comm, err := c.comm(0)
+	if err != nil {
+		return err
+	}
+	return c.idup(comm, nil, c.ptr(1), c.ptr(2))
+}
+
+func commIdupWithInfo(c *call) error {
+	comm, err := c.comm(0)
+	if err != nil {
+		return err
+	}
+	o, err := c.infoOrNull(1)
+	if err != nil {
+		return err
+	}
+	return c.idup(comm, o, c.ptr(2), c.ptr(3))
+}
+
+// idup makes the duplicate at once: the request is complete from the start.
+func (c *call) idup(comm *Comm, hints *info, at, request uint32) error {
+	if _, err := c.bytes(request, 4); err != nil {
+		return err
+	}
+	if err := c.duplicate(comm, hints, at); err != nil {
+		return err
+	}
+	return c.addSettled(comm, request)
+}
+
+// addSettled stores the handle of a request that is complete.
+func (c *call) addSettled(on *Comm, at uint32) error {
+	r := &request{on: on, op: settled{}, active: true}
+	handle, err := c.handles.requests.add(r)
+	if err != nil {
+		return err
+	}
+	r.handle = handle
+	return c.writeInt(at, int64(handle))
+}
+
+// settled is an operation that was complete when it began.
+type settled struct{}
+
+func (settled) start(*Process) error                  { return nil }
+func (settled) done() bool                            { return true }
+func (settled) finish(*Process) (match.Status, error) { return emptyStatus, nil }
+func (settled) cancel(*Process)                       {}
+func (settled) free(*Process)                         {}
+
+// emptyStatus is the status of what received nothing (MPI 5.0, 3.7.3).
+var emptyStatus = match.Status{Source: abi.AnySource, Tag: abi.AnyTag}
+
+// choice is what one process gives to MPI_Comm_split.
+type choice struct {
+	color, key int32
+	rank       int32 // in the job
+}
+
+func (x choice) append(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint32(b, uint32(x.color))
+	return binary.LittleEndian.AppendUint32(b, uint32(x.key))
+}
+
+// chosen is the group of those that chose a color, in the order of their keys; with equal ones, in that of their ranks before.
+func chosen(g *Group, blocks [][]byte, color int32) *Group {
+	var list []choice
+	for i, b := range blocks {
+		x := choice{int32(binary.LittleEndian.Uint32(b)), int32(binary.LittleEndian.Uint32(b[4:])), g.members[i]}
+		if x.color == color {
+			list = append(list, x)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b choice) int { return cmp.Compare(a.key, b.key) })
+	group := &Group{members: make([]int32, len(list))}
+	for i, x := range list {
+		group.members[i] = x.rank
+	}
+	return group
+}
+
+// commSplit is MPI_Comm_split (MPI 5.0, 7.4.2; of intercommunicators 7.6.2).
+func commSplit(c *call) error {
+	comm, err := c.comm(0)
+	if err != nil {
+		return err
+	}
+	color := c.int(1)
+	if color < 0 && color != abi.Undefined {
+		return errorf(abi.ErrArg, "the color %d is negative", color)
+	}
+	made, err := c.split(comm, int32(color), int32(c.int(2)))
+	if err != nil {
+		return err
+	}
+	return c.addComm(c.ptr(3), made)
+}
+
+// split makes a communicator of those with the same color; none with MPI_UNDEFINED.
+func (c *call) split(comm *Comm, color, key int32) (*Comm, error) {
+	mine := choice{color: color, key: key}.append(nil)
+	context := comm.derive(uint64(uint32(color)))
+	if comm.remote == nil {
+		blocks, err := c.exchange(comm, mine)
+		if err != nil || color == abi.Undefined {
+			return nil, err
+		}
+		return c.newComm(comm, context, chosen(comm.group, blocks, color)), nil
+	}
+	blocks, remote, err := c.exchangeAcross(comm, mine)
+	if err != nil || color == abi.Undefined {
+		return nil, err
+	}
+	there := chosen(comm.remote, remote, color)
+	if there.size() == 0 {
+		return nil, nil
+	}
+	return c.newIntercomm(comm, context, chosen(comm.group, blocks, color), there), nil
+}
+
+// commSplitType is MPI_Comm_split_type (MPI 5.0, 7.4.2): comm, type, key, info, new communicator. Processes of one node are those that
+// could share memory. Of hardware nothing else is known.
+func commSplitType(c *call) error {
+	comm, err := c.intracomm(0)
+	if err != nil {
+		return err
+	}
+	o, err := c.infoOrNull(3)
+	if err != nil {
+		return err
+	}
+	color := int32(abi.Undefined)
+	switch c.int(1) {
+	case abi.CommTypeShared:
+		color = int32(c.cfg.Nodes[c.rank])
+	case abi.CommTypeHwGuided, abi.CommTypeResourceGuided:
+		if kind, _ := o.get("mpi_hw_resource_type"); kind == "mpi_shared_memory" {
+			color = int32(c.cfg.Nodes[c.rank])
+		}
+	case abi.CommTypeHwUnguided, abi.Undefined:
+	default:
+		return errorf(abi.ErrArg, "%d is not a type of communicators", c.int(1))
+	}
+	made, err := c.split(comm, color, int32(c.int(2)))
+	if err != nil {
+		return err
+	}
+	return c.addComm(c.ptr(4), made)
+}
+
+// commCreate is MPI_Comm_create (MPI 5.0, 7.4.2; of intercommunicators 7.6.2). Between members of one communicator it needs no message:
+// all know the groups they name.
+func commCreate(c *call) error {
+	comm, err := c.comm(0)
+	if err != nil {
+		return err
+	}
+	g, err := c.group(1)
+	if err != nil {
+		return err
+	}
+	if !subset(g, comm.group) {
+		return errorf(abi.ErrGroup, "the group is not a part of %s", comm)
+	}
+	if comm.remote != nil {
+		return c.createAcross(comm, g)
+	}
+	if g.size() == 0 {
+		comm.derive()
+		return c.addComm(c.ptr(2), nil)
+	}
+	context := comm.derive(uint64(g.members[0])) // groups that are made at the same time have no member in common
+	if g.place(int32(c.rank)) < 0 {
+		return c.addComm(c.ptr(2), nil)
+	}
+	return c.addComm(c.ptr(2), c.newComm(comm, context, g))
+}
+
+// createAcross makes an intercommunicator of a group on each side. Each process says where it is in its group.
+func (c *call) createAcross(comm *Comm, g *Group) error {
+	context := comm.derive()
+	place := g.place(int32(c.rank))
+	_, remote, err := c.exchangeAcross(comm, appendRanks(nil, []int32{int32(place)}))
+	if err != nil {
+		return err
+	}
+	var there []choice
+	for i, b := range remote {
+		if key := int32(binary.LittleEndian.Uint32(b)); key >= 0 {
+			there = append(there, choice{key: key, rank: comm.remote.members[i]})
+		}
+	}
+	if place < 0 || len(there) == 0 {
+		return c.addComm(c.ptr(2), nil)
+	}
+	slices.SortStableFunc(there, func(a, b choice) int { return cmp.Compare(a.key, b.key) })
+	members := make([]int32, len(there))
+	for i, x := range there {
+		members[i] = x.rank
+	}
+	return c.addComm(c.ptr(2), c.newIntercomm(comm, context, g, &Group{members: members}))
+}
+
+// commCreateGroup is MPI_Comm_create_group (MPI 5.0, 7.4.2): comm, group, tag, new communicator. Only members of the group call it, so
+// the first of them draws the context and tells the others.
+func commCreateGroup(c *call) error {
+	comm, err := c.intracomm(0)
+	if err != nil {
+		return err
+	}
+	g, err := c.group(1)
+	if err != nil {
+		return err
+	}
+	tag := c.int(2)
+	switch {
+	case tag < 0:
+		return errorf(abi.ErrTag, "the tag %d is negative", tag)
+	case g.size() == 0:
+		return c.addComm(c.ptr(3), nil)
+	case !subset(g, comm.group):
+		return errorf(abi.ErrGroup, "the group is not a part of %s", comm)
+	case g.place(int32(c.rank)) < 0:
+		return errorf(abi.ErrGroup, "this process is not in the group")
+	}
+	made := c.newComm(comm, 0, g)
+	b := make([]byte, 16)
+	if made.rank == 0 {
+		binary.LittleEndian.PutUint64(b, hashContext(drawn, uint64(c.rank), c.draw()))
+		binary.LittleEndian.PutUint64(b[8:], g.hash())
+	}
+	if err := c.spread(made, comm.internal(forCreate), 0, int32(tag), b); err != nil {
+		return err
+	}
+	if binary.LittleEndian.Uint64(b[8:]) != g.hash() {
+		return errorf(abi.ErrGroup, "the processes name different groups with tag %d", tag)
+	}
+	made.context = binary.LittleEndian.Uint64(b) &^ 1
+	return c.addComm(c.ptr(3), made)
+}
+
+// hash tells groups apart.
+func (g *Group) hash() uint64 {
+	parts := make([]uint64, len(g.members))
+	for i, m := range g.members {
+		parts[i] = uint64(m)
+	}
+	return hashContext(parts...)
+}
