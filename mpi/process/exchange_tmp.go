@@ -1,7 +1,7 @@
 package process
 
-// exchange gives blocks of equal size of all members to all.
-func (p *Process) exchange(c *Comm, mine []byte) ([][]byte, error) {
+// exchangeBlocks gives blocks of equal size of all members to all.
+func (p *Process) exchangeBlocks(c *Comm, mine []byte) ([][]byte, error) {
 	blocks := make([][]byte, c.size())
 	context := c.internal(99)
 	for i, m := range c.group.members {

@@ -91,10 +91,12 @@ type ended struct{ err error }
 
 func (g *guest) run(program func(g *guest)) (err error) {
 	defer func() {
-		if e, ok := recover().(ended); ok {
+		switch e := recover().(type) {
+		case nil:
+		case ended:
 			err = e.err
-		} else if p := recover(); p != nil {
-			panic(p)
+		default:
+			panic(e)
 		}
 	}()
 	program(g)
