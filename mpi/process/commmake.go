@@ -61,7 +61,7 @@ func commIdup(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.idup(comm, nil, c.ptr(1), c.ptr(2))
+	return c.idup(comm, nil, 1)
 }
 
 func commIdupWithInfo(c *call) error {
@@ -73,29 +73,18 @@ func commIdupWithInfo(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.idup(comm, o, c.ptr(2), c.ptr(3))
+	return c.idup(comm, o, 2)
 }
 
-// idup makes the duplicate at once: the request is complete from the start.
-func (c *call) idup(comm *Comm, hints *info, at, request uint32) error {
-	if _, err := c.bytes(request, 4); err != nil {
+// idup makes the duplicate at once, at the address that is parameter i; the request, which is parameter i+1, is complete from the start.
+func (c *call) idup(comm *Comm, hints *info, i int) error {
+	if _, err := c.bytes(c.ptr(i+1), 4); err != nil {
 		return err
 	}
-	if err := c.duplicate(comm, hints, at); err != nil {
+	if err := c.duplicate(comm, hints, c.ptr(i)); err != nil {
 		return err
 	}
-	return c.addSettled(comm, request)
-}
-
-// addSettled stores the handle of a request that is complete.
-func (c *call) addSettled(on *Comm, at uint32) error {
-	r := &request{on: on, op: settled{}, active: true}
-	handle, err := c.handles.requests.add(r)
-	if err != nil {
-		return err
-	}
-	r.handle = handle
-	return c.writeInt(at, int64(handle))
+	return c.startRequest(i+1, comm, settled{})
 }
 
 // settled is an operation that was complete when it began.
@@ -106,9 +95,6 @@ func (settled) done() bool                            { return true }
 func (settled) finish(*Process) (match.Status, error) { return emptyStatus, nil }
 func (settled) cancel(*Process)                       {}
 func (settled) free(*Process)                         {}
-
-// emptyStatus is the status of what received nothing (MPI 5.0, 3.7.3).
-var emptyStatus = match.Status{Source: abi.AnySource, Tag: abi.AnyTag}
 
 // choice is what one process gives to MPI_Comm_split.
 type choice struct {

@@ -35,10 +35,14 @@ func initThread(c *call) error {
 	return nil
 }
 
-// finalize ends MPI. The delete callbacks of the attributes of MPI_COMM_SELF come first, when everything still works (MPI 5.0, 11.2.4).
+// finalize ends MPI. The delete callbacks of the attributes of MPI_COMM_SELF come first, when everything still works (MPI 5.0, 11.2.4);
+// then what the program sent and did not wait for is sent (MPI 5.0, 11.2.2).
 func finalize(c *call) error {
 	c.on = c.self
 	if err := c.deleteAttributes(&c.self.attributes, c.self.handle); err != nil {
+		return err
+	}
+	if err := c.settle(); err != nil {
 		return err
 	}
 	c.state = finalized
