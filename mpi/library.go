@@ -27,8 +27,8 @@ type Guest interface {
 	// Grow makes the memory larger by at least n bytes, which are zero and nobody's, and returns their address and how many they
 	// are; an error if the program's limit does not allow it.
 	Grow(n int64) (addr uint32, size int64, err error)
-	// Invoke calls the function at an index of the program's table, which takes these parameters of 32 bits, exactly, and returns one value
-	// of 32 bits, or nothing, which is 0. An error, an [*ExitError], means that it trapped, or that there is no such function: the call that this is
+	// Invoke calls the function at an index of the program's table, which takes these parameters of 32 bits, or the first of them as C
+	// lets it, and returns one value of 32 bits, or nothing, which is 0. An error, an [*ExitError], means that it trapped, or that there is no such function: the call that this is
 	// part of has to end with it.
 	Invoke(function uint32, args ...uint64) (uint64, error)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/bytecodealliance/wasmtime-go/v44"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 )
 
 // codeID names a module. The caller's key says which bytes these are; their hash makes sure.
@@ -25,6 +26,7 @@ type code struct {
 	id     codeID
 	eng    *engine
 	module *wasmtime.Module
+	linked *native.Program // of an MPI program
 	info   moduleInfo
 	refs   int // programs, and build while it works; guarded by Runtime.mu
 }
@@ -39,7 +41,7 @@ type flight struct {
 
 // Compile readies a program. It takes a reference to a module that is compiled already, loads
 // it from the cache, or compiles it, once for all who ask at the same time. It refuses a module
-// that is not valid, imports what no host function provides, or has no _start. The
+// that is not valid, imports what no host function provides, or has no _start. What imports MPI functions is a [mpi.Ganger]. The
 // caller must not change wasm, even after ctx has ended.
 func (r *Runtime) Compile(ctx context.Context, key string, wasm []byte) (mpi.Program, error) {
 	if err := ctx.Err(); err != nil {
@@ -57,7 +59,7 @@ func (r *Runtime) Compile(ctx context.Context, key string, wasm []byte) (mpi.Pro
 	if c := r.codes[id]; c != nil {
 		c.refs++
 		r.mu.Unlock()
-		return &program{r: r, code: c}, nil
+		return r.hold(c), nil
 	}
 	f := r.flights[id]
 	if f == nil {
@@ -79,7 +81,16 @@ func (r *Runtime) Compile(ctx context.Context, key string, wasm []byte) (mpi.Pro
 	if f.err != nil {
 		return nil, f.err
 	}
-	return &program{r: r, code: f.code}, nil
+	return r.hold(f.code), nil
+}
+
+// hold makes a program of a reference to code.
+func (r *Runtime) hold(c *code) mpi.Program {
+	p := &program{r: r, code: c}
+	if c.info.mpi {
+		return &ranks{p}
+	}
+	return p
 }
 
 // unwait takes back a wait, or reports that it has been answered already.
@@ -141,11 +152,15 @@ func (r *Runtime) make(id codeID, wasm []byte) (c *code, fresh bool, err error) 
 			c, err = nil, errors.New("a fault in the engine")
 		}
 	}()
-	eng, err := r.engine()
+	wasm, info, err := inspect(wasm)
 	if err != nil {
 		return nil, false, err
 	}
-	c = &code{id: id, eng: eng}
+	eng, err := r.engine(info.mpi)
+	if err != nil {
+		return nil, false, err
+	}
+	c = &code{id: id, eng: eng, info: info}
 	if c.module = r.cache.load(eng.Engine, id); c.module == nil {
 		r.compiling <- struct{}{}
 		c.module, err = wasmtime.NewModule(eng.Engine, wasm)
@@ -155,11 +170,21 @@ func (r *Runtime) make(id codeID, wasm []byte) (c *code, fresh bool, err error) 
 		}
 		fresh = true
 	}
-	if c.info, err = inspect(eng, c.module); err != nil {
-		c.module.Close()
-		return nil, false, err
+	if info.mpi {
+		if c.linked, err = link(c); err != nil {
+			c.close()
+			return nil, false, err
+		}
 	}
 	return c, fresh, nil
+}
+
+// close frees what wasmtime holds of it.
+func (c *code) close() {
+	if c.linked != nil {
+		c.linked.Close()
+	}
+	c.module.Close()
 }
 
 func (r *Runtime) save(c *code) {
@@ -181,7 +206,7 @@ func (r *Runtime) release(c *code) {
 	c.refs--
 	if c.refs == 0 && r.codes[c.id] == c {
 		delete(r.codes, c.id)
-		c.module.Close()
+		c.close()
 	}
 }
 

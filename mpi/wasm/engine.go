@@ -5,25 +5,26 @@ import (
 
 	"github.com/bytecodealliance/wasmtime-go/v44"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
 )
 
 // engineConfig names what newEngine sets, for the cache: change it with newEngine, or code
 // compiled under other settings is found there (wasmtime would refuse most of it, not all).
-const engineConfig = "epoch simd bulk multivalue reftypes tailcall relaxed-deterministic stack=1MiB speed"
+const engineConfig = "epoch simd bulk multivalue reftypes tailcall relaxed-deterministic stack=1MiB fixed-memory speed"
 
 // maxWasmStack is the stack of one program, in bytes. It is part of the stack of the thread
 // that runs it, of which glibc gives at least 2 MiB, and the host's functions need some too.
 const maxWasmStack = 1 << 20
 
-// engine is wasmtime's, with the host's functions ready to link.
+// engine is wasmtime's, with the host's functions ready to link for handlers.
 type engine struct {
 	*wasmtime.Engine
-	linker *wasmtime.Linker
-	funcs  map[string]*wasmtime.FuncType // of wasi.Module
+	linker *wasmtime.Linker // nil for an engine of MPI programs
 }
 
-func newEngine() (*engine, error) {
+// newConfig is what all engines have in common, and with it the code for them.
+func newConfig() (*wasmtime.Config, error) {
 	cfg := wasmtime.NewConfig()
 	cfg.SetEpochInterruption(true)
 	cfg.SetMaxWasmStack(maxWasmStack)
@@ -53,14 +54,25 @@ func newEngine() (*engine, error) {
 	// answers of different peers are not compared bit by bit.
 	cfg.SetCraneliftNanCanonicalization(false)
 
-	e := &engine{Engine: wasmtime.NewEngineWithConfig(cfg), funcs: map[string]*wasmtime.FuncType{}}
+	// What was once a part of a memory stays that.
+	return cfg, native.FixMemory(cfg)
+}
+
+// newEngine makes the engine of handlers, or that of MPI programs.
+func newEngine(mpi bool) (*engine, error) {
+	cfg, err := newConfig()
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{Engine: wasmtime.NewEngineWithConfig(cfg)}
+	if mpi {
+		return e, nil
+	}
 	e.linker = wasmtime.NewLinker(e.Engine)
 	list := wasi.Functions()
 	for i := range list {
 		f := &list[i]
-		ty := funcType(f)
-		e.funcs[f.Name] = ty
-		if err := e.linker.FuncNew(wasi.Module, f.Name, ty, hostFunc(f)); err != nil {
+		if err := e.linker.FuncNew(wasi.Module, f.Name, funcType(f), hostFunc(f)); err != nil {
 			e.close()
 			return nil, fmt.Errorf("wasm: define %s: %w", f.Name, err)
 		}
@@ -69,7 +81,9 @@ func newEngine() (*engine, error) {
 }
 
 func (e *engine) close() {
-	e.linker.Close()
+	if e.linker != nil {
+		e.linker.Close()
+	}
 	e.Engine.Close()
 }
 

@@ -2,122 +2,55 @@ package wasm
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
-	"github.com/bytecodealliance/wasmtime-go/v44"
-
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
 )
 
 // moduleInfo is what has to be known of a module to run it.
 type moduleInfo struct {
-	mpi    bool  // it imports MPI functions
-	memory int64 // bytes of its exported memory at its start
+	imports []module.Import
+	mpi     bool   // it imports MPI functions
+	memory  int64  // bytes of its exported memory at its start
+	table   string // as which its table of functions is exported; for MPI programs
 }
 
-// maxNamed bounds how many names an error lists.
-const maxNamed = 12
-
-// inspect checks that the module can be linked and started.
-func inspect(eng *engine, m *wasmtime.Module) (info moduleInfo, err error) {
-	var unknown []string // the first of them
-	count := 0           // of all
-	for _, imp := range m.Imports() {
-		module, name := imp.Module(), ""
-		if n := imp.Name(); n != nil {
-			name = *n
-		}
-		if module == "env" && (strings.HasPrefix(name, "MPI_") || strings.HasPrefix(name, "PMPI_")) && imp.Type().FuncType() != nil {
-			info.mpi = true
-			continue
-		}
-		why := refuse(eng, module, name, imp.Type())
-		if why == "" {
-			continue
-		}
-		if count++; count <= maxNamed {
-			unknown = append(unknown, fmt.Sprintf("%s.%s%s", clip(printable(module), 64), clip(printable(name), 64), why))
-		}
+// inspect checks that a module can be linked and started. An MPI program is changed to export its table of functions.
+func inspect(wasm []byte) (out []byte, info moduleInfo, err error) {
+	m, err := module.Inspect(wasm)
+	if err != nil {
+		return nil, info, err
 	}
-	if count > 0 {
-		more := ""
-		if count > maxNamed {
-			more = fmt.Sprintf(" and %d more", count-maxNamed)
-		}
-		return info, fmt.Errorf("it imports what this host does not provide: %s%s", strings.Join(unknown, ", "), more)
+	use := m.Use()
+	if err := use.Err(); err != nil {
+		return nil, info, err
 	}
-	return info, info.exports(m)
+	info.imports, info.mpi = m.Imports, len(use.MPI) > 0
+	start, ok := m.Export("_start")
+	if !ok {
+		return nil, info, errors.New("it exports no function _start: build it as a program (a WASI command), not as a library")
+	}
+	if ty, ok := m.TypeOf(start); !ok || ty != (module.FuncType{}) {
+		return nil, info, errors.New("its _start is not a function without parameters and results")
+	}
+	mem, ok := m.Export("memory")
+	if ok = ok && mem.Kind == module.Memory; ok {
+		info.memory = int64(min(m.Memories[mem.Index].Min, maxPages)) * pageSize
+	}
+	if !info.mpi {
+		return wasm, info, nil
+	}
+	if !ok {
+		return nil, info, errors.New("it calls MPI and exports no memory")
+	}
+	out, info.table, err = module.ExportTable(wasm)
+	return out, info, err
 }
 
-// refuse says what is wrong with an import, or nothing.
-func refuse(eng *engine, module, name string, ty *wasmtime.ExternType) string {
-	if module == "wasi_unstable" {
-		return " (preview 0: build it for WASI preview 1)"
-	}
-	if module != wasi.Module {
-		return kindName(ty)
-	}
-	want := eng.funcs[name]
-	if want == nil {
-		return " (not in preview 1)"
-	}
-	if got := ty.FuncType(); got == nil || !sameType(got, want) {
-		return " (with another type)"
-	}
-	return ""
-}
-
-func kindName(ty *wasmtime.ExternType) string {
-	switch {
-	case ty.FuncType() != nil:
-		return " (function)"
-	case ty.MemoryType() != nil:
-		return " (memory)"
-	case ty.TableType() != nil:
-		return " (table)"
-	}
-	return " (global)"
-}
-
-func sameType(a, b *wasmtime.FuncType) bool {
-	return sameKinds(a.Params(), b.Params()) && sameKinds(a.Results(), b.Results())
-}
-
-func sameKinds(a, b []*wasmtime.ValType) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i].Kind() != b[i].Kind() {
-			return false
-		}
-	}
-	return true
-}
-
-func (info *moduleInfo) exports(m *wasmtime.Module) error {
-	start := false
-	for _, exp := range m.Exports() {
-		switch name, ty := exp.Name(), exp.Type(); name {
-		case "_start":
-			f := ty.FuncType()
-			if start = f != nil && len(f.Params()) == 0 && len(f.Results()) == 0; !start {
-				return errors.New("its _start is not a function without parameters and results")
-			}
-		case "memory":
-			if mem := ty.MemoryType(); mem != nil {
-				info.memory = int64(mem.Minimum()) * pageSize
-			}
-		}
-	}
-	if !start {
-		return errors.New("it exports no function _start: build it as a program (a WASI command), not as a library")
-	}
-	return nil
-}
-
-const pageSize = 64 << 10
+const (
+	pageSize = 64 << 10
+	maxPages = 1 << 16 // what 32 bits can address
+)
 
 // printable replaces what a terminal or a log would take for more than text.
 func printable(s string) string {

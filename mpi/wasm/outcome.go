@@ -21,11 +21,16 @@ func (in *instance) outcome(err error, used int64) mpi.Outcome {
 	in.host.Flush()
 	out := mpi.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr(), Memory: used}
 	in.explain(&out, err)
-	if (out.Reason == mpi.Trapped || out.Reason == mpi.Exited) && in.outOfMemory(used, out.Stderr) {
-		out.Reason, out.Exit = mpi.OutOfMemory, 0
-		out.Detail = fmt.Sprintf("failed with %s of %s of memory in use: %s", size(used), size(in.x.Memory), out.Detail)
-	}
+	blameMemory(&out, in.x.Memory)
 	return out
+}
+
+// blameMemory calls a failure for want of memory what it is.
+func blameMemory(out *mpi.Outcome, limit int64) {
+	if (out.Reason == mpi.Trapped || out.Reason == mpi.Exited) && outOfMemory(out.Memory, limit, out.Stderr) {
+		out.Reason, out.Exit = mpi.OutOfMemory, 0
+		out.Detail = fmt.Sprintf("failed with %s of %s of memory in use: %s", size(out.Memory), size(limit), out.Detail)
+	}
 }
 
 // explain fills in Reason, Exit and Detail.
@@ -50,7 +55,7 @@ func (in *instance) explain(out *mpi.Outcome, err error) {
 		out.Reason, out.Detail = mpi.TimedOut, in.timedOut("sleeping")
 	case err == nil:
 	case trap == nil:
-		in.explainError(out, err)
+		explainError(in.p, in.x.Memory, out, flatten(err).Error())
 	default:
 		in.explainTrap(out, trap)
 	}
@@ -97,15 +102,14 @@ func (in *instance) abandoned() mpi.Outcome {
 
 // explainError is for an instance that could not be made. Its imports were checked at
 // Compile, so what is left is the store's limits, or the machine's.
-func (in *instance) explainError(out *mpi.Outcome, err error) {
-	text := flatten(err).Error()
+func explainError(p *program, limit int64, out *mpi.Outcome, text string) {
 	switch {
 	case strings.Contains(text, "exceeds memory limits"):
-		*out = tooSmall(in.p.code.info.memory, in.x.Memory)
+		*out = tooSmall(p.code.info.memory, limit)
 	case strings.Contains(text, "exceeds table limits"), strings.Contains(text, "resource limit exceeded"):
 		out.Reason, out.Detail = mpi.Trapped, "it declares more than an instance may have: "+text
 	default:
-		in.p.r.log.Error("cannot make an instance", "err", text)
+		p.r.log.Error("cannot make an instance", "err", text)
 		out.Reason, out.Detail = mpi.Internal, "cannot make an instance: see this node's log"
 	}
 }
@@ -132,8 +136,8 @@ func tooSmall(needs, limit int64) mpi.Outcome {
 // What slips through is C that asks for much at once and fails in silence: it is reported
 // as the trap or exit that it is. A program that fails for another reason with its memory nearly
 // full is taken to have run out; the detail names its trap or exit code.
-func (in *instance) outOfMemory(used int64, stderr []byte) bool {
-	if used > 0 && in.x.Memory-used < in.x.Memory/8 {
+func outOfMemory(used, limit int64, stderr []byte) bool {
+	if used > 0 && limit-used < limit/8 {
 		return true
 	}
 	low := bytes.ToLower(stderr)
@@ -174,24 +178,34 @@ func trapText(code wasmtime.TrapCode) string {
 // maxFrames is how many functions of a backtrace are named.
 const maxFrames = 4
 
-// where names the innermost functions. Names are the program's own words: cut, and made printable.
+// where names the innermost functions.
 func where(trap *wasmtime.Trap) string {
 	var names []string
 	for _, f := range trap.Frames() {
-		if len(names) == maxFrames {
-			names = append(names, "…")
-			break
-		}
 		name := fmt.Sprintf("func%d", f.FuncIndex())
 		if n := f.FuncName(); n != nil && *n != "" {
-			name = clip(printable(*n), 80)
+			name = *n
 		}
-		names = append(names, name)
+		if names = append(names, name); len(names) > maxFrames {
+			break
+		}
 	}
+	return whereIn(names)
+}
+
+// whereIn says where, by the names of the innermost functions. They are the program's own words: cut, and made printable.
+func whereIn(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return " in " + strings.Join(names, " ← ")
+	var list []string
+	for _, name := range names[:min(len(names), maxFrames)] {
+		list = append(list, clip(printable(name), 80))
+	}
+	if len(names) > maxFrames {
+		list = append(list, "…")
+	}
+	return " in " + strings.Join(list, " ← ")
 }
 
 // size is a number of bytes for people.

@@ -44,7 +44,7 @@ func (p *program) Run(ctx context.Context, x mpi.Exec) mpi.Outcome {
 
 func (p *program) run(ctx context.Context, x mpi.Exec, start time.Time) mpi.Outcome {
 	if p.MPI() {
-		return failed(mpi.Internal, "MPI programs are run as jobs")
+		return failed(mpi.Internal, "it is an MPI program: those are run as jobs (ipfs-mpi run), not on messages")
 	}
 	if x.Timeout <= 0 || x.Memory <= 0 || x.Output < 0 {
 		return failed(mpi.Internal, fmt.Sprintf("wasm: an instance needs limits: Timeout is %s, Memory %d, Output %d", x.Timeout, x.Memory, x.Output))

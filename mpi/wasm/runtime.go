@@ -33,12 +33,14 @@ type Runtime struct {
 	once      sync.Once      // of Close
 
 	mu        sync.Mutex
-	eng       *engine // made for the first program
+	eng       *engine // made for the first handler
+	engMPI    *engine // made for the first MPI program
 	closed    bool
 	codes     map[codeID]*code
 	flights   map[codeID]*flight
 	instances map[*instance]struct{} // running, to be ended by Close
-	running   sync.WaitGroup         // of them, and those abandoned
+	gangs     map[*gang]struct{}     // open, to be ended by Close
+	running   sync.WaitGroup         // instances and ranks, and those abandoned
 }
 
 // New makes a runtime. Nothing is allocated, started or read before the first Compile.
@@ -60,6 +62,7 @@ func New(cfg Config) *Runtime {
 		codes:     map[codeID]*code{},
 		flights:   map[codeID]*flight{},
 		instances: map[*instance]struct{}{},
+		gangs:     map[*gang]struct{}{},
 	}
 }
 
@@ -79,6 +82,9 @@ func (r *Runtime) close() {
 	for in := range r.instances {
 		in.cancel()
 	}
+	for g := range r.gangs {
+		g.cancel(errStopping)
+	}
 	r.mu.Unlock()
 
 	r.builds.Wait()
@@ -89,27 +95,34 @@ func (r *Runtime) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, c := range r.codes {
-		c.module.Close()
+		c.close()
 		delete(r.codes, id)
 	}
-	if r.eng != nil {
-		r.eng.close()
+	for _, eng := range []*engine{r.eng, r.engMPI} {
+		if eng != nil {
+			eng.close()
+		}
 	}
 }
 
-// engine returns the engine, making it for the first caller.
-func (r *Runtime) engine() (*engine, error) {
+// engine returns the engine of handlers or that of MPI programs, making it for the first caller.
+func (r *Runtime) engine(mpi bool) (*engine, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.eng == nil {
-		eng, err := newEngine()
+	at := &r.eng
+	if mpi {
+		at = &r.engMPI
+	}
+	if *at == nil {
+		eng, err := newEngine(mpi)
 		if err != nil {
 			return nil, err
 		}
-		r.eng = eng
-		r.ticker.tick = eng.IncrementEpoch
+		if *at = eng; !mpi {
+			r.ticker.tick = eng.IncrementEpoch
+		}
 	}
-	return r.eng, nil
+	return *at, nil
 }
 
 // enter counts in an instance of p, if both p and the runtime are open. leave counts it out.

@@ -148,13 +148,16 @@ func TestHostileBytes(t *testing.T) {
 
 func TestMPIProgram(t *testing.T) {
 	r := newRuntime(t)
-	for _, name := range []string{"MPI_Init", "PMPI_Send"} {
-		p := compile(t, r, `(module (import "env" "`+name+`" (func (param i32) (result i32))) (func (export "_start")))`)
-		if !p.MPI() {
+	for _, name := range []string{"MPI_Init", "PMPI_Init"} {
+		p := compile(t, r, `(module (import "env" "`+name+`" (func (param i32 i32) (result i32))) (memory (export "memory") 1) (func (export "_start")))`)
+		if _, ok := p.(mpi.Ganger); !ok || !p.MPI() {
 			t.Errorf("%s makes no MPI program", name)
 		}
 		if out := p.Run(context.Background(), execLimits()); out.Reason != mpi.Internal || !strings.Contains(out.Detail, "run as jobs") {
 			t.Errorf("Reason %q, Detail %q", out.Reason, out.Detail)
 		}
+	}
+	if _, ok := compile(t, r, catWAT).(mpi.Ganger); ok {
+		t.Error("a handler is taken for an MPI program")
 	}
 }

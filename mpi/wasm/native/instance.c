@@ -144,13 +144,13 @@ void instance_start(struct instance *in, const struct program *p, const char *ta
   finish(in, end);
 }
 
-// check_type reports whether a function takes n parameters of 32 bits and returns one value of them or none. The answer for the
-// last function is kept: it is likely to be asked for again.
+// check_type reports whether a function takes at most n parameters, of 32 bits, and returns one value of those or none. The answer
+// for the last function is kept: it is likely to be asked for again.
 static bool check_type(struct instance *in, const wasmtime_func_t *f, uint32_t n) {
   if (in->checked == f->__private && in->checked_args == n) return true;
   wasm_functype_t *type = wasmtime_func_type(in->context, f);
   const wasm_valtype_vec_t *params = wasm_functype_params(type), *results = wasm_functype_results(type);
-  bool ok = params->size == n && results->size <= 1;
+  bool ok = params->size <= n && results->size <= 1;
   for (size_t i = 0; ok && i < params->size; i++) ok = wasm_valtype_kind(params->data[i]) == WASM_I32;
   for (size_t i = 0; ok && i < results->size; i++) ok = wasm_valtype_kind(results->data[i]) == WASM_I32;
   if (ok) {

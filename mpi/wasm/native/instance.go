@@ -84,8 +84,8 @@ func (in *Instance) Start(p *Program, table string) error {
 	return takeEnding(&end)
 }
 
-// Invoke calls a function of the program's table, which takes these parameters of 32 bits and returns one value of 32 bits, or none: then
-// the result is 0. It is for use within a call of the host. The error is as that of Start, or a [NoFunction].
+// Invoke calls a function of the program's table, which takes these parameters of 32 bits, or fewer, and returns one value of 32 bits, or
+// none: then the result is 0. It is for use within a call of the host. The error is as that of Start, or a [NoFunction].
 func (in *Instance) Invoke(index uint32, args ...uint64) (uint64, error) {
 	if len(args) > MaxParams {
 		return 0, fmt.Errorf("native: %d parameters", len(args))

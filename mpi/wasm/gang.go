@@ -1,0 +1,165 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
+)
+
+var _ mpi.Ganger = (*ranks)(nil)
+
+// ranks is a program that imports MPI functions.
+type ranks struct{ *program }
+
+// wasiID is added to the place of a function of WASI for its ID; that of a function of MPI is its place in abi.Functions.
+const wasiID = 1 << 16
+
+// link links an MPI program to what it imports, all of which is provided with these types.
+func link(c *code) (*native.Program, error) {
+	system := wasi.Functions()
+	var list []native.Function
+	seen := map[[2]string]bool{}
+	for _, imp := range c.info.imports {
+		if key := [2]string{imp.Module, imp.Name}; seen[key] {
+			continue
+		} else {
+			seen[key] = true
+		}
+		f := native.Function{Module: imp.Module, Name: imp.Name, Params: imp.Type.Params}
+		if imp.Type.Results != "" {
+			f.Result = imp.Type.Results[0]
+		}
+		if imp.Module == abi.Module {
+			f.ID, _ = abi.Lookup(imp.Name)
+		} else {
+			for i := range system {
+				if system[i].Name == imp.Name {
+					f.ID = wasiID + i
+				}
+			}
+		}
+		list = append(list, f)
+	}
+	return native.Link(c.eng.Engine, c.module, list)
+}
+
+var errStopping = errors.New("this node is stopping")
+
+// gang is ranks that live and die together.
+type gang struct {
+	p      *program
+	ctx    context.Context
+	cancel context.CancelCauseFunc // also called by Runtime.Close
+	brake  *native.Brake
+	system []wasi.Func
+	watch  sync.WaitGroup // the goroutine of stop
+	once   sync.Once      // of Close
+
+	live    int            // ranks, and those abandoned; guarded by Runtime.mu
+	closed  bool           // guarded by Runtime.mu
+	running sync.WaitGroup // the same ranks; raised under Runtime.mu while closed is false
+}
+
+// Gang implements [mpi.Ganger].
+func (p *ranks) Gang(ctx context.Context) (mpi.Gang, error) {
+	r := p.r
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || p.closed {
+		return nil, errClosed
+	}
+	g := &gang{p: p.program, brake: native.NewBrake(p.code.eng.Engine), system: wasi.Functions()}
+	g.ctx, g.cancel = context.WithCancelCause(ctx)
+	r.gangs[g] = struct{}{}
+	p.running.Add(1) // until Close
+	g.watch.Add(1)
+	go g.stop()
+	return g, nil
+}
+
+// How often the brake is pulled while ranks are left: see native.Brake.
+const (
+	firstPull = time.Millisecond
+	lastPull  = 100 * time.Millisecond
+)
+
+// stop ends the ranks when the gang's context does.
+func (g *gang) stop() {
+	defer g.watch.Done()
+	<-g.ctx.Done()
+	for wait := firstPull; g.pull(); wait = min(2*wait, lastPull) {
+		time.Sleep(wait)
+	}
+}
+
+// pull pulls the brake, if there is a rank to stop. Under the runtime's mutex its engine is not closed meanwhile.
+func (g *gang) pull() bool {
+	g.p.r.mu.Lock()
+	defer g.p.r.mu.Unlock()
+	if g.live > 0 {
+		g.brake.Pull()
+	}
+	return g.live > 0
+}
+
+// Close implements [mpi.Gang]. Ranks that still run are stopped.
+func (g *gang) Close() error {
+	g.once.Do(g.close)
+	return nil
+}
+
+func (g *gang) close() {
+	r := g.p.r
+	r.mu.Lock()
+	g.closed = true
+	r.mu.Unlock()
+	g.cancel(context.Canceled)
+	g.running.Wait()
+	g.watch.Wait()
+	g.brake.Close()
+	r.mu.Lock()
+	delete(r.gangs, g)
+	r.mu.Unlock()
+	g.p.running.Done()
+}
+
+// enter counts a rank in, if the gang is open. leave counts it out.
+func (g *gang) enter() bool {
+	r := g.p.r
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || g.closed {
+		return false
+	}
+	g.live++
+	g.running.Add(1)
+	r.running.Add(1)
+	return true
+}
+
+func (g *gang) leave() {
+	r := g.p.r
+	r.mu.Lock()
+	g.live--
+	r.mu.Unlock()
+	g.running.Done()
+	r.running.Done()
+}
+
+// why is what ended the gang, for people.
+func (g *gang) why() string {
+	switch err := context.Cause(g.ctx); {
+	case err == nil, err == context.Canceled:
+		return "the job was ended"
+	case err == context.DeadlineExceeded:
+		return "the job's time is up"
+	default:
+		return err.Error()
+	}
+}
