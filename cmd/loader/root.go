@@ -46,6 +46,8 @@ func (a *app) root() *cobra.Command {
 		a.peersCommand(),
 		a.interpretersCommand(),
 		a.sendCommand(),
+		a.ccCommand(),
+		a.cxxCommand(),
 		a.sidecarCommand(),
 		a.versionCommand(),
 		a.installCommand(),

@@ -27,6 +27,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/cc"
 )
 
 func main() {
@@ -57,7 +59,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("unexpected argument %q: see -help", flags.Arg(0))
 	}
 	if *missing {
-		_, lacks := findClang(ctx)
+		_, lacks, err := findClang(ctx)
+		if lacks == nil {
+			return err
+		}
 		fmt.Fprint(stdout, strings.Join(append(lacks, ""), "\n"))
 		return nil
 	}
@@ -86,10 +91,10 @@ type builder struct {
 	jobs int
 	log  io.Writer // a line for each interpreter built
 
-	temp  string     // beside out, so that a rename moves from it
-	golib goSources  // what Go parts are made of
-	clang *toolchain // nil if it is not complete; then lacks says why
-	lacks []string
+	temp  string        // beside out, so that a rename moves from it
+	golib goSources     // what Go parts are made of
+	clang *cc.Toolchain // nil if it is not complete; then noC says why
+	noC   error
 
 	mu    sync.Mutex // guards stamp and log
 	stamp stamp
@@ -148,7 +153,7 @@ func (b *builder) tools(ctx context.Context, all []interpreter) (err error) {
 		}
 	}
 	if c {
-		b.clang, b.lacks = findClang(ctx)
+		b.clang, _, b.noC = findClang(ctx)
 	}
 	return nil
 }
@@ -202,9 +207,9 @@ func (b *builder) compile(ctx context.Context, p part, output string) error {
 		return buildGo(ctx, b.root, p.dir, output)
 	}
 	if b.clang == nil {
-		return lacksError(b.lacks)
+		return b.noC
 	}
-	return b.clang.build(ctx, b.root, p, output)
+	return b.buildC(ctx, p, output)
 }
 
 // install puts a new directory in an old one's place.

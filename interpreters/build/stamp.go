@@ -134,11 +134,11 @@ func (b *builder) sources(h io.Writer, p part) (files []string, err error) {
 		return append(b.golib.files[p.dir], filepath.Join(b.root, "go.mod")), nil
 	}
 	if b.clang == nil {
-		return nil, lacksError(b.lacks)
+		return nil, b.noC
 	}
-	fmt.Fprintln(h, b.clang.version, cFlags)
-	files = []string{filepath.Join(b.clang.lib, "libc.a"), filepath.Join(b.clang.lib, "crt1-command.o"), b.clang.builtins}
-	for _, pattern := range []string{filepath.Join(p.dir, "*.[ch]"), filepath.Join(b.root, "interpreters", "sdk", "*", "*.h")} {
+	files, words := b.clang.Fingerprint()
+	fmt.Fprintln(h, words, cFlags)
+	for _, pattern := range []string{filepath.Join(p.dir, "*.[ch]"), filepath.Join(b.headers(), "*", "*.h"), filepath.Join(b.headers(), "*", "*", "*.h")} {
 		more, err := filepath.Glob(pattern)
 		if err != nil {
 			return nil, err

@@ -1,0 +1,326 @@
+package cc_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/cc"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
+)
+
+// compile runs the compiler in a directory with the given files.
+func compile(t *testing.T, files map[string]string, args ...string) (code int, said string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	for name, text := range files {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return again(t, args...)
+}
+
+// again runs the compiler where it ran before.
+func again(t *testing.T, args ...string) (code int, said string) {
+	t.Helper()
+	var out bytes.Buffer
+	code, err := cc.Run(t.Context(), args, false, cc.Streams{In: strings.NewReader(""), Out: &out, Err: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code, out.String()
+}
+
+// execute runs a program that calls no MPI function.
+func execute(t *testing.T, file string, args ...string) mpi.Outcome {
+	t.Helper()
+	code, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rt := wasm.New(wasm.Config{})
+	defer rt.Close()
+	p, err := rt.Compile(context.Background(), file, code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	return p.Run(t.Context(), mpi.Exec{Args: append([]string{file}, args...), Env: []string{"MPI_HOST=node7"}, Memory: 64 << 20, Timeout: time.Minute, Output: 1 << 20})
+}
+
+// What programs in books do.
+var habits = []struct{ name, source, prints string }{
+	{"a local array of 4 MiB", `
+		#include <stdio.h>
+		int main() { double grid[512][1024]; for (int i = 0; i < 512; i++) for (int j = 0; j < 1024; j++) grid[i][j] = i + j;
+			volatile int k = 511; printf("%.0f\n", grid[k][k]); return 0; }`, "1022\n"},
+	{"long double", `
+		#include <stdio.h>
+		int main(void) { long double x = 1; sscanf("2.5", "%Lf", &x); printf("%.20Lf %Lg\n", 1.0L / 3, x); return 0; }`, "0.33333333333333333333 2.5\n"},
+	{"pthread.h for a mutex", `
+		#include <pthread.h>
+		#include <stdio.h>
+		pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; pthread_t self;
+		int main(void) { pthread_mutex_lock(&lock); puts("locked"); pthread_mutex_unlock(&lock); self = pthread_self(); return 0; }`, "locked\n"},
+	{"gethostname, getpid, getppid", `
+		#include <stdio.h>
+		#include <unistd.h>
+		int main(void) { char name[80]; gethostname(name, sizeof name); printf("%s %d\n", name, getpid() > 0 && getppid() > 0); return 0; }`, "node7 1\n"},
+	{"clock, time, gettimeofday, getrusage", `
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <sys/resource.h>
+		#include <sys/time.h>
+		#include <sys/times.h>
+		#include <time.h>
+		int main(void) { struct timeval tv; struct rusage ru; struct tms tms; struct rlimit rl; gettimeofday(&tv, NULL); getrusage(RUSAGE_SELF, &ru);
+			times(&tms); getrlimit(RLIMIT_STACK, &rl); srand(time(NULL)); int r = rand();
+			printf("%d\n", clock() >= 0 && tv.tv_sec > 1600000000 && time(0) >= tv.tv_sec && r >= 0 && ru.ru_utime.tv_sec >= 0); return 0; }`, "1\n"},
+	{"assert, getopt", `
+		#include <assert.h>
+		#include <getopt.h>
+		#include <stdio.h>
+		#include <stdlib.h>
+		int main(int argc, char *argv[]) { int c, n = 0; while ((c = getopt(argc, argv, "n:")) != -1) n = atoi(optarg);
+			assert(n == 5); printf("%d\n", n); return 0; }`, "5\n"},
+	{"complex.h, tgmath.h", `
+		#include <complex.h>
+		#include <stdio.h>
+		#include <tgmath.h>
+		int main(void) { double complex z = (1 + 2 * I) * (3 - I); printf("%.1f %.1f %.1f\n", creal(z), cimag(z), sqrt(16.0f)); return 0; }`, "5.0 5.0 4.0\n"},
+	{"signals", `
+		#include <signal.h>
+		#include <stdio.h>
+		static void on(int s) { printf("signal %d\n", s == SIGINT); }
+		int main(void) { signal(SIGINT, on); raise(SIGINT); return 0; }`, "signal 1\n"},
+	{"mmap", `
+		#include <stdio.h>
+		#include <sys/mman.h>
+		int main(void) { char *p = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			p[65535] = 7; printf("%d\n", p[65535] + p[0]); return munmap(p, 65536); }`, "7\n"},
+	{"OpenMP", `
+		#include <omp.h>
+		#include <stdio.h>
+		int main(void) { int sum = 0;
+		#pragma omp parallel for reduction(+ : sum)
+			for (int i = 0; i < 10; i++) sum += i * omp_get_num_threads();
+			printf("%d\n", sum); return 0; }`, "45\n"},
+	{"a main without a type, and parameters declared after", `
+		#include <stdio.h>
+		#include <stdlib.h>
+		square(x) int x; { return x * x; }
+		main() { printf("%d\n", square(7)); exit(0); }`, "49\n"},
+	{"uname, headers for nothing", `
+		#include <malloc.h>
+		#include <netdb.h>
+		#include <pwd.h>
+		#include <sched.h>
+		#include <stdio.h>
+		#include <strings.h>
+		#include <sys/param.h>
+		#include <sys/types.h>
+		#include <sys/utsname.h>
+		#include <sys/wait.h>
+		#include <termios.h>
+		int main(void) { struct utsname u; uname(&u); printf("%s %d\n", u.machine, sched_getcpu() + (getpwuid(0) != NULL)); return 0; }`, "wasm32 0\n"},
+	{"qsort, strdup, drand48", `
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <string.h>
+		static int by(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+		int main(void) { int v[] = {3, 1, 2}; qsort(v, 3, sizeof *v, by); srand48(1); char *s = strdup("x"); double d = drand48();
+			printf("%d%d%d %s %d\n", v[0], v[1], v[2], s, d >= 0 && d < 1); free(s); return 0; }`, "123 x 1\n"},
+}
+
+func TestHabits(t *testing.T) {
+	for _, tc := range habits {
+		t.Run(tc.name, func(t *testing.T) {
+			if code, said := compile(t, map[string]string{"book.c": tc.source}, "-O3", "-march=native", "-fopenmp", "-w", "book.c", "-lm", "-lpthread"); code != 0 {
+				t.Fatalf("exit code %d: %s", code, said)
+			}
+			out := execute(t, "book.wasm", "-n", "5")
+			if out.Reason != "" || string(out.Stdout) != tc.prints {
+				t.Errorf("printed %q, want %q (%s %s %s)", out.Stdout, tc.prints, out.Reason, out.Detail, out.Stderr)
+			}
+		})
+	}
+}
+
+// What cannot work does not compile, and says why: none of it is left to trap in the middle of a job.
+func TestRefusals(t *testing.T) {
+	for _, tc := range []struct{ name, source, says string }{
+		{"no header", "int main(void) { return time(0) == 0; }", "time"},
+		{"declared and nowhere defined", "int nowhere(void);\nint main(void) { return nowhere(); }", "undefined symbol: nowhere"},
+		{"threads", "#include <pthread.h>\nvoid *f(void *p) { return p; }\nint main(void) { pthread_t t; return pthread_create(&t, 0, f, 0); }", "one thread"},
+		{"processes", "#include <unistd.h>\nint main(void) { return fork(); }", "one process"},
+		{"jumps", "#include <setjmp.h>\njmp_buf b;\nint main(void) { return setjmp(b); }", "cannot jump"},
+		{"windows", "#include <mpi.h>\nint main(void) { MPI_Win w; return MPI_Win_create(0, 0, 1, MPI_INFO_NULL, MPI_COMM_WORLD, &w); }", "one-sided communication is not provided"},
+		{"files", "#include <mpi.h>\nint main(void) { MPI_File f; return PMPI_File_close(&f); }", "MPI-IO is not provided"},
+		{"a main that returns nothing", "void main(int argc, char **argv) { }", "return type of 'main' is not 'int'"},
+		{"a main of three parameters", "int main(int argc, char **argv, char **envp) { return 0; }", "function signature mismatch: main"},
+		{"no MPI function", "#include <mpi.h>\nint main(void) { return MPI_Sendd(); }", "MPI_Sendd"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			code, said := compile(t, map[string]string{"book.c": tc.source}, "book.c")
+			if code == 0 || !strings.Contains(said, tc.says) {
+				t.Errorf("exit code %d: %s", code, said)
+			}
+			if _, err := os.Stat("book.wasm"); err == nil {
+				t.Error("it left a program")
+			}
+		})
+	}
+}
+
+func TestStackOverflowTraps(t *testing.T) {
+	source := "#include <stdio.h>\nint deep(volatile int *p) { volatile int a[1024]; a[0] = *p + 1; return deep(a) + a[0]; }\nint main(void) { int x = 0; return deep(&x); }"
+	if code, said := compile(t, map[string]string{"deep.c": source}, "-w", "deep.c"); code != 0 {
+		t.Fatal(said)
+	}
+	if out := execute(t, "deep.wasm"); out.Reason != mpi.Trapped {
+		t.Errorf("it ended with %q %s", out.Reason, out.Detail)
+	}
+}
+
+var heat = map[string]string{
+	"heat.c":  "#include <stdio.h>\n#include \"grid.h\"\nint main(void) { printf(\"%d %d\\n\", grid(), SIZE); return 0; }\n",
+	"grid.c":  "#include \"grid.h\"\nint grid(void) { return SIZE + 1; }\n",
+	"grid.h":  "int grid(void);\n",
+	"bad.c":   "int main(void) { return 1 }\n",
+	"a b.c":   "int main(void) { return 0; }\n",
+	"mpi.c":   "#include <mpi.h>\nint main(int argc, char **argv) { MPI_Init(&argc, &argv); return MPI_Finalize(); }\n",
+	"tools.c": "#include <mpi.h>\nint MPI_Barrier(MPI_Comm c) { return PMPI_Barrier(c); }\nint main(void) { return MPI_Barrier(MPI_COMM_WORLD); }\n",
+	"vars.cc": "int main() { return 0; }\n",
+}
+
+func TestCommandLines(t *testing.T) {
+	has := func(t *testing.T, names ...string) {
+		t.Helper()
+		var found []string
+		for _, pattern := range []string{"*.wasm", "*.o", "heat"} {
+			files, _ := filepath.Glob(pattern)
+			found = append(found, files...)
+		}
+		if !slices.Equal(found, names) {
+			t.Errorf("it left %v, want %v", found, names)
+		}
+	}
+	for _, tc := range []struct {
+		line string
+		left []string
+	}{
+		{"heat.c grid.c -O3 -DSIZE=4", []string{"a.wasm"}},
+		{"-o heat -D SIZE=4 heat.c grid.c -lm -l m", []string{"heat"}},
+		{"-oheat heat.c -DSIZE=4 -x c grid.c", []string{"heat"}},
+		{"-c heat.c -DSIZE=4 -O0 -g", []string{"heat.o"}},
+		{"mpi.c", []string{"mpi.wasm"}},
+		{"mpi.c -Wall -Wextra -pedantic -Werror -std=c99 -O3 -lmpi", []string{"mpi.wasm"}},
+		{"tools.c", []string{"tools.wasm"}}, // MPI 5.0, 15.2: a program may take an MPI function's place
+		{"--show mpi.c", nil},
+		{"-fsyntax-only mpi.c", nil},
+		{"-E mpi.c -o mpi.i", nil},
+	} {
+		t.Run(tc.line, func(t *testing.T) {
+			if code, said := compile(t, heat, strings.Fields(tc.line)...); code != 0 {
+				t.Fatalf("exit code %d: %s", code, said)
+			}
+			has(t, tc.left...)
+		})
+	}
+	t.Run("apart", func(t *testing.T) {
+		compile(t, heat, "-c", "-DSIZE=4", "heat.c")
+		again(t, "-c", "-DSIZE=4", "-o", "g.o", "grid.c")
+		if code, said := again(t, "heat.o", "g.o", "-o", "x.wasm"); code != 0 {
+			t.Fatal(said)
+		}
+		if out := execute(t, "x.wasm"); string(out.Stdout) != "5 4\n" {
+			t.Errorf("printed %q (%s)", out.Stdout, out.Detail)
+		}
+	})
+	t.Run("a name with a space", func(t *testing.T) {
+		if code, said := compile(t, heat, "a b.c", "-v"); code != 0 || !strings.Contains(said, "'a b.c'") {
+			t.Errorf("exit code %d: %s", code, said)
+		}
+		has(t, "a b.wasm")
+	})
+	t.Run("an error", func(t *testing.T) {
+		code, said := compile(t, heat, "bad.c")
+		if code != 1 || !strings.Contains(said, "bad.c:1:") {
+			t.Errorf("exit code %d: %s", code, said)
+		}
+	})
+	t.Run("notes", func(t *testing.T) {
+		if _, said := compile(t, heat, "mpi.c", "-fopenmp"); !strings.Contains(said, "-fopenmp is left out: a rank is one thread") {
+			t.Error(said)
+		}
+	})
+}
+
+// Every header of ours that takes the place of one the C library lacks compiles in C and C++.
+func TestHeaders(t *testing.T) {
+	dir := "../posix"
+	var all strings.Builder
+	for _, pattern := range []string{"*.h", "sys/*.h"} {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			name, _ := filepath.Rel(dir, f)
+			all.WriteString("#include <" + name + ">\n#include <" + name + ">\n")
+		}
+	}
+	all.WriteString("#include <mpi.h>\nint main(void) { return 0; }\n")
+	var ours []string // as headers that are not the system's, of which warnings are told
+	for _, name := range []string{"posix", "mpi", "c"} {
+		path, err := filepath.Abs(filepath.Join("..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours = append(ours, "-I", path)
+	}
+	for _, flags := range []string{"-std=c99", "-std=gnu17", "-xc++ -std=c++17 -fsyntax-only"} {
+		args := append(strings.Fields("-Wall -Wextra -pedantic -Werror -Wno-gnu-include-next -c "+flags), ours...)
+		if code, said := compile(t, map[string]string{"all.c": all.String()}, append(args, "all.c")...); code != 0 || said != "" {
+			t.Errorf("%s: %s", flags, said)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for line, says := range map[string]string{"": "no input", "-O2 -lm": "no input", "a.c -o": "nothing follows -o", "-shared a.c": "-shared"} {
+		_, err := cc.Run(t.Context(), strings.Fields(line), false, cc.Streams{})
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+}
+
+// A machine without a compiler is told what to install, and one with a broken SDK what is wrong with it.
+func TestFindSaysWhatIsMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("WASI_SDK_PATH", "")
+	_, err := cc.Find(t.Context())
+	var missing *cc.MissingError
+	if errors.As(err, &missing) {
+		if !strings.Contains(err.Error(), "apt-get install -y clang lld wasi-libc libclang-rt-14-dev-wasm32") || !strings.Contains(err.Error(), "github.com/WebAssembly/wasi-sdk") {
+			t.Error(err)
+		}
+	} else if err != nil { // nil: a WASI SDK is where people put them
+		t.Error(err)
+	}
+	t.Setenv("WASI_SDK_PATH", t.TempDir())
+	if _, err := cc.Find(t.Context()); err == nil || !strings.Contains(err.Error(), "WASI_SDK_PATH") {
+		t.Error(err)
+	}
+}
