@@ -25,6 +25,9 @@ func (t *Type) Name() string {
 	return t.named.text
 }
 
+// Predefined reports whether the type is predefined, with a name or without.
+func (t *Type) Predefined() bool { return t.named != nil }
+
 // Handle is the ABI's handle of a predefined type; MPI_DATATYPE_NULL for others.
 func (t *Type) Handle() int32 {
 	if t.named == nil || t.named.handle == 0 {

@@ -140,8 +140,11 @@ func (c *call) bufferAt(addr uint32, n int64, t *datatype.Type) (datatype.Buffer
 		return b, nil
 	}
 	b.Mem = c.look()
-	if err := b.Check(); err != nil {
-		return datatype.Buffer{}, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x are not within the program's memory", n, t.Size(), addr)
+	// A displacement is an MPI_Aint of 32 bits, so one of 2 GiB or more looks negative: addresses count modulo 1<<32.
+	for _, b.Addr = range [...]int64{int64(addr), int64(addr) + 1<<32, int64(addr) - 1<<32} {
+		if b.Check() == nil {
+			return b, nil
+		}
 	}
-	return b, nil
+	return datatype.Buffer{}, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x are not within the program's memory", n, t.Size(), addr)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
 // handles are the objects that the guest holds, by kind. A handle's kind is in its upper bits, so one of another kind is
@@ -121,13 +120,4 @@ func (t *table[T]) remove(handle int32) {
 		t.items[i] = nil
 		t.free = append(t.free, int32(i))
 	}
-}
-
-// typeObject is a datatype that the guest holds.
-type typeObject struct {
-	*datatype.Type
-	handle     int32
-	committed  bool
-	attributes attributes
-	name       string
 }

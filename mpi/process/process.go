@@ -44,6 +44,7 @@ type Process struct {
 	pruneAt    int         // how many of those it takes to look which are done
 
 	handles     handles
+	types       typeRecords
 	world       *Comm
 	self        *Comm
 	heap        heap
