@@ -1,7 +1,6 @@
 package process
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
@@ -191,6 +190,9 @@ func (p *Process) handleOf(t *datatype.Type) (int32, bool) {
 
 // MPI_Type_get_name and MPI_Type_set_name (MPI 5.0, 7.8).
 func typeGetName(c *call) error {
+	if c.handle(0) == abi.DatatypeNull { // which has a name too
+		return c.writeText(1, 2, "MPI_DATATYPE_NULL", abi.MaxObjectName)
+	}
 	t, err := c.typeObject(0)
 	if err != nil {
 		return err
@@ -205,22 +207,6 @@ func typeSetName(c *call) error {
 	}
 	t.name, err = c.objectName(1)
 	return err
-}
-
-// objectName is the string at the address that is parameter i, cut to what a name can be.
-func (c *call) objectName(i int) (string, error) {
-	const limit = abi.MaxObjectName
-	b, err := c.bytes(c.ptr(i), min(limit, max(1, int64(len(c.look()))-int64(c.ptr(i)))))
-	if err != nil {
-		return "", err
-	}
-	if end := bytes.IndexByte(b, 0); end >= 0 {
-		return string(b[:end]), nil
-	}
-	if len(b) < limit {
-		return "", errorf(abi.ErrArg, "the string at address %#x has no end", c.ptr(i))
-	}
-	return string(b[:limit-1]), nil
 }
 
 // MPI_Type_toint and MPI_Type_fromint (MPI 5.0, 20.3): a handle is an int.
