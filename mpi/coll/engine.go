@@ -79,15 +79,14 @@ func (s *Schedule) Free() {
 	for _, b := range s.temps {
 		e.pool.put(b)
 	}
-	for _, b := range s.operands {
-		s.op.User.Free(b)
+	if s.op.User != nil {
+		s.op.User.Close()
 	}
 	e.used -= s.cost
 	clear(s.steps)
 	clear(s.temps)
-	clear(s.operands)
-	s.steps, s.temps, s.operands = s.steps[:0], s.temps[:0], s.operands[:0]
-	s.team, s.op, s.err, s.cost, s.local = Team{}, Op{}, nil, 0, false
+	s.steps, s.temps = s.steps[:0], s.temps[:0]
+	s.team, s.op, s.err, s.cost, s.local, s.started = Team{}, Op{}, nil, 0, false, false
 	s.done.Store(false)
 	if cap(s.steps) <= keptSteps && len(s.requests) <= keptSteps && len(e.free) < keptSchedules {
 		e.free = append(e.free, s)

@@ -17,9 +17,9 @@ type Op struct {
 type User interface {
 	// Combine computes inout = in op inout. It is called on the rank's own goroutine. An error ends the rank.
 	Combine(in, inout datatype.Buffer) error
-	// Alloc gives room for n elements; Free takes it back. They are called on the rank's own goroutine while it makes and frees a schedule.
+	// Alloc gives room for n elements, while the schedule is made. Close takes all of it back: the schedule is freed.
 	Alloc(n int64) (datatype.Buffer, error)
-	Free(datatype.Buffer)
+	Close()
 }
 
 func (op *Op) combine(in, inout datatype.Buffer) error {
@@ -107,7 +107,6 @@ func (r *reduction) alloc() vector {
 		r.fail(err)
 		return vector{Buffer: datatype.Buffer{Type: r.op.Type}}
 	}
-	r.operands = append(r.operands, b)
 	v := typed(b)
 	v.base = r.lo
 	return v

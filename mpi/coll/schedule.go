@@ -18,9 +18,7 @@ type Schedule struct {
 	op     Op
 	cost   int64
 	temps  [][]byte
-	// operands are temporaries that op.User gave.
-	operands []datatype.Buffer
-	steps    []step
+	steps  []step
 
 	// These belong to whoever holds the last count of pending: the rank's goroutine in start and drive, or one task after the other.
 	next     int
@@ -30,6 +28,7 @@ type Schedule struct {
 	seen     int             // of those, that are known to be done, if driven
 	err      error
 	driven   bool // the rank waits and drives it; else tasks do
+	started  bool
 
 	pending atomic.Int32 // requests of the round that are not done, and one for the round itself
 	done    atomic.Bool
@@ -141,8 +140,11 @@ func (s *Schedule) drive() bool {
 }
 
 func (s *Schedule) start(driven bool) {
-	s.fence()
-	s.prepare()
+	if !s.started {
+		s.fence()
+		s.prepare()
+	}
+	s.started = true
 	s.done.Store(false)
 	s.next, s.used, s.seen, s.err, s.driven = 0, 0, 0, nil, driven
 	s.pending.Store(1)
@@ -164,6 +166,9 @@ func (s *Schedule) prepare() {
 		s.requests, s.sizes = make([]match.Request, most), make([]int64, most)
 	}
 }
+
+// Started reports whether the schedule was ever started.
+func (s *Schedule) Started() bool { return s.started }
 
 // Done reports whether the schedule is complete.
 func (s *Schedule) Done() bool { return s.done.Load() }

@@ -1,3 +1,179 @@
 package process
 
-var collectiveFunctions = family{}
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/coll"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// collective is one collective operation: the function of its name, the nonblocking one with I before it and the persistent one with _init after
+// it, which have the same parameters up to the communicator.
+type collective struct {
+	comm int // the parameter that is the communicator
+	// add reads the parameters before it and adds the operation's steps.
+	add func(c *call, comm *Comm, s *coll.Schedule) error
+}
+
+// collectives is the functions of these operations, by name without MPI_.
+func collectives(list map[string]collective) family {
+	f := family{}
+	for name, k := range list {
+		f[name] = function{do: k.blocking}
+		f["I"+strings.ToLower(name[:1])+name[1:]] = function{do: k.nonblocking}
+		f[name+"_init"] = function{do: k.persistent}
+	}
+	return f
+}
+
+func (k collective) blocking(c *call) error {
+	_, s, err := k.make(c, false)
+	if err != nil {
+		return err
+	}
+	err = s.Run()
+	if s.Done() {
+		s.Free()
+	}
+	return collectiveError(err)
+}
+
+// nonblocking is MPI_Ibcast and the like (MPI 5.0, 6.12).
+func (k collective) nonblocking(c *call) error {
+	comm, s, err := k.make(c, false)
+	if err != nil {
+		return err
+	}
+	return k.request(s, c.startRequest(k.comm+1, comm, &collectiveOperation{s}))
+}
+
+// persistent is MPI_Bcast_init and the like (MPI 5.0, 6.13). The hints in its info are none that we know.
+func (k collective) persistent(c *call) error {
+	comm, s, err := k.make(c, true)
+	if err != nil {
+		return err
+	}
+	if _, err := c.info(k.comm + 1); err != nil {
+		return k.request(s, err)
+	}
+	return k.request(s, c.initRequest(k.comm+2, comm, &collectiveOperation{s}))
+}
+
+// request frees the schedule if it could not become a request.
+func (k collective) request(s *coll.Schedule, err error) error {
+	if err != nil && !s.Started() {
+		s.Free()
+	}
+	return err
+}
+
+// make makes the schedule of a call.
+func (k collective) make(c *call, persistent bool) (*Comm, *coll.Schedule, error) {
+	comm, err := c.comm(k.comm)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := c.schedule(comm, persistent)
+	if err := errors.Join(k.add(c, comm, s), s.Err()); err != nil {
+		s.Free()
+		return nil, nil, collectiveError(err)
+	}
+	return comm, s, nil
+}
+
+// collectiveMemory is what the temporaries of collectives may take besides twice the program's own memory, in bytes.
+const collectiveMemory = 64 << 20
+
+// schedule is an empty schedule for the next collective operation on a communicator.
+func (p *Process) schedule(comm *Comm, persistent bool) *coll.Schedule {
+	comm.collective++
+	p.coll.Limit = collectiveMemory + 2*int64(len(p.mem))
+	team := coll.Team{Context: comm.context + 1, Rank: comm.rank, Members: comm.group.members}
+	if comm.remote != nil {
+		team.Remote = comm.remote.members
+	}
+	return p.coll.New(team, comm.collective, persistent)
+}
+
+// collectiveError makes what a schedule came to an error of MPI.
+func collectiveError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, coll.ErrLong):
+		return errorf(abi.ErrTruncate, "%v", err)
+	case errors.Is(err, coll.ErrShort):
+		return errorf(abi.ErrCount, "%v", err)
+	case errors.Is(err, coll.ErrMemory), errors.Is(err, match.ErrQueue):
+		return errorf(abi.ErrNoMem, "%v", err)
+	}
+	return err
+}
+
+// collectiveOperation is what the request of a nonblocking or persistent collective does. s is nil once it is freed: the
+// schedule is another's then.
+type collectiveOperation struct{ s *coll.Schedule }
+
+func (o *collectiveOperation) start(*Process) error {
+	o.s.Start()
+	return nil
+}
+
+func (o *collectiveOperation) done() bool { return o.s == nil || o.s.Done() }
+
+func (o *collectiveOperation) finish(*Process) (match.Status, error) {
+	return emptyStatus, collectiveError(o.s.Finish())
+}
+
+// cancel does nothing: a collective cannot be cancelled (MPI 5.0, 6.12).
+func (o *collectiveOperation) cancel(*Process) {}
+
+func (o *collectiveOperation) free(*Process) {
+	if o.s.Done() || !o.s.Started() {
+		o.s.Free()
+		o.s = nil
+	}
+}
+
+// exchange gives each member of an intracommunicator the blocks of all, by rank. It blocks until it has them; all blocks have one size.
+func (p *Process) exchange(c *Comm, mine []byte) ([][]byte, error) {
+	all := make([]byte, len(mine)*c.size())
+	s := p.schedule(c, false)
+	one := datatype.Of(all)
+	one.Count = int64(len(mine))
+	s.Allgather(datatype.Of(mine), coll.Blocks{One: one})
+	err := s.Err()
+	if err == nil {
+		err = s.Run()
+	}
+	if err != nil {
+		return nil, collectiveError(err)
+	}
+	s.Free()
+	if len(mine) == 0 {
+		return make([][]byte, c.size()), nil
+	}
+	return slices.Collect(slices.Chunk(all, len(mine))), nil
+}
+
+// barrier is MPI_Barrier for the library's own use.
+func (p *Process) barrier(c *Comm) error {
+	s := p.schedule(c, false)
+	s.Barrier()
+	if err := s.Run(); err != nil {
+		return collectiveError(err)
+	}
+	s.Free()
+	return nil
+}
+
+var collectiveFunctions = func() family {
+	f := collectives(movements)
+	maps.Copy(f, collectives(reductions))
+	return f
+}()

@@ -146,7 +146,7 @@ func (c *call) split(comm *Comm, color, key int32) (*Comm, error) {
 	mine := choice{color: color, key: key}.append(nil)
 	context := comm.derive(uint64(uint32(color)))
 	if comm.remote == nil {
-		blocks, err := c.exchangeBlocks(comm, mine)
+		blocks, err := c.exchange(comm, mine)
 		if err != nil || color == abi.Undefined {
 			return nil, err
 		}

@@ -16,12 +16,14 @@ type handles struct {
 	infos       table[info]
 	errhandlers table[errhandler]
 	keyvals     table[keyval]
+	ops         table[Op]
 	held        int64 // bytes: see charge
 }
 
 func (h *handles) init() {
 	h.comms.kind, h.groups.kind, h.requests.kind, h.types.kind = 1, 2, 3, 4
 	h.infos.kind, h.errhandlers.kind, h.keyvals.kind = 5, 6, 7
+	h.ops.kind = 8
 }
 
 const (

@@ -9,7 +9,7 @@ import (
 // exchangeAcross gives blocks of equal size of all processes of an intercommunicator to all: those of the local group and those of the
 // remote one, in the order of their ranks.
 func (p *Process) exchangeAcross(c *Comm, mine []byte) (local, remote [][]byte, err error) {
-	local, err = p.exchangeBlocks(c.local, mine)
+	local, err = p.exchange(c.local, mine)
 	if err != nil {
 		return nil, nil, err
 	}

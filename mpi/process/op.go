@@ -1,3 +1,221 @@
 package process
 
-var operationFunctions = family{}
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/coll"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+)
+
+// Op is a reduction operation (MPI 5.0, 6.9): a predefined one, or a function of the program's.
+type Op struct {
+	predefined datatype.Op // 0 for the program's own
+	function   uint32
+	large      bool // the function takes an MPI_Count
+	commute    bool
+}
+
+// defineOps makes the predefined operations known.
+func (p *Process) defineOps() {
+	for _, handle := range []int32{abi.Sum, abi.Min, abi.Max, abi.Prod, abi.Band, abi.Bor, abi.Bxor, abi.Land, abi.Lor, abi.Lxor,
+		abi.Minloc, abi.Maxloc, abi.Replace, abi.NoOp} {
+		p.handles.ops.define(handle, &Op{predefined: datatype.Op(handle), commute: handle != abi.Replace && handle != abi.NoOp})
+	}
+}
+
+// op is parameter i, an operation.
+func (c *call) op(i int) (*Op, error) {
+	op := c.handles.ops.get(c.handle(i))
+	if op == nil {
+		return nil, errorf(abi.ErrOp, "%s is not an operation", handleName(c.handle(i)))
+	}
+	return op, nil
+}
+
+// reduceOp is parameter i, an operation for a reduction of elements of t, whose handle is parameter typeAt.
+func (c *call) reduceOp(i, typeAt int, t *datatype.Type) (coll.Op, error) {
+	op, err := c.op(i)
+	if err != nil {
+		return coll.Op{}, err
+	}
+	if op.predefined == 0 {
+		return coll.Op{Type: t, User: &userOp{p: c.Process, op: op, t: t, handle: c.handle(typeAt)}}, nil
+	}
+	if op.predefined == abi.Replace || op.predefined == abi.NoOp {
+		return coll.Op{}, errorf(abi.ErrOp, "MPI_REPLACE and MPI_NO_OP are for one-sided communication alone")
+	}
+	if !op.predefined.Allows(t) {
+		return coll.Op{}, errorf(abi.ErrOp, "the operation is not defined for the datatype: MPI 5.0, 6.9.2, says which are; MPI_Op_create makes others")
+	}
+	return coll.Op{Type: t, Predefined: op.predefined}, nil
+}
+
+// userOp is an operation of the program's, in one reduction. It implements [coll.User].
+type userOp struct {
+	p      *Process
+	op     *Op
+	t      *datatype.Type
+	handle int32    // of t
+	blocks []uint32 // of the guest's memory: the first for the length and the datatype, the others for elements
+}
+
+// Combine calls the program's function: inout = in op inout (MPI 5.0, 6.9.5). If that traps, the rank is over: whatever
+// it waits for ends.
+func (u *userOp) Combine(in, inout datatype.Buffer) error {
+	p := u.p
+	if err := u.combine(in, inout); err != nil {
+		p.end.Break(err)
+		return err
+	}
+	return nil
+}
+
+const opArguments = 16 // bytes: the length, the datatype
+
+func (u *userOp) combine(in, inout datatype.Buffer) error {
+	p := u.p
+	if in.Count > math.MaxInt32 && !u.op.large {
+		return errorf(abi.ErrCount, "an operation made by MPI_Op_create cannot take %d elements: MPI_Op_create_c can", in.Count)
+	}
+	if len(u.blocks) == 0 {
+		if err := u.take(opArguments); err != nil {
+			return err
+		}
+	}
+	at := u.blocks[0]
+	b, err := p.bytes(at, opArguments)
+	if err != nil {
+		return err
+	}
+	binary.LittleEndian.PutUint64(b, uint64(in.Count)) // of which an int is the first half
+	binary.LittleEndian.PutUint32(b[8:], uint32(u.handle))
+	_, err = p.guest.Invoke(u.op.function, uint64(uint32(in.Addr)), uint64(uint32(inout.Addr)), uint64(at), uint64(at+8))
+	p.look()
+	return err
+}
+
+// take takes a block of the guest's memory until Close.
+func (u *userOp) take(n int64) error {
+	addr, err := u.p.alloc(n)
+	if err == nil {
+		u.blocks = append(u.blocks, addr)
+	}
+	return err
+}
+
+// Alloc implements [coll.User].
+func (u *userOp) Alloc(n int64) (datatype.Buffer, error) {
+	none := datatype.Buffer{Type: u.t}
+	if len(u.blocks) == 0 {
+		if err := u.take(opArguments); err != nil {
+			return none, err
+		}
+	}
+	_, extent := u.t.Extent()
+	lb, size := u.t.TrueExtent()
+	const most = 1 << 32
+	if n <= 0 || n > most || extent > most || extent < -most || size > most || lb > most || lb < -most || (n-1)*max(extent, -extent)/2 > most {
+		return none, errorf(abi.ErrNoMem, "%d elements of %d bytes are more than a program's memory can be", n, extent)
+	}
+	span := (n - 1) * extent
+	if err := u.take(max(span, -span) + size); err != nil {
+		return none, err
+	}
+	addr := int64(u.blocks[len(u.blocks)-1])
+	b := datatype.Buffer{Mem: u.p.mem, Addr: addr - lb - min(span, 0), Count: n, Type: u.t}
+	if b.Check() != nil {
+		return none, errorf(abi.ErrNoMem, "no room for %d elements of %d bytes", n, extent)
+	}
+	return b, nil
+}
+
+// Close implements [coll.User].
+func (u *userOp) Close() {
+	for _, addr := range u.blocks {
+		u.p.release(addr)
+	}
+	u.blocks = nil
+}
+
+// opCreate is MPI_Op_create (MPI 5.0, 6.9.5).
+func opCreate(c *call) error {
+	op := &Op{function: c.ptr(0), large: c.f.Large(), commute: c.int(1) != 0}
+	return addObject(c, c.ptr(2), &c.handles.ops, op, smallObject)
+}
+
+// opFree is MPI_Op_free. What is under way with the operation goes on.
+func opFree(c *call) error {
+	handle, err := c.readInt(c.ptr(0))
+	if err != nil {
+		return err
+	}
+	op := c.handles.ops.get(handle)
+	if op == nil || op.predefined != 0 {
+		return errorf(abi.ErrOp, "%s is not an operation that can be freed", handleName(handle))
+	}
+	c.handles.ops.remove(handle)
+	c.refund(smallObject)
+	return c.writeInt(c.ptr(0), abi.OpNull)
+}
+
+func opCommutative(c *call) error {
+	op, err := c.op(0)
+	if err != nil {
+		return err
+	}
+	return c.writeFlag(1, op.commute)
+}
+
+// reduceLocal is MPI_Reduce_local (MPI 5.0, 6.9.7).
+func reduceLocal(c *call) error {
+	t, err := c.datatype(3)
+	if err != nil {
+		return err
+	}
+	op, err := c.reduceOp(4, 3, t)
+	if err != nil {
+		return err
+	}
+	n, err := c.count(2)
+	if err != nil {
+		return err
+	}
+	in, err := c.bufferAt(c.ptr(0), n, t)
+	if err != nil {
+		return err
+	}
+	inout, err := c.bufferAt(c.ptr(1), n, t)
+	if err != nil || n == 0 {
+		return err
+	}
+	if op.User != nil {
+		defer op.User.Close()
+		return op.User.Combine(in, inout)
+	}
+	a, ok := in.Bytes()
+	b, ok2 := inout.Bytes()
+	if ok && ok2 {
+		op.Predefined.Reduce(t, a, b)
+		return nil
+	}
+	const chunk = 1 << 10 // elements: pairs with holes
+	a, b = make([]byte, min(n, chunk)*t.Size()), make([]byte, min(n, chunk)*t.Size())
+	for off := int64(0); off < in.Size(); off += int64(len(a)) {
+		k := in.Pack(a, off)
+		inout.Pack(b, off)
+		op.Predefined.Reduce(t, a[:k], b[:k])
+		inout.Unpack(b[:k], off)
+	}
+	return nil
+}
+
+var operationFunctions = family{
+	"Op_create":      {do: opCreate},
+	"Op_free":        {do: opFree},
+	"Op_commutative": {do: opCommutative},
+	"Op_toint":       {do: echo, anytime: true},
+	"Op_fromint":     {do: echo, anytime: true},
+	"Reduce_local":   {do: reduceLocal},
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/coll"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
@@ -43,6 +44,8 @@ type Process struct {
 	unfinished []operation // of requests that were freed before they were done
 	pruneAt    int         // how many of those it takes to look which are done
 
+	coll *coll.Engine
+
 	handles     handles
 	types       typeRecords
 	world       *Comm
@@ -67,8 +70,10 @@ const (
 // New makes the process of one rank. It starts nothing.
 func New(cfg Config) *Process {
 	p := &Process{cfg: cfg, rank: cfg.Rank, end: cfg.World.Endpoint(cfg.Rank)}
+	p.coll = coll.NewEngine(p.end)
 	p.handles.init()
 	p.defineTypes()
+	p.defineOps()
 	p.handles.infos.define(abi.InfoEnv, p.environmentInfo())
 	p.makeErrhandlers()
 	p.makeGroups()

@@ -1,0 +1,315 @@
+package process
+
+import (
+	"math"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/coll"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+)
+
+// Collectives that move data (MPI 5.0, 6.3 to 6.8). Arguments that do not count on this rank, as a receive buffer where
+// there is no root, are not looked at.
+
+// root is parameter i, the root of an operation on comm.
+func (c *call) root(i int, comm *Comm) (int, error) {
+	root := c.int(i)
+	if comm.remote != nil && (root == abi.Root || root == abi.ProcNull) {
+		return int(root), nil
+	}
+	if n := len(comm.peers().members); root < 0 || root >= int64(n) {
+		return 0, errorf(abi.ErrRoot, "root %d is not among the %d ranks", root, n)
+	}
+	return int(root), nil
+}
+
+// sendsTo reports whether this process is one whose data goes to the root, and receives whether it is the root that gets it. They
+// are the other way round where the root's data goes to the others.
+func (comm *Comm) sendsTo(root int) bool { return comm.remote == nil || root >= 0 }
+func (comm *Comm) receives(root int) bool {
+	return comm.remote == nil && comm.rank == root || root == coll.Root
+}
+
+// inPlace reports whether parameter i is MPI_IN_PLACE, where that is allowed: on an intracommunicator (MPI 5.0, 6.2.3).
+func (c *call) inPlace(i int, comm *Comm) (bool, error) {
+	if c.ptr(i) != abi.InPlace {
+		return false, nil
+	}
+	if comm.remote != nil {
+		return false, errorf(abi.ErrBuffer, "MPI_IN_PLACE on an intercommunicator")
+	}
+	return true, nil
+}
+
+// bufferOrInPlace is the buffer whose address, count and type are parameters i, i+1 and i+2; one without a type for MPI_IN_PLACE.
+func (c *call) bufferOrInPlace(i int, comm *Comm) (datatype.Buffer, error) {
+	if in, err := c.inPlace(i, comm); in || err != nil {
+		return datatype.Buffer{}, err
+	}
+	return c.buffer(i)
+}
+
+// blocks is the n blocks of a buffer whose address, count of one block and type are parameters i, i+1 and i+2.
+func (c *call) blocks(i int, n int) (coll.Blocks, error) {
+	count, err := c.count(i + 1)
+	if err != nil {
+		return coll.Blocks{}, err
+	}
+	t, err := c.datatype(i + 2)
+	if err != nil {
+		return coll.Blocks{}, err
+	}
+	if n > 0 && count > math.MaxInt64/int64(n) {
+		return coll.Blocks{}, errorf(abi.ErrCount, "%d blocks of %d elements", n, count)
+	}
+	b, err := c.bufferAt(c.ptr(i), count*int64(n), t)
+	b.Count = count
+	return coll.Blocks{One: b}, err
+}
+
+// displaced is a block: count elements of t at disp bytes from the address that is parameter i. far says that disp is no number.
+func (c *call) displaced(i int, disp int64, far bool, count int64, t *datatype.Type) (datatype.Buffer, error) {
+	if count < 0 {
+		return datatype.Buffer{}, errorf(abi.ErrCount, "the count %d is negative", count)
+	}
+	if count == 0 || t.Size() == 0 {
+		return datatype.Buffer{Type: t}, nil
+	}
+	b := datatype.Buffer{Mem: c.mem, Addr: int64(c.ptr(i)) + disp, Count: count, Type: t}
+	if !far && b.Check() != nil {
+		b.Mem = c.look()
+	}
+	if far || b.Check() != nil {
+		return b, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x and displacement %d are not within the program's memory", count, t.Size(), c.ptr(i), disp)
+	}
+	return b, nil
+}
+
+// layout says which parameters of a function with blocks of any sizes describe them.
+type layout struct{ buf, counts, displs, types int }
+
+// anyBlocks is n blocks with a count and a displacement each, in elements of one type.
+func (c *call) anyBlocks(l layout, n int) (coll.Blocks, error) {
+	t, err := c.datatype(l.types)
+	if err != nil {
+		return coll.Blocks{}, err
+	}
+	_, extent := t.Extent()
+	return c.eachBlock(l, n, func(i int, count, disp int64) (datatype.Buffer, error) {
+		far := disp != 0 && (extent >= 1<<32 || extent <= -1<<32)
+		if far {
+			return c.displaced(l.buf, 0, true, count, t)
+		}
+		return c.displaced(l.buf, disp*extent, false, count, t)
+	})
+}
+
+// ownBlocks is n blocks with a count, a displacement in bytes and a type each. The type of an empty block may be anything.
+func (c *call) ownBlocks(l layout, n int) (coll.Blocks, error) {
+	types, err := c.ints(c.ptr(l.types), int64(n))
+	if err != nil {
+		return coll.Blocks{}, err
+	}
+	return c.eachBlock(l, n, func(i int, count, disp int64) (datatype.Buffer, error) {
+		t, err := c.committed(int32(types[i]))
+		if err != nil {
+			if count == 0 {
+				return datatype.Buffer{Type: datatype.Named(abi.Byte)}, nil
+			}
+			return datatype.Buffer{}, err
+		}
+		return c.displaced(l.buf, disp, false, count, t)
+	})
+}
+
+func (c *call) eachBlock(l layout, n int, block func(i int, count, disp int64) (datatype.Buffer, error)) (coll.Blocks, error) {
+	counts, err := c.counts(l.counts, int64(n))
+	if err != nil {
+		return coll.Blocks{}, err
+	}
+	displs, err := c.ints(c.ptr(l.displs), int64(n)) // an MPI_Aint is as long as an int
+	if err != nil {
+		return coll.Blocks{}, err
+	}
+	list := make([]datatype.Buffer, n)
+	for i := range list {
+		if list[i], err = block(i, counts[i], displs[i]); err != nil {
+			return coll.Blocks{}, err
+		}
+	}
+	return coll.Blocks{Each: list}, nil
+}
+
+// barrier is MPI_Barrier (MPI 5.0, 6.3).
+func barrier(_ *call, _ *Comm, s *coll.Schedule) error {
+	s.Barrier()
+	return nil
+}
+
+// bcast is MPI_Bcast (MPI 5.0, 6.4).
+func bcast(c *call, comm *Comm, s *coll.Schedule) error {
+	root, err := c.root(3, comm)
+	if err != nil || root == coll.ProcNull {
+		return err
+	}
+	b, err := c.buffer(0)
+	if err != nil {
+		return err
+	}
+	s.Bcast(b, root)
+	return nil
+}
+
+// gather is MPI_Gather (MPI 5.0, 6.5).
+func gather(c *call, comm *Comm, s *coll.Schedule) error {
+	return c.gather(comm, 6, s.Gather, func() (coll.Blocks, error) { return c.blocks(3, len(comm.peers().members)) })
+}
+
+func gatherv(c *call, comm *Comm, s *coll.Schedule) error {
+	return c.gather(comm, 7, s.Gatherv, func() (coll.Blocks, error) {
+		return c.anyBlocks(layout{3, 4, 5, 6}, len(comm.peers().members))
+	})
+}
+
+func (c *call) gather(comm *Comm, rootAt int, add func(send datatype.Buffer, recv coll.Blocks, root int), blocks func() (coll.Blocks, error)) error {
+	root, err := c.root(rootAt, comm)
+	if err != nil {
+		return err
+	}
+	var send datatype.Buffer
+	var recv coll.Blocks
+	if comm.receives(root) {
+		if recv, err = blocks(); err != nil {
+			return err
+		}
+	}
+	if comm.sendsTo(root) {
+		if comm.receives(root) {
+			send, err = c.bufferOrInPlace(0, comm)
+		} else {
+			send, err = c.buffer(0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	add(send, recv, root)
+	return nil
+}
+
+// scatter is MPI_Scatter (MPI 5.0, 6.6).
+func scatter(c *call, comm *Comm, s *coll.Schedule) error {
+	return c.scatter(comm, 6, s.Scatter, func() (coll.Blocks, error) { return c.blocks(0, len(comm.peers().members)) }, 3)
+}
+
+func scatterv(c *call, comm *Comm, s *coll.Schedule) error {
+	return c.scatter(comm, 7, s.Scatterv, func() (coll.Blocks, error) {
+		return c.anyBlocks(layout{0, 1, 2, 3}, len(comm.peers().members))
+	}, 4)
+}
+
+func (c *call) scatter(comm *Comm, rootAt int, add func(send coll.Blocks, recv datatype.Buffer, root int), blocks func() (coll.Blocks, error), recvAt int) error {
+	root, err := c.root(rootAt, comm)
+	if err != nil {
+		return err
+	}
+	var send coll.Blocks
+	var recv datatype.Buffer
+	if comm.receives(root) {
+		if send, err = blocks(); err != nil {
+			return err
+		}
+	}
+	if comm.sendsTo(root) {
+		if comm.receives(root) {
+			recv, err = c.bufferOrInPlace(recvAt, comm)
+		} else {
+			recv, err = c.buffer(recvAt)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	add(send, recv, root)
+	return nil
+}
+
+// allgather is MPI_Allgather (MPI 5.0, 6.7).
+func allgather(c *call, comm *Comm, s *coll.Schedule) error {
+	send, err := c.bufferOrInPlace(0, comm)
+	if err != nil {
+		return err
+	}
+	recv, err := c.blocks(3, len(comm.peers().members))
+	if err != nil {
+		return err
+	}
+	s.Allgather(send, recv)
+	return nil
+}
+
+func allgatherv(c *call, comm *Comm, s *coll.Schedule) error {
+	send, err := c.bufferOrInPlace(0, comm)
+	if err != nil {
+		return err
+	}
+	recv, err := c.anyBlocks(layout{3, 4, 5, 6}, len(comm.peers().members))
+	if err != nil {
+		return err
+	}
+	s.Allgatherv(send, recv)
+	return nil
+}
+
+// alltoall is MPI_Alltoall (MPI 5.0, 6.8).
+func alltoall(c *call, comm *Comm, s *coll.Schedule) error {
+	n := len(comm.peers().members)
+	return c.alltoall(comm, s.Alltoall,
+		func() (coll.Blocks, error) { return c.blocks(0, n) },
+		func() (coll.Blocks, error) { return c.blocks(3, n) })
+}
+
+func alltoallv(c *call, comm *Comm, s *coll.Schedule) error {
+	n := len(comm.peers().members)
+	return c.alltoall(comm, s.Alltoallw,
+		func() (coll.Blocks, error) { return c.anyBlocks(layout{0, 1, 2, 3}, n) },
+		func() (coll.Blocks, error) { return c.anyBlocks(layout{4, 5, 6, 7}, n) })
+}
+
+func alltoallw(c *call, comm *Comm, s *coll.Schedule) error {
+	n := len(comm.peers().members)
+	return c.alltoall(comm, s.Alltoallw,
+		func() (coll.Blocks, error) { return c.ownBlocks(layout{0, 1, 2, 3}, n) },
+		func() (coll.Blocks, error) { return c.ownBlocks(layout{4, 5, 6, 7}, n) })
+}
+
+func (c *call) alltoall(comm *Comm, add func(send, recv coll.Blocks), send, recv func() (coll.Blocks, error)) error {
+	var from coll.Blocks
+	in, err := c.inPlace(0, comm)
+	if err == nil && !in {
+		from, err = send()
+	}
+	if err != nil {
+		return err
+	}
+	to, err := recv()
+	if err != nil {
+		return err
+	}
+	add(from, to)
+	return nil
+}
+
+var movements = map[string]collective{
+	"Barrier":    {0, barrier},
+	"Bcast":      {4, bcast},
+	"Gather":     {7, gather},
+	"Gatherv":    {8, gatherv},
+	"Scatter":    {7, scatter},
+	"Scatterv":   {8, scatterv},
+	"Allgather":  {6, allgather},
+	"Allgatherv": {7, allgatherv},
+	"Alltoall":   {6, alltoall},
+	"Alltoallv":  {8, alltoallv},
+	"Alltoallw":  {8, alltoallw},
+}
