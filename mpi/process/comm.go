@@ -81,6 +81,7 @@ const (
 	forLocal         // of an intercommunicator's local communicator
 	forCreate        // of messages that make a communicator of a group
 	forBridge        // of messages that make an intercommunicator
+	forEdges         // of messages that make a dist graph
 )
 
 // derive makes the context of a communicator that is made from c. All members make communicators from c in the same order, so

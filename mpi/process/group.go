@@ -1,6 +1,7 @@
 package process
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
@@ -75,22 +76,28 @@ func translateRanks(c *call) error {
 	if err != nil {
 		return err
 	}
-	ranks, err := c.ints(c.ptr(2), n)
+	ranks, err := c.array(c.ptr(2), n, 4)
 	if err != nil {
 		return err
 	}
-	for i, r := range ranks {
+	out, err := c.array(c.ptr(4), n, 4)
+	if err != nil {
+		return err
+	}
+	for i := 0; i < len(ranks); i += 4 {
+		r := int32(binary.LittleEndian.Uint32(ranks[i:]))
 		switch {
 		case r == abi.ProcNull:
-		case r < 0 || r >= int64(from.size()):
+		case r < 0 || int(r) >= from.size():
 			return errorf(abi.ErrRank, "rank %d is not in a group of %d", r, from.size())
 		default:
-			if ranks[i] = int64(to.place(from.members[r])); ranks[i] < 0 {
-				ranks[i] = abi.Undefined
+			if r = int32(to.place(from.members[r])); r < 0 {
+				r = abi.Undefined
 			}
 		}
+		binary.LittleEndian.PutUint32(out[i:], uint32(r))
 	}
-	return c.writeInts(c.ptr(4), ranks)
+	return nil
 }
 
 // argCount is parameter i, a number of things whose fault would be MPI_ERR_ARG.

@@ -1,8 +1,96 @@
 package process
 
-// topology is what a communicator knows of who is next to whom (MPI 5.0, chapter 8).
+import (
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+)
+
+// topology is what a communicator knows of who is next to whom (MPI 5.0, chapter 8). It does not change. Ranks are never reordered:
+// a rank in the new communicator is the one in the old.
 type topology interface {
-	bytes() int64
+	kind() int64 // MPI_CART, MPI_GRAPH or MPI_DIST_GRAPH
+	// neighbors are the ranks that a rank receives from, and sends to, in neighborhood collectives, in the order of their
+	// blocks (MPI 5.0, 8.6); MPI_PROC_NULL for those beyond an edge. A dist graph knows its own rank's alone.
+	neighbors(rank int) (sources, destinations []int32)
+	bytes() int64 // of host memory, about
 }
 
-var topologyFunctions = family{}
+// neighbors are those of this process: see topology. A communicator without a topology is an error (MPI 5.0, 8.6).
+func (c *Comm) neighbors() (sources, destinations []int32, err error) {
+	if c.topology == nil {
+		return nil, nil, errorf(abi.ErrTopology, "%s has no topology", c)
+	}
+	sources, destinations = c.topology.neighbors(c.rank)
+	return sources, destinations, nil
+}
+
+// withTopology is parameter 0, a communicator with a topology of a kind.
+func withTopology[T topology](c *call) (*Comm, T, error) {
+	var none T
+	comm, err := c.comm(0)
+	if err != nil {
+		return nil, none, err
+	}
+	if t, ok := comm.topology.(T); ok {
+		return comm, t, nil
+	}
+	return nil, none, errorf(abi.ErrTopology, "%s has no topology of this kind", comm)
+}
+
+// rankIn is parameter i, a rank in the local group of a communicator.
+func (c *call) rankIn(i int, comm *Comm) (int, error) {
+	rank := c.int(i)
+	if rank < 0 || rank >= int64(comm.size()) {
+		return 0, errorf(abi.ErrRank, "rank %d is not in a communicator of %d", rank, comm.size())
+	}
+	return int(rank), nil
+}
+
+func topoTest(c *call) error {
+	comm, err := c.comm(0)
+	if err != nil {
+		return err
+	}
+	if comm.topology == nil {
+		return c.writeInt(c.ptr(1), abi.Undefined)
+	}
+	return c.writeInt(c.ptr(1), comm.topology.kind())
+}
+
+// addTopology makes a communicator of the first n members of one, with a topology, and stores its handle. The others get
+// MPI_COMM_NULL.
+func (c *call) addTopology(from *Comm, n int, t topology, at uint32) error {
+	context := from.derive()
+	if from.rank >= n {
+		return c.addComm(at, nil)
+	}
+	group := from.group
+	if n < group.size() {
+		group = &Group{members: group.members[:n:n]}
+	}
+	comm := c.newComm(from, context, group)
+	comm.topology = t
+	return c.addComm(at, comm)
+}
+
+var topologyFunctions = family{
+	"Topo_test":                  {do: topoTest},
+	"Dims_create":                {do: dimsCreate},
+	"Cart_create":                {do: cartCreate},
+	"Cart_map":                   {do: cartMap},
+	"Cartdim_get":                {do: cartdimGet},
+	"Cart_get":                   {do: cartGet},
+	"Cart_rank":                  {do: cartRank},
+	"Cart_coords":                {do: cartCoords},
+	"Cart_shift":                 {do: cartShift},
+	"Cart_sub":                   {do: cartSub},
+	"Graph_create":               {do: graphCreate},
+	"Graph_map":                  {do: graphMap},
+	"Graphdims_get":              {do: graphdimsGet},
+	"Graph_get":                  {do: graphGet},
+	"Graph_neighbors_count":      {do: graphNeighborsCount},
+	"Graph_neighbors":            {do: graphNeighbors},
+	"Dist_graph_create":          {do: distGraphCreate},
+	"Dist_graph_create_adjacent": {do: distGraphCreateAdjacent},
+	"Dist_graph_neighbors_count": {do: distGraphNeighborsCount},
+	"Dist_graph_neighbors":       {do: distGraphNeighbors},
+}

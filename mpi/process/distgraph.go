@@ -1,0 +1,198 @@
+package process
+
+import (
+	"encoding/binary"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// edge is one of a graph, as the process that names it tells the one that it touches: to another, or from it.
+type edge struct {
+	out    bool
+	other  int32
+	weight int32
+}
+
+const edgeBytes = 12
+
+func (e edge) append(b []byte) []byte {
+	out := int32(0)
+	if e.out {
+		out = 1
+	}
+	return appendRanks(b, []int32{out, e.other, e.weight})
+}
+
+// edgesBy reads what this process says of the graph, parameters 1 to 5 of MPI_Dist_graph_create: n, sources, degrees, destinations,
+// weights. What it gives is for each process of the communicator the edges that touch it, encoded.
+func (c *call) edgesBy(comm *Comm) (told [][]byte, weighted bool, err error) {
+	n := c.int(1)
+	if n < 0 || n > maxEdges {
+		return nil, false, errorf(abi.ErrArg, "%d sources: there may be %d", n, maxEdges)
+	}
+	var lists [2][]int32 // sources, degrees
+	for i := range lists {
+		b, err := c.array(c.ptr(2+i), n, 4)
+		if err != nil {
+			return nil, false, err
+		}
+		lists[i] = parseRanks(b)
+	}
+	sources, degrees := lists[0], lists[1]
+	total := int64(0)
+	for _, d := range degrees {
+		if d < 0 {
+			return nil, false, errorf(abi.ErrArg, "the degree %d is negative", d)
+		}
+		total += int64(d)
+	}
+	if total > maxEdges {
+		return nil, false, errorf(abi.ErrNoMem, "%d edges: there may be %d", total, maxEdges)
+	}
+	b, err := c.array(c.ptr(4), total, 4)
+	if err != nil {
+		return nil, false, err
+	}
+	destinations := parseRanks(b)
+	weights, weighted, err := c.weights(5, total)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, list := range [][]int32{sources, destinations} {
+		if err := ranksWithin(list, comm); err != nil {
+			return nil, false, err
+		}
+	}
+	told = make([][]byte, comm.size())
+	k := 0
+	for i, from := range sources {
+		for range degrees[i] {
+			to, weight := destinations[k], int32(0)
+			if weighted {
+				weight = weights[k]
+			}
+			told[from] = edge{true, to, weight}.append(told[from])
+			told[to] = edge{false, from, weight}.append(told[to])
+			k++
+		}
+	}
+	return told, weighted, nil
+}
+
+// distGraphCreate is MPI_Dist_graph_create: comm, n, sources, degrees, destinations, weights, info, reorder, new communicator. Each process
+// learns how many edges each tells each, then gets its own from those that have some. Its neighbors are in the order of the ranks
+// that named them.
+func distGraphCreate(c *call) error {
+	comm, err := c.intracomm(0)
+	if err != nil {
+		return err
+	}
+	told, weighted, err := c.edgesBy(comm)
+	if err != nil {
+		return err
+	}
+	if _, err := c.infoOrNull(6); err != nil {
+		return err
+	}
+	sizes := make([]int32, comm.size()+1)
+	for i, b := range told {
+		sizes[i] = int32(len(b))
+	}
+	if weighted {
+		sizes[comm.size()] = 1
+	}
+	blocks, err := c.exchangeBlocks(comm, appendRanks(nil, sizes))
+	if err != nil {
+		return err
+	}
+	if err := agree(blocks); err != nil {
+		return err
+	}
+	heard, err := c.tellEdges(comm, told, blocks)
+	if err != nil {
+		return err
+	}
+	t := &distGraph{weighted: weighted}
+	for _, b := range heard {
+		t.hear(b)
+	}
+	for _, list := range [][]int32{t.sources, t.destinations} {
+		if err := ranksWithin(list, comm); err != nil {
+			return err
+		}
+	}
+	return c.addTopology(comm, comm.size(), t, c.ptr(8))
+}
+
+// agree checks what all say of the graph, so that all come to the same error: whether it is weighted, and that no process gets more edges than it may
+// know.
+func agree(blocks [][]byte) error {
+	flag := len(blocks[0]) - 4
+	totals := make([]int64, len(blocks))
+	for _, b := range blocks {
+		if b[flag] != blocks[0][flag] {
+			return errorf(abi.ErrArg, "some processes give MPI_UNWEIGHTED, and some do not")
+		}
+		for i := range totals {
+			totals[i] += int64(binary.LittleEndian.Uint32(b[4*i:]))
+		}
+	}
+	for i, n := range totals {
+		if n > maxEdges*edgeBytes {
+			return errorf(abi.ErrNoMem, "rank %d has more than %d edges", i, maxEdges)
+		}
+	}
+	return nil
+}
+
+// tellEdges sends each process its edges, and returns those of this one by the rank that sent them.
+func (c *call) tellEdges(comm *Comm, told, blocks [][]byte) ([][]byte, error) {
+	context := comm.internal(forEdges)
+	heard := make([][]byte, comm.size())
+	in, out := make([]match.Request, comm.size()), make([]match.Request, comm.size())
+	var under []*match.Request
+	for i, m := range comm.group.members {
+		if i == comm.rank {
+			heard[i] = told[i]
+			continue
+		}
+		if n := binary.LittleEndian.Uint32(blocks[i][4*comm.rank:]); n > 0 {
+			heard[i] = make([]byte, n)
+			c.end.Recv(&in[i], c.private(context, m, 0, m), datatype.Of(heard[i]))
+			under = append(under, &in[i])
+		}
+	}
+	for i, m := range comm.group.members {
+		if i != comm.rank && len(told[i]) > 0 {
+			c.end.Send(&out[i], c.private(context, m, 0, int32(c.rank)), datatype.Of(told[i]), match.Standard)
+			under = append(under, &out[i])
+		}
+	}
+	for _, r := range under {
+		if err := c.await(r); err != nil {
+			return nil, err
+		}
+	}
+	for i := range in {
+		if heard[i] != nil && i != comm.rank && in[i].Status.Bytes != int64(len(heard[i])) {
+			return nil, errorf(abi.ErrOther, "rank %d does not call the same function", i)
+		}
+	}
+	return heard, nil
+}
+
+// hear adds edges that a process told.
+func (t *distGraph) hear(b []byte) {
+	for ; len(b) >= edgeBytes; b = b[edgeBytes:] {
+		e := parseRanks(b[:edgeBytes])
+		if e[0] != 0 {
+			t.destinations = append(t.destinations, e[1])
+			t.weights = append(t.weights, e[2])
+		} else {
+			t.sources = append(t.sources, e[1])
+			t.sourceWeights = append(t.sourceWeights, e[2])
+		}
+	}
+}
