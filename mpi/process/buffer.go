@@ -1,9 +1,28 @@
 package process
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
+
+// sendBuffer is memory that the program attached for buffered sends (MPI 5.0, 3.6). Messages lie in it one after the other, each with
+// MPI_BSEND_OVERHEAD bytes to spare, until they are sent.
+type sendBuffer struct {
+	addr, size int64
+	automatic  bool        // MPI_BUFFER_AUTOMATIC: each message has memory of its own, in the guest
+	messages   []*buffered // by place
+}
+
+// buffered is a message in a buffer.
+type buffered struct {
+	message
+	at   int64 // its address
+	size int64 // with overhead
+}
 
 // packed copies the data of a buffer to memory of its own, in the guest: release takes it back.
 func (p *Process) packed(b datatype.Buffer) (addr uint32, copied datatype.Buffer, err error) {
@@ -11,9 +30,262 @@ func (p *Process) packed(b datatype.Buffer) (addr uint32, copied datatype.Buffer
 	if addr, err = p.alloc(n); err != nil {
 		return 0, copied, err
 	}
-	copied = datatype.Buffer{Mem: p.mem, Addr: int64(addr), Count: n, Type: datatype.Named(abi.Byte)}
-	b.Pack(p.mem[addr:int64(addr)+n], 0)
-	return addr, copied, nil
+	return addr, p.copied(b, int64(addr)), nil
 }
 
-func (p *Process) settleBuffers() error { return nil }
+// copied copies the data of a buffer to an address, in one piece, and returns that.
+func (p *Process) copied(b datatype.Buffer, at int64) datatype.Buffer {
+	n := b.Size()
+	b.Pack(p.mem[at:at+n], 0)
+	return datatype.Buffer{Mem: p.mem, Addr: at, Count: n, Type: datatype.Named(abi.Byte)}
+}
+
+// prune forgets the messages that are sent.
+func (b *sendBuffer) prune(p *Process) {
+	b.messages = slices.DeleteFunc(b.messages, func(m *buffered) bool {
+		if !m.done() {
+			return false
+		}
+		if b.automatic {
+			p.release(uint32(m.at))
+		}
+		return true
+	})
+}
+
+// place makes room for a message of n bytes, and returns its address and its place among the others; false if there is none.
+func (b *sendBuffer) place(n int64) (at int64, i int, ok bool) {
+	at = b.addr
+	for i, m := range b.messages {
+		if m.at-at >= n {
+			return at, i, true
+		}
+		at = m.at + m.size
+	}
+	return at, len(b.messages), b.addr+b.size-at >= n
+}
+
+// bufferOf is the buffer for messages on a communicator: its own, or else the process'.
+func (p *Process) bufferOf(comm *Comm) *sendBuffer {
+	if b := p.buffers[comm]; b != nil {
+		return b
+	}
+	return p.buffers[nil]
+}
+
+// bsend sends a copy of a message (MPI 5.0, 3.4, 3.6).
+func (p *Process) bsend(on *Comm, m *message) error {
+	if m.verb == nobody {
+		return nil
+	}
+	b := p.bufferOf(on)
+	if b == nil {
+		return errorf(abi.ErrBuffer, "no buffer is attached: call MPI_Buffer_attach")
+	}
+	b.prune(p)
+	out := &buffered{message: message{verb: sends, mode: match.Standard, env: m.env}}
+	if b.automatic {
+		addr, copied, err := p.packed(m.buf)
+		if err != nil {
+			return err
+		}
+		out.at, out.buf = int64(addr), copied
+		b.messages = append(b.messages, out)
+	} else {
+		out.size = m.buf.Size() + abi.BsendOverhead
+		at, i, ok := b.place(out.size)
+		if !ok {
+			return errorf(abi.ErrBuffer, "the attached buffer of %d bytes has no room for a message of %d and MPI_BSEND_OVERHEAD", b.size, m.buf.Size())
+		}
+		if _, err := p.bytes(uint32(b.addr), b.size); err != nil {
+			return err
+		}
+		out.at, out.buf = at, p.copied(m.buf, at)
+		b.messages = slices.Insert(b.messages, i, out)
+	}
+	return out.start(p)
+}
+
+// bufferedSend is the operation of MPI_Ibsend and MPI_Bsend_init: it is done once the message is in the buffer.
+type bufferedSend struct {
+	message
+	on *Comm
+}
+
+func (s *bufferedSend) start(p *Process) error              { return p.bsend(s.on, &s.message) }
+func (*bufferedSend) done() bool                            { return true }
+func (*bufferedSend) finish(*Process) (match.Status, error) { return emptyStatus, nil }
+func (*bufferedSend) cancel(*Process)                       {}
+
+func bsend(c *call) error {
+	m := c.blocking(&c.outbound)
+	on, err := c.outgoing(m, 0, 5, match.Standard)
+	if err != nil {
+		return err
+	}
+	return c.bsend(on, m)
+}
+
+func ibsend(c *call) error {
+	s := new(bufferedSend)
+	on, err := c.outgoing(&s.message, 0, 5, match.Standard)
+	if err != nil {
+		return err
+	}
+	s.on = on
+	return c.startRequest(6, on, s)
+}
+
+func bsendInit(c *call) error {
+	s := new(bufferedSend)
+	on, err := c.outgoing(&s.message, 0, 5, match.Standard)
+	if err != nil {
+		return err
+	}
+	s.on = on
+	return c.initRequest(6, on, s)
+}
+
+// holder is whose buffer a function is about: the process', or with Comm_ in its name that of the communicator at parameter 0. i is the
+// parameter after that.
+func (c *call) holder() (comm *Comm, i int, err error) {
+	if !strings.HasPrefix(c.f.Params, "h") {
+		return nil, 0, nil
+	}
+	comm, err = c.comm(0)
+	return comm, 1, err
+}
+
+func attachBuffer(c *call) error {
+	comm, i, err := c.holder()
+	if err != nil {
+		return err
+	}
+	b := &sendBuffer{addr: int64(c.ptr(i)), size: c.int(i + 1), automatic: c.ptr(i) == abi.BufferAutomatic}
+	if !b.automatic {
+		if _, err := c.bytes(c.ptr(i), b.size); err != nil {
+			return errorf(abi.ErrBuffer, "a buffer of %d bytes at address %#x is not within the program's memory", b.size, b.addr)
+		}
+	}
+	if c.buffers[comm] != nil {
+		return errorf(abi.ErrBuffer, "a buffer is attached already: detach it first")
+	}
+	if c.buffers == nil {
+		c.buffers = map[*Comm]*sendBuffer{}
+	}
+	c.buffers[comm] = b
+	return nil
+}
+
+// flush waits until all messages of a buffer are sent.
+func (p *Process) flush(b *sendBuffer) error {
+	if b == nil {
+		return nil
+	}
+	if err := p.end.Wait(b.sent()); err != nil {
+		return err
+	}
+	b.prune(p)
+	return nil
+}
+
+// sent returns a function that reports whether the messages that are in a buffer now are sent.
+func (b *sendBuffer) sent() func() bool {
+	list := slices.Clone(b.messages)
+	return func() bool {
+		for len(list) > 0 && list[0].done() {
+			list = list[1:]
+		}
+		return len(list) == 0
+	}
+}
+
+func detachBuffer(c *call) error {
+	comm, i, err := c.holder()
+	if err != nil {
+		return err
+	}
+	if _, err := c.bytes(c.ptr(i), 4); err != nil {
+		return err
+	}
+	b := c.buffers[comm]
+	if err := c.flush(b); err != nil {
+		return err
+	}
+	if b == nil {
+		b = new(sendBuffer)
+	}
+	size := b.size
+	if b.automatic {
+		size = 0
+	}
+	if err := c.writeCount(i+1, size); err != nil {
+		return err
+	}
+	delete(c.buffers, comm)
+	return c.writeInt(c.ptr(i), b.addr)
+}
+
+func flushBuffer(c *call) error {
+	comm, _, err := c.holder()
+	if err != nil {
+		return err
+	}
+	return c.flush(c.buffers[comm])
+}
+
+// flushing is the operation of MPI_Buffer_iflush.
+type flushing struct{ sent func() bool }
+
+func (f *flushing) start(*Process) error                  { return nil }
+func (f *flushing) done() bool                            { return f.sent() }
+func (f *flushing) finish(*Process) (match.Status, error) { return emptyStatus, nil }
+func (f *flushing) cancel(*Process)                       {}
+func (f *flushing) free(*Process)                         {}
+
+func iflushBuffer(c *call) error {
+	comm, i, err := c.holder()
+	if err != nil {
+		return err
+	}
+	f := &flushing{sent: func() bool { return true }}
+	if b := c.buffers[comm]; b != nil {
+		if err := c.charge(int64(8 * len(b.messages))); err != nil {
+			return err
+		}
+		c.refund(int64(8 * len(b.messages)))
+		f.sent = b.sent()
+	}
+	return c.startRequest(i, comm, f)
+}
+
+// settleBuffers waits for all buffered messages, as detaching the buffers does.
+func (p *Process) settleBuffers() error {
+	for _, b := range p.buffers {
+		if err := p.flush(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// freeBuffer waits for the messages in a communicator's buffer, which is to be freed.
+func (p *Process) freeBuffer(comm *Comm) error {
+	err := p.flush(p.buffers[comm])
+	delete(p.buffers, comm)
+	return err
+}
+
+var bufferFunctions = family{
+	"Bsend":              {do: bsend},
+	"Ibsend":             {do: ibsend},
+	"Bsend_init":         {do: bsendInit},
+	"Buffer_attach":      {do: attachBuffer},
+	"Buffer_detach":      {do: detachBuffer},
+	"Buffer_flush":       {do: flushBuffer},
+	"Buffer_iflush":      {do: iflushBuffer},
+	"Comm_attach_buffer": {do: attachBuffer},
+	"Comm_detach_buffer": {do: detachBuffer},
+	"Comm_flush_buffer":  {do: flushBuffer},
+	"Comm_iflush_buffer": {do: iflushBuffer},
+}

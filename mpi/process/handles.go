@@ -17,6 +17,7 @@ type handles struct {
 	errhandlers table[errhandler]
 	keyvals     table[keyval]
 	ops         table[Op]
+	messages    table[found]
 	held        int64 // bytes: see charge
 }
 
@@ -24,6 +25,7 @@ func (h *handles) init() {
 	h.comms.kind, h.groups.kind, h.requests.kind, h.types.kind = 1, 2, 3, 4
 	h.infos.kind, h.errhandlers.kind, h.keyvals.kind = 5, 6, 7
 	h.ops.kind = 8
+	h.messages.kind = 9
 }
 
 const (

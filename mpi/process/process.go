@@ -44,7 +44,10 @@ type Process struct {
 	unfinished []operation // of requests that were freed before they were done
 	pruneAt    int         // how many of those it takes to look which are done
 
-	coll *coll.Engine
+	coll     *coll.Engine
+	buffers  map[*Comm]*sendBuffer // of buffered sends on a communicator; nil's are the process'
+	channels map[channel]uint64    // how many operations were initialized on each
+	broken   error                 // the guest broke in a callback that has no error to give
 
 	handles     handles
 	types       typeRecords
@@ -105,6 +108,9 @@ func (p *Process) Call(index int, args []uint64) (uint64, error) {
 		return 0, p.fatal(c, err)
 	}
 	err := f.do(c)
+	if p.broken != nil {
+		return 0, p.broken
+	}
 	if err == nil {
 		return c.result, nil
 	}

@@ -126,12 +126,19 @@ func requestFree(c *call) error {
 	if r == nil {
 		return errorf(abi.ErrRequest, "MPI_REQUEST_NULL cannot be freed")
 	}
+	if err := c.writeInt(c.ptr(0), abi.RequestNull); err != nil {
+		return err
+	}
+	if g, ok := r.op.(*generalized); ok && !g.complete {
+		g.freed = true
+		return nil
+	}
 	c.forget(r)
 	r.op.free(c.Process)
 	if r.active && !r.op.done() {
 		c.unfinished = append(c.prune(), r.op)
 	}
-	return c.writeInt(c.ptr(0), abi.RequestNull)
+	return nil
 }
 
 // prune forgets what was freed and is done meanwhile, and returns the rest.

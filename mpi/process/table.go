@@ -10,7 +10,9 @@ import (
 var families = []family{
 	environmentFunctions, communicatorFunctions, groupFunctions, topologyFunctions,
 	attributeFunctions, infoFunctions, errorFunctions,
-	pointToPointFunctions, completionFunctions, statusFunctions, collectiveFunctions, operationFunctions, datatypeFunctions,
+	pointToPointFunctions, completionFunctions, statusFunctions, probeFunctions, bufferFunctions, peekFunctions,
+	partitionedFunctions, grequestFunctions,
+	collectiveFunctions, operationFunctions, datatypeFunctions,
 }
 
 // functions are how the functions of package abi are done, at the same places.

@@ -1,0 +1,90 @@
+package process
+
+import (
+	"errors"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// generalized is the operation of a generalized request (MPI 5.0, 13.2): the program itself says when it is done.
+type generalized struct {
+	query, release, give uint32 // functions of the guest: query_fn, free_fn, cancel_fn
+	state                uint32 // extra_state
+	complete             bool
+	freed                bool // before it was complete: MPI_Grequest_complete frees it
+}
+
+func (g *generalized) start(*Process) error { return nil }
+func (g *generalized) done() bool           { return g.complete }
+
+// finish asks the program for the status.
+func (g *generalized) finish(p *Process) (match.Status, error) {
+	at, err := p.alloc(abi.StatusSize)
+	if err != nil {
+		return emptyStatus, err
+	}
+	defer p.release(at)
+	b, err := p.bytes(at, abi.StatusSize)
+	if err != nil {
+		return emptyStatus, err
+	}
+	putStatus(b, emptyStatus, abi.Success)
+	code, err := p.guest.Invoke(g.query, uint64(g.state), uint64(at))
+	if err != nil {
+		return emptyStatus, err
+	}
+	return getStatus(b), queryError(code)
+}
+
+func queryError(code uint64) error {
+	if int32(code) == abi.Success {
+		return nil
+	}
+	return errorf(int32(code), "the query function of a generalized request returned error %d", int32(code))
+}
+
+func (g *generalized) cancel(p *Process) {
+	done := uint64(0)
+	if g.complete {
+		done = 1
+	}
+	g.invoke(p, g.give, uint64(g.state), done)
+}
+
+// free calls the program's free function.
+func (g *generalized) free(p *Process) { g.invoke(p, g.release, uint64(g.state)) }
+
+// invoke calls the guest for a function that has no error to give. If the guest breaks, so does whatever the rank does next.
+func (g *generalized) invoke(p *Process, function uint32, args ...uint64) {
+	if _, err := p.guest.Invoke(function, args...); err != nil {
+		p.broken = errors.Join(p.broken, err)
+	}
+}
+
+func grequestStart(c *call) error {
+	g := &generalized{query: c.ptr(0), release: c.ptr(1), give: c.ptr(2), state: c.ptr(3)}
+	return c.startRequest(4, nil, g)
+}
+
+func grequestComplete(c *call) error {
+	r := c.handles.requests.get(c.handle(0))
+	if r == nil {
+		return errorf(abi.ErrRequest, "%s is not a request", handleName(c.handle(0)))
+	}
+	g, ok := r.op.(*generalized)
+	if !ok || g.complete {
+		return errorf(abi.ErrRequest, "the request is not a generalized one that is under way")
+	}
+	g.complete = true
+	if g.freed {
+		c.forget(r)
+		g.free(c.Process)
+	}
+	return nil
+}
+
+var grequestFunctions = family{
+	"Grequest_start":    {do: grequestStart},
+	"Grequest_complete": {do: grequestComplete},
+}

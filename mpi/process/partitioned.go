@@ -1,0 +1,215 @@
+package process
+
+import (
+	"math"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// partitioned is the operation of a partitioned send or receive (MPI 5.0, chapter 4). It is one message, which goes when its last partition
+// is ready.
+type partitioned struct {
+	message
+	partitions int64
+	ready      []uint64 // of a send: a bit for each partition
+	left       int64    // how many are not
+}
+
+// channel names what partitioned sends and receives are matched by: those of one channel are matched in the order in which they were
+// initialized (MPI 5.0, 4.2.1).
+type channel struct {
+	context   uint64
+	peer, tag int32
+	send      bool
+}
+
+// channelBytes is what a channel is charged as.
+const channelBytes = 64
+
+// partition returns MPI_Psend_init or MPI_Precv_init.
+func partition(send bool) func(c *call) error {
+	return func(c *call) error {
+		on, err := c.comm(6)
+		if err != nil {
+			return err
+		}
+		x := new(partitioned)
+		if err := c.partitions(x); err != nil {
+			return err
+		}
+		x.mode, x.empty = match.Standard, emptyStatus
+		env, somebody, err := on.to(c.int(4), c.int(5))
+		if err != nil {
+			return err
+		}
+		if !somebody {
+			if !send {
+				x.empty = nobodyStatus
+			}
+			return c.initRequest(8, on, x)
+		}
+		x.verb, x.env = recvs, env
+		if send {
+			x.verb = sends
+			x.ready = make([]uint64, (x.partitions+63)/64)
+		} else {
+			x.env.Source = int32(c.int(4))
+		}
+		if err := c.join(x, channel{on.context, int32(c.int(4)), x.env.Tag, send}); err != nil {
+			return err
+		}
+		return c.initRequest(8, on, x)
+	}
+}
+
+// partitions reads the buffer: parameters 0 to 3.
+func (c *call) partitions(x *partitioned) error {
+	x.partitions = c.int(1)
+	if x.partitions < 0 {
+		return errorf(abi.ErrArg, "%d partitions", x.partitions)
+	}
+	each, err := c.count(2)
+	if err != nil {
+		return err
+	}
+	if x.partitions > 0 && each > math.MaxInt64/x.partitions {
+		return errorf(abi.ErrCount, "%d partitions of %d elements", x.partitions, each)
+	}
+	t, err := c.datatype(3)
+	if err != nil {
+		return err
+	}
+	const most = 1 << 24
+	if x.partitions > most {
+		return errorf(abi.ErrNoMem, "more than %d partitions", most)
+	}
+	x.buf, err = c.bufferAt(c.ptr(0), each*x.partitions, t)
+	return err
+}
+
+// join gives an operation the next context of its channel.
+func (c *call) join(x *partitioned, ch channel) error {
+	n, known := c.channels[ch]
+	if !known {
+		if err := c.charge(channelBytes); err != nil {
+			return err
+		}
+	}
+	if c.channels == nil {
+		c.channels = map[channel]uint64{}
+	}
+	c.channels[ch] = n + 1
+	x.env.Context = hashContext(x.env.Context, 'p', n)
+	return nil
+}
+
+func (x *partitioned) start(p *Process) error {
+	if x.verb != sends {
+		return x.message.start(p)
+	}
+	clear(x.ready)
+	if x.left = x.partitions; x.left == 0 {
+		return x.message.start(p)
+	}
+	return nil
+}
+
+func (x *partitioned) done() bool { return x.left == 0 && x.message.done() }
+
+// cancel does nothing: partitioned operations cannot be cancelled (MPI 5.0, 3.8.4).
+func (x *partitioned) cancel(*Process) {}
+
+// partitionedAt is the active partitioned request of a handle.
+func (c *call) partitionedAt(handle int32) (*request, *partitioned, error) {
+	r := c.handles.requests.get(handle)
+	if r == nil {
+		return nil, nil, errorf(abi.ErrRequest, "%s is not a request", handleName(handle))
+	}
+	c.on = r.on
+	x, ok := r.op.(*partitioned)
+	if !ok {
+		return nil, nil, errorf(abi.ErrRequest, "the request is not a partitioned one")
+	}
+	return r, x, nil
+}
+
+// pready marks a partition as ready (MPI 5.0, 4.2.2).
+func (c *call) pready(handle int32, partition int64) error {
+	r, x, err := c.partitionedAt(handle)
+	switch {
+	case err != nil:
+		return err
+	case !r.active:
+		return errorf(abi.ErrRequest, "the request is not active: call MPI_Start")
+	case partition < 0 || partition >= x.partitions:
+		return errorf(abi.ErrArg, "there is no partition %d of %d", partition, x.partitions)
+	case x.verb == nobody:
+		return nil
+	case x.verb != sends:
+		return errorf(abi.ErrRequest, "the request is not a partitioned send")
+	}
+	word, bit := &x.ready[partition/64], uint64(1)<<(partition%64)
+	if *word&bit != 0 {
+		return errorf(abi.ErrArg, "partition %d is ready already", partition)
+	}
+	*word |= bit
+	if x.left--; x.left == 0 {
+		return x.message.start(c.Process)
+	}
+	return nil
+}
+
+func pready(c *call) error { return c.pready(c.handle(1), c.int(0)) }
+
+func preadyRange(c *call) error {
+	for i := c.int(0); i <= c.int(1); i++ {
+		if err := c.pready(c.handle(2), i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func preadyList(c *call) error {
+	n, err := c.count(0)
+	if err != nil {
+		return err
+	}
+	list, err := c.array(c.ptr(1), n, 4)
+	if err != nil {
+		return err
+	}
+	for i := range int(n) {
+		if err := c.pready(c.handle(2), int64(handleIn(list, i))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parrived tells whether a partition has come (MPI 5.0, 4.2.2).
+func parrived(c *call) error {
+	r, x, err := c.partitionedAt(c.handle(0))
+	switch {
+	case err != nil:
+		return err
+	case x.verb == sends:
+		return errorf(abi.ErrRequest, "the request is not a partitioned receive")
+	case c.int(1) < 0 || c.int(1) >= x.partitions:
+		return errorf(abi.ErrArg, "there is no partition %d of %d", c.int(1), x.partitions)
+	}
+	if err := c.end.Poll(); err != nil {
+		return err
+	}
+	return c.writeFlag(2, !r.active || x.done())
+}
+
+var partitionedFunctions = family{
+	"Psend_init":   {do: partition(true)},
+	"Precv_init":   {do: partition(false)},
+	"Pready":       {do: pready},
+	"Pready_range": {do: preadyRange},
+	"Pready_list":  {do: preadyList},
+	"Parrived":     {do: parrived},
+}

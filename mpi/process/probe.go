@@ -1,0 +1,193 @@
+package process
+
+import (
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// found is what an MPI_Message stands for (MPI 5.0, 3.8.2). None stands for MPI_MESSAGE_NO_PROC.
+type found struct {
+	on      *Comm
+	message *match.Message
+}
+
+// wanted reads the source, tag and communicator of a probe.
+func (c *call) wanted() (on *Comm, env match.Envelope, somebody bool, err error) {
+	if on, err = c.comm(2); err != nil {
+		return
+	}
+	env, somebody, err = on.from(c.int(0), c.int(1))
+	return
+}
+
+// look for a message: once, or until there is one. (MPI 5.0, 3.8)
+func (c *call) probe(find func() bool, once bool) (bool, error) {
+	if once {
+		if err := c.end.Poll(); err != nil {
+			return false, err
+		}
+		return find(), nil
+	}
+	return true, c.end.Wait(find)
+}
+
+// probe returns MPI_Probe, or MPI_Iprobe, which has a flag.
+func probe(once bool) func(c *call) error {
+	return func(c *call) error {
+		_, env, somebody, err := c.wanted()
+		if err != nil {
+			return err
+		}
+		at := 3
+		if once {
+			at++
+		}
+		b, err := c.status(at)
+		if err != nil {
+			return err
+		}
+		st, ok := nobodyStatus, true
+		if somebody {
+			ok, err = c.probe(func() (ok bool) { st, ok = c.end.Probe(env); return ok }, once)
+			if err != nil {
+				return err
+			}
+		}
+		if ok {
+			give(b, st)
+		}
+		if once {
+			return c.writeFlag(3, ok)
+		}
+		return nil
+	}
+}
+
+// mprobe returns MPI_Mprobe, or MPI_Improbe, which has a flag.
+func mprobe(once bool) func(c *call) error {
+	return func(c *call) error {
+		on, env, somebody, err := c.wanted()
+		if err != nil {
+			return err
+		}
+		at := 3
+		if once {
+			at++
+			if err := c.writeFlag(3, false); err != nil {
+				return err
+			}
+		}
+		if _, err := c.bytes(c.ptr(at), 4); err != nil {
+			return err
+		}
+		b, err := c.status(at + 1)
+		if err != nil {
+			return err
+		}
+		if !somebody {
+			give(b, nobodyStatus)
+			if err := c.writeInt(c.ptr(at), abi.MessageNoProc); err != nil {
+				return err
+			}
+		} else if ok, err := c.takeMessage(on, env, at, b, once); err != nil || !ok {
+			return err
+		}
+		if once {
+			return c.writeFlag(3, true)
+		}
+		return nil
+	}
+}
+
+// takeMessage finds a message and stores its handle at the address that is parameter at, and its status in b.
+func (c *call) takeMessage(on *Comm, env match.Envelope, at int, b []byte, once bool) (bool, error) {
+	f := &found{on: on}
+	if err := addObject(c, c.ptr(at), &c.handles.messages, f, smallObject); err != nil {
+		return false, err
+	}
+	handle, _ := c.readInt(c.ptr(at))
+	ok, err := c.probe(func() (ok bool) { f.message, ok = c.end.Take(env); return ok }, once)
+	if err != nil || !ok {
+		c.handles.messages.remove(handle)
+		c.refund(smallObject)
+		c.writeInt(c.ptr(at), abi.MessageNull)
+		return false, err
+	}
+	give(b, f.message.Status)
+	return true, nil
+}
+
+// fetching reads the buffer and the message of MPI_Mrecv and MPI_Imrecv, whose handle becomes MPI_MESSAGE_NULL.
+func (c *call) fetching(m *message) (on *Comm, err error) {
+	handle, err := c.readInt(c.ptr(3))
+	if err != nil {
+		return nil, err
+	}
+	f := c.handles.messages.get(handle)
+	if f == nil && handle != abi.MessageNoProc {
+		return nil, errorf(abi.ErrRequest, "%s is not a message", handleName(handle))
+	}
+	if f != nil {
+		c.on = f.on
+	}
+	if m.buf, err = c.buffer(0); err != nil {
+		return nil, err
+	}
+	if f == nil {
+		m.verb, m.empty = nobody, nobodyStatus
+	} else {
+		m.verb, m.found = fetches, f.message
+	}
+	return c.on, nil
+}
+
+// fetched forgets the handle of a message.
+func (c *call) fetched() error {
+	handle, err := c.readInt(c.ptr(3))
+	if err != nil {
+		return err
+	}
+	if handle != abi.MessageNoProc {
+		c.handles.messages.remove(handle)
+		c.refund(smallObject)
+	}
+	return c.writeInt(c.ptr(3), abi.MessageNull)
+}
+
+func mrecv(c *call) error {
+	m := c.blocking(&c.inbound)
+	if _, err := c.fetching(m); err != nil {
+		return err
+	}
+	b, err := c.status(4)
+	if err != nil {
+		return err
+	}
+	if err := c.fetched(); err != nil {
+		return err
+	}
+	st, err := c.run(m)
+	give(b, st)
+	return err
+}
+
+func imrecv(c *call) error {
+	m := new(message)
+	on, err := c.fetching(m)
+	if err != nil {
+		return err
+	}
+	if err := c.startRequest(4, on, m); err != nil {
+		return err
+	}
+	return c.fetched()
+}
+
+var probeFunctions = family{
+	"Probe":   {do: probe(false)},
+	"Iprobe":  {do: probe(true)},
+	"Mprobe":  {do: mprobe(false)},
+	"Improbe": {do: mprobe(true)},
+	"Mrecv":   {do: mrecv},
+	"Imrecv":  {do: imrecv},
+}
