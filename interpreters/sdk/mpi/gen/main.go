@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"flag"
 	"fmt"
 	"log"
 	"os"
@@ -47,6 +48,8 @@ var families = []struct{ name, title, without string }{
 
 func main() {
 	log.SetFlags(0)
+	out := flag.String("o", "mpi.h", "the `file` to write")
+	flag.Parse()
 	family := map[string]string{}
 	for _, r := range rows("tiers.tsv") {
 		family[r[0]] = r[2]
@@ -60,7 +63,7 @@ func main() {
 	b.WriteString(callbacks)
 	functions(&b, append(rows("functions.tsv"), removed...), family)
 	b.WriteString(epilogue)
-	if err := os.WriteFile("mpi.h", b.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(*out, b.Bytes(), 0o644); err != nil {
 		log.Fatal(err)
 	}
 }

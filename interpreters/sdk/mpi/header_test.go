@@ -1,0 +1,146 @@
+//go:build !wasip1
+
+package mpi_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/cc"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
+)
+
+// standard are the rows of a table of the standard.
+func standard(t *testing.T, file string) (rows [][]string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", "..", "mpi", "abi", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if line = strings.TrimRight(line, "\n"); line != "" && line[0] != '#' {
+			rows = append(rows, strings.Split(line, "\t"))
+		}
+	}
+	if len(rows) == 0 {
+		t.Fatalf("%s is empty", file)
+	}
+	return rows
+}
+
+// compile gives C to the compiler of package cc, with the header beside this test.
+func compile(t *testing.T, source string, args ...string) (output string, ok bool) {
+	t.Helper()
+	tools, err := cc.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "test.c")
+	if err := os.WriteFile(file, []byte("#include <mpi.h>\n"+source), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	line, err := cc.Parse(append(args, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands, err := tools.Commands(line, "..", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range commands {
+		out, err := exec.CommandContext(t.Context(), tools.Clang, args...).CombinedOutput()
+		if err != nil {
+			return string(out), false
+		}
+	}
+	return "", true
+}
+
+func TestGenerated(t *testing.T) {
+	want, err := os.ReadFile("mpi.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "mpi.h")
+	if b, err := exec.CommandContext(t.Context(), "go", "run", "-trimpath", "./gen", "-o", out).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("mpi.h is not what the tables make it (%v): run go generate ./interpreters/sdk/mpi", err)
+	}
+}
+
+// MPI 5.0, chapter 20: every constant has the ABI's value and type, and MPI_Status its layout.
+func TestConstants(t *testing.T) {
+	var c strings.Builder
+	// A comparison that does not hold leaves a call of what is nowhere: the linker names it.
+	var main strings.Builder
+	c.WriteString("#include <stddef.h>\n")
+	for _, r := range standard(t, "constants.tsv") {
+		typ, value := r[1], r[2]
+		if strings.HasPrefix(value, "MPI_") {
+			typ = "__typeof__(" + value + ")"
+		}
+		fmt.Fprintf(&c, "void wrong_%s(void);\n_Static_assert(__builtin_types_compatible_p(__typeof__(%[1]s), %s), \"%[1]s\");\n", r[0], typ)
+		fmt.Fprintf(&main, "if ((long)%s != (long)%s) wrong_%[1]s();\n", r[0], value)
+	}
+	for what, is := range map[string]int{
+		"sizeof(MPI_Status)": abi.StatusSize, "offsetof(MPI_Status, MPI_SOURCE)": abi.StatusSource, "offsetof(MPI_Status, MPI_TAG)": abi.StatusTag,
+		"offsetof(MPI_Status, MPI_ERROR)": abi.StatusError, "sizeof(MPI_Aint)": 4, "sizeof(MPI_Count)": 8, "sizeof(MPI_Offset)": 8, "sizeof(MPI_Fint)": 4,
+		"sizeof(MPI_Comm)": 4, "(MPI_Aint)-1 < 0": 1,
+	} {
+		fmt.Fprintf(&c, "_Static_assert((%s) == %d, %q);\n", what, is, what)
+	}
+	c.WriteString("int main(void) {\n" + main.String() + "return 0; }\n")
+	if said, ok := compile(t, c.String(), "-o", filepath.Join(t.TempDir(), "constants.wasm")); !ok {
+		t.Errorf("%.3000s", said)
+	}
+}
+
+// Every function has the parameters of the standard. Those of the host are imported by their name and by that of the profiling
+// interface, as package abi says; the use of any other is an error of compilation.
+func TestFunctions(t *testing.T) {
+	var has, lacks strings.Builder
+	lacking := 0
+	fmt.Fprintf(&has, "#define IS(f, type) _Static_assert(__builtin_types_compatible_p(__typeof__(&f), type), #f)\n")
+	uses := "void *volatile uses[] = {\n"
+	for _, r := range standard(t, "functions.tsv") {
+		for _, name := range []string{r[0], "P" + r[0]} {
+			if abi.Lacks(r[0]) {
+				lacking++
+				fmt.Fprintf(&lacks, "void *use_%s(void) { return (void *)%s; }\n", name, name)
+				continue
+			}
+			fmt.Fprintf(&has, "typedef %s (*type_%s)(%s);\nIS(%s, type_%[2]s);\n", r[1], name, r[2], name)
+		}
+	}
+	for _, f := range abi.Functions {
+		uses += fmt.Sprintf("(void *)%s, (void *)P%[1]s,\n", f.Name)
+	}
+	out := filepath.Join(t.TempDir(), "all.wasm")
+	if said, ok := compile(t, has.String()+uses+"};\nint main(void) { return uses[0] == 0; }\n", "-o", out); !ok {
+		t.Fatalf("%.3000s", said)
+	}
+	code, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := module.Inspect(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u := m.Use(); len(u.MPI) != 2*len(abi.Functions) || u.Err() != nil {
+		t.Errorf("%d functions of %d are imported as the host has them: %v", len(u.MPI), 2*len(abi.Functions), u.Err())
+	}
+	said, _ := compile(t, lacks.String(), "-fsyntax-only", "-ferror-limit=0")
+	if n := strings.Count(said, "is unavailable: "); n != lacking || lacking == 0 {
+		t.Errorf("the use of %d functions is refused, of %d that the host lacks", n, lacking)
+	}
+}
