@@ -56,6 +56,12 @@ func (g *gang) run(x mpi.Exec) mpi.Outcome {
 	if x.Output > 0 {
 		cfg.Output = x.Output
 	}
+	if s := x.Streams; s != nil {
+		cfg.Stdin, cfg.In, cfg.Out, cfg.Err = nil, s.In, s.Out, s.Err
+	}
+	if x.Scratch != nil {
+		cfg.Scratch = x.Scratch.Limit
+	}
 	r.host = wasi.New(g.ctx, cfg)
 
 	done := make(chan mpi.Outcome, 1)
@@ -199,6 +205,12 @@ func (r *rank) outcome(err error, used int64) mpi.Outcome {
 	}
 	r.host.Flush()
 	out := mpi.Outcome{Stdout: r.host.Stdout(), Stderr: r.host.Stderr(), Memory: used}
+	if r.x.Scratch != nil {
+		r.x.Scratch.Files = nil
+		for _, f := range r.host.Written() {
+			r.x.Scratch.Files = append(r.x.Scratch.Files, mpi.ScratchFile(f))
+		}
+	}
 	r.explain(&out, err)
 	blameMemory(&out, r.x.Memory)
 	return out

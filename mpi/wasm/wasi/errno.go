@@ -25,12 +25,15 @@ const (
 	ENAMETOOLONG Errno = 37
 	ENOENT       Errno = 44
 	ENOMEM       Errno = 48
+	ENOSPC       Errno = 51
 	ENOSYS       Errno = 52
 	ENOTDIR      Errno = 54
+	ENOTEMPTY    Errno = 55
 	ENOTSOCK     Errno = 57
 	ENOTSUP      Errno = 58
 	EROFS        Errno = 69
 	ESPIPE       Errno = 70
+	EXDEV        Errno = 75
 	ENOTCAPABLE  Errno = 76
 )
 
@@ -47,10 +50,18 @@ func fromError(err error) Errno {
 		return ENOENT
 	case errors.Is(err, fs.ErrPermission):
 		return EACCES
-	case errors.Is(err, syscall.ENOTDIR):
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, errNotDir):
 		return ENOTDIR
-	case errors.Is(err, syscall.EISDIR):
+	case errors.Is(err, syscall.EISDIR), errors.Is(err, errIsDir):
 		return EISDIR
+	case errors.Is(err, errNoSpace):
+		return ENOSPC
+	case errors.Is(err, errNotEmpty):
+		return ENOTEMPTY
+	case errors.Is(err, errCross):
+		return EXDEV
+	case errors.Is(err, errLongName):
+		return ENAMETOOLONG
 	case errors.Is(err, fs.ErrInvalid):
 		return EINVAL
 	}

@@ -25,6 +25,8 @@ type file struct {
 	preopen string  // as which the program knows it from its start; else empty
 	open    fs.File // nil for standard streams, and directories until they are read
 	flags   uint16
+	node    *node // open for writing
+	noRead  bool  // open for writing only
 	pos     int64 // the program's offset in a regular file
 	at      int64 // open's own offset, where it cannot read anywhere
 	list    []fs.DirEntry
@@ -136,6 +138,7 @@ const (
 	rightFilestat    = 1 << 21
 	rightPoll        = 1 << 27
 	rightsOfFile     = rightRead | rightSeek | rightSetFlags | rightTell | rightAdvise | rightFilestat | rightPoll
+	rightsToWrite    = rightWrite | 1<<0 | 1<<4 | 1<<8 | 1<<22 | 1<<23        // and fd_datasync, _sync, _allocate, _filestat_set_size, _times
 	rightsOfDir      = 0x7_fe00 | 0x0700_0000 | rightSetFlags | rightFilestat // every path_*, fd_readdir
 	rightsInheriting = 1<<30 - 1
 )
@@ -162,7 +165,12 @@ func fdFdstatGet(h *Host, m memory, a *Args) Errno {
 	case stdoutFile, stderrFile:
 		rights = rightWrite | rightSetFlags | rightFilestat | rightPoll
 	case regularFile:
-		rights = rightsOfFile
+		if rights = rightsOfFile; f.node != nil {
+			rights |= rightsToWrite
+		}
+		if f.noRead {
+			rights &^= rightRead
+		}
 	case dirFile:
 		rights, inheriting = rightsOfDir, rightsInheriting
 	}
@@ -173,8 +181,7 @@ func fdFdstatGet(h *Host, m memory, a *Args) Errno {
 	return Success
 }
 
-// fdFdstatSetFlags keeps the flags for fdFdstatGet to tell; they change nothing, for no
-// read ever waits and no file is written.
+// fdFdstatSetFlags keeps the flags. All but append change nothing: a stream waits as it will, and nothing has to be synchronised.
 func fdFdstatSetFlags(h *Host, _ memory, a *Args) Errno {
 	f := h.file(a[0])
 	switch {
@@ -188,7 +195,10 @@ func fdFdstatSetFlags(h *Host, _ memory, a *Args) Errno {
 }
 
 // fdFlags is append, dsync, nonblock, rsync and sync.
-const fdFlags = 1<<5 - 1
+const (
+	fdFlags  = 1<<5 - 1
+	fdAppend = 1 << 0
+)
 
 func fdFdstatSetRights(h *Host, _ memory, a *Args) Errno {
 	if h.file(a[0]) == nil {
@@ -218,18 +228,4 @@ func fdAdvise(h *Host, _ memory, a *Args) Errno {
 		return EINVAL
 	}
 	return Success
-}
-
-func fdAllocate(h *Host, m memory, a *Args) Errno { return fdReadOnly(h, m, a) }
-
-// fdReadOnly serves what would change an open file.
-func fdReadOnly(h *Host, _ memory, a *Args) Errno {
-	f := h.file(a[0])
-	switch {
-	case f == nil:
-		return EBADF
-	case f.kind < regularFile:
-		return EINVAL
-	}
-	return EROFS
 }

@@ -7,7 +7,7 @@ import (
 
 func fdRead(h *Host, m memory, a *Args) Errno {
 	f := h.file(a[0])
-	if f == nil {
+	if f == nil || f.noRead {
 		return EBADF
 	}
 	if _, ok := m.at(a[3], 4); !ok {
@@ -15,6 +15,9 @@ func fdRead(h *Host, m memory, a *Args) Errno {
 	}
 	switch f.kind {
 	case stdinFile:
+		if h.cfg.In != nil {
+			return h.readStream(m, a[1], a[2], a[3])
+		}
 		return h.readStdin(m, a[1], a[2], a[3])
 	case regularFile:
 		n, e := h.readFile(f, f.pos, m, a[1], a[2])
@@ -31,7 +34,7 @@ func fdRead(h *Host, m memory, a *Args) Errno {
 
 func fdPread(h *Host, m memory, a *Args) Errno {
 	f := h.file(a[0])
-	if f == nil {
+	if f == nil || f.noRead {
 		return EBADF
 	}
 	if _, ok := m.at(a[4], 4); !ok {

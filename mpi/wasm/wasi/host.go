@@ -13,9 +13,15 @@ type Config struct {
 	Args  []string
 	Env   []string // "KEY=value"
 	Stdin []byte
+	// In, Out and Err are used instead of Stdin, Output and Stderr where they are set. Each write of the program is one Write. They may
+	// block, which is a place where Abandon works.
+	In       io.Reader
+	Out, Err io.Writer
 	// Files is preopened read-only as "/" and "."; nil for no files. If it has symbolic
 	// links it must implement [fs.ReadLinkFS]: then no link is followed out of it.
 	Files fs.FS
+	// Scratch is how many bytes of files the program may keep, in memory, above Files; 0 for a program that can write none.
+	Scratch int64
 	// Output is how many bytes the program may write to standard output.
 	Output int
 	// Stderr, if set, is given each line of standard error: see mpi.Exec.
@@ -37,8 +43,10 @@ type Host struct {
 	in      []byte // what is left of standard input
 	out     []byte
 	err     stderr
-	files   []*file // by number; nil is free
-	entries int     // of directories, held by files
+	files   []*file  // by number; nil is free
+	entries int      // of directories, held by files
+	scratch *scratch // nil for none; else it is cfg.Files
+	gather  []byte   // of a write from several places
 
 	// abandoned serves Abandon: 0, or inFile during a call into Config.Files, or gone.
 	abandoned atomic.Int32
@@ -56,8 +64,12 @@ func New(ctx context.Context, cfg Config) *Host {
 	if h.clock == nil {
 		h.clock = System()
 	}
+	if cfg.Scratch > 0 {
+		h.scratch = newScratch(cfg.Files, cfg.Scratch, h.clock.Now)
+		h.cfg.Files = h.scratch
+	}
 	h.files = append(make([]*file, 0, 8), &file{kind: stdinFile}, &file{kind: stdoutFile}, &file{kind: stderrFile})
-	if cfg.Files != nil {
+	if h.cfg.Files != nil {
 		h.files = append(h.files, &file{kind: dirFile, name: ".", preopen: "/"}, &file{kind: dirFile, name: ".", preopen: "."})
 	}
 	return h
@@ -110,6 +122,14 @@ func (h *Host) Stdout() []byte { return h.out }
 // Stderr is the end of what the program wrote to standard error, at most [MaxStderr] bytes.
 func (h *Host) Stderr() []byte { return h.err.tail() }
 
+// Written are the files that the program made or changed, if [Host.Finish] says that they are the caller's.
+func (h *Host) Written() []File {
+	if h.scratch == nil {
+		return nil
+	}
+	return h.scratch.written()
+}
+
 // Args are the arguments of one call, i32 ones zero-extended. Those that the function
 // does not have are ignored.
 type Args [9]uint64
@@ -146,13 +166,13 @@ func (h *Host) over() Errno {
 }
 
 // enterFiles is called before, and leaveFiles after, each use of Config.Files, which may
-// wait for a network. When leaveFiles answers false the program was given up meanwhile, and
+// wait for a network, and of streams, which may wait for whoever is at their other end. When leaveFiles answers false the program was given up meanwhile, and
 // nothing of the host may be touched.
 func (h *Host) enterFiles() { h.abandoned.Store(inFile) }
 
 func (h *Host) leaveFiles() bool { return h.abandoned.CompareAndSwap(inFile, 0) }
 
-// Abandon gives the program up if it is waiting for Config.Files right now, and reports
+// Abandon gives the program up if it is waiting for Config.Files or a stream right now, and reports
 // whether it was. From then on what it wrote is the caller's; the program itself is answered
 // [Stop] when the wait is over, and only then may Close be called.
 func (h *Host) Abandon() bool { return h.abandoned.CompareAndSwap(inFile, gone) }

@@ -12,7 +12,7 @@ const (
 	lookupFollow = 1 << 0
 )
 
-// pathOpen opens a file or directory for reading. Whatever asks to write answers EROFS, if the
+// pathOpen opens a file or directory. Without a scratch whatever asks to write answers EROFS, if the
 // path would otherwise do.
 func pathOpen(h *Host, m memory, a *Args) Errno {
 	dir, e := h.dir(a[0])
@@ -59,8 +59,14 @@ func (h *Host) open(dir *file, name string, follow bool, how, rights uint64) (*f
 	// Other rights say nothing: Go asks for fd_filestat_set_size when it opens for reading.
 	writes := rights&rightWrite != 0 || how&openTruncate != 0
 	switch {
-	case e == ENOENT && how&openCreate != 0:
+	case e == ENOENT && how&openCreate != 0 && h.scratch == nil:
 		return nil, EROFS
+	case e == ENOENT && to.missing && how&(openCreate|openDirectory) == openCreate && !to.isDir:
+		n, err := h.scratch.add(to.name, false)
+		if err != nil {
+			return nil, fromError(err)
+		}
+		return h.openNode(n, to.name, rights), Success
 	case e != Success:
 		return nil, e
 	case how&(openCreate|openExclusive) == openCreate|openExclusive:
@@ -71,10 +77,12 @@ func (h *Host) open(dir *file, name string, follow bool, how, rights uint64) (*f
 		return &file{kind: dirFile, name: to.name}, Success
 	case how&openDirectory != 0:
 		return nil, ENOTDIR
-	case writes:
+	case writes && h.scratch == nil:
 		return nil, EROFS
 	case !to.info.Mode().IsRegular():
 		return nil, ENOTSUP // opening a pipe or a device could wait for ever
+	case writes:
+		return h.openToWrite(to.name, how, rights)
 	}
 	open, err := h.cfg.Files.Open(to.name)
 	if err != nil {
@@ -153,20 +161,4 @@ func (h *Host) readlink(dir *file, name string) (string, Errno) {
 	}
 	target, err := links.ReadLink(to.name)
 	return target, fromError(err)
-}
-
-// pathReadOnly serves what would change a directory: the descriptor is always the first argument.
-func pathReadOnly(h *Host, _ memory, a *Args) Errno {
-	if _, e := h.dir(a[0]); e != Success {
-		return e
-	}
-	return EROFS
-}
-
-// pathSymlink has the link's target before the descriptor.
-func pathSymlink(h *Host, _ memory, a *Args) Errno {
-	if _, e := h.dir(a[2]); e != Success {
-		return e
-	}
-	return EROFS
 }

@@ -38,7 +38,7 @@ type subscription struct {
 }
 
 // pollOneoff waits for the first of its subscriptions. Descriptors are always ready: input
-// is there from the start and no write waits. So it sleeps only when it was given clocks
+// is there from the start and no write waits, or nobody knows of a stream. So it sleeps only when it was given clocks
 // and nothing else.
 func pollOneoff(h *Host, m memory, a *Args) Errno {
 	n := a[2]
@@ -132,6 +132,8 @@ func (s *subscription) descriptor(h *Host, f *file) {
 	case f == nil, f.kind == stdinFile && s.tag == eventWrite,
 		s.tag == eventRead && (f.kind == stdoutFile || f.kind == stderrFile):
 		s.err = EBADF
+	case f.kind == stdinFile && h.cfg.In != nil:
+		s.nbytes = 1 // who knows: a read may wait
 	case f.kind == stdinFile:
 		s.nbytes, s.hangup = uint64(len(h.in)), len(h.in) == 0
 	case s.tag == eventWrite && f.kind < regularFile:

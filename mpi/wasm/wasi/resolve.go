@@ -1,6 +1,7 @@
 package wasi
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"strings"
@@ -54,6 +55,8 @@ type found struct {
 	name  string      // within Config.Files
 	info  fs.FileInfo // if it is known already; of a link itself when it was not followed
 	isDir bool        // the path ends in a slash: only a directory will do
+	// missing is set with ENOENT where only the last name is not there.
+	missing bool
 }
 
 // resolve finds what the path means, beginning at dir, out of which no ".." and no link
@@ -63,7 +66,8 @@ type found struct {
 func (h *Host) resolve(dir *file, guest string, follow bool) (found, Errno) {
 	links, _ := h.cfg.Files.(fs.ReadLinkFS)
 	to := found{name: dir.name, isDir: strings.HasSuffix(guest, "/")}
-	rest := strings.Split(guest, "/")
+	follow = follow || to.isDir
+	rest := strings.Split(strings.TrimRight(guest, "/"), "/")
 	depth, followed := 0, 0
 	for len(rest) > 0 {
 		step := rest[0]
@@ -84,12 +88,16 @@ func (h *Host) resolve(dir *file, guest string, follow bool) (found, Errno) {
 		if links == nil {
 			continue
 		}
+		last := len(rest) == 0
+		if !fs.ValidPath(to.name) {
+			return to, EINVAL
+		}
 		info, err := links.Lstat(to.name)
 		if err != nil {
+			to.missing = last && errors.Is(err, fs.ErrNotExist)
 			return to, fromError(err)
 		}
 		to.info = info
-		last := len(rest) == 0
 		if info.Mode()&fs.ModeSymlink == 0 {
 			if !last && !info.IsDir() {
 				return to, ENOTDIR

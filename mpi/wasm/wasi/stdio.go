@@ -2,46 +2,6 @@ package wasi
 
 import "bytes"
 
-// fdWrite serves standard output and error; no other descriptor is open for writing.
-func fdWrite(h *Host, m memory, a *Args) Errno {
-	f := h.file(a[0])
-	if f == nil || (f.kind != stdoutFile && f.kind != stderrFile) {
-		return EBADF
-	}
-	if _, ok := m.at(a[3], 4); !ok {
-		return EFAULT
-	}
-	n := 0
-	e := m.vectors(a[1], a[2], func(b []byte) bool {
-		if f.kind == stderrFile {
-			h.err.write(b)
-		} else if room := h.cfg.Output - len(h.out); len(b) > room {
-			h.out = append(h.out, b[:max(room, 0)]...)
-			h.end = End{Why: Flooded}
-			return false
-		} else {
-			h.out = append(h.out, b...)
-		}
-		n += len(b)
-		return true
-	})
-	switch {
-	case h.end.Why != Running:
-		return Stop
-	case e != Success:
-		return e
-	}
-	return m.put32(a[3], uint32(n))
-}
-
-// fdPwrite: what can be written has no offsets.
-func fdPwrite(h *Host, m memory, a *Args) Errno {
-	if f := h.file(a[0]); f != nil && (f.kind == stdoutFile || f.kind == stderrFile) {
-		return ESPIPE
-	}
-	return EBADF
-}
-
 // readStdin gives what is left of standard input; 0 bytes are its end.
 func (h *Host) readStdin(m memory, iovs, count, nread uint64) Errno {
 	n := 0
