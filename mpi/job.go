@@ -16,7 +16,7 @@ type JobSpec struct {
 	MapBy MapBy `json:"mapBy,omitempty"`
 	// Peers are the nodes to use, the first one for rank 0. Empty: this node, then the pool's others, those that have answered fastest first.
 	Peers     []PeerID      `json:"peers,omitempty"`
-	Timeout   time.Duration `json:"timeout,omitempty"`   // wall clock of the whole job; 0 for none
+	Timeout   time.Duration `json:"timeout,omitempty"`   // wall clock, from when there are slots; 0 for none
 	WaitSlots time.Duration `json:"waitSlots,omitempty"` // how long to wait for enough slots; 0 fails at once
 	Memory    int64         `json:"memory,omitempty"`    // bytes of a rank's memory at most; 0 for each node's own limit
 	Stdin     bool          `json:"stdin,omitempty"`     // standard input of rank 0 will follow, by [Jobs.Input]

@@ -77,8 +77,12 @@ type Heard struct {
 	Bytes int64
 }
 
-// OutputWindow is how many bytes of Output and Written may be under way from one node.
-const OutputWindow = 256 << 10
+// OutputWindow is how many bytes of Output and Written may be under way from one node. Each such frame counts for [OutputCost] bytes
+// more than its Data.
+const (
+	OutputWindow = 256 << 10
+	OutputCost   = 64
+)
 
 // Input is standard input of rank 0; without Data it is its end. The origin sends no more than [InputWindow] bytes that the node
 // has not said are Taken.

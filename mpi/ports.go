@@ -106,6 +106,9 @@ type Store interface {
 	// Open returns the files of a program, one of the store's or any other CID, fetching them
 	// as needed.
 	Open(ctx context.Context, program CID) (*Bundle, error)
+	// Add puts a program's bytes into IPFS, where peers can fetch them, and returns the CID of a directory with them as run.wasm. They are
+	// kept like what the store no longer serves.
+	Add(ctx context.Context, wasm []byte) (CID, error)
 	// ParseCID reads a CID in any spelling and makes it canonical.
 	ParseCID(s string) (CID, error)
 	// Status tells how the store stands.

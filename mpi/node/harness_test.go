@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -64,6 +65,7 @@ func cidOf(text string) mpi.CID {
 
 // shelf is a store whose interpreters the test puts there. What is on no shelf but in the world can be opened by its CID.
 type shelf struct {
+	mu     sync.Mutex // guards world
 	world  map[mpi.CID]*mpi.Bundle
 	list   []mpi.Interpreter
 	update func([]mpi.Interpreter)
@@ -76,10 +78,23 @@ func (s *shelf) Start(update func([]mpi.Interpreter)) error {
 }
 
 func (s *shelf) Open(_ context.Context, c mpi.CID) (*mpi.Bundle, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if b := s.world[c]; b != nil {
 		return b, nil
 	}
 	return nil, fmt.Errorf("%s: %w", c, fs.ErrNotExist)
+}
+
+func (s *shelf) Add(_ context.Context, wasm []byte) (mpi.CID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := cidOf(string(wasm))
+	if s.world == nil {
+		s.world = map[mpi.CID]*mpi.Bundle{}
+	}
+	s.world[id] = &mpi.Bundle{Run: wasm, Files: fstest.MapFS{}}
+	return id, nil
 }
 
 func (s *shelf) ParseCID(text string) (mpi.CID, error) {
@@ -149,6 +164,7 @@ func newNode(t *testing.T, i int, set ...func(i int, c *Config)) testNode {
 			world: map[mpi.CID]*mpi.Bundle{id: {Run: guest, Files: fstest.MapFS{}}},
 			list:  []mpi.Interpreter{{Name: "guest", Version: "1.0.0", CID: id}},
 		},
+		JobTransport: p2p.New(h, p2p.ForJobs(p2p.Config{})), Host: fmt.Sprintf("host%d", i),
 		Agent: "test", Slots: 2, Memory: 64 << 20, Timeout: 20 * time.Second, MaxMessage: 1 << 20,
 	}
 	for _, f := range set {

@@ -45,7 +45,8 @@ type program struct {
 	state   mpi.State
 	err     error
 	kind    string
-	waiting []*task // that came while it was being prepared
+	waiting []*task       // that came while it was being prepared
+	settled chan struct{} // closed when it is prepared, or has failed
 	used    time.Time
 	code    mpi.Program
 	files   fs.FS
@@ -98,7 +99,7 @@ func (ps *programs) update(list []mpi.Interpreter) {
 
 // add begins to prepare a program. The caller has the mutex.
 func (ps *programs) add(cid mpi.CID) *program {
-	p := &program{ps: ps, cid: cid, state: mpi.Preparing, used: time.Now()}
+	p := &program{ps: ps, cid: cid, state: mpi.Preparing, used: time.Now(), settled: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(ps.n.ctx)
 	ps.all[cid] = p
 	ps.n.wg.Go(p.prepare)
@@ -250,6 +251,7 @@ func (p *program) settle(code mpi.Program, files fs.FS, err error) ([]*task, err
 	defer ps.mu.Unlock()
 	waiting := p.waiting
 	p.waiting = nil
+	defer close(p.settled)
 	if p.ctx.Err() != nil {
 		err = fmt.Errorf("no longer served") // retired meanwhile
 	}

@@ -74,6 +74,7 @@ type Store struct {
 	status  mpi.StoreStatus
 	started bool
 	closed  bool
+	keeper  *keeper        // once started
 	changed chan struct{}  // closed and made anew whenever status is set
 	wg      sync.WaitGroup // every goroutine of ours; Add only through enter
 }
@@ -113,6 +114,7 @@ func (s *Store) Start(update func([]mpi.Interpreter)) error {
 	}
 	s.started = true
 	k := newKeeper(s, path, state, update)
+	s.keeper = k
 	s.wg.Go(k.run)
 	return nil
 }

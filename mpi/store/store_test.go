@@ -10,6 +10,7 @@ import (
 
 	ipath "github.com/ipfs/boxo/path"
 	"github.com/ipfs/go-cid"
+	iface "github.com/ipfs/kubo/core/coreiface"
 	"github.com/ipfs/kubo/core/coreiface/options"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -250,5 +251,40 @@ func TestContextEndsOpen(t *testing.T) {
 	cancel()
 	if err := <-errs; err == nil || !strings.Contains(err.Error(), "canceled") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// A program that is added can be opened, by its bytes alone, and is kept like what is no longer served.
+func TestAdd(t *testing.T) {
+	node, inProcess := newNode(t, false)
+	for name, api := range map[string]iface.CoreAPI{"in process": inProcess, "over RPC": overRPC(t, node)} {
+		t.Run(name, func(t *testing.T) {
+			clock := time.Unix(1_000_000, 0)
+			cfg := Config{StateFile: filepath.Join(t.TempDir(), "store.json"), KeepUnused: time.Hour, MaxProgram: 1000, now: func() time.Time { return clock }}
+			r := start(t, api, cfg)
+			wasm := []byte("\x00asm of " + name)
+			c, err := r.Add(t.Context(), wasm)
+			must(t, err)
+			again, err := r.Add(t.Context(), wasm)
+			if err != nil || again != c {
+				t.Errorf("added again it is %s, %v; it was %s", again, err, c)
+			}
+			b, err := r.Open(t.Context(), c)
+			if err != nil || string(b.Run) != string(wasm) {
+				t.Errorf("opened, it is %q, %v", b.Run, err)
+			}
+			if st := r.Status(); len(st.Serves) != 0 {
+				t.Errorf("it is served: %v", st.Serves)
+			}
+			r.pins(inProcess, "program")
+			r.stop()
+			clock = clock.Add(time.Hour)
+			r = start(t, api, cfg)
+			r.pins(inProcess)
+			if _, err := r.Add(t.Context(), make([]byte, 1001)); err == nil {
+				t.Error("a program over the limit is taken")
+			}
+			r.stop()
+		})
 	}
 }

@@ -1,0 +1,370 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// jobs is what this node has to do with jobs: those that began here ([job]) and its [part] in those that run here. A job that
+// began here and runs here is both, and the two talk as if they were on different nodes.
+type jobs struct {
+	n     *Node
+	slots slots
+	keep  keeper
+	load  match.Load // of the ranks of all jobs
+
+	mu    sync.RWMutex       // guards the maps
+	parts map[[16]byte]*part // by the nonce of the job's ID
+	mine  map[[16]byte]*job  // that have not ended
+	all   map[string]*job    // and those that have, by Job.ID
+	shut  bool
+}
+
+var _ mpi.Jobs = (*Node)(nil)
+
+// Bounds on jobs.
+const (
+	maxOpenJobs   = 256                     // of this origin that have not ended
+	maxParts      = 1024                    // of jobs of all origins
+	maxJobFiles   = 64 << 20                // bytes of the files that a job's ranks wrote
+	maxFileCount  = 1024                    // of those
+	offerTimeout  = 3 * time.Second         // for the answers to offers
+	offerGrace    = 300 * time.Millisecond  // for more of them once there are slots enough
+	fetchTimeout  = 10 * time.Minute        // for all nodes to be prepared
+	stopTimeout   = 1500 * time.Millisecond // for nodes to say that nothing of a job is left
+	failedTimeout = 10 * time.Second        // for a node with a failed part to be told to stop
+)
+
+func (js *jobs) init(n *Node) {
+	js.n = n
+	js.parts = map[[16]byte]*part{}
+	js.mine = map[[16]byte]*job{}
+	js.all = map[string]*job{}
+	if n.cfg.Ranks == 0 {
+		n.cfg.Ranks = DefaultRanks()
+	}
+	js.slots.total = n.cfg.Ranks
+	js.keep.dir, js.keep.log = n.cfg.JobsDir, n.log
+}
+
+// start reads the records that were kept, and takes frames of jobs.
+func (js *jobs) start() error {
+	for _, k := range js.keep.load() {
+		js.all[k.Job.ID] = recalled(js, k)
+	}
+	if js.n.cfg.JobTransport == nil {
+		return nil
+	}
+	return js.n.cfg.JobTransport.Start(jobReceiver{js})
+}
+
+// close ends all jobs and parts within ctx.
+func (js *jobs) close(ctx context.Context) error {
+	js.mu.Lock()
+	js.shut = true
+	var waits []<-chan struct{}
+	var mine []*job
+	for _, j := range js.mine {
+		mine = append(mine, j)
+		waits = append(waits, j.over)
+	}
+	js.mu.Unlock()
+	for _, j := range mine {
+		j.fail(mpi.JobCause{Rank: -1, Peer: js.n.self, Reason: mpi.Internal, Detail: "the node was stopped"})
+	}
+	await := func(list []<-chan struct{}) {
+		for _, c := range list {
+			select {
+			case <-c:
+			case <-ctx.Done():
+			}
+		}
+	}
+	await(waits)
+	js.mu.RLock()
+	waits = nil
+	var parts []*part
+	for _, p := range js.parts {
+		parts = append(parts, p)
+		waits = append(waits, p.over)
+	}
+	js.mu.RUnlock()
+	for _, p := range parts {
+		p.stop("the node was stopped")
+	}
+	await(waits)
+	if js.n.cfg.JobTransport == nil {
+		return nil
+	}
+	return js.n.cfg.JobTransport.Close(ctx)
+}
+
+// post sends a frame to a node, which may be this one. The caller holds no lock. failed may be nil.
+func (js *jobs) post(to mpi.PeerID, f mpi.JobFrame, failed func(error)) {
+	if to == js.n.self {
+		switch x := f.(type) { // nothing of f is kept: see mpi.JobTransport
+		case mpi.Output:
+			x.Data = bytes.Clone(x.Data)
+			f = x
+		case mpi.Input:
+			x.Data = bytes.Clone(x.Data)
+			f = x
+		}
+		js.receive(to, f)
+		return
+	}
+	if failed == nil {
+		failed = func(error) {}
+	}
+	if js.n.cfg.JobTransport == nil {
+		js.n.wg.Go(func() { failed(mpi.ErrUnreachable) })
+		return
+	}
+	js.n.cfg.JobTransport.Post(to, f, failed)
+}
+
+// watch makes sure that the loss of a node is known soon.
+func (js *jobs) watch(p mpi.PeerID) (stop func()) {
+	if p == js.n.self || js.n.cfg.JobTransport == nil {
+		return func() {}
+	}
+	return js.n.cfg.JobTransport.Watch(p)
+}
+
+// jobReceiver takes the frames of jobs.
+type jobReceiver struct{ js *jobs }
+
+// Receive implements [mpi.Receiver].
+func (r jobReceiver) Receive(from mpi.PeerID, f mpi.Frame) {
+	switch f := f.(type) {
+	case mpi.Packet:
+		r.js.mu.RLock()
+		p := r.js.parts[f.Job]
+		r.js.mu.RUnlock()
+		if p != nil {
+			p.packet(from, f)
+		}
+	case mpi.JobFrame:
+		r.js.receive(from, f)
+	}
+}
+
+// Lost implements [mpi.Receiver].
+func (r jobReceiver) Lost(peer mpi.PeerID, session uint64, why error) {
+	js := r.js
+	js.n.log.Debug("session for jobs lost", "peer", peer, "session", session, "why", why)
+	js.mu.RLock()
+	parts, mine := make([]*part, 0, len(js.parts)), make([]*job, 0, len(js.mine))
+	for _, p := range js.parts {
+		parts = append(parts, p)
+	}
+	for _, j := range js.mine {
+		mine = append(mine, j)
+	}
+	js.mu.RUnlock()
+	for _, p := range parts {
+		p.lost(peer, why)
+	}
+	for _, j := range mine {
+		j.lost(peer, why)
+	}
+}
+
+// receive gives a frame to the job or the part that it is for, if from may say it.
+func (js *jobs) receive(from mpi.PeerID, f mpi.JobFrame) {
+	switch f := f.(type) {
+	case mpi.Slots, mpi.Prepared, mpi.Output, mpi.Written, mpi.Taken, mpi.Exit, mpi.Failed, mpi.Stopped:
+		js.mu.RLock()
+		j := js.mine[f.Of().Nonce]
+		js.mu.RUnlock()
+		if j != nil && f.Of().Origin == js.n.self {
+			j.receive(from, f)
+		}
+	case mpi.Offer:
+		if f.Job.Origin == from {
+			js.post(from, js.offered(from, f), nil)
+		}
+	default:
+		if f.Of().Origin != from {
+			return
+		}
+		js.mu.RLock()
+		p := js.parts[f.Of().Nonce]
+		js.mu.RUnlock()
+		if p != nil && p.id == f.Of() {
+			p.receive(f)
+			return
+		}
+		switch f.(type) {
+		case mpi.Stop:
+			js.post(from, mpi.Stopped{Job: f.Of()}, nil)
+		case mpi.Place, mpi.Start:
+			js.post(from, mpi.Failed{Job: f.Of(), Rank: -1, Reason: mpi.NoSlots, Detail: "the node has not kept its slots so long"}, nil)
+		}
+	}
+}
+
+// StartJob implements [mpi.Jobs].
+func (n *Node) StartJob(ctx context.Context, spec mpi.JobSpec) (*mpi.Job, error) {
+	if err := spec.Check(); err != nil {
+		return nil, err
+	}
+	spec.Peers = slices.Clone(spec.Peers)
+	for i, p := range spec.Peers {
+		id, err := n.cfg.Transport.ParsePeer(string(p))
+		if err != nil {
+			return nil, mpi.Errorf(mpi.CodeInvalid, "peers[%d]: %v", i, err)
+		}
+		if slices.Contains(spec.Peers[:i], id) {
+			return nil, mpi.Errorf(mpi.CodeInvalid, "peers[%d] is %s, which is named twice", i, id)
+		}
+		spec.Peers[i] = id
+	}
+	if n.closed.Load() {
+		return nil, errStopping
+	}
+	program, err := n.resolve(ctx, spec.File)
+	if err != nil {
+		return nil, err
+	}
+	j, err := n.jobs.begin(spec, program)
+	if err != nil {
+		return nil, err
+	}
+	return j.snapshot(), nil
+}
+
+var errStopping = mpi.Errorf(mpi.CodeStopping, "the node is stopping")
+
+// begin makes a job and lets it run.
+func (js *jobs) begin(spec mpi.JobSpec, program mpi.Interpreter) (*job, error) {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	switch {
+	case js.shut:
+		return nil, errStopping
+	case len(js.mine) >= maxOpenJobs:
+		return nil, mpi.Errorf(mpi.CodeBusy, "%d jobs of this node have not ended: wait for one, or end one", len(js.mine))
+	}
+	id := mpi.NewRequestID(js.n.self)
+	for js.all[shortID(id)] != nil {
+		id = mpi.NewRequestID(js.n.self)
+	}
+	j := newJob(js, id, spec, program)
+	js.mine[id.Nonce] = j
+	js.all[j.name] = j
+	js.forgetOld()
+	js.n.wg.Go(j.run)
+	return j, nil
+}
+
+func shortID(id mpi.JobID) string { return hex.EncodeToString(id.Nonce[:4]) }
+
+// forgetOld drops the oldest records of ended jobs beyond the bounds. The caller has the mutex.
+func (js *jobs) forgetOld() {
+	var ended []*job
+	for _, j := range js.all {
+		if j.ended() {
+			ended = append(ended, j)
+		}
+	}
+	slices.SortFunc(ended, func(a, b *job) int { return b.created.Compare(a.created) })
+	var size int64
+	for i, j := range ended {
+		if size += j.keptBytes(); i >= maxKept || size > maxKeptBytes {
+			delete(js.all, j.name)
+			js.keep.remove(j.name)
+		}
+	}
+}
+
+// ended takes a job out of those that run.
+func (js *jobs) ended(j *job) {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	delete(js.mine, j.id.Nonce)
+	js.forgetOld()
+}
+
+func (js *jobs) find(id string) (*job, error) {
+	js.mu.RLock()
+	defer js.mu.RUnlock()
+	if j := js.all[id]; j != nil {
+		return j, nil
+	}
+	return nil, mpi.Errorf(mpi.CodeNotFound, "there is no job %q of this node, or its record is not kept any more", id)
+}
+
+// Jobs implements [mpi.Jobs].
+func (n *Node) Jobs() []*mpi.Job {
+	n.jobs.mu.RLock()
+	list := make([]*job, 0, len(n.jobs.all))
+	for _, j := range n.jobs.all {
+		list = append(list, j)
+	}
+	n.jobs.mu.RUnlock()
+	slices.SortFunc(list, func(a, b *job) int { return b.created.Compare(a.created) })
+	out := make([]*mpi.Job, len(list))
+	for i, j := range list {
+		out[i] = j.snapshot()
+	}
+	return out
+}
+
+// Job implements [mpi.Jobs].
+func (n *Node) Job(id string) (*mpi.Job, error) {
+	j, err := n.jobs.find(id)
+	if err != nil {
+		return nil, err
+	}
+	return j.snapshot(), nil
+}
+
+// CancelJob implements [mpi.Jobs].
+func (n *Node) CancelJob(ctx context.Context, id string) (*mpi.Job, error) {
+	j, err := n.jobs.find(id)
+	if err != nil {
+		return nil, err
+	}
+	j.fail(mpi.JobCause{Rank: -1, Peer: n.self, Reason: mpi.Cancelled, Detail: "it was cancelled"})
+	select {
+	case <-j.over:
+		return j.snapshot(), nil
+	case <-ctx.Done():
+		return nil, mpi.Errorf(mpi.CodeTimeout, "job %s is being cancelled, and has not ended yet: %v", id, ctx.Err())
+	}
+}
+
+// JobEvents implements [mpi.Jobs].
+func (n *Node) JobEvents(ctx context.Context, id string, after uint64, each func(mpi.JobEvent) error) error {
+	j, err := n.jobs.find(id)
+	if err != nil {
+		return err
+	}
+	return j.events.follow(ctx, after, each)
+}
+
+// JobFile implements [mpi.Jobs].
+func (n *Node) JobFile(id, name string) (io.ReadCloser, error) {
+	j, err := n.jobs.find(id)
+	if err != nil {
+		return nil, err
+	}
+	return j.openFile(name)
+}
+
+// AddProgram implements [mpi.Jobs].
+func (n *Node) AddProgram(ctx context.Context, wasm []byte) (mpi.CID, error) {
+	if n.closed.Load() {
+		return "", errStopping
+	}
+	return n.cfg.Store.Add(ctx, wasm)
+}

@@ -1,0 +1,188 @@
+package node
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// Bounds on the records of jobs that have ended.
+const (
+	maxKept      = 256       // jobs
+	maxKeptBytes = 512 << 20 // bytes of their files and events
+	maxRecord    = 16 << 20  // bytes of one record on disk
+)
+
+// kept is the record of a job on disk: ID.json. Its files are in ID.files, named by their place in Job.Files.
+type kept struct {
+	Format int            `json:"format"`
+	Job    mpi.Job        `json:"job"`
+	Events []mpi.JobEvent `json:"events,omitempty"` // the last ones, once it has ended
+}
+
+const keptFormat = 1
+
+// keeper keeps the records of jobs in a directory; nowhere if that is empty.
+type keeper struct {
+	dir string
+	log *slog.Logger
+}
+
+// save writes a record at once or not at all.
+func (k *keeper) save(r kept) {
+	if k.dir == "" {
+		return
+	}
+	r.Format = keptFormat
+	err := k.write(r)
+	if err != nil {
+		k.log.Warn("the record of a job is not kept", "job", r.Job.ID, "err", err)
+	}
+}
+
+func (k *keeper) write(r kept) error {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(k.dir, 0o700); err != nil {
+		return err
+	}
+	name := filepath.Join(k.dir, r.Job.ID+".json")
+	if err := os.WriteFile(name+".tmp", data, 0o600); err != nil {
+		return errors.Join(err, os.Remove(name+".tmp"))
+	}
+	return os.Rename(name+".tmp", name)
+}
+
+// remove forgets a job.
+func (k *keeper) remove(id string) {
+	if k.dir == "" {
+		return
+	}
+	for _, err := range []error{os.Remove(filepath.Join(k.dir, id+".json")), os.RemoveAll(k.files(id))} {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			k.log.Warn("the record of a job cannot be removed", "job", id, "err", err)
+		}
+	}
+}
+
+func (k *keeper) files(id string) string { return filepath.Join(k.dir, id+".files") }
+
+// load reads all records, and clears away what was left half done.
+func (k *keeper) load() []kept {
+	if k.dir == "" {
+		return nil
+	}
+	list, err := os.ReadDir(k.dir)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			k.log.Warn("the records of jobs cannot be read", "dir", k.dir, "err", err)
+		}
+		return nil
+	}
+	var out []kept
+	known := map[string]bool{}
+	for _, e := range list {
+		id, isRecord := strings.CutSuffix(e.Name(), ".json")
+		if !isRecord {
+			continue
+		}
+		r, err := k.read(id)
+		if err != nil {
+			k.log.Warn("the record of a job cannot be read", "job", id, "err", err)
+			continue
+		}
+		known[id] = true
+		out = append(out, r)
+	}
+	for _, e := range list {
+		if id, ok := strings.CutSuffix(e.Name(), ".files"); ok && !known[id] {
+			k.remove(id)
+		} else if strings.HasSuffix(e.Name(), ".json.tmp") {
+			_ = os.Remove(filepath.Join(k.dir, e.Name()))
+		}
+	}
+	slices.SortFunc(out, func(a, b kept) int {
+		return cmp.Or(b.Job.Created.Compare(a.Job.Created), cmp.Compare(a.Job.ID, b.Job.ID))
+	})
+	return out
+}
+
+func (k *keeper) read(id string) (kept, error) {
+	f, err := os.Open(filepath.Join(k.dir, id+".json"))
+	if err != nil {
+		return kept{}, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxRecord+1))
+	if err != nil {
+		return kept{}, err
+	}
+	var r kept
+	switch {
+	case len(data) > maxRecord:
+		return kept{}, fmt.Errorf("it is over %d bytes", maxRecord)
+	case json.Unmarshal(data, &r) != nil:
+		return kept{}, errors.New("it is not what this node writes")
+	case r.Format != keptFormat || r.Job.ID != id:
+		return kept{}, fmt.Errorf("it has format %d and is of job %q: format %d is known", r.Format, r.Job.ID, keptFormat)
+	}
+	return r, nil
+}
+
+// file is one file that a rank wrote: in memory, or on disk where records are.
+type file struct {
+	mpi.JobFile
+	got  int64
+	mem  []byte
+	disk string
+}
+
+// create makes room for the i-th file of a job.
+func (k *keeper) create(id string, i int, f mpi.JobFile) (*file, error) {
+	if k.dir == "" {
+		return &file{JobFile: f}, nil
+	}
+	if err := os.MkdirAll(k.files(id), 0o700); err != nil {
+		return nil, err
+	}
+	x := &file{JobFile: f, disk: k.path(id, i)}
+	return x, os.WriteFile(x.disk, nil, 0o600)
+}
+
+func (k *keeper) path(id string, i int) string { return filepath.Join(k.files(id), strconv.Itoa(i)) }
+
+// add appends to the file.
+func (f *file) add(data []byte) error {
+	f.got += int64(len(data))
+	if f.disk == "" {
+		f.mem = append(f.mem, data...)
+		return nil
+	}
+	out, err := os.OpenFile(f.disk, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(data)
+	return errors.Join(err, out.Close())
+}
+
+func (f *file) open() (io.ReadCloser, error) {
+	if f.disk == "" {
+		return io.NopCloser(bytes.NewReader(f.mem)), nil
+	}
+	return os.Open(f.disk)
+}

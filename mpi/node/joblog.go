@@ -1,0 +1,179 @@
+package node
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// Bounds on the events of one job.
+const (
+	maxEvents     = 4 << 20     // bytes in memory
+	maxKeptEvents = 256 << 10   // bytes on disk
+	eventCost     = 128         // bytes of an event besides its text
+	eventBatch    = 256         // events given to a follower at once
+	patience      = time.Minute // a follower that took nothing for so long is not waited for
+)
+
+// events is what happened to a job, in order: the last part of it that fits. While it is full, and a follower has not seen its oldest
+// event, whoever adds one waits for the follower: a job is slowed down by who reads its output, like any program that writes to
+// a pipe.
+type events struct {
+	mu      sync.Mutex
+	list    []mpi.JobEvent // with consecutive Seq
+	bytes   int
+	last    uint64        // Seq
+	done    bool          // the last event is there
+	changed chan struct{} // closed and made anew when there is more, or a follower has moved
+	readers map[*follower]struct{}
+}
+
+type follower struct {
+	seen  uint64 // Seq
+	moved time.Time
+}
+
+func newEvents() *events {
+	return &events{changed: make(chan struct{}), readers: map[*follower]struct{}{}}
+}
+
+func cost(e *mpi.JobEvent) int { return eventCost + len(e.Text) }
+
+// add adds an event, with Seq and Time. It waits for slow followers, unless ctx ends.
+func (v *events) add(ctx context.Context, e mpi.JobEvent) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for v.bytes+cost(&e) > maxEvents && len(v.list) > 0 {
+		if wait := v.behind(v.list[0].Seq); wait > 0 && ctx.Err() == nil {
+			v.wait(ctx, wait)
+			continue
+		}
+		v.bytes -= cost(&v.list[0])
+		v.list[0] = mpi.JobEvent{}
+		v.list = v.list[1:]
+	}
+	v.last++
+	e.Seq, e.Time = v.last, time.Now()
+	v.list = append(v.list, e)
+	v.bytes += cost(&e)
+	v.done = e.Type == "end"
+	v.notify()
+}
+
+// behind is how long to wait for a follower that has not seen an event; 0 for not. mu is held.
+func (v *events) behind(seq uint64) time.Duration {
+	for f := range v.readers {
+		if wait := patience - time.Since(f.moved); f.seen < seq && wait > 0 {
+			return wait
+		}
+	}
+	return 0
+}
+
+// wait waits for a change, for a time at most. mu is held, but not meanwhile.
+func (v *events) wait(ctx context.Context, most time.Duration) {
+	changed := v.changed
+	v.mu.Unlock()
+	defer v.mu.Lock()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+func (v *events) notify() {
+	close(v.changed)
+	v.changed = make(chan struct{})
+}
+
+// follow calls each for the events after seq, until the last.
+func (v *events) follow(ctx context.Context, after uint64, each func(mpi.JobEvent) error) error {
+	f := &follower{seen: after, moved: time.Now()}
+	v.mu.Lock()
+	f.seen = min(f.seen, v.last)
+	v.readers[f] = struct{}{}
+	v.mu.Unlock()
+	defer func() {
+		v.mu.Lock()
+		delete(v.readers, f)
+		v.notify()
+		v.mu.Unlock()
+	}()
+	for {
+		batch, last, changed := v.after(f)
+		for _, e := range batch {
+			if err := each(e); err != nil {
+				return err
+			}
+			v.saw(f, e.Seq)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case len(batch) > 0:
+			continue
+		case last:
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// after is what comes next for a follower. last means that there will be no more than that.
+func (v *events) after(f *follower) (batch []mpi.JobEvent, last bool, changed <-chan struct{}) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	first := v.last + 1 - uint64(len(v.list)) // Seq of the oldest
+	next := max(f.seen+1, first)
+	at := int(next - first)
+	batch = append(batch, v.list[at:min(at+eventBatch, len(v.list))]...)
+	if len(batch) > 0 {
+		batch[0].Missed = next - f.seen - 1
+	}
+	f.moved = time.Now() // it was not waiting for us
+	return batch, v.done, v.changed
+}
+
+func (v *events) saw(f *follower, seq uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f.seen, f.moved = seq, time.Now()
+	if v.bytes > maxEvents*3/4 {
+		v.notify() // who adds may wait
+	}
+}
+
+// tail is the last events, as far as they are kept on disk.
+func (v *events) tail() []mpi.JobEvent {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	size, at := 0, len(v.list)
+	for at > 0 && size+cost(&v.list[at-1]) <= maxKeptEvents {
+		at--
+		size += cost(&v.list[at])
+	}
+	return append([]mpi.JobEvent(nil), v.list[at:]...)
+}
+
+// restore is the events of a job that has ended, as tail had them.
+func restore(list []mpi.JobEvent) *events {
+	v := newEvents()
+	for _, e := range list {
+		if n := len(v.list); n > 0 && e.Seq != v.list[n-1].Seq+1 || e.Seq == 0 {
+			continue // not what we wrote
+		}
+		v.list = append(v.list, e)
+		v.bytes += cost(&e)
+		v.last = e.Seq
+	}
+	v.done = true
+	return v
+}

@@ -1,0 +1,370 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// part is what this node does of a job, of its own or another origin: from the offer, when it keeps slots for it, until nothing of it
+// is left here.
+type part struct {
+	js    *jobs
+	id    mpi.JobID
+	offer mpi.Offer
+	over  chan struct{} // closed when nothing is left
+
+	ctx     context.Context // the part's life: until Stop, or the loss of the origin
+	cancel  context.CancelCauseFunc
+	running context.Context // the ranks': ends with ctx, or when the job fails here
+	abort   context.CancelCauseFunc
+
+	world atomic.Pointer[match.World]  // once it is prepared
+	peers atomic.Pointer[[]mpi.PeerID] // by rank, as world
+	begin chan struct{}                // closed by Start
+
+	output credit
+
+	mu      sync.Mutex // guards the rest
+	state   partState
+	kept    int // slots, until Place
+	expiry  *time.Timer
+	place   mpi.Place
+	local   []int
+	stdin   *stdin // of rank 0, if it is here and has input
+	told    bool   // the origin knows that the job failed here
+	started time.Time
+}
+
+type partState int
+
+const (
+	offered partState = iota // slots are kept
+	placed
+	ready
+	begun
+	gone
+)
+
+// offered answers an offer.
+func (js *jobs) offered(from mpi.PeerID, f mpi.Offer) mpi.Slots {
+	none := func(why mpi.Reason, format string, args ...any) mpi.Slots {
+		return mpi.Slots{Job: f.Job, Reason: why, Detail: fmt.Sprintf(format, args...)}
+	}
+	n := js.n
+	if from != n.self && !n.cfg.Admit(from) {
+		return none(mpi.Refused, "the node does not work for this origin")
+	}
+	if f.Memory > n.cfg.Memory {
+		return none(mpi.OutOfMemory, "%d MiB for a rank are over the node's limit of %d", f.Memory>>20, n.cfg.Memory>>20)
+	}
+	if why, detail := n.programs.runs(f.Program, from == n.self); why != "" {
+		return none(why, "%s", detail)
+	}
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	switch {
+	case js.shut:
+		return none(mpi.Refused, "the node is stopping")
+	case js.parts[f.Job.Nonce] != nil:
+		return none(mpi.Busy, "the node has a part in the job already")
+	case len(js.parts) >= maxParts:
+		return none(mpi.Busy, "the node has a part in %d jobs already", len(js.parts))
+	}
+	got, held, used := js.slots.hold(int(min(f.Ranks, mpi.MaxRanks)))
+	answer := mpi.Slots{Job: f.Job, Ranks: uint32(got), Held: uint32(held)}
+	if got < int(f.Ranks) {
+		answer.Reason, answer.Detail = mpi.NoSlots, fmt.Sprintf("%d of its %d slots are in use", used, js.slots.total)
+	}
+	if got == 0 {
+		return answer
+	}
+	p := &part{js: js, id: f.Job, offer: f, kept: got, over: make(chan struct{}), begin: make(chan struct{})}
+	p.ctx, p.cancel = context.WithCancelCause(context.Background())
+	p.running, p.abort = context.WithCancelCause(p.ctx)
+	p.output.init()
+	p.expiry = time.AfterFunc(mpi.SlotsKept, p.expire)
+	js.parts[f.Job.Nonce] = p
+	return answer
+}
+
+// expire gives up what no Place came for.
+func (p *part) expire() {
+	p.mu.Lock()
+	late := p.state == offered
+	p.mu.Unlock()
+	if late {
+		p.stop("the slots that were kept for it were not taken")
+	}
+}
+
+// receive takes what the origin says.
+func (p *part) receive(f mpi.JobFrame) {
+	switch f := f.(type) {
+	case mpi.Place:
+		p.placed(f)
+	case mpi.Start:
+		p.mu.Lock()
+		ok := p.state == ready
+		if ok {
+			p.state = begun
+			close(p.begin)
+		}
+		p.mu.Unlock()
+	case mpi.Heard:
+		p.output.give(f.Bytes)
+	case mpi.Input:
+		p.mu.Lock()
+		in := p.stdin
+		p.mu.Unlock()
+		if in != nil && !in.put(f.Data) {
+			p.fail(-1, "", mpi.Internal, "the origin sends more input than it may")
+		}
+	case mpi.Stop:
+		p.stop(f.Detail)
+	}
+}
+
+// stop ends the part.
+func (p *part) stop(why string) {
+	p.cancel(errors.New(why))
+	p.mu.Lock()
+	idle := p.state == offered
+	if idle {
+		p.state = gone
+		p.expiry.Stop()
+	}
+	p.mu.Unlock()
+	if idle { // no goroutine to do it
+		p.js.slots.take(p.kept, 0)
+		p.end()
+	}
+}
+
+// end takes the part out and tells the origin so.
+func (p *part) end() {
+	p.js.mu.Lock()
+	delete(p.js.parts, p.id.Nonce)
+	p.js.mu.Unlock()
+	p.cancel(nil)
+	close(p.over)
+	p.js.post(p.id.Origin, mpi.Stopped{Job: p.id}, nil)
+}
+
+// placed takes the ranks that are to run here.
+func (p *part) placed(f mpi.Place) {
+	local, err := p.check(f)
+	p.mu.Lock()
+	if p.state != offered || p.ctx.Err() != nil {
+		p.mu.Unlock()
+		return
+	}
+	p.state = placed
+	p.expiry.Stop()
+	p.place, p.local = f, local
+	if f.Stdin && slices.Contains(local, 0) {
+		p.stdin = newStdin(p)
+	}
+	if err == nil && len(local) > p.kept {
+		err = fmt.Errorf("%d ranks for %d slots", len(local), p.kept)
+	}
+	if err != nil {
+		p.local = nil
+	}
+	p.js.slots.take(p.kept, len(p.local))
+	p.mu.Unlock()
+	p.js.n.wg.Go(func() { p.run(err) })
+}
+
+// check looks for what is wrong with a Place, and returns the ranks that are here.
+func (p *part) check(f mpi.Place) (local []int, err error) {
+	seen := map[mpi.PeerID]bool{}
+	for _, peer := range f.Nodes {
+		if seen[peer] {
+			return nil, fmt.Errorf("it names the node %s twice", peer)
+		}
+		seen[peer] = true
+		if peer != p.js.n.self && !p.js.n.cfg.Admit(peer) {
+			return nil, fmt.Errorf("the node does not work with %s", peer)
+		}
+	}
+	self := slices.Index(f.Nodes, p.js.n.self)
+	for r, node := range f.Ranks {
+		if int(node) == self {
+			local = append(local, r)
+		}
+	}
+	if len(local) == 0 {
+		return nil, errors.New("it has no rank for this node")
+	}
+	return local, nil
+}
+
+// run is the part from its Place to its end.
+func (p *part) run(err error) {
+	defer p.end()
+	defer p.abort(nil)
+	left := len(p.local) // slots to give back
+	defer func() { p.js.slots.give(left) }()
+	if err != nil {
+		p.fail(-1, "", mpi.Refused, err.Error())
+		p.linger()
+		return
+	}
+	for _, peer := range p.place.Nodes {
+		defer p.js.watch(peer)()
+	}
+	defer p.js.watch(p.id.Origin)()
+	team, err := p.prepare()
+	if err != nil {
+		why := mpi.NotServed
+		if p.running.Err() != nil {
+			why = mpi.Cancelled
+		}
+		p.fail(-1, "", why, err.Error())
+		p.linger()
+		return
+	}
+	defer team.close()
+	p.mu.Lock()
+	p.state = ready
+	p.mu.Unlock()
+	p.js.post(p.id.Origin, mpi.Prepared{Job: p.id}, nil)
+	select {
+	case <-p.begin:
+	case <-p.running.Done():
+		p.linger()
+		return
+	}
+	if t := p.place.Timeout; t > 0 { // the origin sees to it sooner
+		timer := time.AfterFunc(t+stopTimeout, func() { p.fail(-1, "", mpi.TimedOut, fmt.Sprintf("it took longer than its limit of %v", t)) })
+		defer timer.Stop()
+	}
+	team.run()
+	p.js.slots.give(left)
+	left = 0
+	p.linger()
+}
+
+// linger waits to be told that the job is over, which is not long if it has failed.
+func (p *part) linger() {
+	if p.running.Err() != nil {
+		select {
+		case <-p.ctx.Done():
+		case <-time.After(failedTimeout):
+		}
+		return
+	}
+	select {
+	case <-p.ctx.Done():
+	case <-p.running.Done():
+		p.linger()
+	}
+}
+
+// fail ends the ranks here, and tells the origin why, unless it knows.
+func (p *part) fail(rank int, peer mpi.PeerID, why mpi.Reason, detail string) {
+	p.mu.Lock()
+	first := !p.told
+	p.told = true
+	p.mu.Unlock()
+	first = first && p.ctx.Err() == nil
+	p.abort(errors.New(detail))
+	if first {
+		p.js.post(p.id.Origin, mpi.Failed{Job: p.id, Rank: int64(rank), Peer: peer, Reason: why, Detail: detail}, nil)
+	}
+}
+
+// lost ends the part if it needs a node that is gone.
+func (p *part) lost(peer mpi.PeerID, why error) {
+	if peer == p.id.Origin {
+		p.stop("the node that began the job was lost: " + why.Error())
+		return
+	}
+	p.mu.Lock()
+	ours := slices.Contains(p.place.Nodes, peer)
+	p.mu.Unlock()
+	if ours && p.running.Err() == nil {
+		p.fail(-1, peer, mpi.Lost, why.Error())
+	}
+}
+
+// packet takes what a rank of another node says.
+func (p *part) packet(from mpi.PeerID, k mpi.Packet) {
+	w, peers := p.world.Load(), p.peers.Load()
+	if w == nil || peers == nil || k.From < 0 || int(k.From) >= len(*peers) || (*peers)[k.From] != from {
+		p.js.n.log.Debug("packet dropped", "job", p.id, "from", from, "packet", k)
+		return
+	}
+	if err := w.Receive(k); err != nil && p.running.Err() == nil {
+		p.fail(-1, "", mpi.Internal, fmt.Sprintf("%s breaks the protocol: %v", from.Short(), err))
+	}
+}
+
+// link implements [match.Link].
+type link struct{ p *part }
+
+// Send implements [match.Link].
+func (l link) Send(ctx context.Context, k mpi.Packet) error {
+	p := l.p
+	k.Job = p.id.Nonce
+	to := (*p.peers.Load())[k.To]
+	if _, err := p.js.n.cfg.JobTransport.Send(ctx, to, k); err != nil {
+		if ctx.Err() == nil {
+			p.lost(to, err)
+		}
+		return err
+	}
+	return nil
+}
+
+// Put implements [match.Link].
+func (l link) Put(k mpi.Packet) {
+	p := l.p
+	k.Job = p.id.Nonce
+	to := (*p.peers.Load())[k.To]
+	p.js.n.cfg.JobTransport.Post(to, k, func(err error) { p.lost(to, err) })
+}
+
+// credit is how many bytes of output may still be sent.
+type credit struct {
+	mu      sync.Mutex
+	left    int64
+	changed chan struct{} // closed and made anew when there is more
+}
+
+func (c *credit) init() { c.left, c.changed = mpi.OutputWindow, make(chan struct{}) }
+
+func (c *credit) give(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = min(c.left+min(max(n, 0), mpi.OutputWindow), mpi.OutputWindow)
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// take waits for credit for n bytes. If there is any it takes it though ctx has ended.
+func (c *credit) take(ctx context.Context, n int64) error {
+	for {
+		c.mu.Lock()
+		if c.left >= n {
+			c.left -= n
+			c.mu.Unlock()
+			return nil
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

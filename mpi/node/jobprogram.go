@@ -1,0 +1,72 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+const takesNoRanks = "the interpreter calls no MPI function: it is a handler of messages"
+
+// runs says why jobs of a program do not run here; nothing if they do. The owner of the node may run any.
+func (ps *programs) runs(cid mpi.CID, own bool) (mpi.Reason, string) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	p := ps.all[cid]
+	cfg := &ps.n.cfg
+	switch {
+	case ps.shut:
+		return mpi.Refused, "the node is stopping"
+	case !own && !cfg.AnyProgram && !slices.Contains(cfg.Programs, cid) && (p == nil || len(p.names) == 0):
+		return mpi.NotServed, "the node does not run this program: it is not of its store"
+	case p == nil:
+		if c, err := cfg.Store.ParseCID(string(cid)); err != nil || c != cid {
+			return mpi.NotServed, "not a CID in its canonical form"
+		}
+	case p.state == mpi.Failing:
+		return mpi.NotServed, "the node cannot serve this interpreter: " + p.err.Error()
+	case p.kind == "handler":
+		return mpi.NotServed, takesNoRanks
+	}
+	return "", ""
+}
+
+// ganger is a program for a job, once it is prepared.
+func (ps *programs) ganger(ctx context.Context, cid mpi.CID, own bool) (mpi.Ganger, fs.FS, error) {
+	if why, detail := ps.runs(cid, own); why != "" {
+		return nil, nil, fmt.Errorf("%s: %s", why, detail)
+	}
+	ps.mu.Lock()
+	p := ps.all[cid]
+	if p == nil && !ps.shut {
+		if !ps.makeRoom() {
+			ps.mu.Unlock()
+			return nil, nil, fmt.Errorf("the node is preparing as many programs of others as it may")
+		}
+		p = ps.add(cid)
+	}
+	ps.mu.Unlock()
+	if p == nil {
+		return nil, nil, fmt.Errorf("the node is stopping")
+	}
+	select {
+	case <-p.settled:
+	case <-ctx.Done():
+		return nil, nil, context.Cause(ctx)
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	p.used = time.Now()
+	code, ok := p.code.(mpi.Ganger)
+	switch {
+	case p.state == mpi.Failing:
+		return nil, nil, p.err
+	case p.kind == "handler" || !ok:
+		return nil, nil, fmt.Errorf(takesNoRanks)
+	}
+	return code, p.files, nil
+}
