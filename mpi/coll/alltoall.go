@@ -88,10 +88,10 @@ func (s *Schedule) bruck(send, recv Blocks) {
 // Neighbors adds an exchange along the edges of a topology (MPI 5.0, 8.6): a block to each rank of out, one from each of in, in these orders; a rank
 // of ProcNull is nobody. swap says that the topology is Cartesian: what goes down in a dimension arrives from above, also where both
 // neighbours of a dimension are the same rank.
-func (s *Schedule) Neighbors(out, in []int, send, recv Blocks, swap bool) {
+func (s *Schedule) Neighbors(out, in []int32, send, recv Blocks, swap bool) {
 	for i, peer := range out {
 		if peer != ProcNull {
-			s.sendSome(peer, send.at(i))
+			s.sendSome(int(peer), send.at(i))
 		}
 	}
 	for i := range in {
@@ -99,7 +99,7 @@ func (s *Schedule) Neighbors(out, in []int, send, recv Blocks, swap bool) {
 			i ^= 1
 		}
 		if in[i] != ProcNull {
-			s.recvSome(in[i], recv.at(i))
+			s.recvSome(int(in[i]), recv.at(i))
 		}
 	}
 }

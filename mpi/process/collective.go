@@ -175,5 +175,6 @@ func (p *Process) barrier(c *Comm) error {
 var collectiveFunctions = func() family {
 	f := collectives(movements)
 	maps.Copy(f, collectives(reductions))
+	maps.Copy(f, collectives(neighborhoods))
 	return f
 }()
