@@ -16,6 +16,8 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/node"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/store"
 )
@@ -27,10 +29,12 @@ type Config struct {
 	API        ma.Multiaddr        // where the JSON API listens
 	Token      string              // bearer token of the JSON API; empty: none asked
 	Serve      []selector.Selector // which interpreters of the store; empty: all
-	Programs   Programs            // which programs may run here
+	Programs   Programs            // which programs may run here for peers
+	Listed     []mpi.CID           // and these, with ProgramsListed
 	Allow      []peer.ID           // if not empty, only these peers are talked to
 	Deny       []peer.ID           // these never
 	Slots      int                 // instances running at once
+	Ranks      int                 // ranks of jobs running at once
 	Memory     int64               // bytes of linear memory for each instance
 	Timeout    time.Duration       // wall clock of each instance
 	MaxMessage int64               // bytes of Data in one message
@@ -43,8 +47,9 @@ type Programs string
 
 // The values of [Programs].
 const (
-	ProgramsStore Programs = "store" // those of its own store
-	ProgramsAny   Programs = "any"   // any that a peer names by CID
+	ProgramsStore  Programs = "store"  // those of its own store
+	ProgramsAny    Programs = "any"    // any that a peer names by CID
+	ProgramsListed Programs = "listed" // those of its own store, and those that the setting lists by CID
 )
 
 // DefaultConfig is the configuration of a node that sets nothing.
@@ -53,6 +58,7 @@ func DefaultConfig() Config {
 		API:        ma.StringCast("/ip4/127.0.0.1/tcp/8000"),
 		Programs:   ProgramsStore,
 		Slots:      2 * runtime.NumCPU(),
+		Ranks:      node.DefaultRanks(),
 		Memory:     256 << 20,
 		Timeout:    30 * time.Second,
 		MaxMessage: 4 << 20,
@@ -111,15 +117,8 @@ var settings = map[string]setting{
 		},
 	},
 	"Programs": {
-		`"store" to run only programs of the node's own store, or "any"`,
-		func(c *Config, v any) error {
-			s, err := text(v)
-			c.Programs = Programs(s)
-			if err == nil && c.Programs != ProgramsStore && c.Programs != ProgramsAny {
-				err = fmt.Errorf("no such choice")
-			}
-			return err
-		},
+		`"store" to run only programs of the node's own store, "any", or a list of CIDs to run these besides`,
+		setPrograms,
 	},
 	"Peers": {
 		`an object {"Allow": […], "Deny": […]} of lists of peer IDs; with a non-empty Allow only those are talked to`,
@@ -130,6 +129,14 @@ var settings = map[string]setting{
 		func(c *Config, v any) error {
 			n, err := whole(v, 1, 4096)
 			c.Slots = int(n)
+			return err
+		},
+	},
+	"Ranks": {
+		"a whole number from 1 to 4096",
+		func(c *Config, v any) error {
+			n, err := whole(v, 1, 4096)
+			c.Ranks = int(n)
 			return err
 		},
 	},
@@ -218,6 +225,29 @@ func ParseAPI(s string) (ma.Multiaddr, error) {
 		return nil, fmt.Errorf("not an address to listen at with TCP")
 	}
 	return addr, nil
+}
+
+func setPrograms(c *Config, v any) error {
+	c.Listed = nil
+	if s, ok := v.(string); ok {
+		c.Programs = Programs(s)
+		if c.Programs == ProgramsStore || c.Programs == ProgramsAny {
+			return nil
+		}
+	}
+	list, err := texts(v)
+	if err != nil || v == nil {
+		return fmt.Errorf("neither a choice nor a list of CIDs")
+	}
+	c.Programs = ProgramsListed
+	for _, s := range list {
+		id, err := store.ParseCID(s)
+		if err != nil {
+			return fmt.Errorf("%q is neither a choice nor a CID", s)
+		}
+		c.Listed = append(c.Listed, id)
+	}
+	return nil
 }
 
 func setPeers(c *Config, v any) error {

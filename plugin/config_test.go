@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -51,6 +52,11 @@ func TestParseConfig(t *testing.T) {
 			func(c *Config) {
 				c.Slots, c.Memory, c.Timeout, c.MaxMessage, c.MaxStore, c.KeepUnused = 3, 64<<20, 90*time.Second, 2048, 0, 0
 				c.Programs, c.Token = ProgramsAny, "s3cret"
+			}},
+		{`{"Ranks":64,"Programs":["QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn","bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"]}`,
+			func(c *Config) {
+				c.Ranks, c.Programs = 64, ProgramsListed
+				c.Listed = []mpi.CID{"bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354", "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"}
 			}},
 		{`{"Slots":"5"}`, func(c *Config) { c.Slots = 5 }}, // what "ipfs config … 5" writes
 	} {
@@ -95,6 +101,9 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`{"Serve":["echo/not a range!"]}`, []string{"Serve", "echo/not a range!", "semver"}, false},
 		{`{"Serve":[1]}`, []string{"Serve", "[1]", "item 0"}, true},
 		{`{"Programs":"some"}`, []string{"Programs", `"some"`, `"any"`}, true},
+		{`{"Programs":["bafk"]}`, []string{"Programs", `"bafk"`, "CID"}, true},
+		{`{"Programs":null}`, []string{"Programs", "null", "CIDs"}, true},
+		{`{"Ranks":0}`, []string{"Ranks", "0", "from 1 to 4096"}, true},
 		{`{"Peers":{"Allow":["bob"]}}`, []string{"Peers", "Allow", "bob", "peer ID"}, false},
 		{`{"Peers":{"Block":[]}}`, []string{"Peers", "Block", "Deny"}, true},
 		{`{"Slots":0}`, []string{"Slots", "0", "from 1 to 4096"}, true},

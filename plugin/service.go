@@ -43,6 +43,7 @@ type Service struct {
 	dir   string // Repo/mpi
 
 	transport *p2p.Transport
+	jobs      *p2p.Transport // of jobs: see p2p.ForJobs
 	runtime   *wasm.Runtime
 	node      *node.Node
 	api       *http.Server
@@ -69,6 +70,7 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	agent := "ipfs-mpi/" + Version
 	admit := admission(cfg)
 	s.transport = p2p.New(parts.Host, p2p.Config{Admit: admit, MaxFrame: int(cfg.MaxMessage) + 64<<10, Log: parts.Log})
+	s.jobs = p2p.New(parts.Host, p2p.ForJobs(p2p.Config{Admit: admit, Log: parts.Log}))
 	pools := rendezvous.New(rendezvous.Config{
 		Host: parts.Host, Routing: parts.Routing, Exchanger: s.transport, Protocol: string(p2p.PoolProtocol),
 		Agent: agent, Slots: uint32(cfg.Slots), Admit: admit, Log: parts.Log,
@@ -82,7 +84,8 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	s.node = node.New(node.Config{
 		Transport: s.transport, Pools: pools, Store: st, Runtime: s.runtime, Admit: admit,
 		Agent: agent, Slots: cfg.Slots, Memory: cfg.Memory, Timeout: cfg.Timeout, MaxMessage: cfg.MaxMessage,
-		AnyProgram: cfg.Programs == ProgramsAny, Log: parts.Log,
+		AnyProgram: cfg.Programs == ProgramsAny, Programs: cfg.Listed,
+		JobTransport: s.jobs, Ranks: cfg.Ranks, JobsDir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Log: parts.Log,
 	})
 	s.api = http.New(s.node, http.Config{
 		Listen: listen, Token: cfg.Token, Log: parts.Log,
@@ -158,6 +161,14 @@ func admission(cfg Config) func(mpi.PeerID) bool {
 	return func(p mpi.PeerID) bool {
 		return !slices.Contains(deny, p) && (len(allow) == 0 || slices.Contains(allow, p))
 	}
+}
+
+// hostName is this machine's name, or else the end of the node's ID.
+func hostName(id peer.ID) string {
+	if name, err := os.Hostname(); err == nil && name != "" {
+		return name
+	}
+	return mpi.PeerID(id.String()).Short()
 }
 
 func removeIfThere(file string) error {

@@ -72,7 +72,10 @@ func parsePath(s string) (storePath, error) {
 
 // ParseCID implements [mpi.Store]: base58 or any multibase, version 0 or 1, with or without
 // /ipfs/ before it and a slash after it.
-func (s *Store) ParseCID(text string) (mpi.CID, error) {
+func (s *Store) ParseCID(text string) (mpi.CID, error) { return ParseCID(text) }
+
+// ParseCID reads a CID in any spelling and makes it canonical.
+func ParseCID(text string) (mpi.CID, error) {
 	c, err := parseCID(text)
 	if err != nil {
 		return "", err
