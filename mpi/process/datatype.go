@@ -22,12 +22,11 @@ type typeObject struct {
 type typeRecords struct {
 	// unnamed are the predefined types without a name that the program asked for, so that it gets the same handle again (MPI 5.0, 19.1.9).
 	unnamed map[unnamedType]*typeObject
-	// freed are large types that the program has freed and that operations or other types may still use: what they take is
-	// refunded once nothing does.
+	// freed are large types that the program has freed and that operations may still use: what they take is refunded once none does.
 	freed   []freedType
 	waiting int64 // the sum of their weights
-	// checked and collected are what waiting was after the last look, and after the last one that the garbage collector ran for.
-	checked, collected int64
+	// collected is what waiting was when the garbage collector had last been asked.
+	collected int64
 }
 
 // unnamedType is what a type of that kind was made of.
@@ -108,26 +107,28 @@ func (c *call) made(i int, t *datatype.Type, err error) error {
 	return errorf(abi.ErrArg, "%v", err)
 }
 
-// Types that take more than this are refunded only when nothing uses them any more; less is little even for each of as many requests as there
-// may be.
+// Types that take more than this are refunded only when no operation uses them any more; less is little even for each of as many
+// requests as there may be.
 const largeType = 1 << 10
 
-// dropType takes a datatype's handle away.
+// dropType takes a datatype's handle away. Types that are made of it have been charged for it too; operations have not.
 func (p *Process) dropType(t *typeObject) {
 	p.handles.types.remove(t.handle)
-	if t.Weight() <= largeType {
+	if t.Weight() <= largeType || !p.operating() {
 		p.refund(t.Weight())
 		return
 	}
 	p.types.freed = append(p.types.freed, freedType{weak.Make(t.Type), t.Weight()})
 	p.types.waiting += t.Weight()
-	if p.types.waiting-p.types.checked > maxHeld/4 {
-		p.refundTypes()
-	}
+}
+
+// operating reports whether there are requests, which may use types that were freed.
+func (p *Process) operating() bool {
+	return !p.handles.requests.empty() || len(p.unfinished) > 0
 }
 
 // chargeType is charge for a datatype, after a look for freed ones that nothing uses any more, if need be. The garbage collector
-// knows; it is asked at most once in a quarter of all that may be held.
+// knows; it is asked again only once a quarter of all that may be held has been freed since.
 func (p *Process) chargeType(n int64) error {
 	err := p.charge(n)
 	if err == nil || len(p.types.freed) == 0 {
@@ -145,9 +146,10 @@ func (p *Process) chargeType(n int64) error {
 
 // refundTypes refunds the freed types that are no more.
 func (p *Process) refundTypes() {
+	operating := p.operating()
 	left := p.types.freed[:0]
 	for _, f := range p.types.freed {
-		if f.t.Value() != nil {
+		if operating && f.t.Value() != nil {
 			left = append(left, f)
 			continue
 		}
@@ -156,7 +158,6 @@ func (p *Process) refundTypes() {
 	}
 	clear(p.types.freed[len(left):])
 	p.types.freed = left
-	p.types.checked = p.types.waiting
 	p.types.collected = min(p.types.collected, p.types.waiting)
 }
 

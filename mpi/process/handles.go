@@ -118,6 +118,9 @@ func (t *table[T]) get(handle int32) *T {
 	return t.predefined[handle]
 }
 
+// empty reports whether there are no objects but predefined ones.
+func (t *table[T]) empty() bool { return len(t.items) == len(t.free) }
+
 // remove forgets an object that add gave the handle.
 func (t *table[T]) remove(handle int32) {
 	if i := int(handle) - int(t.kind)<<kindShift; i >= 0 && i < len(t.items) && t.items[i] != nil {
