@@ -58,7 +58,7 @@ func (k collective) persistent(c *call) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.info(k.comm + 1); err != nil {
+	if _, err := c.infoOrNull(k.comm + 1); err != nil {
 		return k.request(s, err)
 	}
 	return k.request(s, c.initRequest(k.comm+2, comm, &collectiveOperation{s}))
