@@ -22,6 +22,7 @@ type rank struct {
 	x    mpi.Exec
 	host *wasi.Host
 	in   *native.Instance
+	view []byte // its memory as far as it has been looked at; it never moves, nor shrinks
 
 	cause error  // why the library ended it: the first such error
 	fault string // the host function that panicked
@@ -132,7 +133,13 @@ func (r *rank) Call(id int, args []uint64) (result uint64, ok bool) {
 	if id >= wasiID {
 		var a wasi.Args
 		copy(a[:], args)
-		e := r.host.Call(&r.g.system[id-wasiID], r.in.Memory(), &a)
+		f := &r.g.system[id-wasiID]
+		e := r.host.Call(f, r.view, &a)
+		if e == wasi.EFAULT {
+			if before := len(r.view); len(r.Memory()) > before { // it has grown since it was looked at, and the call has done nothing
+				e = r.host.Call(f, r.view, &a)
+			}
+		}
 		return uint64(e), e != wasi.Stop
 	}
 	v, err := r.x.MPI.Call(id, args)
@@ -164,7 +171,10 @@ func (r *rank) crash(where string, p any) {
 }
 
 // Memory implements [mpi.Guest].
-func (r *rank) Memory() []byte { return r.in.Memory() }
+func (r *rank) Memory() []byte {
+	r.view = r.in.Memory()
+	return r.view
+}
 
 // Grow implements [mpi.Guest].
 func (r *rank) Grow(n int64) (addr uint32, got int64, err error) {

@@ -34,11 +34,8 @@ static wasm_trap_t *call_host(void *env, wasmtime_caller_t *caller, wasmtime_val
   if (!in->has_memory) { // a start function, which runs before instance_start gets hold of the instance
     wasmtime_extern_t item;
     if (wasmtime_caller_export_get(caller, "memory", 6, &item)) find_memory(in, &item);
-    instance_look(in);
-  } else {
-    in->size = wasmtime_memory_data_size(in->context, &in->memory);
   }
-  if (stopped(in) || !ipfsmpiCallHost(in->host, f->id, args, f->params)) return wasmtime_trap_new("ended by the host", 17);
+  if (stopped(in) || !ipfsmpiCallHost(in->number, f->id, args, f->params)) return wasmtime_trap_new("ended by the host", 17);
   switch (f->result) {
   case 'i':
     raw[0].i32 = (int32_t)args[0];
@@ -97,11 +94,11 @@ static wasmtime_error_t *on_epoch(wasmtime_context_t *context, void *data, uint6
   return NULL;
 }
 
-struct instance *instance_new(const struct program *p, uintptr_t host, const uint32_t *stop, int64_t memory, int64_t elements,
+struct instance *instance_new(const struct program *p, uint32_t number, const uint32_t *stop, int64_t memory, int64_t elements,
                               int64_t tables) {
   struct instance *in = calloc(1, sizeof *in);
   if (!in) return NULL;
-  in->host = host;
+  in->number = number;
   in->stop = stop;
   in->store = wasmtime_store_new(p->engine, in, NULL);
   in->context = wasmtime_store_context(in->store);

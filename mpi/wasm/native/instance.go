@@ -1,5 +1,12 @@
 package native
 
+// #cgo noescape instance_look
+// #cgo nocallback instance_look
+// #cgo noescape instance_grow
+// #cgo nocallback instance_grow
+// #cgo noescape instance_free
+// #cgo nocallback instance_free
+// #cgo nocallback brake_set
 // #include "instance.h"
 // #include <stdlib.h>
 import "C"
@@ -7,7 +14,6 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"runtime/cgo"
 	"unsafe"
 
 	"github.com/bytecodealliance/wasmtime-go/v44"
@@ -54,15 +60,19 @@ type Limits struct {
 // Instance is one run of a program. It belongs to the goroutine that runs it.
 type Instance struct {
 	c      *C.struct_instance
-	handle cgo.Handle
+	host   Host
+	number uint32
 }
 
 // New makes an instance, which has to be closed.
 func (p *Program) New(h Host, b *Brake, l Limits) (*Instance, error) {
-	in := &Instance{handle: cgo.NewHandle(h)}
-	in.c = C.instance_new(&p.c, C.uintptr_t(in.handle), b.flag, C.int64_t(l.Memory), C.int64_t(l.Elements), C.int64_t(l.Tables))
+	in := &Instance{host: h}
+	if in.number = instances.add(in); in.number == 0 {
+		return nil, fmt.Errorf("native: there are %d instances", maxInstances)
+	}
+	in.c = C.instance_new(&p.c, C.uint32_t(in.number), b.flag, C.int64_t(l.Memory), C.int64_t(l.Elements), C.int64_t(l.Tables))
 	if in.c == nil {
-		in.handle.Delete()
+		instances.remove(in.number)
 		return nil, errors.New("native: out of memory")
 	}
 	return in, nil
@@ -72,7 +82,7 @@ func (p *Program) New(h Host, b *Brake, l Limits) (*Instance, error) {
 func (in *Instance) Close() {
 	C.instance_free(in.c)
 	in.c = nil
-	in.handle.Delete()
+	instances.remove(in.number)
 }
 
 // Start instantiates the program and runs its _start, a function without parameters and results, to the end. table is the name under
@@ -98,8 +108,9 @@ func (in *Instance) Invoke(index uint32, args ...uint64) (uint64, error) {
 	return 0, takeEnding(&end)
 }
 
-// Memory is the program's memory as it was at the beginning of the call under way, or at the end of what the host has called since.
+// Memory is the program's memory as it is now. It costs a call into C.
 func (in *Instance) Memory() []byte {
+	C.instance_look(in.c)
 	return unsafe.Slice((*byte)(in.c.base), in.c.size)
 }
 
@@ -114,9 +125,8 @@ func (in *Instance) Grow(pages uint64) (before int64, ok bool) {
 }
 
 //export ipfsmpiCallHost
-func ipfsmpiCallHost(host C.uintptr_t, id C.uint32_t, args *C.uint64_t, n C.uint8_t) C.bool {
-	h := cgo.Handle(host).Value().(Host)
-	v, ok := h.Call(int(id), unsafe.Slice((*uint64)(args), int(n)))
+func ipfsmpiCallHost(number, id C.uint32_t, args *C.uint64_t, n C.uint8_t) C.bool {
+	v, ok := instances.get(uint32(number)).host.Call(int(id), unsafe.Slice((*uint64)(args), int(n)))
 	*args = C.uint64_t(v)
 	return C.bool(ok)
 }

@@ -25,7 +25,7 @@ struct program {
 
 // One run of a program. It belongs to the thread that runs it, but for stop.
 struct instance {
-  uintptr_t host;       // handle of the Go value that answers the program's calls
+  uint32_t number;      // what Go knows it by
   const uint32_t *stop; // not 0 when the program must end; shared by instances, written by any thread
   wasmtime_store_t *store;
   wasmtime_context_t *context;
@@ -34,7 +34,7 @@ struct instance {
   wasmtime_table_t table;
   bool has_memory, has_table;
   uint8_t *base; // of the memory
-  size_t size;   // of the memory, when last looked at: at each call of the host, and after each call of the program
+  size_t size;   // of the memory, when last looked at
   const void *checked; // the function that the last invoke called
   uint32_t checked_args;
   uint8_t checked_result;
@@ -61,7 +61,7 @@ enum {
 const char *program_define(struct program *p, size_t i, const char *module, size_t module_len, const char *name, size_t name_len,
                            const char *params, size_t nparams);
 wasmtime_error_t *program_link(struct program *p, const wasmtime_module_t *module);
-struct instance *instance_new(const struct program *p, uintptr_t host, const uint32_t *stop, int64_t memory, int64_t elements,
+struct instance *instance_new(const struct program *p, uint32_t number, const uint32_t *stop, int64_t memory, int64_t elements,
                               int64_t tables);
 void instance_start(struct instance *in, const struct program *p, const char *table, size_t table_len, struct ending *end);
 uint64_t instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct ending *end);
