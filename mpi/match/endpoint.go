@@ -38,7 +38,7 @@ type Endpoint struct {
 	seq    atomic.Uint32
 	parked atomic.Uint32
 	parker parker
-	budget int64 // ns to spin; the owner's
+	waits  waits // the owner's
 	broken error // see Break; the owner's
 
 	tasks tasks
@@ -118,7 +118,7 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 	}
 	if mode != Synchronous && r.size <= int64(e.w.cfg.Eager) && to.hold(e.rank, int(r.size)) {
 		a := to.note(env.Context, e.rank, env.Source, env.Tag, r.size)
-		r.buf.Pack(to.room(a), 0)
+		pack(to.room(a), &r.buf)
 		to.arrive(a)
 		r.finish()
 		return
@@ -158,14 +158,14 @@ func (e *Endpoint) hold(from, size int) bool {
 // transfer copies a message of this node to a receive of e, whose mailbox is locked, and unlocks it.
 func (e *Endpoint) transfer(to, from *Request) {
 	if min(to.size, from.size) <= copyMost {
-		datatype.Copy(to.buf, from.buf)
+		copyData(&to.buf, &from.buf)
 		e.mu.Unlock()
 		return
 	}
 	e.pins.Add(1)
 	from.e.pins.Add(1)
 	e.mu.Unlock()
-	datatype.Copy(to.buf, from.buf)
+	copyData(&to.buf, &from.buf)
 	e.unpin()
 	from.e.unpin()
 }
@@ -221,10 +221,10 @@ func (e *Endpoint) consume(r *Request, a *arrival) {
 	case a.eager:
 		if a.size > copyMost {
 			e.mu.Unlock()
-			r.buf.Unpack(a.data[:r.Status.Bytes], 0)
+			unpack(&r.buf, a.data[:r.Status.Bytes], 0)
 			e.mu.Lock()
 		} else {
-			r.buf.Unpack(a.data[:r.Status.Bytes], 0)
+			unpack(&r.buf, a.data[:r.Status.Bytes], 0)
 		}
 		answer := e.repay(a)
 		e.forget(a)

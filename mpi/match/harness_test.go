@@ -23,6 +23,7 @@ type network struct {
 	wake   *sync.Cond
 	closed bool
 	wg     sync.WaitGroup
+	see    func(mpi.Packet) // what is told of each packet before it is delivered; nil for nobody
 }
 
 // link is a node's.
@@ -82,6 +83,9 @@ func (n *network) deliver() bool {
 	p := n.queues[pair][0]
 	n.queues[pair] = n.queues[pair][1:]
 	n.mu.Unlock()
+	if n.see != nil {
+		n.see(p)
+	}
 	if err := n.worlds[pair[1]].Receive(p); err != nil {
 		n.t.Error(err)
 		for _, w := range n.worlds {

@@ -3,7 +3,6 @@ package match
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // tasks are what is to be run for an endpoint, one at a time.
@@ -182,43 +181,5 @@ func (e *Endpoint) notify() {
 	e.seq.Add(1)
 	if e.parked.Load() != 0 {
 		e.parker.wake(&e.seq)
-	}
-}
-
-// How long a rank spins before it parks, ns: at most about what it costs to park and to be woken; less, down to the least, when
-// that was in vain.
-const (
-	spinMost  = 50_000
-	spinLeast = 1_000
-)
-
-// sleep returns once seq is not what it was, or for no reason.
-func (e *Endpoint) sleep(was uint32) {
-	load := &e.w.cfg.Load.busy
-	start := time.Now()
-	if load.Load() <= e.w.cores {
-		for {
-			for range 64 {
-				if e.seq.Load() != was {
-					e.budget = min(2*e.budget, spinMost)
-					return
-				}
-			}
-			if load.Load() > e.w.cores || time.Since(start) > time.Duration(e.budget) {
-				break
-			}
-		}
-	}
-	load.Add(-1)
-	e.parked.Store(1)
-	if e.seq.Load() == was {
-		e.parker.park(&e.seq, was)
-	}
-	e.parked.Store(0)
-	load.Add(1)
-	if time.Since(start) < spinMost {
-		e.budget = spinMost // a little more patience would have spared it
-	} else {
-		e.budget = max(e.budget/2, spinLeast)
 	}
 }

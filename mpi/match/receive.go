@@ -99,10 +99,10 @@ func (e *Endpoint) eager(p mpi.Packet) string {
 	if len(p.Data) > copyMost {
 		e.pins.Add(1)
 		e.mu.Unlock()
-		r.buf.Unpack(p.Data[:r.Status.Bytes], 0)
+		unpack(&r.buf, p.Data[:r.Status.Bytes], 0)
 		e.unpin()
 	} else {
-		r.buf.Unpack(p.Data[:r.Status.Bytes], 0)
+		unpack(&r.buf, p.Data[:r.Status.Bytes], 0)
 		e.mu.Unlock()
 	}
 	r.finish()
@@ -198,7 +198,7 @@ func (e *Endpoint) data(p mpi.Packet) string {
 	r.busy = true
 	e.pins.Add(1)
 	e.mu.Unlock()
-	r.buf.Unpack(p.Data, p.Offset)
+	unpack(&r.buf, p.Data, p.Offset)
 	e.mu.Lock()
 	r.busy = false
 	r.got += int64(len(p.Data))

@@ -45,7 +45,7 @@ func New(ctx context.Context, cfg Config) *World {
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	seed := rand.Uint64()
 	for _, rank := range cfg.Local {
-		e := &Endpoint{w: w, rank: rank, budget: spinMost}
+		e := &Endpoint{w: w, rank: rank}
 		e.ctx, e.cancel = context.WithCancel(w.ctx)
 		e.tasks.idle.L = &e.tasks.mu
 		e.posted.seed, e.arrived.seed = seed, seed
