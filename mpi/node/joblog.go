@@ -62,6 +62,13 @@ func (v *events) add(ctx context.Context, e mpi.JobEvent) {
 	v.notify()
 }
 
+// count is the Seq of the last event.
+func (v *events) count() uint64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.last
+}
+
 // behind is how long to wait for a follower that has not seen an event; 0 for not. mu is held.
 func (v *events) behind(seq uint64) time.Duration {
 	for f := range v.readers {

@@ -93,6 +93,7 @@ func (j *job) snapshot() *mpi.Job {
 func (j *job) copy() *mpi.Job {
 	r := j.record
 	r.Ranks, r.Files = slices.Clone(r.Ranks), slices.Clone(r.Files)
+	r.Events = j.events.count()
 	return &r
 }
 
