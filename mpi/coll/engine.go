@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"sync"
 	"unsafe"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
@@ -63,7 +64,7 @@ func (e *Engine) New(team Team, number uint32, persistent bool) *Schedule {
 		e.free = e.free[:n-1]
 	} else {
 		s = &Schedule{engine: e, end: e.end}
-		s.arrived = s.arrive
+		s.arrived, s.driver = s.arrive, s.drive
 		s.resume = func() { s.run(true) }
 	}
 	s.team, s.tag = team, int32(number&maxTag)
@@ -83,6 +84,7 @@ func (s *Schedule) Free() {
 		s.op.User.Close()
 	}
 	e.used -= s.cost
+	s.reduction = reduction{spare: s.reduction.spare[:0]}
 	clear(s.steps)
 	clear(s.temps)
 	s.steps, s.temps = s.steps[:0], s.temps[:0]
@@ -136,33 +138,51 @@ func (s *Schedule) packed(n int64) datatype.Buffer {
 	return b
 }
 
-// pool holds temporaries that are not in use, by the logarithm of their capacity.
+// pool holds temporaries that are not in use, by the logarithm of their capacity: small ones for as long as the engine, large ones
+// until the garbage collector wants them.
 type pool struct {
-	free [25][][]byte
-	kept int64
+	small [maxSmall][][]byte
+	kept  int64 // bytes of small
+	large [maxLarge - maxSmall]sync.Pool
 }
 
-func class(n int64) int { return max(bits.Len64(uint64(n-1)), 8) }
+const (
+	minSmall = 8
+	maxSmall = 18
+	maxLarge = 28
+)
+
+func class(n int64) int { return max(bits.Len64(uint64(n-1)), minSmall) }
 
 func (p *pool) get(n int64) []byte {
-	c := class(n)
-	if c >= len(p.free) {
+	switch c := class(n); {
+	case c >= maxLarge:
 		return make([]byte, n)
-	}
-	if k := len(p.free[c]); k > 0 {
-		b := p.free[c][k-1]
-		p.free[c] = p.free[c][:k-1]
+	case c >= maxSmall:
+		if b, ok := p.large[c-maxSmall].Get().(*[]byte); ok {
+			return (*b)[:n]
+		}
+		return make([]byte, n, 1<<c)
+	case len(p.small[c]) > 0:
+		k := len(p.small[c]) - 1
+		b := p.small[c][k]
+		p.small[c] = p.small[c][:k]
 		p.kept -= int64(cap(b))
 		return b[:n]
+	default:
+		return make([]byte, n, 1<<c)
 	}
-	return make([]byte, n, 1<<c)
 }
 
 func (p *pool) put(b []byte) {
-	c := class(int64(cap(b)))
-	if c >= len(p.free) || cap(b) != 1<<c || p.kept+int64(cap(b)) > keptBytes {
-		return
+	n := int64(cap(b))
+	c := class(n)
+	switch {
+	case n != 1<<c || c >= maxLarge:
+	case c >= maxSmall:
+		p.large[c-maxSmall].Put(&b)
+	case p.kept+n <= keptBytes:
+		p.kept += n
+		p.small[c] = append(p.small[c], b)
 	}
-	p.kept += int64(cap(b))
-	p.free[c] = append(p.free[c], b)
 }

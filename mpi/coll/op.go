@@ -70,7 +70,8 @@ type reduction struct {
 // MPI_IN_PLACE: recv has the operand.
 func (s *Schedule) begin(send, recv datatype.Buffer, op Op) *reduction {
 	s.op = op
-	r := &reduction{Schedule: s, fixed: true}
+	r := &s.reduction
+	*r = reduction{Schedule: s, fixed: true, spare: r.spare[:0]}
 	inPlace := send.Type == nil
 	if inPlace {
 		send = recv

@@ -2,6 +2,7 @@ package coll
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
@@ -10,15 +11,16 @@ import (
 
 // Schedule is one collective of one rank: see the package's comment. The rank's goroutine calls its methods.
 type Schedule struct {
-	engine *Engine
-	end    *match.Endpoint
-	team   Team
-	tag    int32
-	local  bool // steps that are added have peers of the local group though there is a remote one
-	op     Op
-	cost   int64
-	temps  [][]byte
-	steps  []step
+	engine    *Engine
+	end       *match.Endpoint
+	team      Team
+	tag       int32
+	local     bool // steps that are added have peers of the local group though there is a remote one
+	op        Op
+	cost      int64
+	temps     [][]byte
+	steps     []step
+	reduction reduction // while steps are added
 
 	// These belong to whoever holds the last count of pending: the rank's goroutine in start and drive, or one task after the other.
 	next     int
@@ -32,8 +34,9 @@ type Schedule struct {
 
 	pending atomic.Int32 // requests of the round that are not done, and one for the round itself
 	done    atomic.Bool
-	arrived func() // arrive
-	resume  func() // run, on the rank's own goroutine
+	arrived func()      // arrive
+	driver  func() bool // drive
+	resume  func()      // run, on the rank's own goroutine
 }
 
 type kind byte
@@ -64,8 +67,8 @@ func (s *Schedule) fail(err error) {
 func (s *Schedule) Err() error { return s.err }
 
 func (s *Schedule) add(st step) {
-	if len(s.steps) == cap(s.steps) && s.err == nil {
-		s.charge((stepSize + requestSize) * int64(max(len(s.steps), 8)))
+	if n := max(len(s.steps), 8); s.err == nil && len(s.steps) == cap(s.steps) && s.charge((stepSize+requestSize)*int64(n)) {
+		s.steps = slices.Grow(s.steps, n)
 	}
 	if s.err == nil {
 		s.steps = append(s.steps, st)
@@ -117,7 +120,7 @@ func (s *Schedule) Start() { s.start(false) }
 func (s *Schedule) Run() error {
 	s.start(true)
 	if !s.Done() {
-		if err := s.end.Wait(s.drive); err != nil {
+		if err := s.end.Wait(s.driver); err != nil {
 			return err
 		}
 	}

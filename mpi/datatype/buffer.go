@@ -81,12 +81,26 @@ func (b *Buffer) piece() (piece, bool) {
 
 // Pack copies the data from offset off on, in the order of the typemap, to dst, and returns how much there was.
 func (b Buffer) Pack(dst []byte, off int64) int {
-	return b.transfer(dst, off, gather)
+	if data, ok := b.Bytes(); ok {
+		if off < 0 || off >= int64(len(data)) {
+			return 0
+		}
+		return copy(dst, data[off:])
+	}
+	pieces := b // not b, which is not on the heap for plain data
+	return pieces.transfer(dst, off, gather)
 }
 
 // Unpack copies src to where the data from offset off on belongs, and returns how much it took.
 func (b Buffer) Unpack(src []byte, off int64) int {
-	return b.transfer(src, off, func(packed, mem []byte, p piece) { scatter(mem, packed, p) })
+	if data, ok := b.Bytes(); ok {
+		if off < 0 || off >= int64(len(data)) {
+			return 0
+		}
+		return copy(data[off:], src)
+	}
+	pieces := b
+	return pieces.transfer(src, off, func(packed, mem []byte, p piece) { scatter(mem, packed, p) })
 }
 
 // transfer gives do the pieces of the data from offset off on that packed has room for, each with its part of packed.
@@ -136,8 +150,9 @@ func Copy(dst, src Buffer) int64 {
 	}
 	total := left
 	var to, from cursor
-	to.seek(&dst, 0)
-	from.seek(&src, 0)
+	dstPieces, srcPieces := dst, src
+	to.seek(&dstPieces, 0)
+	from.seek(&srcPieces, 0)
 	for {
 		k := match(&to.piece, &from.piece, left, dst.Mem, src.Mem)
 		if left -= k; left == 0 {

@@ -135,6 +135,9 @@ func (c *call) buffer(i int) (datatype.Buffer, error) {
 
 // bufferAt is n elements of t at an address. A buffer without data may be anywhere.
 func (c *call) bufferAt(addr uint32, n int64, t *datatype.Type) (datatype.Buffer, error) {
+	if addr == abi.InPlace && n > 0 {
+		return datatype.Buffer{}, errorf(abi.ErrBuffer, "MPI_IN_PLACE where it means nothing")
+	}
 	b := datatype.Buffer{Mem: c.mem, Addr: int64(addr), Count: n, Type: t}
 	if b.Check() == nil {
 		return b, nil

@@ -86,13 +86,13 @@ func (k collective) make(c *call, persistent bool) (*Comm, *coll.Schedule, error
 	return comm, s, nil
 }
 
-// collectiveMemory is what the temporaries of collectives may take besides twice the program's own memory, in bytes.
+// collectiveMemory is what the schedules of collectives may take besides as much as the program's own memory, in bytes.
 const collectiveMemory = 64 << 20
 
 // schedule is an empty schedule for the next collective operation on a communicator.
 func (p *Process) schedule(comm *Comm, persistent bool) *coll.Schedule {
 	comm.collective++
-	p.coll.Limit = collectiveMemory + 2*int64(len(p.mem))
+	p.coll.Limit = collectiveMemory + int64(len(p.mem))
 	team := coll.Team{Context: comm.context + 1, Rank: comm.rank, Members: comm.group.members}
 	if comm.remote != nil {
 		team.Remote = comm.remote.members
@@ -159,17 +159,6 @@ func (p *Process) exchange(c *Comm, mine []byte) ([][]byte, error) {
 		return make([][]byte, c.size()), nil
 	}
 	return slices.Collect(slices.Chunk(all, len(mine))), nil
-}
-
-// barrier is MPI_Barrier for the library's own use.
-func (p *Process) barrier(c *Comm) error {
-	s := p.schedule(c, false)
-	s.Barrier()
-	if err := s.Run(); err != nil {
-		return collectiveError(err)
-	}
-	s.Free()
-	return nil
 }
 
 var collectiveFunctions = func() family {

@@ -172,7 +172,11 @@ func TestReductions(t *testing.T) {
 			g.collective(v, "Scan", in, out, 2, abi.Int, digits, abi.CommWorld)
 			g.wants("Scan", out, []int32{1, 12, 123, 1234}[r])
 			out = g.ints(-1, -1, -1, -1)
-			g.collective(v, "Exscan", in, out, 2, abi.Int, digits, abi.CommWorld)
+			var result any = out
+			if r == 0 {
+				result = uint32(garbage)
+			}
+			g.collective(v, "Exscan", in, result, 2, abi.Int, digits, abi.CommWorld)
 			g.wants("Exscan", out, []int32{-1, 1, 12, 123}[r])
 			g.collective(v, "Reduce_scatter_block", in, out, 1, abi.Int, digits, abi.CommWorld)
 			g.wants("Reduce_scatter_block", out, 1234)
@@ -283,6 +287,8 @@ func TestCollectiveErrors(t *testing.T) {
 			{abi.ErrOp, "MPI_Allreduce", []any{b, b + 8, 1, abi.Float, abi.Band, abi.CommWorld}},
 			{abi.ErrOp, "MPI_Allreduce", []any{b, b + 8, 1, abi.Int, abi.Replace, abi.CommWorld}},
 			{abi.ErrBuffer, "MPI_Allreduce", []any{b, b, 1, abi.Int, abi.Sum, abi.CommWorld}},
+			{abi.ErrBuffer, "MPI_Allgather", []any{b, 1, abi.Int, abi.InPlace, 1, abi.Int, abi.CommWorld}},
+			{abi.ErrBuffer, "MPI_Bcast", []any{abi.InPlace, 1, abi.Int, 0, abi.CommWorld}},
 			{abi.ErrInfo, "MPI_Barrier_init", []any{abi.CommWorld, 77, b}},
 			{abi.ErrCount, "MPI_Reduce_scatter_block_c", []any{b, b + 8, int64(-1), abi.Int, abi.Sum, abi.CommWorld}},
 			{abi.ErrTopology, "MPI_Neighbor_allgather", []any{b, 1, abi.Int, b, 1, abi.Int, abi.CommWorld}},

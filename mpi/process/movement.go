@@ -75,6 +75,9 @@ func (c *call) displaced(i int, disp int64, far bool, count int64, t *datatype.T
 	if count == 0 || t.Size() == 0 {
 		return datatype.Buffer{Type: t}, nil
 	}
+	if c.ptr(i) == abi.InPlace {
+		return datatype.Buffer{}, errorf(abi.ErrBuffer, "MPI_IN_PLACE where it means nothing")
+	}
 	b := datatype.Buffer{Mem: c.mem, Addr: int64(c.ptr(i)) + disp, Count: count, Type: t}
 	if !far && b.Check() != nil {
 		b.Mem = c.look()

@@ -73,23 +73,41 @@ func reduce(c *call, comm *Comm, s *coll.Schedule) error {
 	return nil
 }
 
-// toAll is a reduction without a root, with as many elements in as out.
-func toAll(intra bool, add func(s *coll.Schedule, send, recv datatype.Buffer, op coll.Op)) func(*call, *Comm, *coll.Schedule) error {
-	return func(c *call, comm *Comm, s *coll.Schedule) error {
-		if intra && comm.remote != nil {
-			return errorf(abi.ErrComm, "scans are not for intercommunicators")
-		}
-		count, err := c.count(2)
-		if err != nil {
-			return err
-		}
-		o, err := c.operands(comm, count, count, true)
-		if err != nil {
-			return err
-		}
-		add(s, o.send, o.recv, o.op)
-		return nil
+// allreduce is MPI_Allreduce (MPI 5.0, 6.9.6).
+func allreduce(c *call, comm *Comm, s *coll.Schedule) error { return c.toAll(comm, s.Allreduce, true) }
+
+// scan is MPI_Scan (MPI 5.0, 6.11.1).
+func scan(c *call, comm *Comm, s *coll.Schedule) error {
+	if comm.remote != nil {
+		return errorf(abi.ErrComm, "MPI_Scan is not for intercommunicators")
 	}
+	return c.toAll(comm, s.Scan, true)
+}
+
+// exscan is MPI_Exscan (MPI 5.0, 6.11.2): the receive buffer does not count at rank 0.
+func exscan(c *call, comm *Comm, s *coll.Schedule) error {
+	if comm.remote != nil {
+		return errorf(abi.ErrComm, "MPI_Exscan is not for intercommunicators")
+	}
+	return c.toAll(comm, s.Exscan, comm.rank > 0 || c.ptr(0) == abi.InPlace)
+}
+
+// toAll adds a reduction without a root, with as many elements in as out.
+func (c *call) toAll(comm *Comm, add func(send, recv datatype.Buffer, op coll.Op), receives bool) error {
+	count, err := c.count(2)
+	if err != nil {
+		return err
+	}
+	received := count
+	if !receives {
+		received = -1
+	}
+	o, err := c.operands(comm, count, received, true)
+	if err != nil {
+		return err
+	}
+	add(o.send, o.recv, o.op)
+	return nil
 }
 
 // reduceScatterBlock is MPI_Reduce_scatter_block (MPI 5.0, 6.10.1).
@@ -132,9 +150,9 @@ func (c *call) reduceScatter(comm *Comm, s *coll.Schedule, total int64, counts f
 
 var reductions = map[string]collective{
 	"Reduce":    {6, reduce},
-	"Allreduce": {5, toAll(false, (*coll.Schedule).Allreduce)},
-	"Scan":      {5, toAll(true, (*coll.Schedule).Scan)},
-	"Exscan":    {5, toAll(true, (*coll.Schedule).Exscan)},
+	"Allreduce": {5, allreduce},
+	"Scan":      {5, scan},
+	"Exscan":    {5, exscan},
 
 	"Reduce_scatter_block": {5, reduceScatterBlock},
 	"Reduce_scatter":       {5, reduceScatter},
