@@ -1,0 +1,26 @@
+/*
+ * idle: ranks that are there and do nothing, to see what one costs. Rank 0 tells when all are there.
+ *
+ *   idle [seconds]      1 if it is not said
+ */
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int main(int argc, char **argv) {
+    MPI_Init(&argc, &argv);
+    int rank, size;
+    double seconds = argc > 1 ? atof(argv[1]) : 1;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (rank == 0) {
+        printf("%d ranks are idle\n", size);
+        fflush(stdout);
+        usleep((useconds_t)(seconds * 1e6));
+    }
+    MPI_Barrier(MPI_COMM_WORLD); /* the others wait here */
+    MPI_Finalize();
+    return 0;
+}
