@@ -1,0 +1,309 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// wild is a program that gives MPI whatever it is told by bytes. Around its memory, and behind the end that it has now, are bytes that
+// nobody may change.
+type wild struct {
+	t     testing.TB
+	world *match.World
+	p     *Process
+	all   []byte // guard, memory, what it may grow to, guard
+	size  int
+	in    []byte // what is left of the bytes
+	live  []int32
+	calls int
+}
+
+const (
+	wildGuard  = 1 << 12
+	wildMemory = 1 << 16
+	wildLimit  = 1 << 18
+	canary     = 0xa5
+	wildArea   = 1 << 12 // see fill
+)
+
+var untouched = bytes.Repeat([]byte{canary}, wildGuard+wildLimit+wildGuard)
+
+var errBlocked = errors.New("a call blocked")
+
+func newWild(t testing.TB, in []byte) *wild {
+	w := &wild{t: t, all: bytes.Clone(untouched), size: wildMemory, in: in}
+	// Rank 1 is there to be sent to, and does nothing; rank 2 is on another node, from where nothing comes.
+	w.world = match.New(t.Context(), match.Config{Size: 3, Local: []int{0, 1}, Link: nowhere{}, Cores: -1})
+	w.p = New(Config{World: w.world, Rank: 0, Nodes: []int{0, 0, 1}, Slots: 3, Processor: "wild", Program: "wild", Start: time.Now()})
+	w.p.Attach(w)
+	clear(w.Memory())
+	return w
+}
+
+// nowhere is a [match.Link] that loses what it is given.
+type nowhere struct{}
+
+func (nowhere) Send(context.Context, mpi.Packet) error { return nil }
+func (nowhere) Put(mpi.Packet)                         {}
+
+// Memory implements [mpi.Guest].
+func (w *wild) Memory() []byte { return w.all[wildGuard : wildGuard+w.size] }
+
+// Grow implements [mpi.Guest].
+func (w *wild) Grow(n int64) (uint32, int64, error) {
+	n = (n + 4095) &^ 4095
+	if n > int64(wildLimit-w.size) {
+		return 0, 0, errors.New("over the limit")
+	}
+	at := w.size
+	w.size += int(n)
+	clear(w.Memory()[at:])
+	return uint32(at), n, nil
+}
+
+// Invoke implements [mpi.Guest]: function 16 succeeds, 17 fails, 18 calls MPI.
+func (w *wild) Invoke(function uint32, _ ...uint64) (uint64, error) {
+	switch function {
+	case 16:
+		return abi.Success, nil
+	case 17:
+		return abi.ErrOther, nil
+	case 18:
+		_, err := w.one(int(w.u16()) % len(abi.Functions))
+		return abi.Success, err
+	}
+	return 0, &mpi.ExitError{Reason: mpi.Trapped, Detail: "no such function in the table"}
+}
+
+func (w *wild) u8() byte {
+	if len(w.in) == 0 {
+		return 0
+	}
+	b := w.in[0]
+	w.in = w.in[1:]
+	return b
+}
+
+func (w *wild) u16() uint16 { return uint16(w.u8()) | uint16(w.u8())<<8 }
+func (w *wild) u32() uint32 { return uint32(w.u16()) | uint32(w.u16())<<16 }
+
+// must calls a function of the setup.
+func (w *wild) must(name string, args ...uint64) {
+	i, ok := abi.Lookup(name)
+	if !ok {
+		w.t.Fatalf("no function %s", name)
+	}
+	if code, err := w.p.Call(i, args); err != nil || code != abi.Success {
+		w.t.Fatalf("%s: %d, %v", name, int32(code), err)
+	}
+}
+
+// made calls a function of the setup whose last parameter is the address of a handle.
+func (w *wild) made(name string, args ...uint64) uint64 {
+	const at = 64
+	w.must(name, append(args, at)...)
+	h := int32(binary.LittleEndian.Uint32(w.Memory()[at:]))
+	w.live = append(w.live, h)
+	return uint64(uint32(h))
+}
+
+// setup makes some objects of each kind, and fills the memory.
+func (w *wild) setup() {
+	w.fill()
+	w.must("MPI_Init", 0, 0)
+	w.must("MPI_Comm_set_errhandler", abi.CommWorld, abi.ErrorsReturn)
+	w.must("MPI_Comm_set_errhandler", abi.CommSelf, abi.ErrorsReturn)
+	one, zero := uint64(2*wildArea), uint64(wildArea)
+	dup := w.made("MPI_Comm_dup", abi.CommSelf)
+	w.made("MPI_Comm_dup", abi.CommWorld)
+	w.made("MPI_Cart_create", dup, 2, one, one, 0)
+	w.made("MPI_Graph_create", dup, 1, one, zero, 0)
+	w.made("MPI_Dist_graph_create_adjacent", dup, 1, zero, one, 1, zero, one, abi.InfoNull, 0)
+	w.made("MPI_Comm_group", abi.CommWorld)
+	info := w.made("MPI_Info_create")
+	w.must("MPI_Info_set", info, 6*wildArea, 6*wildArea)
+	w.made("MPI_Comm_create_errhandler", 16)
+	vector := w.made("MPI_Type_vector", 2, 1, 3, abi.Int)
+	binary.LittleEndian.PutUint32(w.Memory()[64:], uint32(vector))
+	w.must("MPI_Type_commit", 64)
+	w.made("MPI_Type_create_hvector", 3, 2, uint64(uint32(0xfffffff0)), abi.Double)
+	w.made("MPI_Op_create", 16, 1)
+	w.must("MPI_Comm_create_keyval", 16, 16, 64, 0)
+	key := binary.LittleEndian.Uint32(w.Memory()[64:])
+	w.live = append(w.live, int32(key))
+	w.must("MPI_Comm_set_attr", abi.CommWorld, uint64(key), 5)
+	w.must("MPI_Comm_set_attr", dup, uint64(key), 6)
+	w.made("MPI_Irecv", 9*wildArea, 4, abi.Int, 1, 0, abi.CommWorld)
+	w.made("MPI_Irecv", 9*wildArea+64, 4, abi.Int, 0, 1, dup)
+	w.made("MPI_Send_init", 9*wildArea+128, 4, abi.Int, 0, 2, dup)
+	w.must("MPI_Send", 9*wildArea+256, 4, abi.Int, abi.ProcNull&0xffffffff, 2, abi.CommSelf)
+	w.made("MPI_Isend", 9*wildArea+512, 4, abi.Int, 0, 3, dup)
+	for i, h := range w.live {
+		binary.LittleEndian.PutUint32(w.Memory()[5*wildArea+4*i:], uint32(h))
+	}
+}
+
+// fill puts something into each area of the memory that a pointer may point at: nothing, zeros, ones, ranks, large numbers, handles (by setup), text,
+// negative numbers, offsets of 64 bits.
+func (w *wild) fill() {
+	for i := range wildArea / 4 {
+		for area, v := range map[int]int{1: 0, 2: 1, 3: i % 5, 4: 0x7fffffff - i, 7: -i} {
+			binary.LittleEndian.PutUint32(w.Memory()[area*wildArea+4*i:], uint32(v))
+		}
+	}
+	copy(w.Memory()[6*wildArea:], "a text")
+	for i := range wildArea / 8 {
+		binary.LittleEndian.PutUint64(w.Memory()[8*wildArea+8*i:], uint64(i%9)<<(i%64))
+	}
+}
+
+// arg makes a parameter of a kind.
+func (w *wild) arg(kind byte) uint64 {
+	choose := w.u8()
+	switch kind {
+	case 'h':
+		switch {
+		case choose < 140:
+			return uint64(uint32(w.live[int(choose)%len(w.live)]))
+		case choose < 180:
+			return uint64([]uint32{abi.CommSelf, abi.CommSelf, abi.CommWorld, abi.InfoNull, abi.GroupEmpty, abi.RequestNull, abi.Sum, abi.Maxloc, abi.InfoEnv, abi.MessageNoProc}[choose%10])
+		case choose < 220:
+			return uint64([]uint32{abi.Int, abi.Byte, abi.Double, abi.DoubleInt, abi.Packed, abi.LongDouble, abi.CFloatComplex, abi.Char}[choose%8])
+		case choose < 240:
+			return uint64(w.u16())
+		}
+		return uint64(w.u32())
+	case 'p':
+		switch {
+		case choose < 16:
+			return uint64(choose)
+		case choose < 200:
+			return uint64(choose)%12*wildArea + 4*uint64(w.u8()%8)
+		case choose < 220:
+			return uint64(w.size) - uint64(choose%20)
+		case choose < 230:
+			return uint64(w.u16())
+		}
+		return uint64(w.u32())
+	case 'f':
+		return uint64(w.u8() % 20)
+	case 'c':
+		switch {
+		case choose < 200:
+			return uint64(int64(choose%20) - 3)
+		case choose < 230:
+			return uint64(1) << (choose % 64)
+		}
+		return uint64(w.u32())<<32 | uint64(w.u32())
+	}
+	switch {
+	case choose < 180:
+		return uint64(uint32(int32(choose%12) - 2))
+	case choose < 200:
+		return uint64(uint32(int32(choose%8) - 4))
+	case choose < 215:
+		return uint64([]uint32{abi.Undefined & 0xffffffff, 1<<31 - 1, 1 << 31, abi.TagUb, abi.CommTypeShared, abi.ThreadMultiple, abi.OrderC, abi.OrderFortran, abi.DistributeBlock}[choose%9])
+	case choose < 230:
+		return uint64(1) << (choose % 32)
+	}
+	return uint64(w.u32())
+}
+
+// one makes one call, and checks what came of it.
+func (w *wild) one(i int) (uint64, error) {
+	f := &abi.Functions[i]
+	args := make([]uint64, len(f.Params))
+	for k := range args {
+		args[k] = w.arg(f.Params[k])
+	}
+	if w.calls++; w.calls > 200 {
+		return 0, &mpi.ExitError{Reason: mpi.Trapped, Detail: "enough"}
+	}
+	timer := time.AfterFunc(2*time.Millisecond, func() { w.world.Abort(errBlocked) })
+	defer timer.Stop()
+	result, err := w.p.Call(i, args)
+	what := func() string { return fmt.Sprintf("%s%#x: %#x, %v", f.Name, args, result, err) }
+	var end *mpi.ExitError
+	switch {
+	case err != nil:
+		if !errors.Is(err, errBlocked) && !errors.As(err, &end) {
+			w.t.Fatalf("the rank ended with an error that says nothing of how: %s", what())
+		}
+	case f.Result != 'd' && result>>32 != 0:
+		w.t.Fatalf("a result over 32 bits: %s", what())
+	}
+	for _, guard := range [][]byte{w.all[:wildGuard], w.all[wildGuard+w.size:]} {
+		if !bytes.Equal(guard, untouched[:len(guard)]) {
+			w.t.Fatalf("bytes outside of the memory changed: %s", what())
+		}
+	}
+	return result, err
+}
+
+// close ends the rank. Nothing of it is left running.
+func (w *wild) close() {
+	w.world.Abort(errBlocked)
+	w.p.Close()
+	w.world.Close()
+}
+
+// run makes calls until the bytes are used up or the rank has ended.
+func (w *wild) run() {
+	for len(w.in) > 0 {
+		if _, err := w.one(int(w.u16()) % len(abi.Functions)); err != nil {
+			return
+		}
+	}
+}
+
+// Each function, given wild pointers, counts, handles, tags and ranks, many times: errors of MPI or a clean end, and nothing outside of the
+// guest's memory is touched.
+func TestWildCalls(t *testing.T) {
+	rounds := 30
+	if testing.Short() {
+		rounds = 3
+	}
+	for i, f := range abi.Functions {
+		t.Run(f.Name, func(t *testing.T) {
+			random := rand.NewChaCha8([32]byte{byte(i), byte(i >> 8)})
+			for range rounds {
+				in := make([]byte, 256)
+				random.Read(in)
+				w := newWild(t, in)
+				w.setup()
+				for range 5 {
+					if _, err := w.one(i); err != nil {
+						break
+					}
+				}
+				w.close()
+			}
+		})
+	}
+}
+
+// FuzzCalls makes any calls one after the other.
+func FuzzCalls(f *testing.F) {
+	random := rand.NewChaCha8([32]byte{})
+	for range 20 {
+		in := make([]byte, 400)
+		random.Read(in)
+		f.Add(in)
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		w := newWild(t, in[:min(len(in), 2000)])
+		defer w.close()
+		w.setup()
+		w.run()
+	})
+}
