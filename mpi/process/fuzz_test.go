@@ -6,7 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,8 +27,9 @@ type wild struct {
 	p     *Process
 	all   []byte // guard, memory, what it may grow to, guard
 	size  int
-	in    []byte // what is left of the bytes
-	live  []int32
+	in    []byte             // what is left of the bytes
+	live  map[string][]int32 // handles, by their types in C
+	types [][]string         // of the parameters of each function, in C: see parameterTypes
 	calls int
 }
 
@@ -40,14 +45,67 @@ var untouched = bytes.Repeat([]byte{canary}, wildGuard+wildLimit+wildGuard)
 
 var errBlocked = errors.New("a call blocked")
 
-func newWild(t testing.TB, in []byte) *wild {
-	w := &wild{t: t, all: bytes.Clone(untouched), size: wildMemory, in: in}
+func newWild(t testing.TB, types [][]string, in []byte) *wild {
+	w := &wild{t: t, all: bytes.Clone(untouched), size: wildMemory, in: in, types: types}
+	w.live = map[string][]int32{}
+	for kind, list := range wildHandles {
+		w.live[kind] = slices.Clone(list)
+	}
 	// Rank 1 is there to be sent to, and does nothing; rank 2 is on another node, from where nothing comes.
 	w.world = match.New(t.Context(), match.Config{Size: 3, Local: []int{0, 1}, Link: nowhere{}, Cores: -1})
 	w.p = New(Config{World: w.world, Rank: 0, Nodes: []int{0, 0, 1}, Slots: 3, Processor: "wild", Program: "wild", Start: time.Now()})
 	w.p.Attach(w)
 	clear(w.Memory())
 	return w
+}
+
+// parameterTypes are the types of all parameters in C, of each function of package abi, from the data of the standard; of those that it removed
+// they are not known.
+func parameterTypes(t testing.TB) [][]string {
+	data, err := os.ReadFile("../abi/functions.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := make([][]string, len(abi.Functions))
+	for line := range strings.Lines(string(data)) {
+		fields := strings.Split(strings.TrimSpace(line), "\t")
+		if i, ok := abi.Lookup(fields[0]); ok && len(fields) == 3 {
+			types[i] = strings.Split(fields[2], ", ")
+		}
+	}
+	return types
+}
+
+// wildHandles are predefined handles, by type.
+var wildHandles = map[string][]int32{
+	"MPI_Comm":       {abi.CommSelf, abi.CommSelf, abi.CommSelf, abi.CommWorld},
+	"MPI_Group":      {abi.GroupEmpty},
+	"MPI_Info":       {abi.InfoNull, abi.InfoEnv},
+	"MPI_Errhandler": {abi.ErrorsReturn},
+	"MPI_Datatype":   {abi.Int, abi.Byte, abi.Double, abi.DoubleInt, abi.Packed, abi.LongDouble, abi.CFloatComplex, abi.Char},
+	"MPI_Op":         {abi.Sum, abi.Maxloc, abi.Bxor, abi.Replace},
+	"MPI_Request":    {abi.RequestNull},
+	"MPI_Message":    {abi.MessageNoProc},
+	"keyval":         {abi.TagUb},
+}
+
+// kindOf is the key in live for a parameter, by its type and name.
+func (w *wild) kindOf(i, k int) string {
+	if k >= len(w.types[i]) {
+		return ""
+	}
+	p := w.types[i][k]
+	if strings.Contains(p, "keyval") {
+		return "keyval"
+	}
+	word, _, _ := strings.Cut(strings.TrimPrefix(p, "const "), " ")
+	return word
+}
+
+// handlesAt is where the handles of a kind are in the memory.
+func (w *wild) handlesAt(kind string) uint64 {
+	kinds := slices.Sorted(maps.Keys(wildHandles))
+	return 5*wildArea + 256*uint64(slices.Index(kinds, kind))
 }
 
 // nowhere is a [match.Link] that loses what it is given.
@@ -110,12 +168,19 @@ func (w *wild) must(name string, args ...uint64) {
 
 // made calls a function of the setup whose last parameter is the address of a handle.
 func (w *wild) made(name string, args ...uint64) uint64 {
-	const at = 64
-	w.must(name, append(args, at)...)
-	h := int32(binary.LittleEndian.Uint32(w.Memory()[at:]))
-	w.live = append(w.live, h)
-	return uint64(uint32(h))
+	i, _ := abi.Lookup(name)
+	w.must(name, append(args, handleAt)...)
+	return uint64(w.found(w.kindOf(i, len(args))))
 }
+
+// found keeps the handle that a function has stored.
+func (w *wild) found(kind string) uint32 {
+	h := binary.LittleEndian.Uint32(w.Memory()[handleAt:])
+	w.live[kind] = append(w.live[kind], int32(h))
+	return h
+}
+
+const handleAt = 64
 
 // setup makes some objects of each kind, and fills the memory.
 func (w *wild) setup() {
@@ -139,8 +204,7 @@ func (w *wild) setup() {
 	w.made("MPI_Type_create_hvector", 3, 2, uint64(uint32(0xfffffff0)), abi.Double)
 	w.made("MPI_Op_create", 16, 1)
 	w.must("MPI_Comm_create_keyval", 16, 16, 64, 0)
-	key := binary.LittleEndian.Uint32(w.Memory()[64:])
-	w.live = append(w.live, int32(key))
+	key := w.found("keyval")
 	w.must("MPI_Comm_set_attr", abi.CommWorld, uint64(key), 5)
 	w.must("MPI_Comm_set_attr", dup, uint64(key), 6)
 	w.made("MPI_Irecv", 9*wildArea, 4, abi.Int, 1, 0, abi.CommWorld)
@@ -148,8 +212,13 @@ func (w *wild) setup() {
 	w.made("MPI_Send_init", 9*wildArea+128, 4, abi.Int, 0, 2, dup)
 	w.must("MPI_Send", 9*wildArea+256, 4, abi.Int, abi.ProcNull&0xffffffff, 2, abi.CommSelf)
 	w.made("MPI_Isend", 9*wildArea+512, 4, abi.Int, 0, 3, dup)
-	for i, h := range w.live {
-		binary.LittleEndian.PutUint32(w.Memory()[5*wildArea+4*i:], uint32(h))
+	w.must("MPI_Send", 9*wildArea+768, 4, abi.Int, 0, 5, dup)
+	w.must("MPI_Mprobe", 0, 5, dup, handleAt, abi.StatusIgnore)
+	w.found("MPI_Message")
+	for kind, list := range w.live {
+		for i, h := range list {
+			binary.LittleEndian.PutUint32(w.Memory()[w.handlesAt(kind)+4*uint64(i):], uint32(h))
+		}
 	}
 }
 
@@ -167,24 +236,24 @@ func (w *wild) fill() {
 	}
 }
 
-// arg makes a parameter of a kind.
-func (w *wild) arg(kind byte) uint64 {
+// arg makes parameter k of function i: often one that makes sense.
+func (w *wild) arg(i, k int) uint64 {
 	choose := w.u8()
-	switch kind {
+	kind := w.kindOf(i, k)
+	live := w.live[kind]
+	switch abi.Functions[i].Params[k] {
 	case 'h':
 		switch {
-		case choose < 140:
-			return uint64(uint32(w.live[int(choose)%len(w.live)]))
-		case choose < 180:
-			return uint64([]uint32{abi.CommSelf, abi.CommSelf, abi.CommWorld, abi.InfoNull, abi.GroupEmpty, abi.RequestNull, abi.Sum, abi.Maxloc, abi.InfoEnv, abi.MessageNoProc}[choose%10])
-		case choose < 220:
-			return uint64([]uint32{abi.Int, abi.Byte, abi.Double, abi.DoubleInt, abi.Packed, abi.LongDouble, abi.CFloatComplex, abi.Char}[choose%8])
+		case choose < 230 && len(live) > 0:
+			return uint64(uint32(live[int(choose)%len(live)]))
 		case choose < 240:
 			return uint64(w.u16())
 		}
 		return uint64(w.u32())
 	case 'p':
 		switch {
+		case choose < 160 && len(live) > 0:
+			return w.handlesAt(kind) + 4*uint64(int(choose)%len(live))
 		case choose < 16:
 			return uint64(choose)
 		case choose < 200:
@@ -207,6 +276,10 @@ func (w *wild) arg(kind byte) uint64 {
 		return uint64(w.u32())<<32 | uint64(w.u32())
 	}
 	switch {
+	case choose < 180 && kind == "keyval":
+		return uint64(uint32(live[int(choose)%len(live)]))
+	case choose < 120:
+		return uint64(choose % 3)
 	case choose < 180:
 		return uint64(uint32(int32(choose%12) - 2))
 	case choose < 200:
@@ -224,7 +297,7 @@ func (w *wild) one(i int) (uint64, error) {
 	f := &abi.Functions[i]
 	args := make([]uint64, len(f.Params))
 	for k := range args {
-		args[k] = w.arg(f.Params[k])
+		args[k] = w.arg(i, k)
 	}
 	if w.calls++; w.calls > 200 {
 		return 0, &mpi.ExitError{Reason: mpi.Trapped, Detail: "enough"}
@@ -269,17 +342,18 @@ func (w *wild) run() {
 // Each function, given wild pointers, counts, handles, tags and ranks, many times: errors of MPI or a clean end, and nothing outside of the
 // guest's memory is touched.
 func TestWildCalls(t *testing.T) {
-	rounds := 30
+	rounds := 10
 	if testing.Short() {
-		rounds = 3
+		rounds = 1
 	}
+	types := parameterTypes(t)
 	for i, f := range abi.Functions {
 		t.Run(f.Name, func(t *testing.T) {
 			random := rand.NewChaCha8([32]byte{byte(i), byte(i >> 8)})
 			for range rounds {
 				in := make([]byte, 256)
 				random.Read(in)
-				w := newWild(t, in)
+				w := newWild(t, types, in)
 				w.setup()
 				for range 5 {
 					if _, err := w.one(i); err != nil {
@@ -300,8 +374,9 @@ func FuzzCalls(f *testing.F) {
 		random.Read(in)
 		f.Add(in)
 	}
+	types := parameterTypes(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
-		w := newWild(t, in[:min(len(in), 2000)])
+		w := newWild(t, types, in[:min(len(in), 2000)])
 		defer w.close()
 		w.setup()
 		w.run()
