@@ -25,7 +25,7 @@ type Guest interface {
 	// Memory is all of the program's memory. It may have grown since the last call; what it was stays valid, at the same place.
 	Memory() []byte
 	// Grow makes the memory larger by at least n bytes, which are zero and nobody's, and returns their address and how many they
-	// are; an error if the program's limit does not allow it.
+	// are; an error if the program's limit does not allow it, or it is a Go program: its runtime takes all memory for its heap.
 	Grow(n int64) (addr uint32, size int64, err error)
 	// Invoke calls the function at an index of the program's table, which takes these parameters of 32 bits, or the first of them as C
 	// lets it, and returns one value of 32 bits, or nothing, which is 0. An error, an [*ExitError], means that it trapped, or that there is no such function: the call that this is

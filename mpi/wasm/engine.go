@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/bytecodealliance/wasmtime-go/v44"
@@ -11,23 +12,26 @@ import (
 
 // engineConfig names what newEngine sets, for the cache: change it with newEngine, or code
 // compiled under other settings is found there (wasmtime would refuse most of it, not all).
-const engineConfig = "epoch simd bulk multivalue reftypes tailcall relaxed-deterministic stack=1MiB fixed-memory speed"
+const engineConfig = "epoch simd bulk multivalue reftypes tailcall relaxed-deterministic fixed-memory speed"
 
 // maxWasmStack is the stack of one program, in bytes. It is part of the stack of the thread
 // that runs it, of which glibc gives at least 2 MiB, and the host's functions need some too.
 const maxWasmStack = 1 << 20
 
+// rankStack is the stack of an MPI program: as much as its thread can give, for they were written for stacks of 8 MiB.
+func rankStack() int { return max(min(native.ThreadStack()-2<<20, 6<<20), maxWasmStack) }
+
 // engine is wasmtime's, with the host's functions ready to link for handlers.
 type engine struct {
 	*wasmtime.Engine
+	stack  int              // bytes that a program has
 	linker *wasmtime.Linker // nil for an engine of MPI programs
 }
 
-// newConfig is what all engines have in common, and with it the code for them.
-func newConfig() (*wasmtime.Config, error) {
+// newConfig is what all engines have in common, and with it the code for them. The stack is no part of that.
+func newConfig(stack int) (*wasmtime.Config, error) {
 	cfg := wasmtime.NewConfig()
 	cfg.SetEpochInterruption(true)
-	cfg.SetMaxWasmStack(maxWasmStack)
 	cfg.SetMemoryInitCOWSet(true)
 	cfg.SetCraneliftOptLevel(wasmtime.OptLevelSpeed)
 
@@ -55,16 +59,20 @@ func newConfig() (*wasmtime.Config, error) {
 	cfg.SetCraneliftNanCanonicalization(false)
 
 	// What was once a part of a memory stays that.
-	return cfg, native.FixMemory(cfg)
+	return cfg, errors.Join(native.FixMemory(cfg), native.SetStack(cfg, stack))
 }
 
 // newEngine makes the engine of handlers, or that of MPI programs.
 func newEngine(mpi bool) (*engine, error) {
-	cfg, err := newConfig()
+	stack := maxWasmStack
+	if mpi {
+		stack = rankStack()
+	}
+	cfg, err := newConfig(stack)
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{Engine: wasmtime.NewEngineWithConfig(cfg)}
+	e := &engine{Engine: wasmtime.NewEngineWithConfig(cfg), stack: stack}
 	if mpi {
 		return e, nil
 	}

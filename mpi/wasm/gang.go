@@ -108,7 +108,7 @@ func (g *gang) pull() bool {
 	return g.live > 0
 }
 
-// Close implements [mpi.Gang]. Ranks that still run are stopped.
+// Close implements [mpi.Gang].
 func (g *gang) Close() error {
 	g.once.Do(g.close)
 	return nil
@@ -119,8 +119,8 @@ func (g *gang) close() {
 	r.mu.Lock()
 	g.closed = true
 	r.mu.Unlock()
-	g.cancel(context.Canceled)
 	g.running.Wait()
+	g.cancel(context.Canceled)
 	g.watch.Wait()
 	g.brake.Close()
 	r.mu.Lock()

@@ -47,9 +47,14 @@ func gangOf(t testing.TB, r *Runtime, ctx context.Context, wat string) mpi.Gang 
 // runOn runs one rank on a library.
 func runOn(t testing.TB, wat string, l *library) mpi.Outcome {
 	t.Helper()
+	return runWith(t, newRuntime(t), wat, l)
+}
+
+func runWith(t testing.TB, r *Runtime, wat string, l *library) mpi.Outcome {
+	t.Helper()
 	x := execLimits()
 	x.MPI = l
-	return gangOf(t, newRuntime(t), context.Background(), wat).Run(x)
+	return gangOf(t, r, context.Background(), wat).Run(x)
 }
 
 // rankWAT is a program that imports functions of MPI: a list of import fields, and the body of _start.
@@ -76,6 +81,7 @@ func TestArguments(t *testing.T) {
 		}
 		return 0x8000_0000 | uint64(i)
 	}
+	r := newRuntime(t)
 	for i := range abi.Functions {
 		f := &abi.Functions[i]
 		wat, push := "", ""
@@ -114,7 +120,7 @@ func TestArguments(t *testing.T) {
 			return 0x87654321, nil
 		}}
 		if i%8 == 0 || strings.ContainsAny(f.Params, "cd") || f.Result == 'd' || len(f.Params) > 8 { // a third of them: the rest is alike
-			if out := runOn(t, wat, l); out.Reason != "" || l.calls != 1 || l.closed != 1 {
+			if out := runWith(t, r, wat, l); out.Reason != "" || l.calls != 1 || l.closed != 1 {
 				t.Errorf("%s: %s %s; %d calls", f.Name, out.Reason, out.Detail, l.calls)
 			}
 		}
@@ -220,6 +226,7 @@ func TestLibraryPanic(t *testing.T) {
 
 // TestRankEnds: a rank ends as a handler does.
 func TestRankEnds(t *testing.T) {
+	r := newRuntime(t)
 	for _, tt := range []struct {
 		name, body string
 		reason     mpi.Reason
@@ -231,10 +238,10 @@ func TestRankEnds(t *testing.T) {
 		{"exit 5", "(call $exit (i32.const 5)) unreachable", mpi.Exited, 5, "exit code 5"},
 		{"trap", "unreachable", mpi.Trapped, 0, "unreachable code reached (abort or panic) in main"},
 		{"bounds", "(drop (i32.load (i32.const 65536)))", mpi.Trapped, 0, "out of bounds in main"},
-		{"recursion", "(call $main)", mpi.Trapped, 0, "stack overflow"},
+		{"recursion", "(call $main)", mpi.Trapped, 0, "stack overflow (6 MiB)"},
 		{"memory", "(loop $l (br_if $l (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) unreachable", mpi.OutOfMemory, 0, "64 MiB of 64 MiB of memory in use"},
 	} {
-		out := runOn(t, rankWAT("", tt.body), &library{do: ignore})
+		out := runWith(t, r, rankWAT("", tt.body), &library{do: ignore})
 		if out.Reason != tt.reason || out.Exit != tt.exit || !strings.Contains(out.Detail, tt.detail) || out.Memory < pageSize {
 			t.Errorf("%s: %+v", tt.name, out)
 		}

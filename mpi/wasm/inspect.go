@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
@@ -13,6 +14,7 @@ type moduleInfo struct {
 	mpi     bool   // it imports MPI functions
 	memory  int64  // bytes of its exported memory at its start
 	table   string // as which its table of functions is exported; for MPI programs
+	alone   bool   // it takes all memory that there is for its own
 }
 
 // inspect checks that a module can be linked and started. An MPI program is changed to export its table of functions.
@@ -26,6 +28,9 @@ func inspect(wasm []byte) (out []byte, info moduleInfo, err error) {
 		return nil, info, err
 	}
 	info.imports, info.mpi = m.Imports, len(use.MPI) > 0
+	info.alone = slices.ContainsFunc(m.Built, func(tool string) bool {
+		return strings.HasPrefix(tool, "Go ") || strings.HasPrefix(tool, "TinyGo")
+	})
 	start, ok := m.Export("_start")
 	if !ok {
 		return nil, info, errors.New("it exports no function _start: build it as a program (a WASI command), not as a library")

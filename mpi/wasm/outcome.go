@@ -67,7 +67,7 @@ func (in *instance) explainTrap(out *mpi.Outcome, trap *wasmtime.Trap) {
 	case code == nil:
 		out.Reason, out.Detail = mpi.Internal, "ended without a reason"
 	case *code != wasmtime.Interrupt:
-		out.Reason, out.Detail = mpi.Trapped, trapText(*code)+where(trap)
+		out.Reason, out.Detail = mpi.Trapped, trapText(*code, maxWasmStack)+where(trap)
 	case in.ctx.Err() != nil && time.Now().Before(in.deadline):
 		out.Reason, out.Detail = mpi.Cancelled, in.whyCancelled()
 	default:
@@ -149,10 +149,10 @@ func outOfMemory(used, limit int64, stderr []byte) bool {
 	return false
 }
 
-func trapText(code wasmtime.TrapCode) string {
+func trapText(code wasmtime.TrapCode, stack int) string {
 	switch code {
 	case wasmtime.StackOverflow:
-		return fmt.Sprintf("stack overflow (%s)", size(maxWasmStack))
+		return fmt.Sprintf("stack overflow (%s)", size(int64(stack)))
 	case wasmtime.MemoryOutOfBounds:
 		return "memory access out of bounds"
 	case wasmtime.HeapMisaligned:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -68,6 +69,9 @@ func (g *gang) run(x mpi.Exec) mpi.Outcome {
 	done := make(chan mpi.Outcome, 1)
 	go func() { // joined by leave: gang.Close and Runtime.Close wait for it
 		defer g.leave()
+		// A rank has a thread while it is in the program, which is nearly always. Locked and never unlocked, the thread ends with it:
+		// hundreds would be left of a large job.
+		runtime.LockOSThread()
 		r.run(func(out mpi.Outcome) { done <- out })
 	}()
 	select {
@@ -181,6 +185,9 @@ func (r *rank) Grow(n int64) (addr uint32, got int64, err error) {
 	if n <= 0 || n > maxPages*pageSize {
 		return 0, 0, fmt.Errorf("wasm: memory cannot grow by %d bytes", n)
 	}
+	if r.g.p.code.info.alone {
+		return 0, 0, errors.New("wasm: a Go program takes memory that the host adds for its own heap")
+	}
 	pages := (n + pageSize - 1) / pageSize
 	before, ok := r.in.Grow(uint64(pages))
 	if !ok {
@@ -248,7 +255,7 @@ func (r *rank) explain(out *mpi.Outcome, err error) {
 	case trap.Code < 0 && r.g.ctx.Err() != nil:
 		out.Reason, out.Detail = mpi.Cancelled, r.g.why()
 	default:
-		out.Reason, out.Detail = mpi.Trapped, trapText(wasmtime.TrapCode(trap.Code))+whereIn(trap.Frames)
+		out.Reason, out.Detail = mpi.Trapped, trapText(wasmtime.TrapCode(trap.Code), r.g.p.code.eng.stack)+whereIn(trap.Frames)
 	}
 }
 

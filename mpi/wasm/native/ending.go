@@ -41,12 +41,12 @@ func takeEnding(end *C.struct_ending) error {
 	case C.ended_signature:
 		return NoFunction("it is a function of another type")
 	}
-	defer C.ending_free(end)
+	defer C.ipfsmpi_ending_free(end)
 	switch end.what {
 	case C.ended_stopped:
 		return ErrStopped
 	case C.ended_trap:
-		return &Trap{Code: int(C.ending_code(end)), Frames: framesOf(end.trap)}
+		return &Trap{Code: int(C.ipfsmpi_ending_code(end)), Frames: framesOf(end.trap)}
 	}
 	return errors.New(messageOf(end.error))
 }

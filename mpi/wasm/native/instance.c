@@ -1,5 +1,6 @@
 #include "instance.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 
 static bool stopped(const struct instance *in) { return __atomic_load_n(in->stop, __ATOMIC_ACQUIRE) != 0; }
 
-void brake_set(uint32_t *stop) { __atomic_store_n(stop, 1, __ATOMIC_RELEASE); }
+void ipfsmpi_brake_set(uint32_t *stop) { __atomic_store_n(stop, 1, __ATOMIC_RELEASE); }
 
 // Functions of the host.
 
@@ -18,7 +19,7 @@ static void find_memory(struct instance *in, const wasmtime_extern_t *item) {
   }
 }
 
-void instance_look(struct instance *in) {
+void ipfsmpi_instance_look(struct instance *in) {
   if (!in->has_memory) return;
   in->base = wasmtime_memory_data(in->context, &in->memory);
   in->size = wasmtime_memory_data_size(in->context, &in->memory);
@@ -31,11 +32,11 @@ static wasm_trap_t *call_host(void *env, wasmtime_caller_t *caller, wasmtime_val
   struct instance *in = wasmtime_context_get_data(wasmtime_caller_context(caller));
   uint64_t args[max_args];
   for (unsigned i = 0; i < f->params; i++) args[i] = f->wide >> i & 1 ? (uint64_t)raw[i].i64 : (uint32_t)raw[i].i32;
-  if (!in->has_memory) { // a start function, which runs before instance_start gets hold of the instance
+  if (!in->has_memory) { // a start function, which runs before ipfsmpi_instance_start gets hold of the instance
     wasmtime_extern_t item;
     if (wasmtime_caller_export_get(caller, "memory", 6, &item)) find_memory(in, &item);
   }
-  if (stopped(in) || !ipfsmpiCallHost(in->number, f->id, args, f->params)) return wasmtime_trap_new("ended by the host", 17);
+  if (stopped(in) || !ipfsmpi_call_host(in->number, f->id, args, f->params)) return wasmtime_trap_new("ended by the host", 17);
   switch (f->result) {
   case 'i':
     raw[0].i32 = (int32_t)args[0];
@@ -50,8 +51,8 @@ static wasm_trap_t *call_host(void *env, wasmtime_caller_t *caller, wasmtime_val
 
 static wasm_valkind_t kind_of(char letter) { return letter == 'I' ? WASM_I64 : letter == 'F' ? WASM_F64 : WASM_I32; }
 
-// program_define makes function i of the program known to its linker. It returns NULL, or what is wrong.
-const char *program_define(struct program *p, size_t i, const char *module, size_t module_len, const char *name, size_t name_len,
+// ipfsmpi_program_define makes function i of the program known to its linker. It returns NULL, or what is wrong.
+const char *ipfsmpi_program_define(struct program *p, size_t i, const char *module, size_t module_len, const char *name, size_t name_len,
                            const char *params, size_t nparams) {
   struct function *f = &p->functions[i];
   wasm_valtype_t *types[max_args], *result[1];
@@ -74,7 +75,7 @@ const char *program_define(struct program *p, size_t i, const char *module, size
   return "it is defined already";
 }
 
-wasmtime_error_t *program_link(struct program *p, const wasmtime_module_t *module) {
+wasmtime_error_t *ipfsmpi_program_link(struct program *p, const wasmtime_module_t *module) {
   wasmtime_error_t *error = wasmtime_linker_instantiate_pre(p->linker, module, &p->pre);
   wasmtime_linker_delete(p->linker);
   p->linker = NULL;
@@ -94,7 +95,7 @@ static wasmtime_error_t *on_epoch(wasmtime_context_t *context, void *data, uint6
   return NULL;
 }
 
-struct instance *instance_new(const struct program *p, uint32_t number, const uint32_t *stop, int64_t memory, int64_t elements,
+struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, const uint32_t *stop, int64_t memory, int64_t elements,
                               int64_t tables) {
   struct instance *in = calloc(1, sizeof *in);
   if (!in) return NULL;
@@ -109,13 +110,13 @@ struct instance *instance_new(const struct program *p, uint32_t number, const ui
 }
 
 static void finish(struct instance *in, struct ending *end) {
-  instance_look(in);
+  ipfsmpi_instance_look(in);
   end->what = end->trap ? ended_trap : !end->error ? ended_well : ended_error;
   if (end->what == ended_error && stopped(in)) end->what = ended_stopped;
 }
 
-// instance_start makes the instance and runs _start, which is a function without parameters and results.
-void instance_start(struct instance *in, const struct program *p, const char *table, size_t table_len, struct ending *end) {
+// ipfsmpi_instance_start makes the instance and runs _start, which is a function without parameters and results.
+void ipfsmpi_instance_start(struct instance *in, const struct program *p, const char *table, size_t table_len, struct ending *end) {
   wasmtime_extern_t item;
   wasmtime_val_raw_t none[1];
   if (stopped(in)) {
@@ -133,7 +134,7 @@ void instance_start(struct instance *in, const struct program *p, const char *ta
     in->table = item.of.table;
     in->has_table = true;
   }
-  instance_look(in);
+  ipfsmpi_instance_look(in);
   if (wasmtime_instance_export_get(in->context, &in->instance, "_start", 6, &item) && item.kind == WASMTIME_EXTERN_FUNC)
     end->error = wasmtime_func_call_unchecked(in->context, &item.of.func, none, 1, &end->trap);
   else
@@ -159,8 +160,8 @@ static bool check_type(struct instance *in, const wasmtime_func_t *f, uint32_t n
   return ok;
 }
 
-// instance_invoke calls a function of the table. It is called while the program is in a call of the host. n is at most max_args.
-uint64_t instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct ending *end) {
+// ipfsmpi_instance_invoke calls a function of the table. It is called while the program is in a call of the host. n is at most max_args.
+uint64_t ipfsmpi_instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct ending *end) {
   wasmtime_val_t item;
   wasmtime_val_raw_t raw[max_args + 1];
   end->what = ended_well;
@@ -183,30 +184,40 @@ uint64_t instance_invoke(struct instance *in, uint32_t index, const uint64_t *ar
   return end->what == ended_well && result ? (uint32_t)raw[0].i32 : 0;
 }
 
-bool instance_grow(struct instance *in, uint64_t pages, uint64_t *before) {
+bool ipfsmpi_instance_grow(struct instance *in, uint64_t pages, uint64_t *before) {
   if (!in->has_memory) return false;
   wasmtime_error_t *error = wasmtime_memory_grow(in->context, &in->memory, pages, before);
-  instance_look(in);
+  ipfsmpi_instance_look(in);
   if (!error) return true;
   wasmtime_error_delete(error);
   return false;
 }
 
-void instance_free(struct instance *in) {
+void ipfsmpi_instance_free(struct instance *in) {
   wasmtime_store_delete(in->store);
   free(in);
 }
 
 // Endings.
 
-int ending_code(const struct ending *end) {
+int ipfsmpi_ending_code(const struct ending *end) {
   wasmtime_trap_code_t code;
   return end->trap && wasmtime_trap_code(end->trap, &code) ? code : -1;
 }
 
-void ending_free(struct ending *end) {
+void ipfsmpi_ending_free(struct ending *end) {
   if (end->trap) wasm_trap_delete(end->trap);
   if (end->error) wasmtime_error_delete(end->error);
   end->trap = NULL;
   end->error = NULL;
+}
+
+// ipfsmpi_thread_stack is the size of a stack of the threads that the Go runtime makes: it asks for no other.
+size_t ipfsmpi_thread_stack(void) {
+  size_t size = 0;
+  pthread_attr_t attr;
+  if (pthread_attr_init(&attr)) return 0;
+  pthread_attr_getstacksize(&attr, &size);
+  pthread_attr_destroy(&attr);
+  return size;
 }

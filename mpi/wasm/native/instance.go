@@ -1,12 +1,12 @@
 package native
 
-// #cgo noescape instance_look
-// #cgo nocallback instance_look
-// #cgo noescape instance_grow
-// #cgo nocallback instance_grow
-// #cgo noescape instance_free
-// #cgo nocallback instance_free
-// #cgo nocallback brake_set
+// #cgo noescape ipfsmpi_instance_look
+// #cgo nocallback ipfsmpi_instance_look
+// #cgo noescape ipfsmpi_instance_grow
+// #cgo nocallback ipfsmpi_instance_grow
+// #cgo noescape ipfsmpi_instance_free
+// #cgo nocallback ipfsmpi_instance_free
+// #cgo nocallback ipfsmpi_brake_set
 // #include "instance.h"
 // #include <stdlib.h>
 import "C"
@@ -40,7 +40,7 @@ func NewBrake(engine *wasmtime.Engine) *Brake {
 // Pull ends the instances that have the brake: those that compute soon, the others as soon as they come back from the host. A pull may miss
 // an instance that another brake's pull has just looked at: pull again while there are any. It may be called by any goroutine.
 func (b *Brake) Pull() {
-	C.brake_set(b.flag)
+	C.ipfsmpi_brake_set(b.flag)
 	b.engine.IncrementEpoch()
 }
 
@@ -70,7 +70,7 @@ func (p *Program) New(h Host, b *Brake, l Limits) (*Instance, error) {
 	if in.number = instances.add(in); in.number == 0 {
 		return nil, fmt.Errorf("native: there are %d instances", maxInstances)
 	}
-	in.c = C.instance_new(&p.c, C.uint32_t(in.number), b.flag, C.int64_t(l.Memory), C.int64_t(l.Elements), C.int64_t(l.Tables))
+	in.c = C.ipfsmpi_instance_new(&p.c, C.uint32_t(in.number), b.flag, C.int64_t(l.Memory), C.int64_t(l.Elements), C.int64_t(l.Tables))
 	if in.c == nil {
 		instances.remove(in.number)
 		return nil, errors.New("native: out of memory")
@@ -80,7 +80,7 @@ func (p *Program) New(h Host, b *Brake, l Limits) (*Instance, error) {
 
 // Close frees the instance and its memory.
 func (in *Instance) Close() {
-	C.instance_free(in.c)
+	C.ipfsmpi_instance_free(in.c)
 	in.c = nil
 	instances.remove(in.number)
 }
@@ -90,7 +90,7 @@ func (in *Instance) Close() {
 func (in *Instance) Start(p *Program, table string) error {
 	var end C.struct_ending
 	name := []byte(table)
-	C.instance_start(in.c, &p.c, chars(name), C.size_t(len(name)), &end)
+	C.ipfsmpi_instance_start(in.c, &p.c, chars(name), C.size_t(len(name)), &end)
 	return takeEnding(&end)
 }
 
@@ -101,7 +101,7 @@ func (in *Instance) Invoke(index uint32, args ...uint64) (uint64, error) {
 		return 0, fmt.Errorf("native: %d parameters", len(args))
 	}
 	var end C.struct_ending
-	v := C.instance_invoke(in.c, C.uint32_t(index), (*C.uint64_t)(unsafe.SliceData(args)), C.uint32_t(len(args)), &end)
+	v := C.ipfsmpi_instance_invoke(in.c, C.uint32_t(index), (*C.uint64_t)(unsafe.SliceData(args)), C.uint32_t(len(args)), &end)
 	if end.what == C.ended_well {
 		return uint64(v), nil
 	}
@@ -110,7 +110,7 @@ func (in *Instance) Invoke(index uint32, args ...uint64) (uint64, error) {
 
 // Memory is the program's memory as it is now. It costs a call into C.
 func (in *Instance) Memory() []byte {
-	C.instance_look(in.c)
+	C.ipfsmpi_instance_look(in.c)
 	return unsafe.Slice((*byte)(in.c.base), in.c.size)
 }
 
@@ -120,12 +120,12 @@ const PageSize = 64 << 10
 // Grow makes the memory larger and returns its size before, in bytes; false if it cannot.
 func (in *Instance) Grow(pages uint64) (before int64, ok bool) {
 	var n C.uint64_t
-	ok = bool(C.instance_grow(in.c, C.uint64_t(pages), &n))
+	ok = bool(C.ipfsmpi_instance_grow(in.c, C.uint64_t(pages), &n))
 	return int64(n) * PageSize, ok
 }
 
-//export ipfsmpiCallHost
-func ipfsmpiCallHost(number, id C.uint32_t, args *C.uint64_t, n C.uint8_t) C.bool {
+//export ipfsmpi_call_host
+func ipfsmpi_call_host(number, id C.uint32_t, args *C.uint64_t, n C.uint8_t) C.bool {
 	v, ok := instances.get(uint32(number)).host.Call(int(id), unsafe.Slice((*uint64)(args), int(n)))
 	*args = C.uint64_t(v)
 	return C.bool(ok)

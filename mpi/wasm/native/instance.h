@@ -40,7 +40,7 @@ struct instance {
   uint8_t checked_result;
 };
 
-// How a call of the program ended, if not well. At most one of trap and error is set; what holds whom is freed by ending_free.
+// How a call of the program ended, if not well. At most one of trap and error is set; what holds whom is freed by ipfsmpi_ending_free.
 struct ending {
   int32_t what; // one of the constants below
   wasm_trap_t *trap;
@@ -58,19 +58,26 @@ enum {
   ended_signature,    // the function has another type
 };
 
-const char *program_define(struct program *p, size_t i, const char *module, size_t module_len, const char *name, size_t name_len,
-                           const char *params, size_t nparams);
-wasmtime_error_t *program_link(struct program *p, const wasmtime_module_t *module);
-struct instance *instance_new(const struct program *p, uint32_t number, const uint32_t *stop, int64_t memory, int64_t elements,
-                              int64_t tables);
-void instance_start(struct instance *in, const struct program *p, const char *table, size_t table_len, struct ending *end);
-uint64_t instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct ending *end);
-bool instance_grow(struct instance *in, uint64_t pages, uint64_t *before);
-void instance_look(struct instance *in);
-void instance_free(struct instance *in);
+// These are no business of others in the process, nor are theirs ours.
+#pragma GCC visibility push(hidden)
 
-void brake_set(uint32_t *stop);
-void ending_free(struct ending *end);
-int ending_code(const struct ending *end);
+const char *ipfsmpi_program_define(struct program *p, size_t i, const char *module, size_t module_len, const char *name, size_t name_len,
+                           const char *params, size_t nparams);
+wasmtime_error_t *ipfsmpi_program_link(struct program *p, const wasmtime_module_t *module);
+struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, const uint32_t *stop, int64_t memory, int64_t elements,
+                              int64_t tables);
+void ipfsmpi_instance_start(struct instance *in, const struct program *p, const char *table, size_t table_len, struct ending *end);
+uint64_t ipfsmpi_instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct ending *end);
+bool ipfsmpi_instance_grow(struct instance *in, uint64_t pages, uint64_t *before);
+void ipfsmpi_instance_look(struct instance *in);
+void ipfsmpi_instance_free(struct instance *in);
+
+void ipfsmpi_brake_set(uint32_t *stop);
+void ipfsmpi_ending_free(struct ending *end);
+int ipfsmpi_ending_code(const struct ending *end);
+
+size_t ipfsmpi_thread_stack(void);
+
+#pragma GCC visibility pop
 
 #endif

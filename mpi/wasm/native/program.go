@@ -27,6 +27,22 @@ func FixMemory(cfg *wasmtime.Config) error {
 	return nil
 }
 
+// SetStack sets how many bytes of its thread's stack a program may use.
+func SetStack(cfg *wasmtime.Config, size int) error {
+	c, err := pointerOf(cfg)
+	if err != nil {
+		return err
+	}
+	// wasmtime wants a stack of asynchronous calls, of which there are none, to be larger.
+	C.wasmtime_config_async_stack_size_set((*C.wasm_config_t)(c), C.uint64_t(size+1<<20))
+	C.wasmtime_config_max_wasm_stack_set((*C.wasm_config_t)(c), C.size_t(size))
+	runtime.KeepAlive(cfg)
+	return nil
+}
+
+// ThreadStack is the size in bytes of the stack of a thread, of which an instance takes its own.
+func ThreadStack() int { return int(C.ipfsmpi_thread_stack()) }
+
 // MaxParams is how many parameters a host function may have.
 const MaxParams = C.max_args
 
@@ -67,7 +83,7 @@ func Link(engine *wasmtime.Engine, module *wasmtime.Module, functions []Function
 			return nil, fmt.Errorf("native: define %s.%s: %w", f.Module, f.Name, err)
 		}
 	}
-	if e := C.program_link(&p.c, (*C.wasmtime_module_t)(m)); e != nil {
+	if e := C.ipfsmpi_program_link(&p.c, (*C.wasmtime_module_t)(m)); e != nil {
 		p.Close()
 		return nil, takeError(e)
 	}
@@ -79,7 +95,7 @@ func (p *Program) define(i int, f Function) error {
 	c := &unsafe.Slice(p.c.functions, p.c.count)[i]
 	c.id, c.result = C.uint32_t(f.ID), C.uint8_t(f.Result)
 	module, name, params := []byte(f.Module), []byte(f.Name), []byte(f.Params)
-	if s := C.program_define(&p.c, C.size_t(i), chars(module), C.size_t(len(module)), chars(name), C.size_t(len(name)),
+	if s := C.ipfsmpi_program_define(&p.c, C.size_t(i), chars(module), C.size_t(len(module)), chars(name), C.size_t(len(name)),
 		chars(params), C.size_t(len(params))); s != nil {
 		return errors.New(C.GoString(s))
 	}

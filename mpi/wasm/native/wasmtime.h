@@ -63,6 +63,8 @@ _Static_assert(WASMTIME_EXTERN_FUNC == 0 && WASMTIME_EXTERN_TABLE == 2 && WASMTI
 _Static_assert(WASMTIME_FUNCREF == 5 && WASMTIME_UPDATE_DEADLINE_CONTINUE == 0, "constants");
 
 void wasmtime_config_memory_may_move_set(wasm_config_t *, bool);
+void wasmtime_config_async_stack_size_set(wasm_config_t *, uint64_t);
+void wasmtime_config_max_wasm_stack_set(wasm_config_t *, size_t);
 void wasmtime_config_memory_reservation_set(wasm_config_t *, uint64_t);
 
 void wasm_byte_vec_delete(wasm_byte_vec_t *);

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"io"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -26,6 +29,7 @@ func FuzzCall(f *testing.F) {
 		f.Add(call(i, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff), []byte{})
 		f.Add(call(i, 3, 1, 0, 9, 0, 2, 2, 0, 100), []byte("data/text"))
 		f.Add(call(i, 0, 1000, 30, 10), []byte{0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff})
+		f.Add(slices.Concat(call(31, 3, 1, 0, 9, 1, 0x40, 0, 0, 100), call(i, 5, 0, 1, 0, 9, 5, 3, 9, 5)), []byte("data/text"))
 	}
 	f.Fuzz(func(t *testing.T, calls, content []byte) {
 		const guard = 4 << 10
@@ -35,7 +39,7 @@ func FuzzCall(f *testing.F) {
 		clear(mem)
 		copy(mem, content)
 
-		h := New(context.Background(), Config{
+		cfg := Config{
 			Args: []string{"a", "b"}, Env: []string{"K=v"}, Stdin: []byte("input"), Files: tree(), Output: 1 << 16,
 			Stderr: func(s string) {
 				if len(s) > MaxLine {
@@ -43,7 +47,11 @@ func FuzzCall(f *testing.F) {
 				}
 			},
 			Clock: NewVirtual(time.Unix(1e9, 0)),
-		})
+		}
+		if len(content)%2 == 1 { // a rank of a job
+			cfg.Scratch, cfg.In, cfg.Out = 1<<16, strings.NewReader("input"), io.Discard
+		}
+		h := New(context.Background(), cfg)
 		defer h.Close()
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -70,6 +78,9 @@ func FuzzCall(f *testing.F) {
 			if bytes.Count(edge, []byte{0xa5}) != guard {
 				t.Fatal("wrote outside the memory")
 			}
+		}
+		if h.scratch != nil {
+			h.checkUsed(t)
 		}
 		if len(h.Stdout()) > 1<<16 || len(h.Stderr()) > MaxStderr || len(h.files) > maxFiles {
 			t.Errorf("kept %d and %d bytes, %d files", len(h.Stdout()), len(h.Stderr()), len(h.files))
