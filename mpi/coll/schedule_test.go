@@ -285,3 +285,18 @@ func (r *rank) acrossReduced(count int, second bool) {
 	r.must(s)
 	r.holds("reduce_scatter", out, product(total, 0, remote)[16*each*r.me:16*each*(r.me+1)])
 }
+
+func TestManyRanks(t *testing.T) {
+	const n = 200
+	ranks(t, n, func(r *rank) {
+		s := r.next()
+		s.Barrier()
+		r.must(s)
+		r.reduceAll([]float64{expression(n, 0), expression(n, 1), expression(n, 2)})
+		s = r.next()
+		in, out := r.buffer(n), r.filled(n, r.me, 0)
+		s.Alltoall(blocksOf(out, 1), blocksOf(in, 1))
+		r.must(s)
+		r.holds("alltoall", in, concat(n, 1, r.me))
+	})
+}
