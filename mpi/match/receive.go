@@ -23,9 +23,12 @@ func (w *World) Receive(p mpi.Packet) error {
 	}
 	e := w.endpoints[p.To]
 	e.mu.Lock()
-	if e.closed.Load() {
+	if e.closed.Load() { // its rank has ended
 		e.mu.Unlock()
-		return nil // its rank has ended
+		if p.Kind == mpi.PacketCancel {
+			w.cfg.Link.Put(mpi.Packet{Kind: mpi.PacketCanceled, From: p.To, To: p.From, ID: p.ID, Size: 1})
+		}
+		return nil
 	}
 	var why string
 	switch p.Kind {
@@ -248,17 +251,15 @@ func (e *Endpoint) canceled(p mpi.Packet) string {
 	if r == nil || r.env.Peer != int(p.From) || !r.cancelling || p.Size != 0 && p.Size != 1 {
 		return "nobody asked for that"
 	}
-	if p.Size == 1 && r.where != inSends {
-		return "the message was matched before"
-	}
 	r.cancelling = false
-	done := r.sent || p.Size == 1
+	back := p.Size == 1 && r.where == inSends // else it was matched, and its receiver has ended since
+	done := r.sent || back
 	if done {
 		delete(e.sends, r.id)
 		r.where = inCopy
 	}
 	e.mu.Unlock()
-	if p.Size == 1 {
+	if back {
 		r.Status = Status{Cancelled: true}
 	}
 	if done {
