@@ -33,21 +33,23 @@ type mute struct{ h host.Host }
 
 func newMute(t testing.TB) *mute {
 	m := &mute{h: newHost(t)}
-	m.h.SetStreamHandler(SessionProtocol, func(s network.Stream) {
-		defer s.Reset()
-		r := wire.NewReader(s, 4096, wire.MinMaxFrame)
-		_, payload, err := r.Next()
-		if err != nil {
-			return
-		}
-		open, err := wire.ParseOpen(payload)
-		if err != nil {
-			return
-		}
-		s.Write(wire.AppendWelcome(nil, wire.Welcome{
-			Receiver: [16]byte{1}, Last: open.First - 1, Window: wire.MinWindow, MaxFrame: wire.MinMaxFrame,
-		}))
-		io.Copy(io.Discard, s)
-	})
+	m.h.SetStreamHandler(SessionProtocol, m.handle)
 	return m
+}
+
+func (*mute) handle(s network.Stream) {
+	defer s.Reset()
+	r := wire.NewReader(s, 4096, wire.MinMaxFrame)
+	_, payload, err := r.Next()
+	if err != nil {
+		return
+	}
+	open, err := wire.ParseOpen(payload)
+	if err != nil {
+		return
+	}
+	s.Write(wire.AppendWelcome(nil, wire.Welcome{
+		Receiver: [16]byte{1}, Last: open.First - 1, Window: wire.MinWindow, MaxFrame: wire.MinMaxFrame,
+	}))
+	io.Copy(io.Discard, s)
 }

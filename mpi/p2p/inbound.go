@@ -200,7 +200,11 @@ func (t *Transport) handleSession(ns network.Stream) {
 		return
 	}
 	defer t.wg.Done()
-	s, err := adopt(ns, receiverMemory)
+	memory := receiverMemory
+	if t.forJobs() {
+		memory = readBuffer + packetBuffer
+	}
+	s, err := adopt(ns, memory)
 	if err != nil {
 		t.cfg.Log.Debug("session not taken", "peer", ns.Conn().RemotePeer(), "why", err)
 		return
@@ -251,6 +255,9 @@ func (t *Transport) handleSession(ns network.Stream) {
 	}
 	knocking()
 	s.frames.Allow(t.cfg.MaxFrame)
+	if t.forJobs() {
+		s.frames.Keep = packetBuffer
+	}
 	r.run()
 }
 

@@ -3,7 +3,6 @@ package p2p
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -40,6 +39,7 @@ type outbound struct {
 	stream   *stream // the current one, nil when there is none
 	asked    bool    // the deadline of stream is that of the answer to a Ping
 	writing  bool    // somebody writes to a stream: the writer, or a Send
+	from     uint64  // the first sequence number that is being written, while writing
 	entries  []entry // not acknowledged, in order
 	bytes    int     // lengths of entries, and in Transport.queued
 	first    uint64  // sequence number of entries[0]
@@ -59,15 +59,6 @@ const (
 	up            // with or without a stream
 	over
 )
-
-// entry is a whole Data frame, never changed.
-type entry []byte
-
-// length is that of the frame as it states it.
-func (e entry) length() int {
-	n, _ := binary.Uvarint(e)
-	return int(n)
-}
 
 // waiter is a Send or Post that waits for the session or for credit.
 type waiter struct {
@@ -151,10 +142,10 @@ func (o *outbound) send(ctx context.Context, body message) (uint64, error) {
 
 // writeOne writes the last entry, which is the only one that was not, from the caller's own goroutine. It takes over mu, which is held.
 func (o *outbound) writeOne(s *stream) {
-	frame := o.entries[o.sent]
+	frame := o.entries[o.sent].frame()
 	o.sent++
 	o.high = o.next() - 1
-	o.writing = true
+	o.writing, o.from = true, o.high
 	o.mu.Unlock()
 	if _, err := s.Write(frame); err != nil {
 		s.Reset() // the session's own goroutines see to the rest
@@ -260,8 +251,11 @@ func (o *outbound) drop(seq uint64) {
 	}
 	n := int(seq - o.first + 1)
 	freed := 0
-	for _, e := range o.entries[:n] {
+	for i, e := range o.entries[:n] {
 		freed += e.length()
+		if seq := o.first + uint64(i); !o.writing || seq < o.from { // whatever the peer says it has
+			o.t.pool.put(e.buf)
+		}
 	}
 	left := copy(o.entries, o.entries[n:])
 	clear(o.entries[left:])

@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"bytes"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,8 @@ import (
 const (
 	readBuffer     = 16 << 10
 	receiverMemory = readBuffer + 64<<10 // and a frame of the size that is read without asking
+	// packetBuffer is kept for each session of jobs: enough for the packets of package match.
+	packetBuffer = 256<<10 + 1<<10
 
 	// silence is how long a receiver waits for a sender that says nothing at all. A sender that
 	// lives pings well within it.
@@ -110,9 +113,9 @@ func (r *receipt) run() {
 // read gives frames to the receiver until the stream ends. nil means that the peer said Close.
 func (r *receipt) read() error {
 	var (
-		bytes, frames int       // since the last Ack that was called for
-		until         time.Time // the read deadline
-		sign          time.Time // when the last Ack was repeated
+		size, frames int       // since the last Ack that was called for
+		until        time.Time // the read deadline
+		sign         time.Time // when the last Ack was repeated
 	)
 	r.s.frames.Progress = func() {
 		if now := time.Now(); now.Sub(sign) > lifeSign {
@@ -139,10 +142,10 @@ func (r *receipt) read() error {
 				return err
 			}
 			r.s.drop()
-			bytes += len(payload)
+			size += len(payload)
 			frames++
-			if bytes >= r.t.cfg.Window/4 || frames >= ackFrames {
-				bytes, frames = 0, 0
+			if size >= r.t.cfg.Window/4 || frames >= ackFrames {
+				size, frames = 0, 0
 				signal(r.now)
 			} else if r.armed.CompareAndSwap(false, true) {
 				signal(r.soon)
@@ -186,10 +189,26 @@ func (r *receipt) take(payload []byte) error {
 	if err != nil {
 		return violation("%w", err)
 	}
-	r.t.receiver.Receive(r.from, f)
+	r.t.receiver.Receive(r.from, owned(f))
 	r.in.last = seq
 	r.last.Store(seq)
 	return nil
+}
+
+// owned is a frame whose Data is the receiver's, unlike a packet's, which is of the buffer that is used again.
+func owned(f mpi.Frame) mpi.Frame {
+	switch f := f.(type) {
+	case mpi.Output:
+		f.Data = bytes.Clone(f.Data)
+		return f
+	case mpi.Input:
+		f.Data = bytes.Clone(f.Data)
+		return f
+	case mpi.Written:
+		f.Data = bytes.Clone(f.Data)
+		return f
+	}
+	return f
 }
 
 // acker writes what the receiver has to say, so that reading never waits for a peer that does not

@@ -194,9 +194,10 @@ func (o *outbound) take(batch []entry) (_ []entry, ping, bye bool) {
 	if o.writing {
 		return nil, false, false
 	}
+	from := o.first + uint64(o.sent)
 	for size := 0; o.sent < len(o.entries) && size < batchBytes; o.sent++ {
 		e := o.entries[o.sent]
-		size += len(e)
+		size += len(e.frame())
 		batch = append(batch, e)
 	}
 	if last := o.first + uint64(o.sent) - 1; last > o.high {
@@ -206,7 +207,7 @@ func (o *outbound) take(batch []entry) (_ []entry, ping, bye bool) {
 		ping, o.ping = o.ping, false
 		bye = o.closing
 	}
-	o.writing = len(batch) > 0 || ping || bye
+	o.writing, o.from = len(batch) > 0 || ping || bye, from
 	return batch, ping, bye
 }
 
@@ -224,7 +225,8 @@ func writeBatch(w io.Writer, batch []entry, ping, bye bool) error {
 		}
 		return err
 	}
-	for _, e := range batch {
+	for _, x := range batch {
+		e := x.frame()
 		if len(b)+len(e) > cap(b) {
 			if err := flush(); err != nil {
 				return err

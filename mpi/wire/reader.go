@@ -16,7 +16,11 @@ type Reader struct {
 	Hold func(bytes int) error
 	// Progress, if set, is called each time that a part of a large frame has come.
 	Progress func()
+	// Keep is the bytes of a buffer that is used for frames that fit in it, again and again: a payload is then valid only until
+	// the next call of Next. 0 for none. Hold is not asked for it.
+	Keep int
 
+	kept  []byte
 	br    *bufio.Reader
 	limit int
 }
@@ -37,7 +41,7 @@ func (r *Reader) Wait() error {
 	return err
 }
 
-// Next returns the next frame. The payload is the caller's to keep. The error is [io.EOF] only where a
+// Next returns the next frame. The payload is the caller's to keep, but for Keep. The error is [io.EOF] only where a
 // frame could have begun.
 func (r *Reader) Next() (Type, []byte, error) {
 	n, err := r.length()
@@ -91,6 +95,9 @@ func (r *Reader) length() (uint64, error) {
 
 // body reads n bytes. It allocates for what has come, not for what was promised: at most twice that, or a chunk.
 func (r *Reader) body(n int) ([]byte, error) {
+	if n <= r.Keep {
+		return r.reuse(n)
+	}
 	if n <= chunk {
 		b := make([]byte, n)
 		_, err := io.ReadFull(r.br, b)
@@ -116,6 +123,29 @@ func (r *Reader) body(n int) ([]byte, error) {
 			if r.Progress != nil {
 				r.Progress()
 			}
+		}
+	}
+	return b, nil
+}
+
+// reuse reads n bytes into the buffer that is kept. It takes a little one first: most streams carry only little frames.
+func (r *Reader) reuse(n int) ([]byte, error) {
+	if n > cap(r.kept) {
+		size := min(4<<10, r.Keep)
+		if n > size {
+			size = r.Keep
+		}
+		r.kept = make([]byte, size)
+	}
+	b := r.kept[:n]
+	for have := 0; have < n; {
+		k, err := io.ReadFull(r.br, b[have:min(n, have+chunk)])
+		have += k
+		if err != nil {
+			return nil, err
+		}
+		if r.Progress != nil && n > chunk {
+			r.Progress()
 		}
 	}
 	return b, nil
