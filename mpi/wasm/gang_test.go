@@ -285,6 +285,21 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// TestGoMemory: the host adds no memory to a Go program, whose runtime takes the next addresses for its heap in any case.
+func TestGoMemory(t *testing.T) {
+	l := &library{do: func(l *library, _ string, _ []uint64) (uint64, error) {
+		if addr, n, err := l.Grow(1); err == nil || !strings.Contains(err.Error(), "Go program") {
+			t.Errorf("grown at %#x by %d: %v", addr, n, err)
+		}
+		return 0, nil
+	}}
+	wat := strings.Replace(rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0)))"), "(memory",
+		`(@custom "producers" "\01\0cprocessed-by\01\0eGo cmd/compile\04go1.") (memory`, 1)
+	if out := runOn(t, wat, l); out.Reason != "" || l.calls != 1 {
+		t.Errorf("%s: %s", out.Reason, out.Detail)
+	}
+}
+
 // TestStart: a start function may call MPI before _start does.
 func TestStart(t *testing.T) {
 	l := &library{do: func(l *library, _ string, args []uint64) (uint64, error) {
@@ -349,26 +364,20 @@ func TestStopped(t *testing.T) {
 // TestOtherGangGoesOn: a brake that is pulled stops its own gang alone.
 func TestOtherGangGoesOn(t *testing.T) {
 	r := newRuntime(t)
-	loop := rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0))) (loop $l (br_if $l (i32.eqz (i32.atomic.load (i32.const 0)))))")
-	loop = strings.Replace(loop, "i32.atomic.load", "i32.load", 1)
-	started := make(chan *library, 8)
-	lib := func() *library {
-		return &library{do: func(l *library, _ string, _ []uint64) (uint64, error) { started <- l; return 0, nil }}
-	}
-	run := func(ctx context.Context, l *library) chan mpi.Outcome {
+	loop := rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0))) (loop $l (br_if $l (i32.eqz (i32.load (i32.const 0)))))")
+	run := func(ctx context.Context) (out chan mpi.Outcome, mem []byte) {
 		g := gangOf(t, r, ctx, loop)
 		x := execLimits()
-		x.MPI = l
-		out := make(chan mpi.Outcome, 1)
+		started := make(chan []byte)
+		x.MPI = &library{do: func(l *library, _ string, _ []uint64) (uint64, error) { started <- l.Memory(); return 0, nil }}
+		out = make(chan mpi.Outcome, 1)
 		go func() { out <- g.Run(x) }()
-		<-started
-		return out
+		return out, <-started
 	}
-	other := lib()
-	kept := run(context.Background(), other)
+	kept, mem := run(context.Background())
 	for range 20 {
 		ctx, cancel := context.WithCancel(context.Background())
-		out := run(ctx, lib())
+		out, _ := run(ctx)
 		cancel()
 		if o := <-out; o.Reason != mpi.Cancelled || o.Detail != "the job was ended" {
 			t.Errorf("%+v", o)
@@ -379,7 +388,7 @@ func TestOtherGangGoesOn(t *testing.T) {
 		t.Fatalf("the other ended: %+v", o)
 	default:
 	}
-	other.Memory()[0] = 1
+	mem[0] = 1
 	if o := <-kept; o.Reason != "" {
 		t.Errorf("%+v", o)
 	}

@@ -5,7 +5,7 @@
 // without WebAssembly.
 //
 // A [Host] is the world of one program: its arguments, its standard streams, a clock, a
-// source of randomness and, if given, a tree of files that it can only read. Nothing of
+// source of randomness and, if given, a tree of files that it can only read, and a scratch above it that it can write, in memory. Nothing of
 // the machine shows through: no path, no environment, no network, no uptime.
 //
 // # What the caller owes it
@@ -19,6 +19,6 @@
 //
 // Nothing. Pointers and lengths are checked against the memory in 64 bits, where no sum or
 // product of the guest's 32-bit values can overflow; counts are bounded; a single call
-// moves at most a mebibyte, so that none takes long; open files, directory entries and
-// output are bounded. docs/wasi.md has the limits and says what each function does.
+// moves at most a mebibyte, so that none takes long; open files, directory entries,
+// output and what is written to files are bounded. docs/wasi.md has the limits and says what each function does.
 package wasi
