@@ -30,8 +30,8 @@ func (g *Group) place(rank int32) int {
 
 func (g *Group) size() int { return len(g.members) }
 
-// bytes is about how much host memory the group takes.
-func (g *Group) bytes() int64 { return smallObject + 4*int64(len(g.members)) }
+// bytes is about how much host memory the group takes, with its map.
+func (g *Group) bytes() int64 { return smallObject + 48*int64(len(g.members)) }
 
 // Comm is a communicator (MPI 5.0, 7.2.3).
 type Comm struct {

@@ -214,3 +214,27 @@ func TestFortranABI(t *testing.T) {
 		g.check(".FALSE.", g.getInt(back+4), 0)
 	})
 }
+
+// MPI 5.0, 11.2.2: what was sent arrives though its request was freed and the sender has called MPI_Finalize.
+func TestFinalizeCompletesSends(t *testing.T) {
+	const n = 1 << 18 // bytes: too many to go before they are asked for
+	for _, nodes := range [][]int{{0, 0}, {0, 1}} {
+		jobOn(t, nodes, func(g *guest) {
+			if g.rank == 0 {
+				b := g.alloc(n)
+				for i := range n {
+					g.mem[int(b)+i] = byte(i >> 10)
+				}
+				g.must("MPI_Request_free", g.ints(g.out("MPI_Isend", b, n, abi.Byte, 1, 3, abi.CommWorld)))
+				return
+			}
+			b := g.alloc(n)
+			g.must("MPI_Recv", b, n, abi.Byte, 0, 3, abi.CommWorld, abi.StatusIgnore)
+			for i := range n {
+				if g.mem[int(b)+i] != byte(i>>10) {
+					t.Fatalf("byte %d is %d", i, g.mem[int(b)+i])
+				}
+			}
+		})
+	}
+}

@@ -342,7 +342,7 @@ func (w *wild) run() {
 // Each function, given wild pointers, counts, handles, tags and ranks, many times: errors of MPI or a clean end, and nothing outside of the
 // guest's memory is touched.
 func TestWildCalls(t *testing.T) {
-	rounds := 10
+	rounds := 5
 	if testing.Short() {
 		rounds = 1
 	}

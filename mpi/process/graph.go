@@ -29,7 +29,7 @@ func (t *graph) neighbors(rank int) (sources, destinations []int32) {
 }
 
 // maxEdges is how many edges of a graph one process may know.
-const maxEdges = 1 << 22
+const maxEdges = 1 << 20
 
 // newGraph is parameters 1, 2 and 3, the number of nodes, the index and the edges.
 func (c *call) newGraph(comm *Comm) (*graph, error) {

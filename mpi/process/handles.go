@@ -31,7 +31,7 @@ func (h *handles) init() {
 const (
 	kindShift  = 24
 	maxObjects = 1 << 20 // of one kind
-	maxHeld    = 1 << 28 // bytes of the host's memory that the objects of one rank may take
+	maxHeld    = 1 << 27 // bytes of the host's memory that the objects of one rank may take
 	// smallObject is about how much one takes that has no lists.
 	smallObject = 256
 )

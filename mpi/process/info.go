@@ -64,9 +64,14 @@ func (o *info) alignment() int64 {
 	return n
 }
 
-// environmentInfo is MPI_INFO_ENV (MPI 5.0, 11.2.1).
+// environmentInfo is MPI_INFO_ENV (MPI 5.0, 11.2.1): what is known of the job, then what the configuration says.
 func (p *Process) environmentInfo() *info {
 	o := &info{constant: true}
+	o.set("command", p.cfg.Program)
+	o.set("maxprocs", strconv.Itoa(len(p.cfg.Nodes)))
+	o.set("host", p.cfg.Processor)
+	o.set("arch", "wasm32")
+	o.set("thread_level", "MPI_THREAD_MULTIPLE")
 	for k, v := range p.cfg.Info {
 		if len(k) < abi.MaxInfoKey && len(v) < abi.MaxInfoVal && k != "" {
 			o.set(k, v)

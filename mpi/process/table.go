@@ -40,4 +40,7 @@ func bind() []function {
 	return list
 }
 
-func missing(c *call) error { panic("not built: " + c.f.Name) }
+// missing is a function that no family has: a test makes sure that there is none.
+func missing(c *call) error {
+	return errorf(abi.ErrUnsupportedOperation, "this library does not have the function")
+}
