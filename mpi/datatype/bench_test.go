@@ -25,7 +25,7 @@ func shapes(b *testing.B) map[string]Buffer {
 	}
 	double := Named(abi.Double)
 	return map[string]Buffer{
-		"contiguous": make(1 << 17)(double, nil),
+		"contiguous": make(1<<17)(double, nil),
 		"column":     make(1)(m.Vector(1<<17, 1, 32, double)),
 		"rows":       make(1)(m.Vector(1<<7, 1<<10, 1<<11, double)),
 		"blocks":     make(1)(m.IndexedBlock(8, offs, double)),

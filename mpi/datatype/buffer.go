@@ -32,7 +32,10 @@ func (b Buffer) Check() error {
 	switch {
 	case b.Count == 0 || b.Count > 0 && (t == nil || t.size == 0):
 		return nil
-	case b.Count < 0 || b.Count > maxData/t.size:
+	case b.Count < 0:
+		return ErrRange
+	}
+	if data, ok := mul(b.Count, t.size); !ok || data > maxData {
 		return ErrRange
 	}
 	span, ok1 := mul(b.Count-1, t.extent())
@@ -80,59 +83,74 @@ func (b *Buffer) piece() (piece, bool) {
 }
 
 // Pack copies the data from offset off on, in the order of the typemap, to dst, and returns how much there was.
-func (b Buffer) Pack(dst []byte, off int64) int {
-	if data, ok := b.Bytes(); ok {
-		if off < 0 || off >= int64(len(data)) {
-			return 0
-		}
-		return copy(dst, data[off:])
-	}
-	pieces := b // not b, which is not on the heap for plain data
-	return pieces.transfer(dst, off, gather)
-}
+func (b Buffer) Pack(dst []byte, off int64) int { return b.transfer(dst, off, false) }
 
 // Unpack copies src to where the data from offset off on belongs, and returns how much it took.
-func (b Buffer) Unpack(src []byte, off int64) int {
-	if data, ok := b.Bytes(); ok {
-		if off < 0 || off >= int64(len(data)) {
-			return 0
-		}
-		return copy(data[off:], src)
-	}
-	pieces := b
-	return pieces.transfer(src, off, func(packed, mem []byte, p piece) { scatter(mem, packed, p) })
-}
+func (b Buffer) Unpack(src []byte, off int64) int { return b.transfer(src, off, true) }
 
-// transfer gives do the pieces of the data from offset off on that packed has room for, each with its part of packed.
-func (b *Buffer) transfer(packed []byte, off int64, do func(packed, mem []byte, p piece)) int {
+// transfer copies from the data from offset off on to packed, or the other way around, as far as both go.
+func (b *Buffer) transfer(packed []byte, off int64, unpack bool) int {
 	left := min(int64(len(packed)), b.Size()-off)
 	if left <= 0 || off < 0 {
 		return 0
 	}
-	total := left
-	if p, ok := b.piece(); ok {
-		for p.advance(off); left > 0; {
-			h := p.head(left)
-			k := h.n * h.count
-			do(packed, b.Mem, h)
-			packed = packed[k:]
-			left -= k
-			p.advance(k)
+	packed = packed[:left]
+	if data, ok := b.Bytes(); ok {
+		if unpack {
+			return copy(data[off:], packed)
 		}
-		return int(total)
+		return copy(packed, data[off:])
+	}
+	if p, ok := b.piece(); ok {
+		for p.advance(off); len(packed) > 0; {
+			h := p.head(int64(len(packed)))
+			packed = h.transfer(packed, b.Mem, unpack)
+			p.advance(h.n * h.count)
+		}
+		return int(left)
+	}
+	if list := b.Type.few; list != nil {
+		size := b.Type.size
+		first := min((off+size-1)/size*size-off, left) // of an element that is begun
+		whole := (left - first) / size * size
+		b.walk(packed[:first], off, unpack)
+		b.elements(list, packed[first:first+whole], (off+first)/size, unpack)
+		b.walk(packed[first+whole:], off+first+whole, unpack)
+		return int(left)
+	}
+	b.walk(packed, off, unpack)
+	return int(left)
+}
+
+// walk is transfer for any layout.
+func (b *Buffer) walk(packed []byte, off int64, unpack bool) {
+	if len(packed) == 0 {
+		return
 	}
 	var c cursor
-	for c.seek(b, off); left > 0; {
-		h := c.head(left)
-		k := h.n * h.count
-		do(packed, b.Mem, h)
-		packed = packed[k:]
-		left -= k
-		if left > 0 {
-			c.pass(k)
+	for c.seek(b, off); ; {
+		h := c.head(int64(len(packed)))
+		packed = h.transfer(packed, b.Mem, unpack)
+		if c.advance(h.n * h.count); c.count == 0 {
+			packed = c.runs(packed, unpack)
+		}
+		if len(packed) == 0 {
+			return
+		}
+		if c.count == 0 {
+			c.forward()
 		}
 	}
-	return int(total)
+}
+
+// elements is transfer for whole elements of few runs each, from element i on.
+func (b *Buffer) elements(list []piece, packed []byte, i int64, unpack bool) {
+	for at := b.Addr + i*b.Type.extent(); len(packed) > 0; at += b.Type.extent() {
+		for j := range list {
+			r := &list[j]
+			packed = copyRun(packed, b.Mem[at+r.off:][:r.n], unpack)
+		}
+	}
 }
 
 // Copy copies the data of src to dst, as far as both go, without a copy in between, and returns how many bytes. The

@@ -7,10 +7,10 @@ const maxLevels = 34
 
 // cursor walks the data of a buffer that passed its check, piece by piece.
 type cursor struct {
-	piece         // the current one
-	buf   *Buffer // its type has data
-	next  int64   // the element to go to after this one
-	depth int     // of levels in use
+	piece        // the current one
+	buf   Buffer // its type has data
+	next  int64  // the element to go to after this one
+	depth int    // of levels in use
 	level [maxLevels]level
 }
 
@@ -23,7 +23,7 @@ type level struct {
 
 // seek goes to byte off of the data, which there is. It uses a cursor anew.
 func (c *cursor) seek(b *Buffer, off int64) {
-	c.buf = b
+	c.buf = *b
 	c.depth = 0
 	if p, ok := b.piece(); ok {
 		c.piece, c.next = p, b.Count
@@ -127,6 +127,34 @@ func (c *cursor) forward() bool {
 	c.next++
 	c.enter(c.buf.Type.layout, at, 0)
 	return true
+}
+
+// runs copies the entries that are left of a list of runs, as far as packed holds whole ones, and returns the rest of that: what
+// forward and transfer would do one by one. The current piece is used up before and after.
+func (c *cursor) runs(packed []byte, unpack bool) []byte {
+	if c.depth == 0 {
+		return packed
+	}
+	l := &c.level[c.depth-1]
+	n, mem := l.n, c.buf.Mem
+	at := l.base + n.off
+	switch {
+	case n.kind == alike && n.child.kind == run:
+		at += n.child.off
+		size := n.child.size
+		for ; l.next < int64(len(n.offs)) && int64(len(packed)) >= size; l.next++ {
+			packed = copyRun(packed, mem[at+n.offs[l.next]:][:size], unpack)
+		}
+	case n.kind == runs:
+		for ; l.next < int64(len(n.offs)); l.next++ {
+			size := n.starts[l.next+1] - n.starts[l.next]
+			if int64(len(packed)) < size {
+				break
+			}
+			packed = copyRun(packed, mem[at+n.offs[l.next]:][:size], unpack)
+		}
+	}
+	return packed
 }
 
 // pass drops k bytes of the current piece and goes to the next one once it is used up; false if there is none.

@@ -16,6 +16,7 @@ package datatype
 import (
 	"errors"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -28,10 +29,11 @@ type Type struct {
 	marked         bool  // lb and ub were set explicitly, by this type or one that it is made of
 	contiguous     bool
 
-	elements int64 // basic elements
-	external int64 // bytes in the external32 representation
-	kind     kind  // of all basic elements; zero if they differ
-	layout   *node // nil without data
+	elements int64   // basic elements
+	external int64   // bytes in the external32 representation
+	kind     kind    // of all basic elements; zero if they differ
+	layout   *node   // nil without data
+	few      []piece // the runs of the layout, if they are few but more than one
 	// parts, if the basic elements differ, are what the type is made of, in order of the typemap, from place on. Two elements at
 	// least: so types that are nested n deep this way have at least 1<<n bytes of data.
 	parts []part
@@ -87,14 +89,15 @@ const (
 
 // mul and add are exact, or false if the result is over maxNumber.
 func mul(a, b int64) (int64, bool) {
-	if a == 0 || b == 0 {
-		return 0, true
+	hi, lo := bits.Mul64(magnitude(a), magnitude(b))
+	return a * b, hi == 0 && lo <= maxNumber
+}
+
+func magnitude(v int64) uint64 {
+	if v < 0 {
+		return -uint64(v)
 	}
-	if a == math.MinInt64 || b == math.MinInt64 {
-		return 0, false
-	}
-	p := a * b
-	return p, p/b == a && within(p)
+	return uint64(v)
 }
 
 func add(a, b int64) (int64, bool) {
@@ -132,11 +135,12 @@ func compose(parts []part) (*Type, error) {
 		}
 	}
 	t.layout = list.node()
+	t.few = t.layout.few()
 	t.settle()
 	if t.kind == (kind{}) && t.size > 0 {
 		t.setParts(parts)
 	}
-	t.weight += t.layout.weight()
+	t.weight += t.layout.weight() + int64(cap(t.few))*pieceWeight
 	return t, nil
 }
 

@@ -29,9 +29,10 @@ const (
 
 // The host's memory, in bytes, about.
 const (
-	typeWeight = 256
-	nodeWeight = 160
-	partWeight = 32
+	typeWeight  = 256
+	nodeWeight  = 160
+	partWeight  = 32
+	pieceWeight = 40
 )
 
 func (n *node) weight() int64 {
@@ -62,6 +63,30 @@ func repeat(n *node, count, stride int64) *node {
 		return &node{kind: loop, off: n.off, size: n.size * count, count: n.count * count, stride: n.stride, child: n.child}
 	}
 	return &node{kind: loop, size: n.size * count, count: count, stride: stride, child: n}
+}
+
+// manyRuns is how many runs are no longer few.
+const manyRuns = 16
+
+// few are the runs of a layout that has few: what an array of structures is made of. nil if it has more, or one.
+func (n *node) few() []piece {
+	if n == nil || n.kind == run || n.size > 64*manyRuns {
+		return nil
+	}
+	c := cursor{buf: Buffer{Count: 1, Type: &Type{size: n.size, layout: n}}}
+	var list []piece
+	for c.enter(n, 0, 0); ; {
+		for i := range c.count {
+			if len(list) == manyRuns {
+				return nil
+			}
+			list = append(list, piece{off: c.off + i*c.stride, n: c.n, count: 1})
+		}
+		c.next = 1
+		if !c.forward() {
+			return slices.Clip(list)
+		}
+	}
 }
 
 // listBuilder makes one node of parts that follow each other in the typemap.

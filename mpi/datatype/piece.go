@@ -31,6 +31,34 @@ func (p *piece) head(limit int64) piece {
 	return piece{off: p.off, n: p.n, count: min(p.count, limit/p.n), stride: p.stride}
 }
 
+// transfer copies the blocks of p, which skips nothing, from or to packed, and returns the rest of that.
+func (p piece) transfer(packed, mem []byte, unpack bool) []byte {
+	if unpack {
+		scatter(mem, packed, p)
+	} else {
+		gather(packed, mem, p)
+	}
+	return packed[p.n*p.count:]
+}
+
+// copyRun is transfer for a short run.
+func copyRun(packed, run []byte, unpack bool) []byte {
+	if len(run) == 8 { // as so many are
+		if unpack {
+			binary.LittleEndian.PutUint64(run, binary.LittleEndian.Uint64(packed))
+		} else {
+			binary.LittleEndian.PutUint64(packed, binary.LittleEndian.Uint64(run))
+		}
+		return packed[8:]
+	}
+	if unpack {
+		copy(run, packed)
+	} else {
+		copy(packed, run)
+	}
+	return packed[len(run):]
+}
+
 // gather copies the blocks of p, which skips nothing, to dst, which has room for them.
 func gather(dst, mem []byte, p piece) {
 	if p.count == 1 {
