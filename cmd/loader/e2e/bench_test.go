@@ -82,7 +82,7 @@ func roundTrips(b *testing.B, from, to *node, send func() error) {
 	var raw, msg []time.Duration
 	const turn = 50
 	for b.Loop() {
-		raw = append(raw, rawEchoes(b, from, to, turn)...)
+		raw = append(raw, rawEchoes(b, from, to, kib, turn)...)
 		for range turn {
 			begun := time.Now()
 			if err := send(); err != nil {
@@ -99,9 +99,9 @@ func roundTrips(b *testing.B, from, to *node, send func() error) {
 	b.ReportMetric(0, "ns/op")
 }
 
-func rawEchoes(b *testing.B, from, to *node, n int) []time.Duration {
+func rawEchoes(b *testing.B, from, to *node, size, n int) []time.Duration {
 	addr := readFile(b, filepath.Join(from.Repo, "mpi", "bench"))
-	res, err := http.Get(fmt.Sprintf("http://%s/echo?peer=%s&size=%d&n=%d", addr, to.Peer, kib, n))
+	res, err := http.Get(fmt.Sprintf("http://%s/echo?peer=%s&size=%d&n=%d", addr, to.Peer, size, n))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,0 +1,242 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// The benchmarks of MPI programs run the same source twice in turn: compiled by ipfs-mpi cc and run as a job, and compiled by
+// mpicc -O2 and run by Open MPI's mpirun. Each tells both times and their ratio.
+
+// native is a source of the project compiled with Open MPI.
+func native(b *testing.B, source ...string) string {
+	b.Helper()
+	if _, err := exec.LookPath("mpicc"); err != nil {
+		b.Fatal("Open MPI is needed to compare with: apt-get install libopenmpi-dev openmpi-bin")
+	}
+	exe := filepath.Join(b.TempDir(), "program")
+	run(b, b.TempDir(), "mpicc", "-O2", "-o", exe, built(append([]string{"interpreters"}, source...)...), "-lm")
+	return exe
+}
+
+// mpirun runs a native program and returns its output.
+func mpirun(b *testing.B, ranks int, exe string, args ...string) string {
+	b.Helper()
+	args = append([]string{"mpirun", "--allow-run-as-root", "--oversubscribe", "-n", strconv.Itoa(ranks), exe}, args...)
+	return run(b, b.TempDir(), args...)
+}
+
+// number is the first group of a pattern in a program's output.
+func number(b *testing.B, out, pattern string) float64 {
+	b.Helper()
+	m := regexp.MustCompile(pattern).FindStringSubmatch(out)
+	if m == nil {
+		b.Fatalf("no %q in %q", pattern, out)
+	}
+	v, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return v
+}
+
+// versus reports the medians of two lists and their ratio.
+func versus(b *testing.B, ours, theirs []float64, unit, name string) {
+	a, c := medianOf(ours), medianOf(theirs)
+	b.ReportMetric(a, "ours-"+unit)
+	b.ReportMetric(c, name+"-"+unit)
+	b.ReportMetric(a/c, "ratio")
+	b.ReportMetric(0, "ns/op")
+}
+
+func medianOf(list []float64) float64 {
+	d := make([]time.Duration, len(list))
+	for i, v := range list {
+		d[i] = time.Duration(v * 1e6)
+	}
+	return float64(median(d)) / 1e6
+}
+
+// BenchmarkCompute is the time that programs take on one rank, as they tell it themselves.
+func BenchmarkCompute(b *testing.B) {
+	n := cluster(b, 1)[0]
+	for _, x := range []struct {
+		name string
+		args []string
+	}{{"cg", []string{"50000", "8", "time"}}, {"nbody", []string{"2000", "20", "time"}}, {"sort", []string{"4000000", "time"}}} {
+		b.Run(x.name, func(b *testing.B) {
+			exe := native(b, x.name, "1.0.0", "main.c")
+			var ours, theirs []float64
+			const pattern = `([0-9.]+) seconds`
+			for b.Loop() {
+				j, out := job(b, n, mpi.JobSpec{File: x.name, Ranks: 1, Args: x.args})
+				well(b, j)
+				ours = append(ours, number(b, out, pattern))
+				theirs = append(theirs, number(b, mpirun(b, 1, exe, x.args...), pattern))
+			}
+			versus(b, ours, theirs, "s", "native")
+		})
+	}
+}
+
+// BenchmarkPingPong is the round trip between two ranks of one node, against Open MPI's, which uses shared memory.
+func BenchmarkPingPong(b *testing.B) {
+	n := cluster(b, 1)[0]
+	exe, program := native(b, "bench", "pingpong.c"), compiled(b, n, "bench", "pingpong.c")
+	j, ours := job(b, n, mpi.JobSpec{File: program, Ranks: 2})
+	well(b, j)
+	rows(b, ours, mpirun(b, 2, exe), `^ *(\d+ bytes) +([0-9.]+) us`, "openmpi")
+}
+
+// BenchmarkCollective is the time of collective operations of four ranks of one node.
+func BenchmarkCollective(b *testing.B) {
+	n := cluster(b, 1)[0]
+	exe, program := native(b, "bench", "collective.c"), compiled(b, n, "bench", "collective.c")
+	for _, operation := range []string{"barrier", "allreduce", "alltoall"} {
+		j, ours := job(b, n, mpi.JobSpec{File: program, Ranks: 4, Args: []string{operation, "131072"}})
+		well(b, j)
+		rows(b, ours, mpirun(b, 4, exe, operation, "131072"), `^(\w+ +\d+ bytes) +([0-9.]+) us`, "openmpi")
+	}
+}
+
+// rows compares two outputs line by line.
+func rows(b *testing.B, ours, theirs, pattern, name string) {
+	re := regexp.MustCompile(pattern)
+	times := map[string]float64{}
+	for s := bufio.NewScanner(strings.NewReader(theirs)); s.Scan(); {
+		if m := re.FindStringSubmatch(s.Text()); m != nil {
+			times[m[1]], _ = strconv.ParseFloat(m[2], 64)
+		}
+	}
+	for s := bufio.NewScanner(strings.NewReader(ours)); s.Scan(); {
+		m := re.FindStringSubmatch(s.Text())
+		if m == nil {
+			continue
+		}
+		us, _ := strconv.ParseFloat(m[2], 64)
+		b.Run(strings.Join(strings.Fields(m[1]), "-"), func(b *testing.B) {
+			for b.Loop() { // the program has measured already
+			}
+			b.ReportMetric(us, "ours-µs")
+			b.ReportMetric(times[m[1]], name+"-µs")
+			b.ReportMetric(us/times[m[1]], "ratio")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// BenchmarkPingPongAcross is the round trip between ranks of two daemons, against a raw libp2p stream between the same two.
+func BenchmarkPingPongAcross(b *testing.B) {
+	if _, err := os.Stat(benched); err != nil {
+		b.Fatalf("%v: run the benchmarks with make bench", err)
+	}
+	nodes, _ := clusterOf(b, benched, 2)
+	program := compiled(b, nodes[0], "bench", "pingpong.c")
+	peers := []mpi.PeerID{mpi.PeerID(nodes[0].Peer), mpi.PeerID(nodes[1].Peer)}
+	j, out := job(b, nodes[0], mpi.JobSpec{File: program, Ranks: 2, Peers: peers})
+	well(b, j)
+	re := regexp.MustCompile(`^ *(\d+) bytes +([0-9.]+) us`)
+	for s := bufio.NewScanner(strings.NewReader(out)); s.Scan(); {
+		m := re.FindStringSubmatch(s.Text())
+		if m == nil {
+			continue
+		}
+		size, _ := strconv.Atoi(m[1])
+		ours, _ := strconv.ParseFloat(m[2], 64)
+		b.Run(fmt.Sprintf("%d-bytes", size), func(b *testing.B) {
+			least := time.Hour
+			for b.Loop() { // the best of five means, as the program does
+				for range 5 {
+					list := rawEchoes(b, nodes[0], nodes[1], size, min(max(20, 16<<20/size), 1000))
+					var sum time.Duration
+					for _, d := range list {
+						sum += d
+					}
+					least = min(least, sum/time.Duration(len(list)))
+				}
+			}
+			b.ReportMetric(ours, "ours-µs")
+			b.ReportMetric(us(least), "raw-µs")
+			b.ReportMetric(ours/us(least), "ratio")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// BenchmarkStart is the time from the command to the first line of hello with eight ranks: warm, and cold with a program that the
+// node has never seen.
+func BenchmarkStart(b *testing.B) {
+	n := cluster(b, 1)[0]
+	exe := native(b, "hello", "1.0.0", "main.c")
+	run(b, n.Repo, loader, "run", "--api", n.API, "-n", "8", "hello")
+	b.Run("warm", func(b *testing.B) {
+		var ours, theirs []float64
+		for b.Loop() {
+			ours = append(ours, firstLine(b, loader, "run", "--api", n.API, "-n", "8", "hello"))
+			theirs = append(theirs, firstLine(b, "mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "8", exe))
+		}
+		versus(b, ours, theirs, "ms", "openmpi")
+	})
+	b.Run("cold", func(b *testing.B) {
+		var ours, theirs []float64
+		for b.Loop() {
+			file := filepath.Join(b.TempDir(), "hello.wasm")
+			run(b, b.TempDir(), loader, "cc", "-o", file, built("interpreters", "hello", "1.0.0", "main.c"))
+			appendCustom(b, file, fmt.Sprint(time.Now().UnixNano()))
+			ours = append(ours, firstLine(b, loader, "run", "--api", n.API, "-n", "8", file))
+			theirs = append(theirs, firstLine(b, "mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "8", exe))
+		}
+		versus(b, ours, theirs, "ms", "openmpi")
+	})
+}
+
+// appendCustom adds a custom section to a module: the same program under another CID.
+func appendCustom(b *testing.B, file, text string) {
+	b.Helper()
+	code, err := os.ReadFile(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	section := append([]byte{6}, "unique"...)
+	section = append(section, text...)
+	code = append(code, 0, byte(len(section)))
+	if err := os.WriteFile(file, append(code, section...), 0o644); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// firstLine is the milliseconds until a command writes its first line. The command then runs to its end.
+func firstLine(b *testing.B, name string, args ...string) float64 {
+	b.Helper()
+	cmd := exec.Command(name, args...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	begun := time.Now()
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	r := bufio.NewReader(out)
+	_, err = r.ReadString('\n')
+	took := time.Since(begun)
+	for err == nil {
+		_, err = r.ReadString('\n')
+	}
+	if err := cmd.Wait(); err != nil {
+		b.Fatalf("%s: %v", cmd, err)
+	}
+	return float64(took) / float64(time.Millisecond)
+}
