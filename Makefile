@@ -45,6 +45,11 @@ store: wasi-sdk ## Build bin/store/, the example store, ready for ipfs add -r
 wasi-sdk:
 	@.ci/install-wasi
 
+# What MPI programs are compared with.
+.PHONY: openmpi
+openmpi:
+	@command -v mpicc >/dev/null && command -v mpirun >/dev/null || { echo "installing Open MPI, to compare with" >&2; apt-get update -q && apt-get install -y -q --no-install-recommends libopenmpi-dev openmpi-bin; } >/dev/null || { echo "Open MPI is needed (Debian's names): libopenmpi-dev openmpi-bin; please install them" >&2; exit 1; }
+
 .PHONY: curl
 curl:
 	@command -v curl >/dev/null || { apt-get update -q && apt-get install -y -q curl; } >/dev/null || { echo "curl is needed; please install it" >&2; exit 1; }
@@ -80,7 +85,7 @@ e2e: build build/ipfs curl ## Run the end-to-end tests, with real daemons
 	$(GO) test -tags e2e -count=1 -timeout 20m ./cmd/loader/e2e
 
 .PHONY: demo
-demo: build curl ## Start three nodes, publish the store, pass messages, count the words of a book
+demo: build curl ## Start three nodes, publish the store, pass messages, run MPI programs that leave pictures
 	@docs/demo.sh
 
 build/ipfs-mpi-bench: $(SOURCES)
@@ -93,7 +98,7 @@ build/empty.so: go.mod cmd/loader/e2e/testdata/empty/main.go
 	chmod +x $@
 
 .PHONY: bench
-bench: build build/ipfs build/ipfs-mpi-bench build/empty.so ## Measure messages between two daemons against a raw libp2p stream, and instances
+bench: build build/ipfs build/ipfs-mpi-bench build/empty.so openmpi ## Measure messages against a raw libp2p stream, MPI programs against Open MPI, and instances
 	$(GO) test -tags e2e -count=1 -run '^$$' -bench . -benchtime 3s -timeout 20m ./cmd/loader/e2e
 	$(GO) test -count=1 -run '^$$' -bench Instance ./interpreters
 

@@ -1,11 +1,12 @@
 #!/bin/sh
 # The main job of ipfs-mpi, on three real nodes of this machine: publish a store of interpreters in IPFS, push messages
-# from one node to the others' interpreters over HTTP, get the answers as JSON; then count the words of a book with
-# them. `make demo` builds what it needs and runs it.
+# from one node to the others' interpreters over HTTP, get the answers as JSON; count the words of a book with
+# them; then run MPI programs as six ranks over the three nodes, and keep the pictures they make. `make demo` builds what it needs and runs it.
 set -eu
 cd "$(dirname "$0")/.."
 mpi=bin/ipfs-mpi
 book=interpreters/wordcount/testdata/opticks.txt
+pictures=build/demo
 dir=$(mktemp -d)
 cluster=
 
@@ -67,5 +68,22 @@ show "$mpi send wordcount --to $1 --data $book"
 $mpi send wordcount --api "$api" --to "$1" --data "$book" >"$dir/words.txt"
 head -c 600 "$dir/words.txt"
 echo " …"
+
+title "An MPI program in C, six ranks over the three nodes: pi"
+show "$mpi run -n 6 pi"
+$mpi run --api "$api" -n 6 pi
+
+title "Warmth in a plate, and the Mandelbrot set: the ranks leave pictures"
+rm -rf "$pictures"
+for program in heat mandelbrot; do
+	show "$mpi run -n 6 -o $pictures $program"
+	$mpi run --api "$api" -n 6 -o "$pictures" "$program"
+done
+show "$mpi ps --all"
+$mpi ps --api "$api" --all
+for program in heat mandelbrot; do
+	[ "$(head -c 4 "$pictures/$program.png" | tail -c 3)" = PNG ] || { echo "$program left no picture" >&2; exit 1; }
+	echo "see $pictures/$program.png"
+done
 
 title "Stopping"

@@ -127,9 +127,7 @@ func rows(b *testing.B, ours, theirs, pattern, name string) {
 		}
 		us, _ := strconv.ParseFloat(m[2], 64)
 		b.Run(strings.Join(strings.Fields(m[1]), "-"), func(b *testing.B) {
-			for b.Loop() { // the program has measured already
-			}
-			b.ReportMetric(us, "ours-µs")
+			b.ReportMetric(us, "ours-µs") // the program has measured already
 			b.ReportMetric(times[m[1]], name+"-µs")
 			b.ReportMetric(us/times[m[1]], "ratio")
 			b.ReportMetric(0, "ns/op")
