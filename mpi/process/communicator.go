@@ -202,6 +202,9 @@ func (c *call) freeComm(comm *Comm) error {
 	if err := c.deleteAttributes(&comm.attributes, comm.handle); err != nil {
 		return err
 	}
+	if err := c.freeBuffer(comm); err != nil {
+		return err
+	}
 	c.handles.comms.remove(comm.handle)
 	c.refund(comm.charged)
 	return c.writeInt(c.ptr(0), abi.CommNull)

@@ -171,3 +171,36 @@ func (c *call) waitMessage(m *message) (match.Status, error) {
 	}
 	return m.finish(c.Process)
 }
+
+// posted is a nonblocking message with its request. They are used again, to spare allocations.
+type posted struct {
+	message
+	request request
+}
+
+// spareMost is how many of them a process keeps.
+const spareMost = 256
+
+// nonblocking is a message for a function that starts it.
+func (c *call) nonblocking() *posted {
+	if n := len(c.spare); n > 0 {
+		x := c.spare[n-1]
+		c.spare = c.spare[:n-1]
+		return x
+	}
+	return new(posted)
+}
+
+// post starts a message, whose request's handle goes to the address that is parameter i.
+func (c *call) post(i int, on *Comm, x *posted) error {
+	x.request = request{on: on, op: x, active: true}
+	return c.launch(i, &x.request)
+}
+
+// reuse keeps a message whose request is complete and has no handle any more.
+func (p *Process) reuse(r *request) {
+	if x, ok := r.op.(*posted); ok && len(p.spare) < spareMost {
+		x.buf = datatype.Buffer{}
+		p.spare = append(p.spare, x)
+	}
+}

@@ -45,11 +45,15 @@ func (c *call) newRequest(i int, r *request) error {
 
 // startRequest starts an operation and makes a request of it: what every nonblocking function does last.
 func (c *call) startRequest(i int, on *Comm, op operation) error {
-	r := &request{on: on, op: op, active: true}
+	return c.launch(i, &request{on: on, op: op, active: true})
+}
+
+// launch gives a request a handle and starts it.
+func (c *call) launch(i int, r *request) error {
 	if err := c.newRequest(i, r); err != nil {
 		return err
 	}
-	if err := op.start(c.Process); err != nil {
+	if err := r.op.start(c.Process); err != nil {
 		c.forget(r)
 		return errors.Join(err, c.writeInt(c.ptr(i), abi.RequestNull))
 	}
@@ -106,6 +110,9 @@ func (r *request) idle() bool { return r == nil || !r.active }
 // complete ends an operation that is done: the request is freed, or inactive if it is persistent. handle reports whether it
 // is to become MPI_REQUEST_NULL.
 func (p *Process) complete(r *request) (st match.Status, freed bool, err error) {
+	if !r.active || !r.op.done() { // the program completed it in a callback, and may use it anew
+		return emptyStatus, false, errorf(abi.ErrRequest, "the request was completed by a callback meanwhile")
+	}
 	st, err = r.op.finish(p)
 	if r.persistent {
 		r.active = false
@@ -114,6 +121,7 @@ func (p *Process) complete(r *request) (st match.Status, freed bool, err error) 
 	p.forget(r)
 	r.active = false
 	r.op.free(p)
+	p.reuse(r)
 	return st, true, err
 }
 

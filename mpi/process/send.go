@@ -19,12 +19,12 @@ func send(mode match.Mode) func(c *call) error {
 // isend returns a nonblocking one (MPI 5.0, 3.7.2).
 func isend(mode match.Mode) func(c *call) error {
 	return func(c *call) error {
-		m := new(message)
-		on, err := c.outgoing(m, 0, 5, mode)
+		x := c.nonblocking()
+		on, err := c.outgoing(&x.message, 0, 5, mode)
 		if err != nil {
 			return err
 		}
-		return c.startRequest(6, on, m)
+		return c.post(6, on, x)
 	}
 }
 
@@ -56,12 +56,12 @@ func recv(c *call) error {
 }
 
 func irecv(c *call) error {
-	m := new(message)
-	on, err := c.incoming(m, 0, 5)
+	x := c.nonblocking()
+	on, err := c.incoming(&x.message, 0, 5)
 	if err != nil {
 		return err
 	}
-	return c.startRequest(6, on, m)
+	return c.post(6, on, x)
 }
 
 func recvInit(c *call) error {

@@ -18,12 +18,13 @@ func retire(list []byte, i int) { binary.LittleEndian.PutUint32(list[4*i:], abi.
 // waitOne is MPI_Wait.
 func waitOne(c *call) error {
 	return c.one(1, func(r *request) (bool, error) {
-		if !r.op.done() {
-			if err := c.end.Wait(r.op.done); err != nil {
-				return false, err
-			}
+		if r.op.done() {
+			return true, nil
 		}
-		return true, nil
+		if x, ok := r.op.(*posted); ok {
+			return true, c.end.WaitFor(&x.Request)
+		}
+		return true, c.end.Wait(r.op.done)
 	})
 }
 
