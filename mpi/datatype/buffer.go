@@ -17,8 +17,12 @@ type Buffer struct {
 	Type  *Type
 }
 
-// maxData bounds the bytes of data of a buffer. A guest's memory is no larger, so more would be some bytes again and again.
-const maxData = 1 << 32
+// The bytes of data of a buffer are at most those of a memory. Only one that has some bytes again and again could have more: that
+// must not keep the host busy for long.
+const (
+	maxData    = 1 << 32
+	overlapped = 1 << 26
+)
 
 // Of is a buffer of plain bytes.
 func Of(b []byte) Buffer {
@@ -35,7 +39,7 @@ func (b Buffer) Check() error {
 	case b.Count < 0:
 		return ErrRange
 	}
-	if data, ok := mul(b.Count, t.size); !ok || data > maxData {
+	if data, ok := mul(b.Count, t.size); !ok || data > maxData || data > max(int64(len(b.Mem)), overlapped) {
 		return ErrRange
 	}
 	span, ok1 := mul(b.Count-1, t.extent())

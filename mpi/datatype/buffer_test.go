@@ -45,3 +45,17 @@ func TestCheck(t *testing.T) {
 		t.Error("the zero Buffer is not empty")
 	}
 }
+
+// A type may have a byte many times, but not as often as it likes: 1<<40 times one byte would keep the host busy for an hour.
+func TestCheckOverlap(t *testing.T) {
+	mem := make([]byte, 64)
+	for count, want := range map[int64]error{1 << 10: nil, 1 << 26: nil, 1<<26 + 1: ErrRange, 1 << 40: ErrRange} {
+		again, err := Maker{}.Hvector(count, 1, 0, Named(abi.Byte))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (Buffer{Mem: mem, Count: 1, Type: again}).Check(); got != want {
+			t.Errorf("a byte %d times: %v, want %v", count, got, want)
+		}
+	}
+}

@@ -15,12 +15,17 @@ type Maker struct {
 func (m Maker) finish(t *Type, combiner int32, types []*Type, args ...argument) (*Type, error) {
 	t.recipe = &recipe{combiner: combiner, large: m.Large, args: args, types: types}
 	t.weight = plus(t.weight, t.recipe.weight())
-	seen := map[*Type]bool{}
-	for i, old := range types {
-		if i > 0 && seen[old] {
+	var seen map[*Type]bool // that were counted
+	if len(types) > 1 {
+		seen = map[*Type]bool{}
+	}
+	for _, old := range types {
+		if seen[old] {
 			continue
 		}
-		seen[old] = true
+		if seen != nil {
+			seen[old] = true
+		}
 		t.depth = max(t.depth, old.depth+1)
 		t.weight = plus(t.weight, old.weight)
 	}

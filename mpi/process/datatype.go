@@ -21,7 +21,8 @@ type typeObject struct {
 // typeRecords is what a process keeps about datatypes besides the table.
 type typeRecords struct {
 	// unnamed are the predefined types without a name that the program asked for, so that it gets the same handle again (MPI 5.0, 19.1.9).
-	unnamed map[unnamedType]*typeObject
+	unnamed map[unnamedType]int32
+	handles map[*datatype.Type]int32 // of them
 	// freed are large types that the program has freed and that operations may still use: what they take is refunded once none does.
 	freed   []freedType
 	waiting int64 // the sum of their weights

@@ -173,8 +173,8 @@ func (c *call) unnamed(i int, key unnamedType, by func() *datatype.Type) error {
 	if _, err := c.bytes(c.ptr(i), 4); err != nil {
 		return err
 	}
-	if t := c.types.unnamed[key]; t != nil {
-		return c.writeInt(c.ptr(i), int64(t.handle))
+	if handle, ok := c.types.unnamed[key]; ok {
+		return c.writeInt(c.ptr(i), int64(handle))
 	}
 	t := by()
 	switch {
@@ -190,9 +190,9 @@ func (c *call) unnamed(i int, key unnamedType, by func() *datatype.Type) error {
 		return err
 	}
 	if c.types.unnamed == nil {
-		c.types.unnamed = map[unnamedType]*typeObject{}
+		c.types.unnamed, c.types.handles = map[unnamedType]int32{}, map[*datatype.Type]int32{}
 	}
-	c.types.unnamed[key] = object
+	c.types.unnamed[key], c.types.handles[t] = object.handle, object.handle
 	return nil
 }
 

@@ -180,12 +180,8 @@ func (p *Process) handleOf(t *datatype.Type) (int32, bool) {
 	if t.Handle() != abi.DatatypeNull {
 		return t.Handle(), true
 	}
-	for _, o := range p.types.unnamed {
-		if o.Type == t {
-			return o.handle, true
-		}
-	}
-	return 0, false
+	handle, ok := p.types.handles[t]
+	return handle, ok
 }
 
 // MPI_Type_get_name and MPI_Type_set_name (MPI 5.0, 7.8).
