@@ -53,6 +53,8 @@ func (c *Client) JobEvents(ctx context.Context, id string, after uint64, each fu
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, errNoEvent):
+			return fmt.Errorf("http: answer of %s%s is not understood: %w", c.base, path, err)
 		case err != nil:
 			if cause := context.Cause(reading); cause != nil {
 				err = cause
@@ -68,6 +70,11 @@ func (c *Client) JobEvents(ctx context.Context, id string, after uint64, each fu
 		}
 	}
 }
+
+// errNoEvent means that what came is no event of a job.
+var errNoEvent = errors.New("not an event")
+
+var errLong = fmt.Errorf("%w: over %d bytes", errNoEvent, maxEvent)
 
 // eventReader reads server-sent events.
 type eventReader struct {
@@ -87,9 +94,12 @@ func (r *eventReader) next() (e mpi.JobEvent, err error) {
 		}
 		switch data, ok := bytes.CutPrefix(line, []byte("data:")); {
 		case len(line) == 0 && len(r.data) > 0:
-			return e, json.Unmarshal(r.data, &e)
+			if err := json.Unmarshal(r.data, &e); err != nil {
+				return e, fmt.Errorf("%w: %w", errNoEvent, err)
+			}
+			return e, nil
 		case ok && len(r.data)+len(data) > maxEvent:
-			return e, fmt.Errorf("an event is over %d bytes", maxEvent)
+			return e, errLong
 		case ok:
 			r.data = append(append(r.data, bytes.TrimPrefix(data, []byte(" "))...), '\n')
 		}
@@ -109,6 +119,8 @@ func (r *eventReader) line() ([]byte, error) {
 			continue
 		case err == nil:
 			return bytes.TrimRight(append(long, part...), "\r\n"), nil
+		case err == bufio.ErrBufferFull:
+			err = errLong
 		case err == io.EOF:
 			err = io.ErrUnexpectedEOF
 		}

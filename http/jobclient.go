@@ -106,15 +106,22 @@ func (c *Client) JobLogs(ctx context.Context, id string, o LogOptions) (io.ReadC
 	return c.open(ctx, path+"?"+o.query())
 }
 
-// JobInput sends rank 0 its standard input, to in's end. It returns early when the rank takes no more, or ctx ends; a Read of in may then
-// still be under way.
+// JobInput sends rank 0 its standard input, to in's end. It returns early when the rank takes no more, or ctx ends. A Read of in may then
+// still be under way, and a goroutine that ends with it: a Read of a terminal cannot be cut short.
 func (c *Client) JobInput(ctx context.Context, id string, in io.Reader) error {
 	path, err := jobPath(id, "stdin")
 	if err != nil {
 		return err
 	}
-	// Not an io.Closer: whose in is, closes it.
-	res, err := c.send(ctx, http.MethodPost, path, "application/octet-stream", struct{ io.Reader }{in})
+	// net/http waits for a Read of the body even when ctx has ended; one of the pipe ends then.
+	body, w := io.Pipe()
+	defer body.Close()
+	defer context.AfterFunc(ctx, func() { body.CloseWithError(ctx.Err()) })()
+	go func() {
+		_, err := io.Copy(w, in)
+		w.CloseWithError(err)
+	}()
+	res, err := c.send(ctx, http.MethodPost, path, "application/octet-stream", body)
 	if err != nil {
 		return err
 	}

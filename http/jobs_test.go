@@ -286,6 +286,25 @@ func TestStdinIdle(t *testing.T) {
 	wantProblem(t, res, body, 415, codeMedia)
 }
 
+// A client that has nothing to say can be told to go.
+func TestStdinCancel(t *testing.T) {
+	n, _, c := start(t, Config{})
+	in, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.JobInput(ctx, job1, in) }()
+	io.WriteString(w, "one\n")
+	await(t, n, func(j *fakeJob) bool { return j.input.Len() > 0 })
+	cancel()
+	if err := receive(t, ended, "the end of JobInput"); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := receive(t, n.leave, "its end at the node"); err == nil {
+		t.Error("as if the input had ended")
+	}
+}
+
 // A client that goes in the middle does not look like one that is done.
 func TestStdinHangUp(t *testing.T) {
 	n, s, _ := start(t, Config{})

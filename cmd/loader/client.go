@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/sidecar"
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/terminal"
 	api "github.com/ipfs-mpi/ipfs-mpi/http"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -59,23 +57,5 @@ func (a *app) table(rows [][]string) error {
 	return w.Flush()
 }
 
-// clean is a text that a peer chose, made safe for a terminal: what is not printable is escaped, but for the
-// line ends and tabs in multi-line text.
-func clean(s string, multiline bool) string {
-	if !slices.ContainsFunc([]rune(s), func(r rune) bool { return !safe(r, multiline) }) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s { // an invalid byte comes as U+FFFD, which is printable
-		if safe(r, multiline) {
-			b.WriteRune(r)
-		} else {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		}
-	}
-	return b.String()
-}
-
-func safe(r rune, multiline bool) bool {
-	return unicode.IsPrint(r) || multiline && (r == '\n' || r == '\t')
-}
+// clean is a text that a peer chose, made safe for a terminal.
+func clean(s string, multiline bool) string { return terminal.Clean(s, multiline) }

@@ -128,11 +128,15 @@ func (a *app) printCluster(ctx context.Context, c *cluster.Cluster, o clusterOpt
 		return err
 	}
 	first, last := nodes[0], nodes[len(nodes)-1]
-	names := served(ctx, first.API, token)
-	if len(names) > 0 {
+	handlers, jobs := served(ctx, first.API, token)
+	if names := append(handlers, jobs...); len(names) > 0 {
 		fmt.Fprintf(a.out, "\nThe store is %s. Every node serves %s.\n", c.StorePath(), strings.Join(names, ", "))
-		a.printTry(first, last, names[0], token)
 	}
+	fmt.Fprintf(a.out, "\nTry, from another terminal:\n")
+	if len(handlers) > 0 {
+		a.trySend(first, last, handlers[0], token)
+	}
+	a.tryRun(first, jobs, o.n, token)
 	end := "removes their files"
 	if o.dir != "" {
 		end = "leaves their files in " + o.dir
@@ -141,15 +145,26 @@ func (a *app) printCluster(ctx context.Context, c *cluster.Cluster, o clusterOpt
 	return err
 }
 
-func (a *app) printTry(from, to cluster.Node, file, token string) {
+func (a *app) trySend(from, to cluster.Node, file, token string) {
 	auth := ""
 	if token != "" {
 		auth = " -H 'Authorization: Bearer " + token + "'"
 	}
-	fmt.Fprintf(a.out, `
-Try, from another terminal:
-  curl %s/%s -H 'File: %s' -H 'Expected: 1' -d '{"Pid": 11, "messages": [{"To": "%s", "Data": [104, 101, 108, 108, 111]}]}'
+	fmt.Fprintf(a.out, `  curl %s/%s -H 'File: %s' -H 'Expected: 1' -d '{"Pid": 11, "messages": [{"To": "%s", "Data": [104, 101, 108, 108, 111]}]}'
   %s send %s --all -m hello --api %s
   curl %s/%s -H 'List: all'
 `, from.API, auth, file, to.Peer, os.Args[0], file, from.API, from.API, auth)
+}
+
+// tryRun says how to run a job on the cluster: of a program that it serves, or of any other.
+func (a *app) tryRun(from cluster.Node, jobs []string, nodes int, token string) {
+	env := ""
+	if token != "" {
+		env = tokenEnv + "='" + token + "' "
+	}
+	program := "./prog.wasm"
+	if len(jobs) > 0 {
+		program = jobs[0]
+	}
+	fmt.Fprintf(a.out, "  %s%s run --api %s -n %d %s\n", env, os.Args[0], from.API, 2*nodes, program)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/jobstest"
 	api "github.com/ipfs-mpi/ipfs-mpi/http"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -23,9 +24,14 @@ func TestMain(m *testing.M) {
 // TestScript runs testdata/script: the command line as its user sees it, without a daemon. Scripts find a real API, of a
 // node that is not real (fakeNode), at $API.
 func TestScript(t *testing.T) {
-	server := api.New(fakeNode{}, api.Config{Listen: "127.0.0.1:0", Token: "secret"})
-	open := api.New(fakeNode{}, api.Config{Listen: "127.0.0.1:0"})
-	for _, s := range []*api.Server{server, open} {
+	jobs := jobstest.New(self)
+	t.Cleanup(jobs.Close)
+	server := api.New(fakeNode{jobs}, api.Config{Listen: "127.0.0.1:0", Token: "secret"})
+	open := api.New(fakeNode{jobs}, api.Config{Listen: "127.0.0.1:0"})
+	ownJobs := jobstest.New(self) // of the one script that counts them
+	t.Cleanup(ownJobs.Close)
+	fresh := api.New(fakeNode{ownJobs}, api.Config{Listen: "127.0.0.1:0"})
+	for _, s := range []*api.Server{server, open, fresh} {
 		if err := s.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -37,6 +43,7 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("API", open.Addr())
 			env.Setenv("GUARDED", server.Addr())
+			env.Setenv("FRESH", fresh.Addr())
 			env.Setenv("IPFS_PATH", filepath.Join(env.WorkDir, "repo"))
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
 			env.Setenv("IPFS_TELEMETRY", "off")
@@ -73,7 +80,7 @@ const (
 var echo = mpi.Interpreter{Name: "echo", Version: "1.1.0", CID: "bafybeibjivh523uwa6iclralm32bm3gl7nlium5zmokxyiszz5ltqhjmhq"}
 
 // fakeNode answers as its messages' data says: an echo, but for the words fail, late, hostile and binary.
-type fakeNode struct{}
+type fakeNode struct{ *jobstest.Node }
 
 func (fakeNode) Self() mpi.PeerID { return self }
 
@@ -116,6 +123,7 @@ func (fakeNode) Status() mpi.NodeStatus { return mpi.NodeStatus{Peer: self, Star
 func (fakeNode) Interpreters() []mpi.InterpreterStatus {
 	return []mpi.InterpreterStatus{
 		{Interpreter: echo, State: mpi.Ready, Kind: "handler", Peers: 2},
+		{Interpreter: mpi.Interpreter{Name: "hello", Version: "1.0.0", CID: "bafyh"}, State: mpi.Ready, Kind: "mpi"},
 		{Interpreter: mpi.Interpreter{Name: "broken", Version: "1.0.0", CID: "bafyb"}, State: mpi.Failing, Error: "init.wasm: exit code \x07"},
 	}
 }

@@ -192,24 +192,26 @@ func (r readiness) warn(views []view) {
 	}
 }
 
-// served names what a node serves, best for an example first; nothing if it cannot be asked.
-func served(ctx context.Context, url, token string) []string {
+// served names what a node serves, handlers and MPI programs, best for an example first; nothing if it cannot be asked.
+func served(ctx context.Context, url, token string) (handlers, jobs []string) {
 	c := api.NewClient(url, token)
 	defer c.Close()
 	list, err := c.Interpreters(ctx)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	var names []string
 	for _, in := range list {
-		if in.State != mpi.Ready {
-			continue
+		to := &handlers
+		if in.Kind == "mpi" {
+			to = &jobs
 		}
-		if in.Name == "echo" { // answers whatever it gets
-			names = append([]string{in.Interpreter.String()}, names...)
-		} else {
-			names = append(names, in.Interpreter.String())
+		switch {
+		case in.State != mpi.Ready:
+		case in.Name == "echo" || in.Name == "hello": // answers whatever it gets; needs no arguments
+			*to = append([]string{in.Interpreter.String()}, *to...)
+		default:
+			*to = append(*to, in.Interpreter.String())
 		}
 	}
-	return names
+	return handlers, jobs
 }

@@ -9,7 +9,7 @@ import (
 const rootLong = `ipfs-mpi passes messages between programs that run on IPFS nodes, without a cluster to set up.
 
 Nodes whose store holds the same program form a pool. Push messages to a pool from any node's machine,
-and get the answers back.
+and get the answers back; or run an MPI program on it.
 
   daemon        a Kubo node with the mpi plugin built in
   cluster       a few nodes on this machine, to try things
@@ -17,7 +17,8 @@ and get the answers back.
 
 const rootExample = `  ipfs-mpi cluster -n 3 --store bin/store
   ipfs-mpi daemon --init
-  ipfs-mpi send echo/1 --all -m hello`
+  ipfs-mpi send echo/1 --all -m hello
+  ipfs-mpi run -n 8 pi`
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -46,8 +47,14 @@ func (a *app) root() *cobra.Command {
 		a.peersCommand(),
 		a.interpretersCommand(),
 		a.sendCommand(),
+		a.runCommand(),
+		a.psCommand(),
+		a.logsCommand(),
+		a.filesCommand(),
+		a.killCommand(),
 		a.ccCommand(),
 		a.cxxCommand(),
+		a.inspectCommand(),
 		a.sidecarCommand(),
 		a.versionCommand(),
 		a.installCommand(),

@@ -168,7 +168,7 @@ func receivers(ctx context.Context, c *api.Client, file string, o sendOptions) (
 		if err := ask(); err != nil {
 			return nil, err
 		}
-		id, err := bySuffix(name, pool)
+		id, err := bySuffix(name, append([]mpi.PeerID{pool.Host}, pool.Peers...), "in the pool of "+pool.Interpreter.String())
 		if err != nil {
 			return nil, err
 		}
@@ -177,12 +177,12 @@ func receivers(ctx context.Context, c *api.Client, file string, o sendOptions) (
 	return list, nil
 }
 
-// bySuffix finds the one peer of the pool whose ID ends as name does; this node counts.
-func bySuffix(name string, pool *mpi.PoolStatus) (mpi.PeerID, error) {
+// bySuffix finds the one of the known peers whose ID ends as name does; where says which those are.
+func bySuffix(name string, known []mpi.PeerID, where string) (mpi.PeerID, error) {
 	name = strings.TrimPrefix(name, "…")
 	var found []mpi.PeerID
 	if name != "" {
-		for _, p := range append([]mpi.PeerID{pool.Host}, pool.Peers...) {
+		for _, p := range known {
 			if strings.HasSuffix(string(p), name) {
 				found = append(found, p)
 			}
@@ -192,9 +192,9 @@ func bySuffix(name string, pool *mpi.PoolStatus) (mpi.PeerID, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", fmt.Errorf("%q is no peer ID, nor the end of one in the pool of %s (see ipfs-mpi peers)", name, pool.Interpreter)
+		return "", fmt.Errorf("%q is no peer ID, nor the end of one %s (see ipfs-mpi peers)", name, where)
 	}
-	return "", fmt.Errorf("%q is the end of %d peer IDs in the pool of %s: give more of it", name, len(found), pool.Interpreter)
+	return "", fmt.Errorf("%q is the end of %d peer IDs %s: give more of it", name, len(found), where)
 }
 
 // verdict turns the end of a request into an exit code.

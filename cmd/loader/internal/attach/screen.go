@@ -1,0 +1,240 @@
+package attach
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/terminal"
+	api "github.com/ipfs-mpi/ipfs-mpi/http"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// ErrOutput means that what a job wrote could not be written on.
+var ErrOutput = errors.New("output cannot be written")
+
+// How often progress is told where it cannot be shown in place.
+const (
+	firstProgress = 2 * time.Second
+	nextProgress  = 10 * time.Second
+)
+
+// Options say how a job shows.
+type Options struct {
+	Out, Err io.Writer      // its standard output; its standard error and what there is to say about it
+	Wants    api.LogOptions // what of its output; Tag counts, Follow does not
+	Alone    bool           // its output is that of one rank, which nothing can get into
+	JSON     bool           // its events, one a line, on Out in place of all that
+	Quiet    bool           // no progress
+}
+
+// Screen shows a job. What ranks write goes on as it came, in whole lines; to a terminal only what cannot harm it. Progress is
+// a line on a terminal that changes, and goes away; else a line now and then. It is safe for many goroutines.
+type Screen struct {
+	o        Options
+	terminal bool // Err is one
+	wg       sync.WaitGroup
+
+	mu       sync.Mutex // guards the rest
+	out, err sink
+	status   string // what it is doing
+	drawn    bool   // status is on the terminal, and the cursor behind it
+	told     string // status that was told last
+	timer    *time.Timer
+	closed   bool
+	buf      []byte
+}
+
+type sink struct {
+	w      io.Writer
+	lines  api.Lines
+	filter *terminal.Filter // nil if w is no terminal
+}
+
+// NewScreen is a screen that shows nothing yet. Close ends it.
+func NewScreen(o Options) *Screen {
+	s := &Screen{o: o, terminal: terminal.Is(o.Err)}
+	s.out, s.err = newSink(o.Out, o), newSink(o.Err, o)
+	return s
+}
+
+func newSink(w io.Writer, o Options) sink {
+	k := sink{w: w}
+	k.lines.Tag = o.Wants.Tag
+	k.lines.Eager = o.Alone
+	if terminal.Is(w) {
+		k.lines.Eager, k.filter = true, &terminal.Filter{}
+	}
+	return k
+}
+
+// Event shows an event. An error wraps [ErrOutput].
+func (s *Screen) Event(e mpi.JobEvent) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.Missed > 0 {
+		s.say(fmt.Sprintf("%d events before this are not kept any more", e.Missed))
+	}
+	if s.o.JSON {
+		line, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		return s.put(&s.out, append(line, '\n'))
+	}
+	switch e.Type {
+	case "state":
+		s.progress(e.State, "")
+	case "progress":
+		s.progress("", e.Text)
+	}
+	if !s.o.Wants.Wants(e) {
+		return nil
+	}
+	for _, k := range []struct {
+		*sink
+		stream string
+	}{{&s.out, "stdout"}, {&s.err, "stderr"}} {
+		if e.Type != k.stream && (e.Type == "stdout" || e.Type == "stderr") {
+			continue
+		}
+		s.buf = k.lines.Append(s.buf[:0], e)
+		if err := s.put(k.sink, s.buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put writes text of the job. mu is held.
+func (s *Screen) put(k *sink, text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	s.erase()
+	if k.filter != nil {
+		text = k.filter.Append(nil, text)
+	}
+	if _, err := k.w.Write(text); err != nil {
+		return fmt.Errorf("%w: %w", ErrOutput, err)
+	}
+	return nil
+}
+
+// progress notes what the job is doing. mu is held.
+func (s *Screen) progress(state mpi.JobState, text string) {
+	switch {
+	case s.o.Quiet || s.o.JSON || s.closed:
+		return
+	case state == mpi.JobFinding:
+		text = "looking for peers"
+	case state == mpi.JobFetching:
+		text = "the peers fetch the program"
+	case state != "": // from now on its output says what it does
+		s.status = ""
+		s.erase()
+		return
+	}
+	s.status = terminal.Clean(strings.TrimSpace(text), false)
+	switch {
+	case s.status == "":
+	case s.terminal:
+		s.erase()
+		fmt.Fprintf(s.o.Err, "\r%s\x1b[K", cut(s.status, terminal.Width(s.o.Err)-1))
+		s.drawn = true
+	case s.timer == nil:
+		s.tellIn(firstProgress)
+	}
+}
+
+// tellIn tells the status after a while, and then every now and then while it changes. mu is held.
+func (s *Screen) tellIn(after time.Duration) {
+	s.wg.Add(1)
+	s.timer = time.AfterFunc(after, func() {
+		defer s.wg.Done()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.closed {
+			return
+		}
+		if s.status != "" && s.status != s.told {
+			s.told = s.status
+			fmt.Fprintln(s.o.Err, s.status)
+		}
+		s.tellIn(nextProgress)
+	})
+}
+
+// erase takes the status off the terminal. mu is held.
+func (s *Screen) erase() {
+	if s.drawn {
+		io.WriteString(s.o.Err, "\r\x1b[K")
+		s.drawn = false
+	}
+}
+
+// Say tells something about the job on a line of its own.
+func (s *Screen) Say(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.say(fmt.Sprintf(format, args...))
+}
+
+func (s *Screen) say(text string) {
+	s.erase()
+	if s.err.filter != nil && (s.err.lines.Open() || s.out.filter != nil && s.out.lines.Open()) {
+		text = "\n" + text
+	}
+	fmt.Fprintf(s.o.Err, "%s\n", text)
+}
+
+// Flush writes what waits for the end of its line.
+func (s *Screen) Flush() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.o.JSON {
+		return nil
+	}
+	for _, k := range []*sink{&s.out, &s.err} {
+		s.buf = k.lines.Flush(s.buf[:0])
+		if err := s.put(k, s.buf); err != nil {
+			return err
+		}
+		if k.filter == nil {
+			continue
+		}
+		rest := k.filter.Flush(nil)
+		if k.lines.Open() { // what comes next is not the job's
+			rest = append(rest, '\n')
+		}
+		if _, err := k.w.Write(rest); err != nil {
+			return fmt.Errorf("%w: %w", ErrOutput, err)
+		}
+	}
+	return nil
+}
+
+// Close takes the status away. Nothing of the screen's own runs after it.
+func (s *Screen) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.erase()
+	if s.timer != nil && s.timer.Stop() {
+		s.wg.Done()
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+}
+
+// cut cuts text to n characters.
+func cut(text string, n int) string {
+	if utf8.RuneCountInString(text) <= n {
+		return text
+	}
+	return string([]rune(text)[:max(n-1, 0)]) + "…"
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+func (a *app) psCommand() *cobra.Command {
+	var asJSON, all bool
+	cmd := &cobra.Command{
+		Use:   "ps",
+		Short: "List the node's jobs",
+		Long: `Lists the jobs that were started at the node and run, the newest first; with --all also those that have ended, as long as their
+records are kept. TIME is how long the ranks have run, or did.`,
+		Example: `  ipfs-mpi ps
+  ipfs-mpi ps -a
+  ipfs-mpi ps -a --json | jq -r '.jobs[] | select(.state == "failed") | .id'`,
+		Args: cobra.NoArgs,
+		RunE: a.do(func(ctx context.Context, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			list, err := c.Jobs(ctx)
+			if err != nil {
+				return err
+			}
+			var shown []*mpi.Job
+			for _, job := range list {
+				if all || !job.State.Ended() {
+					shown = append(shown, job)
+				}
+			}
+			if asJSON {
+				return a.printJSON(map[string]any{"jobs": orEmpty(shown)})
+			}
+			return a.table(jobRows(shown, time.Now()))
+		}),
+	}
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "also jobs that have ended")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return cmd
+}
+
+func jobRows(list []*mpi.Job, now time.Time) [][]string {
+	rows := [][]string{{"JOB", "PROGRAM", "RANKS", "STATE", "EXIT", "TIME", "CREATED"}}
+	for _, job := range list {
+		exit, name := "-", job.Name
+		if job.State.Ended() {
+			exit = strconv.Itoa(job.Exit)
+		}
+		if name == "" {
+			name = job.Spec.File
+		}
+		rows = append(rows, []string{job.ID, clean(name, false), strconv.Itoa(job.Spec.Ranks), string(job.State), exit,
+			ran(job, now), job.Created.Local().Format(time.DateTime)})
+		switch {
+		case job.State == mpi.JobFailed && job.Cause != nil:
+			rows = append(rows, []string{"  " + describeCause(job.Cause)})
+		case !job.State.Ended() && job.Progress != "":
+			rows = append(rows, []string{"  " + clean(job.Progress, false)})
+		}
+	}
+	return rows
+}
+
+// ran is how long the job's ranks have run.
+func ran(job *mpi.Job, now time.Time) string {
+	if job.Started.IsZero() {
+		return "-"
+	}
+	end := now
+	if !job.Ended.IsZero() {
+		end = job.Ended
+	}
+	d := end.Sub(job.Started)
+	switch {
+	case d < time.Second:
+		d = d.Round(time.Millisecond)
+	case d < time.Minute:
+		d = d.Round(100 * time.Millisecond)
+	default:
+		d = d.Round(time.Second)
+	}
+	return d.String()
+}

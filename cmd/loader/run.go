@@ -1,0 +1,386 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/attach"
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/terminal"
+	api "github.com/ipfs-mpi/ipfs-mpi/http"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+const (
+	// startTimeout is for what a node answers at once.
+	startTimeout = 30 * time.Second
+	// cancelTimeout is for all nodes of a job to be rid of it.
+	cancelTimeout = 15 * time.Second
+	maxProgram    = 64 << 20 // bytes of a program, as much as the API takes
+)
+
+type runOptions struct {
+	ranks     ranks
+	mapBy     string
+	peers     []string
+	env       []string
+	timeout   time.Duration
+	waitSlots time.Duration
+	memory    size
+	json      bool
+	tag       bool
+	output    string
+	stdin     string
+	quiet     bool
+}
+
+func (a *app) runCommand() *cobra.Command {
+	o := runOptions{ranks: 1}
+	cmd := &cobra.Command{
+		Use:   "run [flags] PROGRAM [ARGS…]",
+		Short: "Run an MPI program on this node and its peers",
+		Long: `Runs an MPI program as several ranks, rank 0 on this node unless --peers says otherwise, and shows what they write as it comes.
+PROGRAM is the name of an interpreter (its newest release), name/version, name/range, a CID, or the path of a .wasm
+file, which is added to IPFS: peers run it if their Programs is "any" (docs/config.md). What follows it are its arguments.
+
+Standard input goes to rank 0, standard output and standard error come from all ranks, in whole lines. When a rank fails,
+or a node is lost, the job ends everywhere. Ctrl-C ends it, too; a second ctrl-C leaves at once.
+
+The exit code is the job's: that of the rank that failed first, or the one it gave to MPI_Abort. It is 1 for whatever else
+goes wrong, 2 for wrong usage, and 130 after ctrl-C.`,
+		Example: `  ipfs-mpi run -n 8 pi
+  ipfs-mpi run -n 6 --tag-output heat/1 200 200
+  ipfs-mpi run -n 4 -o pictures ./mandelbrot.wasm
+  ipfs-mpi run -n 16 --wait-slots 5m --timeout 1h -x SEED=7 nbody < bodies.txt
+  ipfs-mpi run -n 2 --json hello | jq -r 'select(.type == "stdout") | .text'`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: a.completePrograms,
+	}
+	f := cmd.Flags()
+	f.SetInterspersed(false) // what follows PROGRAM is its own
+	f.VarP(&o.ranks, "ranks", "n", "`NUMBER` of ranks")
+	f.StringVar(&o.mapBy, "map-by", string(mpi.ByNode), "`HOW` ranks are placed: node gives each node one in turn, slot fills each node before the next")
+	f.StringSliceVar(&o.peers, "peers", nil, "`PEERS` to run on, IDs or unique ends of IDs, the first for rank 0 (default: this node, then others of the pool)")
+	f.StringArrayVarP(&o.env, "env", "x", nil, "`KEY=value` for the program's environment, or the KEY of a variable to pass on; may be repeated")
+	f.DurationVar(&o.timeout, "timeout", 0, "end the job after this time (default: never)")
+	f.DurationVar(&o.waitSlots, "wait-slots", 0, "wait so long for enough slots (default: fail at once)")
+	f.Var(&o.memory, "memory", "`SIZE` that the memory of a rank may have at most, such as 64MiB (default: each node's limit)")
+	f.BoolVar(&o.json, "json", false, "print what happens as JSON, one event a line")
+	f.BoolVar(&o.tag, "tag-output", false, `begin each line of the ranks with "[rank] "`)
+	f.StringVarP(&o.output, "output", "o", "", "write the files that ranks wrote into `DIR`")
+	f.StringVar(&o.stdin, "stdin", "-", "standard input of rank 0: `FROM` is - for this command's own, none, or a file")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress: nothing but the ranks' output and errors")
+	_ = cmd.RegisterFlagCompletionFunc("map-by", cobra.FixedCompletions([]string{"node", "slot"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.MarkFlagDirname("output")
+	var spec mpi.JobSpec
+	cmd.PreRunE = func(_ *cobra.Command, args []string) (err error) {
+		spec, err = o.spec(args)
+		return err
+	}
+	cmd.RunE = a.do(func(ctx context.Context, _ []string) error { return a.run(ctx, spec, o) })
+	return cmd
+}
+
+// spec is what the command line asks for, but for Peers and a File that is a path.
+func (o *runOptions) spec(args []string) (mpi.JobSpec, error) {
+	spec := mpi.JobSpec{File: args[0], Ranks: int(o.ranks), Args: args[1:], MapBy: mpi.MapBy(o.mapBy),
+		Timeout: o.timeout, WaitSlots: o.waitSlots, Memory: int64(o.memory)}
+	for _, v := range o.env {
+		if !strings.Contains(v, "=") {
+			value, ok := os.LookupEnv(v)
+			if !ok {
+				return spec, usagef("--env %s: there is no such variable to pass on: give %s=value", v, v)
+			}
+			v += "=" + value
+		}
+		spec.Env = append(spec.Env, v)
+	}
+	if err := spec.Check(); err != nil {
+		return spec, usagef("%w", err)
+	}
+	return spec, nil
+}
+
+// ranks is the value of -n.
+type ranks int
+
+func (n *ranks) String() string { return strconv.Itoa(int(*n)) }
+func (*ranks) Type() string     { return "int" }
+
+func (n *ranks) Set(s string) error {
+	v, err := strconv.Atoi(s)
+	switch {
+	case s == "p":
+		return errors.New("mpirun's -np N is -n N here")
+	case err != nil || v < 1 || v > mpi.MaxRanks:
+		return fmt.Errorf("it must be a number from 1 to %d", mpi.MaxRanks)
+	}
+	*n = ranks(v)
+	return nil
+}
+
+// size is a number of bytes, "64MiB".
+type size int64
+
+func (n *size) String() string {
+	if *n == 0 {
+		return ""
+	}
+	return humanize.IBytes(uint64(*n))
+}
+func (*size) Type() string { return "size" }
+
+func (n *size) Set(s string) error {
+	v, err := humanize.ParseBytes(s)
+	if err != nil || v == 0 || v > 4<<30 {
+		return errors.New("it must be a size of at most 4GiB, such as 64MiB")
+	}
+	*n = size(v)
+	return nil
+}
+
+func (a *app) run(ctx context.Context, spec mpi.JobSpec, o runOptions) error {
+	in, closeIn, err := a.jobInput(o.stdin)
+	if err != nil {
+		return err
+	}
+	defer closeIn()
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if spec.Peers, err = namedPeers(ctx, c, o.peers); err != nil {
+		return explain(err)
+	}
+	if err := a.addProgram(ctx, c, &spec); err != nil {
+		return interrupted(ctx, err)
+	}
+	spec.Stdin = in != nil
+	job, err := start(ctx, c, spec)
+	if err != nil {
+		return explain(err)
+	}
+	r := &runner{app: a, c: c, o: o, id: job.ID, in: in}
+	if o.json {
+		if err := a.printLine(map[string]any{"type": "job", "job": job}); err != nil {
+			return err
+		}
+	}
+	r.screen = attach.NewScreen(attach.Options{Out: a.out, Err: a.errw, Wants: api.LogOptions{Rank: -1, Tag: o.tag},
+		Alone: spec.Ranks == 1, JSON: o.json, Quiet: o.quiet})
+	defer r.screen.Close()
+	return r.attend(ctx)
+}
+
+// start begins the job. It is not cut short by an interrupt: nobody would know what has begun.
+func start(ctx context.Context, c *api.Client, spec mpi.JobSpec) (*mpi.Job, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+	defer cancel()
+	return c.StartJob(ctx, spec)
+}
+
+// addProgram adds a program that is a file to IPFS.
+func (a *app) addProgram(ctx context.Context, c *api.Client, spec *mpi.JobSpec) error {
+	if !isFile(spec.File) {
+		return nil
+	}
+	wasm, err := readProgram(spec.File)
+	if err != nil {
+		return err
+	}
+	cid, err := c.AddProgram(ctx, wasm)
+	spec.File = string(cid)
+	return err
+}
+
+// isFile reports whether a program's name is the path of a file.
+func isFile(name string) bool {
+	return strings.HasSuffix(name, ".wasm") || strings.HasPrefix(name, "/") || strings.HasPrefix(name, "./") || strings.HasPrefix(name, "../")
+}
+
+func readProgram(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	wasm, err := io.ReadAll(io.LimitReader(f, maxProgram+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	case len(wasm) > maxProgram:
+		return nil, fmt.Errorf("%s is over %d MiB, the most that a program can be", name, maxProgram>>20)
+	case !strings.HasPrefix(string(wasm[:min(4, len(wasm))]), "\x00asm"):
+		return nil, fmt.Errorf("%s is not WebAssembly: compile an MPI program with \"ipfs-mpi cc\"", name)
+	}
+	return wasm, nil
+}
+
+// jobInput is what rank 0 reads, nil for nothing. From a terminal it is read only in the foreground: in the background the
+// terminal would stop this process.
+func (a *app) jobInput(from string) (io.Reader, func(), error) {
+	switch from {
+	case "none":
+		return nil, func() {}, nil
+	case "-", "":
+		if !terminal.Foreground(a.in) {
+			return nil, func() {}, nil
+		}
+		return a.in, func() {}, nil
+	}
+	f, err := os.Open(from)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--stdin: %w", err)
+	}
+	return f, func() { f.Close() }, nil
+}
+
+// runner is one job that "run" attends to.
+type runner struct {
+	*app
+	c      *api.Client
+	o      runOptions
+	id     string
+	in     io.Reader
+	screen *attach.Screen
+}
+
+// attend follows the job to its end and makes an exit code of it.
+func (r *runner) attend(ctx context.Context) error {
+	// A pipe that is closed is an error of writing, not the end of this process: the job has to end as well.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
+
+	follower := &attach.Follower{Client: r.c, ID: r.id, Screen: r.screen}
+	stopInput := r.feed(ctx)
+	job, err := follower.Follow(ctx)
+	stopInput()
+	if err == nil {
+		return r.ended(ctx, job)
+	}
+	var gone *attach.GoneError
+	switch {
+	case ctx.Err() != nil:
+		return r.cancelled(ctx, follower)
+	case errors.As(err, &gone):
+		return err
+	case errors.Is(err, attach.ErrOutput):
+		if _, cerr := r.cancel(ctx); cerr != nil {
+			return fmt.Errorf("%w; job %s was not cancelled: %w", err, r.id, cerr)
+		}
+		return fmt.Errorf("%w: job %s was cancelled", err, r.id)
+	}
+	return err
+}
+
+// feed passes standard input on, until the job has no more use for it.
+func (r *runner) feed(ctx context.Context) (stop func()) {
+	if r.in == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err := r.c.JobInput(ctx, r.id, r.in)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if job, jerr := r.c.Job(ctx, r.id); jerr == nil && !job.State.Ended() {
+			r.screen.Say("standard input did not reach rank 0: %v", err)
+		}
+	})
+	return func() { cancel(); wg.Wait() }
+}
+
+func (r *runner) cancel(ctx context.Context) (*mpi.Job, error) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+	defer stop()
+	return r.c.CancelJob(ctx, r.id)
+}
+
+// cancelled ends the job because a signal came.
+func (r *runner) cancelled(ctx context.Context, follower *attach.Follower) error {
+	r.screen.Say("cancelling job %s everywhere; ctrl-C again leaves at once", r.id)
+	if _, err := r.cancel(ctx); err != nil {
+		return exitCode{signalCode(ctx), fmt.Errorf("job %s could not be cancelled: %w", r.id, explain(err))}
+	}
+	rest, stop := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+	defer stop()
+	job, err := follower.Follow(rest)
+	switch {
+	case err != nil:
+		return exitCode{signalCode(ctx), err}
+	case job.State != mpi.JobCancelled: // it was faster
+		return r.ended(rest, job)
+	}
+	return exitCode{signalCode(ctx), fmt.Errorf("job %s was cancelled on all its nodes", r.id)}
+}
+
+// signalCode is the exit code of a command that a signal ended, as shells have it.
+func signalCode(ctx context.Context) int {
+	cause := context.Cause(ctx)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if cause != nil && strings.HasPrefix(cause.Error(), sig.String()) {
+			return 128 + int(sig)
+		}
+	}
+	return exitError
+}
+
+// interrupted says that a signal was why something failed, if it was.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return explain(err)
+	}
+	return exitCode{signalCode(ctx), errors.New("interrupted before the job began")}
+}
+
+// ended tells how a job ended, and fetches its files.
+func (r *runner) ended(ctx context.Context, job *mpi.Job) error {
+	err := r.files(ctx, job)
+	if job.State == mpi.JobDone {
+		return err
+	}
+	if err != nil {
+		r.screen.Say("%v", err)
+	}
+	return exitCode{jobExit(job), errors.New(describeEnd(job))}
+}
+
+// jobExit is the exit code of a job that did not end well, as a process can have it.
+func jobExit(job *mpi.Job) int {
+	if code := job.Exit & 0xff; code != 0 {
+		return code
+	}
+	return exitError
+}
+
+func (r *runner) files(ctx context.Context, job *mpi.Job) error {
+	if len(job.Files) == 0 {
+		return nil
+	}
+	if r.o.output == "" {
+		if !r.o.quiet && !r.o.json {
+			r.screen.Say("The node keeps %s of job %s: %s. To get them: %s files -o DIR %s", plural(len(job.Files), "file"), job.ID, fileNames(job.Files), os.Args[0], job.ID)
+		}
+		return nil
+	}
+	return attach.Files(ctx, r.c, job, r.o.output, func(f mpi.JobFile) {
+		if !r.o.quiet && !r.o.json {
+			r.screen.Say("wrote %s", fileLine(r.o.output, f))
+		}
+	})
+}

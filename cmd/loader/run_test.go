@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/jobstest"
+	api "github.com/ipfs-mpi/ipfs-mpi/http"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// command is an ipfs-mpi that runs beside the test.
+type command struct {
+	*exec.Cmd
+	out  *bufio.Reader
+	errs *os.File
+}
+
+func startCommand(t *testing.T, stdin io.Reader, args ...string) *command {
+	t.Helper()
+	errs, err := os.CreateTemp(t.TempDir(), "stderr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { errs.Close() })
+	c := &command{Cmd: exec.Command("ipfs-mpi", args...), errs: errs}
+	c.Stdin, c.Stderr = stdin, errs
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.out = bufio.NewReader(out)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
+	return c
+}
+
+func (c *command) line(t *testing.T, want string) {
+	t.Helper()
+	if line, err := c.out.ReadString('\n'); err != nil || line != want {
+		t.Fatalf("%q, %v, want %q; %s", line, err, want, c.stderr())
+	}
+}
+
+func (c *command) stderr() string {
+	b, _ := os.ReadFile(c.errs.Name())
+	return string(b)
+}
+
+// ends checks the exit code and returns what is on standard error.
+func (c *command) ends(t *testing.T, code int) string {
+	t.Helper()
+	io.Copy(io.Discard, c.out)
+	c.Wait()
+	if got := c.ProcessState.ExitCode(); got != code {
+		t.Errorf("exit code %d (%v), want %d", got, c.ProcessState, code)
+	}
+	return c.stderr()
+}
+
+// jobNode serves jobs until the test ends, or stop is called.
+func jobNode(t *testing.T) (n *jobstest.Node, url string, stop func()) {
+	t.Helper()
+	n = jobstest.New(self)
+	t.Cleanup(n.Close)
+	s := api.New(fakeNode{n}, api.Config{Listen: "127.0.0.1:0"})
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop = func() { s.Close(context.Background()) }
+	t.Cleanup(stop)
+	return n, s.Addr(), stop
+}
+
+// An interrupt ends the job everywhere, and says so.
+func TestRunInterrupted(t *testing.T) {
+	for sig, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+		n, url, _ := jobNode(t)
+		c := startCommand(t, nil, "run", "--api", url, "-n", "2", "wait")
+		c.line(t, "waiting\n")
+		c.Process.Signal(sig)
+		errs := c.ends(t, code)
+		if !strings.Contains(errs, "cancelling job ajob1 everywhere") || !strings.Contains(errs, "job ajob1 was cancelled on all its nodes") {
+			t.Errorf("%v: %q", sig, errs)
+		}
+		if job, _ := n.Job("ajob1"); job.State != mpi.JobCancelled {
+			t.Errorf("%v: the job is %s", sig, job.State)
+		}
+	}
+}
+
+// A job that somebody else cancels is told as such.
+func TestRunCancelledElsewhere(t *testing.T) {
+	n, url, _ := jobNode(t)
+	c := startCommand(t, nil, "run", "--api", url, "wait")
+	c.line(t, "waiting\n")
+	if out, err := exec.Command("ipfs-mpi", "kill", "--api", url, "ajob").CombinedOutput(); err != nil || string(out) != "job ajob1 was cancelled\n" {
+		t.Errorf("%s, %v", out, err)
+	}
+	if errs := c.ends(t, 1); !strings.Contains(errs, "job ajob1 was cancelled") {
+		t.Error(errs)
+	}
+	_ = n
+}
+
+// Whoever reads the output and goes, as head does, ends the job.
+func TestRunPipeCloses(t *testing.T) {
+	n, url, _ := jobNode(t)
+	in, w, err := os.Pipe() // open and silent
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer w.Close()
+	r, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	errs, err := os.CreateTemp(t.TempDir(), "stderr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer errs.Close()
+	c := exec.Command("ipfs-mpi", "run", "--api", url, "wait")
+	c.Stdin, c.Stdout, c.Stderr = in, out, errs
+	err = c.Start()
+	out.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Wait()
+	text, _ := os.ReadFile(errs.Name())
+	if c.ProcessState.ExitCode() != 1 || !strings.Contains(string(text), "job ajob1 was cancelled") {
+		t.Errorf("%v: %s", c.ProcessState, text)
+	}
+	if job, _ := n.Job("ajob1"); job.State != mpi.JobCancelled {
+		t.Errorf("the job is %s", job.State)
+	}
+}
+
+// A terminal, or whatever else is open and silent on standard input, does not keep the command when the job has ended.
+func TestRunIdleInput(t *testing.T) {
+	n, url, _ := jobNode(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	c := startCommand(t, r, "run", "--api", url, "deaf")
+	if errs := c.ends(t, 0); errs != "" {
+		t.Error(errs)
+	}
+	// And what is typed arrives before the end of it.
+	c = startCommand(t, r, "run", "--api", url, "cat")
+	io.WriteString(w, "typed\n")
+	w.Close()
+	c.line(t, "typed\n")
+	c.ends(t, 0)
+	_ = n
+}
+
+// When the daemon goes away the command says that it, and the job, is gone.
+func TestRunDaemonGone(t *testing.T) {
+	_, url, stop := jobNode(t)
+	c := startCommand(t, nil, "run", "--api", url, "wait")
+	c.line(t, "waiting\n")
+	stop()
+	if errs := c.ends(t, 1); !strings.Contains(errs, "the daemon is gone, and job ajob1 with it") {
+		t.Error(errs)
+	}
+}
+
+// Interrupting logs -f leaves the job alone.
+func TestLogsInterrupted(t *testing.T) {
+	n, url, _ := jobNode(t)
+	c := startCommand(t, nil, "run", "--api", url, "wait")
+	c.line(t, "waiting\n")
+	logs := startCommand(t, nil, "logs", "-f", "--api", url, "ajob1")
+	logs.line(t, "waiting\n")
+	logs.Process.Signal(syscall.SIGINT)
+	if errs := logs.ends(t, 130); errs != "" {
+		t.Error(errs)
+	}
+	if job, _ := n.Job("ajob1"); job.State != mpi.JobRunning {
+		t.Errorf("the job is %s", job.State)
+	}
+}
