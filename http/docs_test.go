@@ -41,15 +41,12 @@ func TestDocumentedExamples(t *testing.T) {
 }
 
 // documented is a node whose peers are those of the page.
-type documented struct {
-	*fakeNode
-	*fakeJobs
-}
+type documented struct{ *fakeNode }
 
 // documentedNode has run one job, that of the page.
 func documentedNode(t *testing.T) documented {
 	t.Helper()
-	n := documented{newFake(t), newFakeJobs()}
+	n := documented{newFake(t)}
 	if _, err := n.StartJob(t.Context(), mpi.JobSpec{File: "pi", Ranks: 2}); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ func (s *Server) v1JobEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	jobs, job, err := s.jobOf(r)
+	job, err := s.node.Job(r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (s *Server) v1JobEvents(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	buf := make([]byte, 0, 512)
-	err = jobs.JobEvents(st.ctx, job.ID, after, func(e mpi.JobEvent) error {
+	err = s.node.JobEvents(st.ctx, job.ID, after, func(e mpi.JobEvent) error {
 		if buf, err = appendEvent(buf[:0], e); err != nil {
 			return err
 		}

@@ -210,7 +210,7 @@ func TestEventsOfMany(t *testing.T) {
 func TestHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newPipeWriter()
-		s := New(newJobNode(t), Config{})
+		s := New(newFake(t), Config{})
 		r, _ := http.NewRequestWithContext(t.Context(), "GET", "/", nil)
 		st := s.stream(w, r, "text/event-stream", ": \n\n")
 		st.begin()

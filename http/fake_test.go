@@ -30,6 +30,7 @@ const (
 
 // fakeNode is a node without a network, that keeps the contract of [Node].
 type fakeNode struct {
+	*fakeJobs
 	t testing.TB
 	// started is told of each request that waits, ended of how its context ended.
 	started chan mpi.Request
@@ -41,7 +42,7 @@ type fakeNode struct {
 }
 
 func newFake(t testing.TB) *fakeNode {
-	return &fakeNode{t: t, started: make(chan mpi.Request, 64), ended: make(chan error, 64)}
+	return &fakeNode{fakeJobs: newFakeJobs(), t: t, started: make(chan mpi.Request, 64), ended: make(chan error, 64)}
 }
 
 var echo = mpi.Interpreter{Name: "echo", Version: "1.0.0", CID: "bafyecho"}

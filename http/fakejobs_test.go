@@ -10,21 +10,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// jobNode is a fakeNode with jobs that keeps the contract of [mpi.Jobs]. The tests say what happens to a job.
-type jobNode struct {
-	*fakeNode
-	*fakeJobs
-}
-
-func newJobNode(t testing.TB) jobNode { return jobNode{newFake(t), newFakeJobs()} }
-
+// fakeJobs are the jobs of a fakeNode, which keep the contract of [mpi.Jobs]. The tests say what happens to a job.
 type fakeJobs struct {
 	added chan []byte // the programs
 	leave chan error  // how a JobEvents or JobInput ended

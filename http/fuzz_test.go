@@ -152,7 +152,7 @@ func FuzzJobSpec(f *testing.F) {
 	f.Add(false, []byte(`{"file":"pi","ranks":1e3,"timeout":1e300,"env":["\ud800=\u0000"]}`))
 	f.Add(true, []byte("\xa2\x64file\x62pi\x65ranks\x02"))
 	f.Add(true, []byte("\xa2\x64file\x62pi\x64args\x9b\x7f\xff\xff\xff\xff\xff\xff\xff"))
-	n := newJobNode(f)
+	n := newFake(f)
 	s := New(n, Config{MaxBody: 1 << 20})
 	f.Fuzz(func(t *testing.T, binary bool, body []byte) {
 		r := httptest.NewRequest("POST", "/v1/jobs", bytes.NewReader(body))

@@ -25,7 +25,7 @@ type Program struct {
 }
 
 func (s *Server) v1JobFiles(w http.ResponseWriter, r *http.Request) error {
-	_, job, err := s.jobOf(r)
+	job, err := s.node.Job(r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -37,11 +37,11 @@ func (s *Server) v1JobFile(w http.ResponseWriter, r *http.Request) error {
 	if !fs.ValidPath(name) || name == "." {
 		return mpi.Errorf(mpi.CodeInvalid, "%q is no file of a job: it must be a name as in its files", clip(name))
 	}
-	jobs, job, err := s.jobOf(r)
+	job, err := s.node.Job(r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	f, err := jobs.JobFile(job.ID, name)
+	f, err := s.node.JobFile(job.ID, name)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (s *Server) v1JobStdin(w http.ResponseWriter, r *http.Request) error {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return mpi.Errorf(codeMedia, "Content-Encoding %q is not understood: send the body as it is", enc)
 	}
-	jobs, job, err := s.jobOf(r)
+	job, err := s.node.Job(r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *Server) v1JobStdin(w http.ResponseWriter, r *http.Request) error {
 	defer context.AfterFunc(s.streams, func() { cancel(errStopping) })()
 	// A read of the body does not end with a context.
 	defer context.AfterFunc(ctx, func() { rc.SetReadDeadline(time.Unix(1, 0)) })()
-	if err := jobs.JobInput(ctx, job.ID, r.Body); err != nil {
+	if err := s.node.JobInput(ctx, job.ID, r.Body); err != nil {
 		if errors.Is(context.Cause(ctx), errStopping) {
 			err = mpi.Errorf(mpi.CodeStopping, "the node is shutting down: the input was cut short")
 		}
@@ -95,10 +95,6 @@ func (s *Server) v1JobStdin(w http.ResponseWriter, r *http.Request) error {
 
 // v1Programs adds a program to IPFS.
 func (s *Server) v1Programs(w http.ResponseWriter, r *http.Request) error {
-	jobs, err := s.jobs()
-	if err != nil {
-		return err
-	}
 	switch mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType {
 	case "", "application/wasm", "application/octet-stream", "application/x-www-form-urlencoded":
 	default:
@@ -107,11 +103,12 @@ func (s *Server) v1Programs(w http.ResponseWriter, r *http.Request) error {
 	sh := share{of: s.room}
 	defer sh.set(0)
 	var cid mpi.CID
-	err = s.body(w, r, &sh, func(in []byte) (int64, error) {
+	err := s.body(w, r, &sh, func(in []byte) (int64, error) {
 		if !bytes.HasPrefix(in, []byte("\x00asm")) {
 			return 0, mpi.Errorf(mpi.CodeInvalid, "body: it is not WebAssembly, which begins with the bytes 00 61 73 6d: send the .wasm file as it is (curl --data-binary @prog.wasm)")
 		}
-		cid, err = jobs.AddProgram(r.Context(), in)
+		var err error
+		cid, err = s.node.AddProgram(r.Context(), in)
 		return int64(len(in)), err
 	})
 	if err != nil {

@@ -16,14 +16,6 @@ type Jobs struct {
 	Jobs []*mpi.Job `json:"jobs"`
 }
 
-// jobs is the node's [mpi.Jobs].
-func (s *Server) jobs() (mpi.Jobs, error) {
-	if jobs, ok := s.node.(mpi.Jobs); ok {
-		return jobs, nil
-	}
-	return nil, mpi.Errorf(mpi.CodeUnready, "this node runs no jobs")
-}
-
 // jobRequest is the body of POST /v1/jobs, in JSON or CBOR: an [mpi.JobSpec].
 type jobRequest struct {
 	File      string       `json:"file"`
@@ -61,10 +53,6 @@ func (r *jobRequest) spec() (mpi.JobSpec, error) {
 }
 
 func (s *Server) v1JobsPost(w http.ResponseWriter, r *http.Request) error {
-	jobs, err := s.jobs()
-	if err != nil {
-		return err
-	}
 	in, err := requestCodec(r.Header.Get("Content-Type"))
 	if err != nil {
 		return err
@@ -83,7 +71,7 @@ func (s *Server) v1JobsPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	job, err := jobs.StartJob(r.Context(), spec)
+	job, err := s.node.StartJob(r.Context(), spec)
 	if err != nil {
 		return err
 	}
@@ -102,12 +90,8 @@ func (s *Server) writeJob(w http.ResponseWriter, status int, job *mpi.Job) error
 
 // v1JobsGet lists without what can be long.
 func (s *Server) v1JobsGet(w http.ResponseWriter, _ *http.Request) error {
-	jobs, err := s.jobs()
-	if err != nil {
-		return err
-	}
 	list := filled([]*mpi.Job(nil))
-	for _, job := range jobs.Jobs() {
+	for _, job := range s.node.Jobs() {
 		short := *job
 		short.Ranks, short.Files, short.Spec.Args, short.Spec.Env, short.Spec.Peers = nil, nil, nil, nil, nil
 		list = append(list, &short)
@@ -116,7 +100,7 @@ func (s *Server) v1JobsGet(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) v1JobGet(w http.ResponseWriter, r *http.Request) error {
-	_, job, err := s.jobOf(r)
+	job, err := s.node.Job(r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -129,25 +113,11 @@ func (s *Server) v1JobDelete(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	jobs, err := s.jobs()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := within(r.Context(), p.timeout)
 	defer cancel()
-	job, err := jobs.CancelJob(ctx, r.PathValue("id"))
+	job, err := s.node.CancelJob(ctx, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
 	return s.writeJob(w, http.StatusOK, job)
-}
-
-// jobOf is the job that the path names.
-func (s *Server) jobOf(r *http.Request) (mpi.Jobs, *mpi.Job, error) {
-	jobs, err := s.jobs()
-	if err != nil {
-		return nil, nil, err
-	}
-	job, err := jobs.Job(r.PathValue("id"))
-	return jobs, job, err
 }

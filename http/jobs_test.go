@@ -18,9 +18,9 @@ import (
 )
 
 // start serves a node with one job of two ranks, k1x7p, and a client of it.
-func start(t testing.TB, cfg Config) (jobNode, *Server, *Client) {
+func start(t testing.TB, cfg Config) (*fakeNode, *Server, *Client) {
 	t.Helper()
-	n := newJobNode(t)
+	n := newFake(t)
 	if _, err := n.StartJob(t.Context(), mpi.JobSpec{File: "pi", Ranks: 2, Args: []string{"100"}, Stdin: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestJobOverClient(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestJobSpecsRefused(t *testing.T) {
-	s := serve(t, newJobNode(t), Config{MaxBody: 1 << 20})
+	s := serve(t, newFake(t), Config{MaxBody: 1 << 20})
 	for _, c := range []struct {
 		name, body, headers string
 		status              int
@@ -214,7 +214,7 @@ func TestJobFileBroken(t *testing.T) {
 	}
 }
 
-type brokenFile struct{ jobNode }
+type brokenFile struct{ *fakeNode }
 
 func (brokenFile) JobFile(string, string) (io.ReadCloser, error) {
 	return io.NopCloser(io.MultiReader(strings.NewReader("half"), errReader{})), nil
@@ -248,7 +248,7 @@ func TestStdin(t *testing.T) {
 }
 
 // await waits until something holds for the job.
-func await(t testing.TB, n jobNode, cond func(*fakeJob) bool) {
+func await(t testing.TB, n *fakeNode, cond func(*fakeJob) bool) {
 	t.Helper()
 	late := time.After(20 * time.Second)
 	for {

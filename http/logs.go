@@ -72,7 +72,7 @@ func (s *Server) v1JobLogs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	jobs, job, err := s.jobOf(r)
+	job, err := s.node.Job(r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (s *Server) v1JobLogs(w http.ResponseWriter, r *http.Request) error {
 	}
 	lines := &Lines{Tag: o.Tag}
 	var buf []byte
-	err = jobs.JobEvents(st.ctx, job.ID, 0, func(e mpi.JobEvent) error {
+	err = s.node.JobEvents(st.ctx, job.ID, 0, func(e mpi.JobEvent) error {
 		buf = buf[:0]
 		if e.Missed > 0 {
 			buf = fmt.Appendf(buf, "[%d events before this are not kept any more]\n", e.Missed)

@@ -28,4 +28,5 @@ type Node interface {
 	Pool(ctx context.Context, file string, fresh bool) (mpi.PoolStatus, error)
 	// Peers are all peers that answered a hello, sorted by ID; fresh asks the network first.
 	Peers(ctx context.Context, fresh bool) ([]mpi.Member, error)
+	mpi.Jobs
 }

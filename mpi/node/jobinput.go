@@ -8,7 +8,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// JobInput implements [mpi.Jobs]. It returns when the job has ended, too, as soon as a Read of in does.
+// JobInput implements [mpi.Jobs].
 func (n *Node) JobInput(ctx context.Context, id string, in io.Reader) error {
 	j, err := n.jobs.find(id)
 	if err != nil {
@@ -18,21 +18,51 @@ func (n *Node) JobInput(ctx context.Context, id string, in io.Reader) error {
 		return err
 	}
 	defer j.fed()
-	buf := make([]byte, mpi.MaxJobPart/2)
+	parts, next := make(chan inputPart), make(chan struct{})
+	defer close(next)
+	go readInput(in, parts, next) // ends when the caller makes Read return, if not before
 	for {
-		k, err := in.Read(buf)
-		if k > 0 {
-			if ok, err := j.give(ctx, buf[:k]); !ok {
+		var p inputPart
+		select {
+		case p = <-parts:
+		case <-j.ctx.Done():
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if len(p.data) > 0 {
+			if ok, err := j.give(ctx, p.data); !ok {
 				return err
 			}
 		}
-		switch {
-		case err == io.EOF:
-			_, err := j.give(ctx, nil)
-			return err
-		case err != nil:
-			_, _ = j.give(ctx, nil)
-			return err
+		if p.err != nil {
+			if _, err := j.give(ctx, nil); err != nil || p.err == io.EOF {
+				return err
+			}
+			return mpi.Errorf(mpi.CodeInvalid, "standard input was cut short: %v", p.err)
+		}
+		next <- struct{}{}
+	}
+}
+
+// inputPart is what a Read of standard input returned.
+type inputPart struct {
+	data []byte
+	err  error
+}
+
+// readInput reads a part whenever the one before was dealt with, until next is closed.
+func readInput(in io.Reader, parts chan<- inputPart, next <-chan struct{}) {
+	buf := make([]byte, mpi.MaxJobPart/2)
+	for {
+		n, err := in.Read(buf)
+		select {
+		case parts <- inputPart{buf[:n], err}:
+		case <-next:
+			return
+		}
+		if _, more := <-next; !more || err != nil {
+			return
 		}
 	}
 }
