@@ -176,6 +176,9 @@ func (r jobReceiver) Lost(peer mpi.PeerID, session uint64, why error) {
 	for _, j := range mine {
 		j.lost(peer, why)
 	}
+	if !js.n.closed.Load() {
+		js.n.cfg.Pools.Suspect(peer)
+	}
 }
 
 // receive gives a frame to the job or the part that it is for, if from may say it.

@@ -201,16 +201,23 @@ func (n testNode) follow(t *testing.T, id string) logged {
 	ctx, cancel := context.WithTimeout(t.Context(), patient)
 	defer cancel()
 	l := logged{out: map[int]string{}, err: map[int]string{}}
+	text := map[string]map[int]*strings.Builder{"stdout": {}, "stderr": {}}
 	err := n.JobEvents(ctx, id, 0, func(e mpi.JobEvent) error {
-		switch e.Type {
-		case "stdout":
-			l.out[e.Rank] += e.Text
-		case "stderr":
-			l.err[e.Rank] += e.Text
+		if of := text[e.Type]; of != nil {
+			if of[e.Rank] == nil {
+				of[e.Rank] = new(strings.Builder)
+			}
+			of[e.Rank].WriteString(e.Text)
 		}
 		l.events = append(l.events, e)
 		return nil
 	})
+	for r, b := range text["stdout"] {
+		l.out[r] = b.String()
+	}
+	for r, b := range text["stderr"] {
+		l.err[r] = b.String()
+	}
 	if err != nil {
 		t.Fatalf("following job %s: %v", id, err)
 	}
@@ -249,13 +256,15 @@ func (l logged) isDone(t *testing.T) {
 	}
 }
 
+const anyRank = -2
+
 // failed checks that a job failed as it should.
 func (l logged) failed(t *testing.T, why mpi.Reason, rank, exit int, texts ...string) {
 	t.Helper()
 	if l.State != mpi.JobFailed || l.Cause == nil {
 		t.Fatalf("the job is %s, cause %+v: it should have failed", l.State, l.Cause)
 	}
-	if l.Cause.Reason != why || l.Cause.Rank != rank || l.Exit != exit {
+	if l.Cause.Reason != why || l.Cause.Rank != rank && rank != anyRank || l.Exit != exit {
 		t.Errorf("the cause is %s of rank %d, exit code %d (%s): want %s, %d, %d", l.Cause.Reason, l.Cause.Rank, l.Exit, l.Cause.Detail, why, rank, exit)
 	}
 	for _, s := range texts {

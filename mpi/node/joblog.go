@@ -119,6 +119,7 @@ func (v *events) follow(ctx context.Context, after uint64, each func(mpi.JobEven
 			}
 			v.saw(f, e.Seq)
 		}
+		v.ready(len(batch))
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -153,8 +154,14 @@ func (v *events) saw(f *follower, seq uint64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	f.seen, f.moved = seq, time.Now()
-	if v.bytes > maxEvents*3/4 {
-		v.notify() // who adds may wait
+}
+
+// ready wakes who waits to add events, once a follower has seen a batch of n.
+func (v *events) ready(n int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if n > 0 && v.bytes > maxEvents*3/4 {
+		v.notify()
 	}
 }
 

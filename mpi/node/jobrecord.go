@@ -28,7 +28,8 @@ type job struct {
 	cancel context.CancelFunc
 
 	mu      sync.Mutex    // guards the rest
-	changed chan struct{} // closed and made anew when seats or the queue change
+	changed chan struct{} // closed and made anew when what follows changes, but for additions to the queue
+	more    chan struct{} // holds one: something is in the queue
 	record  mpi.Job
 	cause   *mpi.JobCause // why it is to end before all ranks have
 	seats   map[mpi.PeerID]*seat
@@ -46,6 +47,7 @@ func newJob(js *jobs, id mpi.JobID, spec mpi.JobSpec, program mpi.Interpreter) *
 	j := &job{
 		js: js, id: id, name: shortID(id), program: program, created: time.Now(), events: newEvents(),
 		over: make(chan struct{}), changed: make(chan struct{}), seats: map[mpi.PeerID]*seat{}, idle: true,
+		more: make(chan struct{}, 1),
 	}
 	j.ctx, j.cancel = context.WithCancel(context.Background())
 	j.record = mpi.Job{ID: j.name, Spec: spec, Program: program.CID, Name: programName(program), State: mpi.JobFinding, Created: j.created}

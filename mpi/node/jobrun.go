@@ -120,6 +120,7 @@ func (j *job) receive(from mpi.PeerID, f mpi.JobFrame) {
 		return
 	}
 	var cause *mpi.JobCause
+	news := true
 	switch f := f.(type) {
 	case mpi.Slots:
 		j.granted(s, f)
@@ -140,13 +141,18 @@ func (j *job) receive(from mpi.PeerID, f mpi.JobFrame) {
 		if f.Reason != "" {
 			cause = &mpi.JobCause{Rank: int(f.Rank), Peer: from, Reason: f.Reason, Detail: f.Detail, Exit: int(f.Code)}
 		}
-		j.queue = append(j.queue, said{s, f})
+		news = false
+		j.enqueue(s, f)
 	case mpi.Output:
+		news = false
 		cause = j.hear(s, f, f.Rank, len(f.Data))
 	case mpi.Written:
+		news = false
 		cause = j.hear(s, f, f.Rank, len(f.Data))
 	}
-	j.notify()
+	if news {
+		j.notify()
+	}
 	j.mu.Unlock()
 	if cause != nil {
 		j.fail(*cause)
@@ -180,8 +186,17 @@ func (j *job) hear(s *seat, f mpi.JobFrame, rank uint32, n int) *mpi.JobCause {
 		return &mpi.JobCause{Rank: -1, Peer: s.peer, Reason: mpi.Internal, Detail: "the node sends more output than it may"}
 	}
 	s.queued += n + mpi.OutputCost
-	j.queue = append(j.queue, said{s, f})
+	j.enqueue(s, f)
 	return nil
+}
+
+// enqueue has what a node says dealt with in order. mu is held.
+func (j *job) enqueue(s *seat, f mpi.JobFrame) {
+	j.queue = append(j.queue, said{s, f})
+	select {
+	case j.more <- struct{}{}:
+	default:
+	}
 }
 
 // causeOf is what a node says made it give up. mu is held.
@@ -244,7 +259,9 @@ func (j *job) lost(peer mpi.PeerID, why error) {
 // pump deals with what nodes say, in order. It waits for who follows the job's events until the job is to end.
 func (j *job) pump(ctx context.Context) {
 	for {
-		if j.await(ctx, func() bool { return len(j.queue) > 0 }) != nil {
+		select {
+		case <-j.more:
+		case <-ctx.Done():
 			return
 		}
 		j.mu.Lock()
