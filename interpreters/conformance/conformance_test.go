@@ -1,0 +1,84 @@
+package conformance_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ipfs-mpi/ipfs-mpi/interpreters/conformance"
+)
+
+// Every C program of the repository prints the same under mpirun, and writes the same files, as with our MPI: with one rank and
+// several, on one node and spread over some.
+func TestAgainstOpenMPI(t *testing.T) {
+	for _, p := range conformance.Programs() {
+		t.Run(strings.Join(append([]string{p.Name}, p.Args...), " "), func(t *testing.T) {
+			native := filepath.Join(t.TempDir(), p.Name)
+			if err := p.Native(t.Context(), "..", native); err != nil {
+				t.Fatal(err)
+			}
+			for n := 1; n <= 5; n++ {
+				dir := t.TempDir()
+				want, exit, err := p.Mpirun(t.Context(), native, dir, n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if exit != 0 || strings.Contains(want, "FAILED") {
+					t.Fatalf("%d ranks of Open MPI: exit code %d\n%s", n, exit, want)
+				}
+				for placement, nodes := range placements(n) {
+					got := job(t, p, nodes, 0)
+					if got.err != nil || got.out != want {
+						t.Errorf("%d ranks, %s: %v\n%s\nOpen MPI:\n%s", n, placement, got.err, got.out, want)
+					}
+					for _, name := range p.Files {
+						data, err := os.ReadFile(filepath.Join(dir, name))
+						if err != nil || got.files[name] != string(data) {
+							t.Errorf("%d ranks, %s: %s has %d bytes, Open MPI's %d (%v)", n, placement, name, len(got.files[name]), len(data), err)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// placements are the nodes of n ranks.
+func placements(n int) map[string][]int {
+	list := map[string][]int{"one node": make([]int, n)}
+	if n > 1 {
+		by := make([]int, n)
+		for i := range by {
+			by[i] = i % 2
+		}
+		list["two nodes in turn"] = by
+	}
+	if n > 2 {
+		each := make([]int, n)
+		for i := range each {
+			each[i] = i
+		}
+		list["a node each"] = each
+	}
+	return list
+}
+
+// The same job gives the same bytes wherever its ranks are and however long its packets take.
+func TestPlacementDoesNotMatter(t *testing.T) {
+	for _, p := range conformance.Programs() {
+		t.Run(strings.Join(append([]string{p.Name}, p.Args...), " "), func(t *testing.T) {
+			want := job(t, p, make([]int, 6), 0)
+			if want.err != nil || strings.Contains(want.out, "FAILED") {
+				t.Fatalf("%v\n%s", want.err, want.out)
+			}
+			for seed, nodes := range [][]int{{0, 1, 2, 0, 1, 2}, {0, 0, 1, 1, 2, 2}, {0, 1, 2, 3, 4, 0}} {
+				got := job(t, p, nodes, uint64(seed+1))
+				if got.err != nil || got.out != want.out || fmt.Sprint(got.files) != fmt.Sprint(want.files) {
+					t.Errorf("on %v: %v\n%s\nnot\n%s", nodes, got.err, got.out, want.out)
+				}
+			}
+		})
+	}
+}
