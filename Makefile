@@ -62,11 +62,11 @@ build/ipfs: go.mod
 	cd build/stock && $(GO) build -o ../ipfs github.com/ipfs/kubo/cmd/ipfs
 
 .PHONY: test
-test: store ## Run the tests that need no daemon
+test: store openmpi ## Run the tests that need no daemon
 	$(GO) test -timeout 20m $(PACKAGES)
 
 .PHONY: race
-race: store ## Run those of mpi, http and interpreters under the race detector
+race: store openmpi ## Run those of mpi, http and interpreters under the race detector
 	$(GO) test -race -timeout 30m $(shell $(GO) list $(PACKAGES) | grep -v -e /plugin -e /cmd/)
 
 .PHONY: fuzz

@@ -62,6 +62,7 @@ const (
 var sources = map[string]string{
 	"interpreters/build/x.txt":               "no version",
 	"interpreters/sdk/c/sdk.h":               cHeader,
+	"interpreters/sdk/start/first.c":         "",
 	"interpreters/gopher/1.0.0/main.go":      goMain,
 	"interpreters/gopher/1.0.0/README.md":    "not in the store",
 	"interpreters/sea/1.0.0/main.c":          cMain,
@@ -145,6 +146,7 @@ func TestBuildReportsEveryFailure(t *testing.T) {
 		t.Skip(err)
 	}
 	module(t, map[string]string{
+		"interpreters/sdk/start/first.c": "",
 		"interpreters/bad/1.0.0/main.go": "package main\n\nfunc main() { undefinedHere() }\n",
 		"interpreters/bad/1.0.1/main.c":  "int main(void) { return undeclared(); }\n",
 		"interpreters/good/1.0.0/main.c": "int main(void) { return 0; }\n",

@@ -1,13 +1,14 @@
-// Package sdk holds the headers for programs in C, as the compiler of package cc wants them:
+// Package sdk holds what programs in C are made with, as package cc gives it to the compiler:
 //
 //	c/      handler.h, for handlers, and picture.h
 //	mpi/    mpi.h, the MPI-5.0 ABI
-//	posix/  what programs include and the C library for WASI does not have
+//	posix/  headers that programs include and the C library for WASI does not have
+//	start/  first.c, which is linked to every program
 package sdk
 
 import "embed"
 
-// Headers are the directories c, mpi and posix.
+// Headers are those directories.
 //
-//go:embed c/*.h mpi/*.h posix/*.h posix/sys/*.h
+//go:embed c/*.h mpi/*.h posix/*.h posix/sys/*.h start/*.c
 var Headers embed.FS

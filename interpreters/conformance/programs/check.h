@@ -39,7 +39,7 @@ static inline void begin(int argc, char **argv) {
     MPI_Comm_size(MPI_COMM_WORLD, &size);
 }
 
-/* part ends a part: every rank calls it. */
+/* part ends a part: every rank calls it. No rank begins the next before all have ended this one: its receives may take any message. */
 static inline void part(const char *name) {
     char *all = malloc((size_t)size * complaint_size);
     MPI_Gather(complaint, complaint_size, MPI_CHAR, all, complaint_size, MPI_CHAR, 0, MPI_COMM_WORLD);
@@ -56,6 +56,7 @@ static inline void part(const char *name) {
     }
     complaint[0] = 0;
     free(all);
+    MPI_Barrier(MPI_COMM_WORLD);
 }
 
 /* end is what main returns. */

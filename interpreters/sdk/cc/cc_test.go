@@ -132,6 +132,12 @@ var habits = []struct{ name, source, prints string }{
 		#include <sys/wait.h>
 		#include <termios.h>
 		int main(void) { struct utsname u; uname(&u); printf("%s %d\n", u.machine, sched_getcpu() + (getpwuid(0) != NULL)); return 0; }`, "wasm32 0\n"},
+	{"a function's address, never that of MPI_COMM_DUP_FN", `
+		#include <mpi.h>
+		#include <stdio.h>
+		static int f(void) { return 3; }
+		int (*volatile p)(void) = f;
+		int main(void) { printf("%d %d\n", p(), (long)p > (long)MPI_COMM_DUP_FN); return 0; }`, "3 1\n"},
 	{"qsort, strdup, drand48", `
 		#include <stdio.h>
 		#include <stdlib.h>

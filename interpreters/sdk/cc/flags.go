@@ -59,8 +59,9 @@ func (t *Toolchain) Commands(l Line, headers, temp string) ([][]string, error) {
 	if slices.ContainsFunc(l.args, func(a argument) bool { return a.words[0] == "-shared" }) {
 		return nil, errors.New("-shared: WebAssembly programs have no shared libraries: link everything into one")
 	}
-	var commands [][]string
-	program := slices.Concat([]string{"--target=" + t.target(), "-Qunused-arguments"}, link, []string{"-L" + t.Lib})
+	first := filepath.Join(temp, "first.o")
+	commands := [][]string{{"--target=" + t.target(), "-O2", "-c", filepath.Join(headers, "start", "first.c"), "-o", first}}
+	program := slices.Concat([]string{"--target=" + t.target(), "-Qunused-arguments"}, link, []string{"-L" + t.Lib, first})
 	compile = append(compile, "-Qunused-arguments", "-c")
 	for _, a := range l.args { // for every source, wherever it stands
 		if a.kind == option || a.kind == optimize {
