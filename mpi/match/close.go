@@ -9,7 +9,7 @@ func (e *Endpoint) close() {
 	t := &e.tasks
 	t.mu.Lock()
 	t.ended = true
-	for t.running {
+	for t.helped { // a task that the rank itself was running ended with it
 		t.idle.Wait()
 	}
 	t.mu.Unlock()

@@ -39,8 +39,8 @@
 // # Progress
 //
 // Whoever makes a request complete does all that is to be done for it; the rank itself need not call. Its owner, if it waits, is
-// woken: it spins for a little while cores are idle, then it parks on a word that the kernel wakes it by. What has to be done after a
-// request, as a collective operation's next step, are tasks: see [Endpoint.Post].
+// woken: it spins for a little while cores are idle and that was the faster way of late, or it parks on a word that the kernel wakes it
+// by. What has to be done after a request, as a collective operation's next step, are tasks: see [Request.Then] and [Endpoint.Post].
 package match
 
 import (
@@ -50,7 +50,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// Link carries packets to ranks on other nodes, in order for each node. node implements it.
+// Link carries packets to ranks on other nodes, in order for each node, whether by Send or by Put. node implements it, and fills in
+// p.Job.
 type Link interface {
 	// Send takes a packet and returns once there is room for it, or with an error when the job is over. It does not keep
 	// p.Data. It may block.

@@ -278,3 +278,22 @@ func TestRoom(t *testing.T) {
 		n.ready(&again, true)
 	})
 }
+
+// MPI 5.0, 3.8.4: a cancel is local: it is answered even if the receiver has ended.
+func TestCancelToEnded(t *testing.T) {
+	placed(t, Config{}, func(t *testing.T, n *network) {
+		var before, after Request
+		n.end(0).Send(&before, to(0, 1, 1), bytesOf("x"), Synchronous)
+		n.settle()
+		n.end(1).Close()
+		n.end(0).Send(&after, to(0, 1, 1), bytesOf("x"), Synchronous)
+		for _, r := range []*Request{&before, &after} {
+			n.ready(r, false)
+			n.end(0).Cancel(r)
+			n.ready(r, true)
+			if !r.Status.Cancelled {
+				t.Error("it is not cancelled")
+			}
+		}
+	})
+}

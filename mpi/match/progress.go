@@ -11,6 +11,7 @@ type tasks struct {
 	any     []func()
 	own     []func() // only by the owner
 	running bool     // one is run
+	helped  bool     // by a goroutine of the world
 	ended   bool     // no more are
 	idle    sync.Cond
 
@@ -42,7 +43,7 @@ func (e *Endpoint) help() {
 	t := &e.tasks
 	t.mu.Lock()
 	start := !t.running && !t.ended && len(t.any) > 0
-	t.running = t.running || start
+	t.running, t.helped = t.running || start, t.helped || start
 	t.mu.Unlock()
 	if start && !e.w.spawn(e.work) {
 		e.rest()
@@ -70,7 +71,7 @@ func (e *Endpoint) work() {
 // rest ends running, and tells those who wait for it.
 func (e *Endpoint) rest() {
 	e.tasks.mu.Lock()
-	e.tasks.running = false
+	e.tasks.running, e.tasks.helped = false, false
 	e.tasks.idle.Broadcast()
 	e.tasks.mu.Unlock()
 	e.notify()

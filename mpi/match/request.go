@@ -94,7 +94,8 @@ func (r *Request) finish() {
 	if r.state.Swap(complete) == watched {
 		then := r.then
 		r.then = nil
-		e.Post(then, false)
+		e.Post(then, false) // tells the owner
+		return
 	}
 	e.notify()
 }

@@ -15,13 +15,15 @@ type sendBuffer struct {
 	addr, size int64
 	automatic  bool        // MPI_BUFFER_AUTOMATIC: each message has memory of its own, in the guest
 	messages   []*buffered // by place
+	sent       uint64      // messages so far
 }
 
 // buffered is a message in a buffer.
 type buffered struct {
 	message
-	at   int64 // its address
-	size int64 // with overhead
+	at     int64 // its address
+	number uint64
+	size   int64 // with overhead
 }
 
 // packed copies the data of a buffer to memory of its own, in the guest: release takes it back.
@@ -83,7 +85,8 @@ func (p *Process) bsend(on *Comm, m *message) error {
 		return errorf(abi.ErrBuffer, "no buffer is attached: call MPI_Buffer_attach")
 	}
 	b.prune(p)
-	out := &buffered{message: message{verb: sends, mode: match.Standard, env: m.env}}
+	b.sent++
+	out := &buffered{message: message{verb: sends, mode: match.Standard, env: m.env}, number: b.sent}
 	if b.automatic {
 		addr, copied, err := p.packed(m.buf)
 		if err != nil {
@@ -103,7 +106,11 @@ func (p *Process) bsend(on *Comm, m *message) error {
 		out.at, out.buf = at, p.copied(m.buf, at)
 		b.messages = slices.Insert(b.messages, i, out)
 	}
-	return out.start(p)
+	if err := out.start(p); err != nil || !out.done() {
+		return err
+	}
+	_, err := out.finish(p)
+	return err
 }
 
 // bufferedSend is the operation of MPI_Ibsend and MPI_Bsend_init: it is done once the message is in the buffer.
@@ -182,21 +189,18 @@ func (p *Process) flush(b *sendBuffer) error {
 	if b == nil {
 		return nil
 	}
-	if err := p.end.Wait(b.sent()); err != nil {
+	if err := p.end.Wait(b.flushed()); err != nil {
 		return err
 	}
 	b.prune(p)
 	return nil
 }
 
-// sent returns a function that reports whether the messages that are in a buffer now are sent.
-func (b *sendBuffer) sent() func() bool {
-	list := slices.Clone(b.messages)
+// flushed returns a function that reports whether the messages that are in a buffer now are sent.
+func (b *sendBuffer) flushed() func() bool {
+	last := b.sent
 	return func() bool {
-		for len(list) > 0 && list[0].done() {
-			list = list[1:]
-		}
-		return len(list) == 0
+		return !slices.ContainsFunc(b.messages, func(m *buffered) bool { return m.number <= last && !m.done() })
 	}
 }
 
@@ -235,10 +239,10 @@ func flushBuffer(c *call) error {
 }
 
 // flushing is the operation of MPI_Buffer_iflush.
-type flushing struct{ sent func() bool }
+type flushing struct{ flushed func() bool }
 
 func (f *flushing) start(*Process) error                  { return nil }
-func (f *flushing) done() bool                            { return f.sent() }
+func (f *flushing) done() bool                            { return f.flushed() }
 func (f *flushing) finish(*Process) (match.Status, error) { return emptyStatus, nil }
 func (f *flushing) cancel(*Process)                       {}
 func (f *flushing) free(*Process)                         {}
@@ -248,13 +252,9 @@ func iflushBuffer(c *call) error {
 	if err != nil {
 		return err
 	}
-	f := &flushing{sent: func() bool { return true }}
+	f := &flushing{flushed: func() bool { return true }}
 	if b := c.buffers[comm]; b != nil {
-		if err := c.charge(int64(8 * len(b.messages))); err != nil {
-			return err
-		}
-		c.refund(int64(8 * len(b.messages)))
-		f.sent = b.sent()
+		f.flushed = b.flushed()
 	}
 	return c.startRequest(i, comm, f)
 }

@@ -238,3 +238,45 @@ func TestGeneralizedRequest(t *testing.T) {
 		want(g, "calls", len(calls), 4)
 	})
 }
+
+// A callback may complete a request that the function it is called from was given too, and use its handle for another: that one is left alone.
+func TestCallbackCompletes(t *testing.T) {
+	job(t, 1, func(g *guest) {
+		g.returning()
+		in, request := g.alloc(8), g.alloc(4)
+		list := g.ints(abi.RequestNull, abi.RequestNull)
+		query := func(...uint64) uint64 {
+			copy(g.mem[request:request+4], g.mem[list+4:list+8])
+			g.must("MPI_Wait", request, abi.StatusIgnore)
+			g.must("MPI_Irecv", in+4, 1, abi.Int, 0, 2, abi.CommWorld, request)
+			return 0
+		}
+		free := func(...uint64) uint64 { return 0 }
+		g.must("MPI_Grequest_start", query, free, free, 0, list)
+		g.must("MPI_Irecv", in, 1, abi.Int, 0, 1, abi.CommWorld, list+4)
+		g.send(0, 1, 5)
+		g.must("MPI_Grequest_complete", g.getInt(list))
+		want(g, "code", g.call("MPI_Waitall", 2, list, abi.StatusesIgnore), abi.ErrInStatus)
+		g.send(0, 2, 6)
+		g.must("MPI_Wait", request, abi.StatusIgnore)
+		want(g, "data", g.getInt(in), 5)
+		want(g, "data", g.getInt(in+4), 6)
+	})
+}
+
+// What the host keeps of partitions counts against what a rank may have.
+func TestPartitionsAreCharged(t *testing.T) {
+	job(t, 1, func(g *guest) {
+		g.returning()
+		r := g.alloc(4)
+		for range 10 {
+			g.must("MPI_Psend_init_c", 0, 1<<24, int64(0), abi.Int, 0, 1, abi.CommWorld, abi.InfoNull, r)
+			g.must("MPI_Request_free", r)
+		}
+		code := int32(abi.Success)
+		for i := 0; i < 1000 && code == abi.Success; i++ {
+			code = g.call("MPI_Psend_init_c", 0, 1<<24, int64(0), abi.Int, 0, 1, abi.CommWorld, abi.InfoNull, r)
+		}
+		want(g, "code", code, abi.ErrNoMem)
+	})
+}

@@ -251,7 +251,8 @@ func TestBadArguments(t *testing.T) {
 			{abi.ErrRequest, "MPI_Grequest_complete", []any{0x1234567}},
 			{abi.ErrRequest, "MPI_Mrecv", []any{buf, 1, abi.Int, g.ints(abi.MessageNull), st}},
 			{abi.ErrCount, "MPI_Waitall", []any{-1, request, st}},
-			{abi.ErrArg, "MPI_Waitall", []any{1 << 30, buf, st}},
+			{abi.ErrArg, "MPI_Waitall", []any{1 << 19, buf, st}},
+			{abi.ErrNoMem, "MPI_Waitall", []any{1 << 30, buf, st}},
 			{abi.ErrArg, "MPI_Get_count", []any{0, abi.Int, buf}},
 			{abi.ErrBuffer, "MPI_Buffer_attach", []any{buf, -1}},
 		} {

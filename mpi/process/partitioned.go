@@ -52,14 +52,21 @@ func partition(send bool) func(c *call) error {
 		x.verb, x.env = recvs, env
 		if send {
 			x.verb = sends
-			x.ready = make([]uint64, (x.partitions+63)/64)
+			words := (x.partitions + 63) / 64
+			if err := c.charge(8 * words); err != nil {
+				return err
+			}
+			x.ready = make([]uint64, words)
 		} else {
 			x.env.Source = int32(c.int(4))
 		}
-		if err := c.join(x, channel{on.context, int32(c.int(4)), x.env.Tag, send}); err != nil {
-			return err
+		if err = c.join(x, channel{on.context, int32(c.int(4)), x.env.Tag, send}); err == nil {
+			err = c.initRequest(8, on, x)
 		}
-		return c.initRequest(8, on, x)
+		if err != nil {
+			x.free(c.Process)
+		}
+		return err
 	}
 }
 
@@ -119,6 +126,10 @@ func (x *partitioned) done() bool { return x.left == 0 && x.message.done() }
 
 // cancel does nothing: partitioned operations cannot be cancelled (MPI 5.0, 3.8.4).
 func (x *partitioned) cancel(*Process) {}
+
+func (x *partitioned) free(p *Process) {
+	p.refund(8 * int64(len(x.ready)))
+}
 
 // partitionedAt is the active partitioned request of a handle.
 func (c *call) partitionedAt(handle int32) (*request, *partitioned, error) {

@@ -158,6 +158,8 @@ func (p *Process) prune() []operation {
 	for _, op := range p.unfinished {
 		if !op.done() {
 			left = append(left, op)
+		} else if x, ok := op.(*duplex); ok {
+			x.release(p)
 		}
 	}
 	clear(p.unfinished[len(left):])

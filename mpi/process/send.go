@@ -106,7 +106,6 @@ func (c *call) exchangeMessages(in, out *message, status []byte) error {
 type duplex struct {
 	in, out message
 	copied  uint32 // address of the copy that is sent; 0 if there is none
-	freed   bool
 }
 
 func (x *duplex) start(p *Process) error {
@@ -118,14 +117,19 @@ func (x *duplex) start(p *Process) error {
 func (x *duplex) done() bool { return x.out.done() && x.in.done() }
 
 func (x *duplex) finish(p *Process) (match.Status, error) {
-	if x.copied != 0 {
-		p.release(x.copied)
-		x.copied = 0
-	}
+	x.release(p)
 	if _, err := x.out.finish(p); err != nil {
 		return emptyStatus, err
 	}
 	return x.in.finish(p)
+}
+
+// release gives the copy's memory back.
+func (x *duplex) release(p *Process) {
+	if x.copied != 0 {
+		p.release(x.copied)
+		x.copied = 0
+	}
 }
 
 // cancel does nothing: MPI_Cancel is for sends and receives only (MPI 5.0, 3.8.4).

@@ -82,6 +82,9 @@ type requestList struct {
 
 // list reads n requests at the address that is parameter at.
 func (c *call) list(n int64, at int) (requestList, error) {
+	if n > maxObjects {
+		return requestList{}, errorf(abi.ErrNoMem, "a list of %d requests: there are at most %d", n, maxObjects)
+	}
 	handles, err := c.array(c.ptr(at), n, 4)
 	if err != nil {
 		return requestList{}, err
