@@ -25,6 +25,8 @@ type rank struct {
 	in   *native.Instance
 	view []byte // its memory as far as it has been looked at; it never moves, nor shrinks
 
+	args  [maxNested][native.MaxParams]uint64 // of the calls of the library under way, each within the one before
+	depth int
 	cause error  // why the library ended it: the first such error
 	fault string // the host function that panicked
 }
@@ -146,12 +148,23 @@ func (r *rank) Call(id int, args []uint64) (result uint64, ok bool) {
 		}
 		return uint64(e), e != wasi.Stop
 	}
-	v, err := r.x.MPI.Call(id, args)
+	if r.depth == maxNested {
+		r.end(&mpi.ExitError{Reason: mpi.Trapped, Detail: "callbacks of MPI functions call each other without end"})
+		return 0, false
+	}
+	// The library may keep the slice longer than the arguments are good for, and what is given lies on the thread's stack.
+	mine := r.args[r.depth][:copy(r.args[r.depth][:], args)]
+	r.depth++
+	v, err := r.x.MPI.Call(id, mine)
+	r.depth--
 	if err != nil {
 		r.end(err)
 	}
 	return v, r.cause == nil && r.fault == ""
 }
+
+// maxNested bounds calls of MPI from callbacks of calls of MPI, …
+const maxNested = 64
 
 // end notes why the program has to end, unless it has to already.
 func (r *rank) end(err error) {
