@@ -185,6 +185,9 @@ func (p *part) placed(f mpi.Place) {
 
 // check looks for what is wrong with a Place, and returns the ranks that are here.
 func (p *part) check(f mpi.Place) (local []int, err error) {
+	if len(f.Args) == 0 {
+		return nil, errors.New("it does not name the program")
+	}
 	seen := map[mpi.PeerID]bool{}
 	for _, peer := range f.Nodes {
 		if seen[peer] {

@@ -1,0 +1,245 @@
+package node
+
+import (
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/host"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
+)
+
+// stranger is a peer that says what it likes.
+type stranger struct {
+	*p2p.Transport
+	host   host.Host
+	frames chan mpi.Frame
+}
+
+func newStranger(t *testing.T, know ...testNode) *stranger {
+	t.Helper()
+	h, err := libp2p.New(libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"), libp2p.DisableRelay())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stranger{p2p.New(h, p2p.ForJobs(p2p.Config{})), h, make(chan mpi.Frame, 1024)}
+	if err := s.Start(s); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Transport.Close(t.Context()); h.Close() })
+	for _, n := range know {
+		connect(t, h, n.host)
+	}
+	return s
+}
+
+func (s *stranger) Receive(_ mpi.PeerID, f mpi.Frame) { s.frames <- f }
+func (s *stranger) Lost(mpi.PeerID, uint64, error)    {}
+
+func (s *stranger) say(t *testing.T, to testNode, frames ...mpi.Frame) {
+	t.Helper()
+	for _, f := range frames {
+		if _, err := s.Send(t.Context(), to.Self(), f); err != nil {
+			t.Fatalf("%T: %v", f, err)
+		}
+	}
+}
+
+// hears waits for the next frame.
+func hears[F mpi.Frame](t *testing.T, s *stranger) F {
+	t.Helper()
+	select {
+	case f := <-s.frames:
+		if got, ok := f.(F); ok {
+			return got
+		}
+		var want F
+		t.Fatalf("got %T %+v, want %T", f, f, want)
+	case <-time.After(patient):
+		t.Fatal("no answer")
+	}
+	panic("unreachable")
+}
+
+// An origin that breaks the rules is refused, and what it began is ended.
+func TestHostileOrigin(t *testing.T) {
+	nodes := startJobs(t, 2, failing)
+	n := nodes[0]
+	s := newStranger(t, n)
+	id := func() mpi.JobID { return mpi.NewRequestID(s.Self()) }
+	offer := func(id mpi.JobID, ranks uint32) mpi.Offer {
+		return mpi.Offer{Job: id, Program: cidOf("wait"), Name: "wait", Ranks: ranks}
+	}
+	// An offer in another's name is not answered; the next one is.
+	s.say(t, n, mpi.Offer{Job: mpi.NewRequestID(nodes[1].Self()), Program: cidOf("wait"), Ranks: 8})
+	a := id()
+	s.say(t, n, offer(a, 1<<31))
+	if got := hears[mpi.Slots](t, s); got.Job != a || got.Ranks != 8 {
+		t.Errorf("for all the ranks in the world: %+v", got)
+	}
+	s.say(t, n, offer(a, 1)) // the same again
+	if got := hears[mpi.Slots](t, s); got.Ranks != 0 || got.Reason != mpi.Busy {
+		t.Errorf("for a job twice: %+v", got)
+	}
+	b := id()
+	s.say(t, n, offer(b, 1))
+	if got := hears[mpi.Slots](t, s); got.Ranks != 0 || got.Reason != mpi.NoSlots || got.Held != 8 {
+		t.Errorf("without slots left: %+v", got)
+	}
+	s.say(t, n, mpi.Stop{Job: a})
+	hears[mpi.Stopped](t, s)
+	idle(t, n)
+
+	self, other := n.Self(), nodes[1].Self()
+	for name, f := range map[string]mpi.Place{
+		"more ranks than slots": {Nodes: []mpi.PeerID{self}, Ranks: []uint32{0, 0, 0}, Args: []string{"x"}},
+		"no rank here":          {Nodes: []mpi.PeerID{other}, Ranks: []uint32{0}, Args: []string{"x"}},
+		"one node twice":        {Nodes: []mpi.PeerID{self, other, other}, Ranks: []uint32{0, 1, 2}, Args: []string{"x"}},
+		"no ranks":              {Args: []string{"x"}},
+		"no name":               {Nodes: []mpi.PeerID{self}, Ranks: []uint32{0}},
+	} {
+		f.Job = id()
+		s.say(t, n, offer(f.Job, 2))
+		hears[mpi.Slots](t, s)
+		s.say(t, n, f)
+		if got := hears[mpi.Failed](t, s); got.Job != f.Job || got.Reason != mpi.Refused {
+			t.Errorf("%s: %+v", name, got)
+		}
+		s.say(t, n, mpi.Start{Job: f.Job}, mpi.Stop{Job: f.Job})
+		hears[mpi.Stopped](t, s)
+		idle(t, n)
+	}
+
+	// Place, Start and Stop of jobs that are not known.
+	s.say(t, n, mpi.Place{Job: id(), Nodes: []mpi.PeerID{self}, Ranks: []uint32{0}})
+	hears[mpi.Failed](t, s)
+	s.say(t, n, mpi.Start{Job: id()})
+	hears[mpi.Failed](t, s)
+	s.say(t, n, mpi.Stop{Job: id()})
+	hears[mpi.Stopped](t, s)
+	s.say(t, n, mpi.Heard{Job: id(), Bytes: 1 << 62}, mpi.Input{Job: id()})
+
+	// More input than may be under way, and credit without end.
+	c := id()
+	s.say(t, n, offer(c, 1))
+	hears[mpi.Slots](t, s)
+	s.say(t, n, mpi.Place{Job: c, Nodes: []mpi.PeerID{self}, Ranks: []uint32{0}, Args: []string{"x"}, Stdin: true}, mpi.Heard{Job: c, Bytes: 1 << 62})
+	hears[mpi.Prepared](t, s)
+	for range 5 {
+		s.say(t, n, mpi.Input{Job: c, Data: make([]byte, mpi.MaxJobPart)})
+	}
+	if got := hears[mpi.Failed](t, s); got.Reason != mpi.Internal {
+		t.Errorf("too much input: %+v", got)
+	}
+	s.say(t, n, mpi.Stop{Job: c})
+	hears[mpi.Stopped](t, s)
+	idle(t, n)
+
+	// An origin that vanishes after an offer.
+	s.say(t, n, offer(id(), 4))
+	hears[mpi.Slots](t, s)
+	s.host.Close()
+	idle(t, n)
+	n.run(t, mpi.JobSpec{File: "ring", Ranks: 4}).isDone(t)
+}
+
+// Who is not of a job can do nothing to it; a node of it that breaks the rules ends it.
+func TestHostileNode(t *testing.T) {
+	nodes := startJobs(t, 2, failing, func(_ int, c *Config) { c.Ranks = 2 })
+	n := nodes[0]
+	out := newStranger(t, nodes...)
+	j := started(t, n, mpi.JobSpec{File: "wait", Ranks: 4})
+	n.jobs.mu.RLock()
+	id := n.jobs.all[j.ID].id
+	n.jobs.mu.RUnlock()
+	for _, to := range nodes {
+		for _, f := range []mpi.Frame{
+			mpi.Offer{Job: id, Program: cidOf("wait"), Ranks: 4}, mpi.Place{Job: id, Nodes: []mpi.PeerID{out.Self()}, Ranks: []uint32{0}},
+			mpi.Start{Job: id}, mpi.Stop{Job: id}, mpi.Input{Job: id}, mpi.Heard{Job: id, Bytes: 1}, mpi.Slots{Job: id, Ranks: 100}, mpi.Prepared{Job: id},
+			mpi.Output{Job: id, Stream: 1, Data: []byte("forged\n")}, mpi.Written{Job: id, Name: "forged"}, mpi.Exit{Job: id, Rank: 1}, mpi.Taken{Job: id, Bytes: 1},
+			mpi.Exit{Job: id, Rank: 1, Reason: mpi.Trapped}, mpi.Failed{Job: id, Reason: mpi.Trapped}, mpi.Stopped{Job: id},
+			mpi.Packet{Job: id.Nonce, Kind: mpi.PacketEager, From: 1, To: 0, Tag: 5}, mpi.Packet{Job: id.Nonce, Kind: 99, From: 1 << 30, To: 1 << 30},
+		} {
+			out.say(t, to, f)
+		}
+		out.say(t, to, mpi.Stop{Job: mpi.NewRequestID(out.Self())}) // all of it was taken when this is answered
+		hears[mpi.Stopped](t, out)
+	}
+	if r, err := n.Job(j.ID); err != nil || r.State != mpi.JobRunning {
+		t.Fatalf("the job is %+v, %v", r, err)
+	}
+	// A stranger that says it speaks for a rank of the job.
+	n.jobs.mu.RLock()
+	p := n.jobs.parts[id.Nonce]
+	n.jobs.mu.RUnlock()
+	p.packet(nodes[1].Self(), mpi.Packet{Kind: mpi.PacketEager, From: 0, To: 2, Tag: 5}) // rank 0 is not there
+	if p.running.Err() != nil {
+		t.Error("a forged rank ends the job")
+	}
+	p.packet(nodes[1].Self(), mpi.Packet{Kind: 99, From: 1, To: 0}) // and this is a node of the job that breaks the protocol
+	n.follow(t, j.ID).failed(t, mpi.Internal, -1, 1, "breaks the protocol")
+	idle(t, nodes...)
+}
+
+// A node that takes ranks and then lies about them.
+func TestHostileTaker(t *testing.T) {
+	nodes := startJobs(t, 1, failing, func(_ int, c *Config) { c.Ranks = 1 })
+	n := nodes[0]
+	s := newStranger(t, n)
+	begin := func() (string, mpi.JobID) {
+		j, err := n.StartJob(t.Context(), mpi.JobSpec{File: "wait", Ranks: 2, Peers: []mpi.PeerID{n.Self(), s.Self()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := hears[mpi.Offer](t, s)
+		s.say(t, n, mpi.Prepared{Job: o.Job}, mpi.Slots{Job: o.Job, Ranks: 1 << 31}, mpi.Slots{Job: o.Job})
+		if p := hears[mpi.Place](t, s); len(p.Ranks) != 2 {
+			t.Errorf("placed: %+v", p)
+		}
+		s.say(t, n, mpi.Prepared{Job: o.Job})
+		hears[mpi.Start](t, s)
+		return j.ID, o.Job
+	}
+	stop := func(id mpi.JobID) {
+		hears[mpi.Stop](t, s)
+		s.say(t, n, mpi.Stopped{Job: id})
+		idle(t, n)
+	}
+
+	j, id := begin() // the end of a rank that is not its own, twice; output of one, and of its own without end
+	s.say(t, n, mpi.Exit{Job: id, Rank: 0}, mpi.Exit{Job: id, Rank: 7}, mpi.Exit{Job: id, Rank: 0}, mpi.Output{Job: id, Rank: 0, Stream: 1, Data: []byte("forged\n")})
+	s.say(t, n, mpi.Exit{Job: id, Rank: 1}, mpi.Exit{Job: id, Rank: 1})
+	n.awaitEvent(t, j, "of rank 1's end", func(e mpi.JobEvent) bool { return e.Type == "exit" && e.Rank == 1 })
+	if r, err := n.Job(j); err != nil || r.State != mpi.JobRunning {
+		t.Errorf("it is %+v, %v", r, err)
+	}
+	for _, f := range []mpi.Written{
+		{Name: "../../etc/passwd", Size: 1, Data: []byte("x")}, {Name: "/abs", Size: 1, Data: []byte("x")},
+		{Name: "late", Size: 8, Offset: 4, Data: []byte("x")}, {Name: "small", Size: 1, Data: []byte("too much")},
+	} {
+		f.Job, f.Rank = id, 1
+		s.say(t, n, f)
+		stop(id)
+		l := n.follow(t, j)
+		l.failed(t, mpi.OutputLimit, 1, 1)
+		if l.out[0] != "rank 0 waits\n" || len(l.Files) != 0 && l.Files[0].Name != "small" {
+			t.Errorf("it printed %q and wrote %+v", l.out[0], l.Files)
+		}
+		j, id = begin()
+	}
+	go func() { // more than the window, unread
+		for range 2 * mpi.OutputWindow / mpi.MaxJobPart {
+			_, _ = s.Send(t.Context(), n.Self(), mpi.Output{Job: id, Rank: 1, Stream: 1, Data: make([]byte, mpi.MaxJobPart)})
+		}
+		for range 10000 {
+			_, _ = s.Send(t.Context(), n.Self(), mpi.Output{Job: id, Rank: 1, Stream: 1})
+		}
+		_, _ = s.Send(t.Context(), n.Self(), mpi.Failed{Job: id, Rank: 0, Peer: n.Self(), Reason: "", Detail: "lies"})
+	}()
+	l := n.follow(t, j)
+	if l.State != mpi.JobFailed || l.Cause.Reason == "" {
+		t.Errorf("it is %s, %+v", l.State, l.Cause)
+	}
+}
