@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -56,7 +57,7 @@ func load(t testing.TB, p conformance.Program) mpi.Ganger {
 	defer code.Unlock()
 	if code.all[p.Source] == nil {
 		file := filepath.Join(code.dir, p.Name+".wasm")
-		if err := p.Wasm(t.Context(), "..", file); err != nil {
+		if err := build(t.Context(), p, file); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(file)
@@ -72,6 +73,19 @@ func load(t testing.TB, p conformance.Program) mpi.Ganger {
 		t.Fatalf("%s imports no MPI function", p.Name)
 	}
 	return g
+}
+
+// build compiles C with package cc, and Go with Go.
+func build(ctx context.Context, p conformance.Program, output string) error {
+	if filepath.Ext(p.Source) == ".c" {
+		return p.Wasm(ctx, "..", output)
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", output, "../"+p.Source)
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=", "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
 }
 
 // wire carries packets from one node to another, each after a while, in their order.

@@ -1,4 +1,5 @@
-// Command gen writes mpi.h, the header of the MPI-5.0 standard C ABI for WebAssembly, from the data of the standard in mpi/abi.
+// Command gen writes mpi.h, the header of the MPI-5.0 standard C ABI for WebAssembly, and package raw, the same for Go, from the data
+// of the standard in mpi/abi.
 // Run it with "go generate ./interpreters/sdk/mpi".
 package main
 
@@ -48,7 +49,7 @@ var families = []struct{ name, title, without string }{
 
 func main() {
 	log.SetFlags(0)
-	out := flag.String("o", "mpi.h", "the `file` to write")
+	out := flag.String("o", ".", "the `directory` to write to: mpi.h, and raw/")
 	flag.Parse()
 	family := map[string]string{}
 	for _, r := range rows("tiers.tsv") {
@@ -63,9 +64,14 @@ func main() {
 	b.WriteString(callbacks)
 	functions(&b, append(rows("functions.tsv"), removed...), family)
 	b.WriteString(epilogue)
-	if err := os.WriteFile(*out, b.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(*out, "mpi.h"), b.Bytes(), 0o644); err != nil {
 		log.Fatal(err)
 	}
+	prototypes := map[string][]string{}
+	for _, r := range append(rows("functions.tsv"), removed...) {
+		prototypes[r[0]] = names(r[2])
+	}
+	rawGo(filepath.Join(*out, "raw"), prototypes)
 }
 
 func rows(file string) (list [][]string) {

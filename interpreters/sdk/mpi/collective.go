@@ -1,0 +1,147 @@
+package mpi
+
+import (
+	"fmt"
+
+	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/mpi/raw"
+)
+
+// Op is how a reduction joins numbers.
+type Op int32
+
+// The operations. Those on bits are for integers.
+const (
+	Sum  Op = 0x21
+	Min  Op = 0x22
+	Max  Op = 0x23
+	Prod Op = 0x24
+	And  Op = 0x28
+	Or   Op = 0x29
+	Xor  Op = 0x2a
+)
+
+// All ranks of a communicator call a function of this file, in the same order, with slices that fit each other.
+
+// Bcast sends the root's slice to all others, whose slices are as long.
+func Bcast[T Number](c Comm, data []T, root int) error {
+	return check("Bcast", raw.Bcast_c(pointer(data), int64(len(data)), datatype[T](), int32(root), int32(c)))
+}
+
+// Reduce joins the slices of all ranks, element by element, into out at the root. At others out is not used.
+func Reduce[T Number](c Comm, in, out []T, op Op, root int) error {
+	if c.Rank() == root && len(out) != len(in) {
+		return invalid("Reduce", fmt.Sprintf("out has %d elements, in %d", len(out), len(in)))
+	}
+	return check("Reduce", raw.Reduce_c(pointer(in), pointer(out), int64(len(in)), datatype[T](), int32(op), int32(root), int32(c)))
+}
+
+// Allreduce is [Reduce] with the result at all ranks.
+func Allreduce[T Number](c Comm, in, out []T, op Op) error {
+	if len(out) != len(in) {
+		return invalid("Allreduce", fmt.Sprintf("out has %d elements, in %d", len(out), len(in)))
+	}
+	return check("Allreduce", raw.Allreduce_c(pointer(in), pointer(out), int64(len(in)), datatype[T](), int32(op), int32(c)))
+}
+
+// Scan joins the slices of the ranks up to this one.
+func Scan[T Number](c Comm, in, out []T, op Op) error {
+	if len(out) != len(in) {
+		return invalid("Scan", fmt.Sprintf("out has %d elements, in %d", len(out), len(in)))
+	}
+	return check("Scan", raw.Scan_c(pointer(in), pointer(out), int64(len(in)), datatype[T](), int32(op), int32(c)))
+}
+
+// Exscan joins the slices of the ranks before this one; at rank 0 out stays as it is.
+func Exscan[T Number](c Comm, in, out []T, op Op) error {
+	if len(out) != len(in) {
+		return invalid("Exscan", fmt.Sprintf("out has %d elements, in %d", len(out), len(in)))
+	}
+	return check("Exscan", raw.Exscan_c(pointer(in), pointer(out), int64(len(in)), datatype[T](), int32(op), int32(c)))
+}
+
+// Gather collects slices of the same length at the root, in the order of the ranks. At others out is not used.
+func Gather[T Number](c Comm, in, out []T, root int) error {
+	if n := len(in) * c.Size(); c.Rank() == root && len(out) != n {
+		return invalid("Gather", fmt.Sprintf("out has %d elements, what comes %d", len(out), n))
+	}
+	return check("Gather", raw.Gather_c(pointer(in), int64(len(in)), datatype[T](), pointer(out), int64(len(in)), datatype[T](), int32(root), int32(c)))
+}
+
+// Allgather is [Gather] with the result at all ranks.
+func Allgather[T Number](c Comm, in, out []T) error {
+	if n := len(in) * c.Size(); len(out) != n {
+		return invalid("Allgather", fmt.Sprintf("out has %d elements, what comes %d", len(out), n))
+	}
+	return check("Allgather", raw.Allgather_c(pointer(in), int64(len(in)), datatype[T](), pointer(out), int64(len(in)), datatype[T](), int32(c)))
+}
+
+// Scatter gives each rank its piece of the root's slice. At others in is not used.
+func Scatter[T Number](c Comm, in, out []T, root int) error {
+	if n := len(out) * c.Size(); c.Rank() == root && len(in) != n {
+		return invalid("Scatter", fmt.Sprintf("in has %d elements, what goes %d", len(in), n))
+	}
+	return check("Scatter", raw.Scatter_c(pointer(in), int64(len(out)), datatype[T](), pointer(out), int64(len(out)), datatype[T](), int32(root), int32(c)))
+}
+
+// Alltoall sends a piece of in to each rank, and receives one from each into out.
+func Alltoall[T Number](c Comm, in, out []T) error {
+	n := c.Size()
+	if n == 0 || len(in) != len(out) || len(in)%n != 0 {
+		return invalid("Alltoall", fmt.Sprintf("%d elements in and %d out do not make equal pieces for %d ranks", len(in), len(out), n))
+	}
+	each := int64(len(in) / n)
+	return check("Alltoall", raw.Alltoall_c(pointer(in), each, datatype[T](), pointer(out), each, datatype[T](), int32(c)))
+}
+
+// Gatherv collects slices of different lengths at the root, one after the other: counts says how many elements each rank has.
+// At others out and counts are not used.
+func Gatherv[T Number](c Comm, in, out []T, counts []int, root int) error {
+	var n []int64
+	var at []int32
+	if c.Rank() == root {
+		var err error
+		if n, at, err = layout("Gatherv", counts, c.Size(), len(out)); err != nil {
+			return err
+		}
+	}
+	return check("Gatherv", raw.Gatherv_c(pointer(in), int64(len(in)), datatype[T](), pointer(out), pointer(n), pointer(at), datatype[T](), int32(root), int32(c)))
+}
+
+// Allgatherv is [Gatherv] with the result at all ranks.
+func Allgatherv[T Number](c Comm, in, out []T, counts []int) error {
+	n, at, err := layout("Allgatherv", counts, c.Size(), len(out))
+	if err != nil {
+		return err
+	}
+	return check("Allgatherv", raw.Allgatherv_c(pointer(in), int64(len(in)), datatype[T](), pointer(out), pointer(n), pointer(at), datatype[T](), int32(c)))
+}
+
+// Alltoallv is [Alltoall] with pieces of different lengths, one after the other.
+func Alltoallv[T Number](c Comm, in []T, inCounts []int, out []T, outCounts []int) error {
+	n, at, err := layout("Alltoallv", inCounts, c.Size(), len(in))
+	if err != nil {
+		return err
+	}
+	m, to, err := layout("Alltoallv", outCounts, c.Size(), len(out))
+	if err != nil {
+		return err
+	}
+	return check("Alltoallv", raw.Alltoallv_c(pointer(in), pointer(n), pointer(at), datatype[T](), pointer(out), pointer(m), pointer(to), datatype[T](), int32(c)))
+}
+
+// layout is where pieces are in a slice: counts for each rank, and where each begins.
+func layout(name string, counts []int, ranks, room int) (n []int64, at []int32, err error) {
+	if len(counts) != ranks {
+		return nil, nil, invalid(name, fmt.Sprintf("%d counts for %d ranks", len(counts), ranks))
+	}
+	n, at = make([]int64, ranks), make([]int32, ranks)
+	sum := 0
+	for r, count := range counts {
+		if count < 0 || count > room-sum {
+			return nil, nil, invalid(name, fmt.Sprintf("the counts up to rank %d do not fit into %d elements", r, room))
+		}
+		n[r], at[r] = int64(count), int32(sum)
+		sum += count
+	}
+	return n, at, nil
+}

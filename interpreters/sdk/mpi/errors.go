@@ -1,0 +1,41 @@
+package mpi
+
+import (
+	"unsafe"
+
+	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/mpi/raw"
+)
+
+// Error is what a function of MPI failed with.
+type Error struct {
+	Func  string // of MPI, without MPI_
+	Class int    // MPI_ERR_…, as in mpi.h
+	Text  string
+}
+
+// Classes of errors that a program may want to tell apart (MPI 5.0, 9.4).
+const (
+	ErrCount    = 2
+	ErrTag      = 4
+	ErrComm     = 5
+	ErrRank     = 6
+	ErrArg      = 13
+	ErrTruncate = 15 // the message is longer than the slice
+)
+
+func (e *Error) Error() string { return "MPI_" + e.Func + ": " + e.Text }
+
+// check makes an error of an error code.
+func check(name string, code int32) error {
+	if code == 0 {
+		return nil
+	}
+	var class, n int32
+	var text [512]byte
+	raw.Error_class(code, unsafe.Pointer(&class))
+	raw.Error_string(code, unsafe.Pointer(&text), unsafe.Pointer(&n))
+	return &Error{name, int(class), string(text[:n])}
+}
+
+// invalid is the error of a call that was not made.
+func invalid(name, text string) error { return &Error{name, ErrArg, text} }
