@@ -18,7 +18,6 @@ type arrival struct {
 
 	next, prev *arrival // in its bucket, or among the taken ones
 	after, ago *arrival // in the order of arrival
-	taken      bool     // by a matched probe
 }
 
 // arrived are the messages that no receive has matched. Each is in a bucket by what it is matched by, and in one list of all, both

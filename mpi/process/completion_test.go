@@ -6,13 +6,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// irecv and isend start a message of ints, and return the request.
+// irecv starts to receive ints, and returns the request.
 func (g *guest) irecv(buf uint32, n, source, tag int) int32 {
 	return g.out("MPI_Irecv", buf, n, abi.Int, source, tag, abi.CommWorld)
-}
-
-func (g *guest) isend(dest, tag int, data ...int32) int32 {
-	return g.out("MPI_Isend", g.ints(data...), len(data), abi.Int, dest, tag, abi.CommWorld)
 }
 
 func (g *guest) send(dest, tag int, data ...int32) {

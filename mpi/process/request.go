@@ -73,16 +73,6 @@ func (p *Process) forget(r *request) {
 	}
 }
 
-// wait runs an operation that was started to its end: what blocking functions do.
-func (p *Process) wait(op operation) (match.Status, error) {
-	if !op.done() {
-		if err := p.end.Wait(op.done); err != nil {
-			return match.Status{}, err
-		}
-	}
-	return op.finish(p)
-}
-
 // request is the request of a handle in the guest's memory; nil for MPI_REQUEST_NULL.
 func (c *call) request(handle int32) (*request, error) {
 	if handle == abi.RequestNull {
