@@ -32,7 +32,7 @@ type Endpoint struct {
 	closing sync.Once
 	pins    atomic.Int64 // copies under way to or from the guest's memory, without mu
 	pending atomic.Int64 // requests under way
-	left    atomic.Int64 // notes of this rank's sends in the mailboxes of this node
+	left    atomic.Int64 // this rank's sends that others of this node have a note of, or copy after they had
 
 	// Whoever changes seq wakes the owner, who parks on it.
 	seq    atomic.Uint32
@@ -238,9 +238,9 @@ func (e *Endpoint) consume(r *Request, a *arrival) {
 	case a.send != nil:
 		s := a.send
 		s.note, s.where = nil, inCopy
-		s.e.left.Add(-1)
 		e.forget(a)
 		e.transfer(r, s)
+		s.e.left.Add(-1) // not before: the sender's Close would not look here
 		s.finish()
 		r.finish()
 	default: // its sender is gone
