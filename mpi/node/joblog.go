@@ -55,7 +55,9 @@ func (v *events) add(ctx context.Context, e mpi.JobEvent) {
 		v.list = v.list[1:]
 	}
 	v.last++
-	e.Seq, e.Time = v.last, time.Now()
+	if e.Seq = v.last; e.Time.IsZero() {
+		e.Time = time.Now()
+	}
 	v.list = append(v.list, e)
 	v.bytes += cost(&e)
 	v.done = e.Type == "end"
@@ -165,16 +167,17 @@ func (v *events) ready(n int) {
 	}
 }
 
-// tail is the last events, as far as they are kept on disk.
-func (v *events) tail() []mpi.JobEvent {
+// tail is the last events, as far as they are kept on disk, with one more that is to be added.
+func (v *events) tail(end mpi.JobEvent) []mpi.JobEvent {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	size, at := 0, len(v.list)
+	end.Seq = v.last + 1
+	size, at := cost(&end), len(v.list)
 	for at > 0 && size+cost(&v.list[at-1]) <= maxKeptEvents {
 		at--
 		size += cost(&v.list[at])
 	}
-	return append([]mpi.JobEvent(nil), v.list[at:]...)
+	return append(append([]mpi.JobEvent(nil), v.list[at:]...), end)
 }
 
 // restore is the events of a job that has ended, as tail had them.

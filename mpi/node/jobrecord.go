@@ -75,8 +75,9 @@ func recalled(js *jobs, k kept) *job {
 		j.record.State, j.record.Cause, j.record.Exit, j.record.Progress = mpi.JobFailed, j.cause, 1, ""
 		j.record.Ended = time.Now()
 		j.events.done = false
-		j.events.add(j.ctx, mpi.JobEvent{Type: "end", Rank: -1, State: mpi.JobFailed, Exit: 1, Cause: j.cause})
-		js.keep.save(kept{Job: j.record, Events: j.events.tail()})
+		end := mpi.JobEvent{Type: "end", Time: j.record.Ended, Rank: -1, State: mpi.JobFailed, Exit: 1, Cause: j.cause}
+		js.keep.save(kept{Job: j.record, Events: j.events.tail(end)})
+		j.events.add(j.ctx, end)
 	}
 	for i, f := range j.record.Files {
 		j.files = append(j.files, &file{JobFile: f, got: f.Size, disk: js.keep.path(j.name, i)})
@@ -187,8 +188,9 @@ func (j *job) finish() {
 	out := j.copy()
 	j.mu.Unlock()
 	j.cancel()
-	j.events.add(j.ctx, mpi.JobEvent{Type: "end", Rank: -1, State: out.State, Exit: out.Exit, Cause: out.Cause})
-	j.js.keep.save(kept{Job: *out, Events: j.events.tail()})
+	end := mpi.JobEvent{Type: "end", Time: out.Ended, Rank: -1, State: out.State, Exit: out.Exit, Cause: out.Cause}
+	j.js.keep.save(kept{Job: *out, Events: j.events.tail(end)}) // who hears of the end finds the record on disk
+	j.events.add(j.ctx, end)
 	j.js.n.log.Info("job ended", "job", j.name, "program", out.Name, "state", out.State, "ranks", out.Spec.Ranks, "after", out.Ended.Sub(out.Created))
 	j.mu.Lock()
 	j.seats, j.order, j.queue = nil, nil, nil
