@@ -125,13 +125,17 @@ func (t *Toolchain) complete(ctx context.Context, sysroot string) (lacks []strin
 	if t.Lib == "" {
 		lacks = append(lacks, "wasi-libc")
 	}
-	if cxx := filepath.Join(t.Include, "c++", "v1"); t.Include != "" && exists(filepath.Join(cxx, "vector")) {
-		t.CXX = cxx
-	}
 	resources, err := output(ctx, t.Clang, "-print-resource-dir")
 	for _, name := range builtinsNames {
 		if path := filepath.Join(resources, "lib", name); err == nil && exists(path) {
 			t.Builtins = path
+			break
+		}
+	}
+	// A WASI SDK has the headers of C++ beside those of C, Debian beside clang's own.
+	for _, path := range []string{t.Include, filepath.Join(resources, "..", "..", "..", "include", t.Target)} {
+		if cxx := filepath.Join(path, "c++", "v1"); t.Target != "" && exists(filepath.Join(cxx, "vector")) && exists(filepath.Join(t.Lib, "libc++.a")) {
+			t.CXX = cxx
 			break
 		}
 	}
