@@ -32,15 +32,14 @@ var _ mpi.Jobs = (*Node)(nil)
 
 // Bounds on jobs.
 const (
-	maxOpenJobs   = 256                     // of this origin that have not ended
-	maxParts      = 1024                    // of jobs of all origins
-	maxJobFiles   = 64 << 20                // bytes of the files that a job's ranks wrote
-	maxFileCount  = 1024                    // of those
-	offerTimeout  = 3 * time.Second         // for the answers to offers
-	offerGrace    = 300 * time.Millisecond  // for more of them once there are slots enough
-	fetchTimeout  = 10 * time.Minute        // for all nodes to be prepared
-	stopTimeout   = 1500 * time.Millisecond // for nodes to say that nothing of a job is left
-	failedTimeout = 10 * time.Second        // for a node with a failed part to be told to stop
+	maxOpenJobs  = 256                     // of this origin that have not ended
+	maxParts     = 1024                    // of jobs of all origins
+	maxJobFiles  = 64 << 20                // bytes of the files that a job's ranks wrote
+	maxFileCount = 1024                    // of those
+	offerTimeout = 3 * time.Second         // for the answers to offers
+	offerGrace   = 300 * time.Millisecond  // for more of them once there are slots enough
+	fetchTimeout = 10 * time.Minute        // for all nodes to be prepared
+	stopTimeout  = 1500 * time.Millisecond // for nodes to say that nothing of a job is left
 )
 
 func (js *jobs) init(n *Node) {
@@ -98,6 +97,7 @@ func (js *jobs) close(ctx context.Context) error {
 	}
 	js.mu.RUnlock()
 	for _, p := range parts {
+		p.fail(-1, "", mpi.Lost, "the node was stopped")
 		p.stop("the node was stopped")
 	}
 	await(waits)
@@ -264,15 +264,14 @@ func (js *jobs) begin(spec mpi.JobSpec, program mpi.Interpreter) (*job, error) {
 	j := newJob(js, id, spec, program)
 	js.mine[id.Nonce] = j
 	js.all[j.name] = j
-	js.forgetOld()
 	js.n.wg.Go(j.run)
 	return j, nil
 }
 
 func shortID(id mpi.JobID) string { return hex.EncodeToString(id.Nonce[:4]) }
 
-// forgetOld drops the oldest records of ended jobs beyond the bounds. The caller has the mutex.
-func (js *jobs) forgetOld() {
+// forgetOld drops the oldest records of ended jobs beyond the bounds, and returns them. The caller has the mutex.
+func (js *jobs) forgetOld() (old []*job) {
 	var ended []*job
 	for _, j := range js.all {
 		if j.ended() {
@@ -284,17 +283,21 @@ func (js *jobs) forgetOld() {
 	for i, j := range ended {
 		if size += j.keptBytes(); i >= maxKept || size > maxKeptBytes {
 			delete(js.all, j.name)
-			js.keep.remove(j.name)
+			old = append(old, j)
 		}
 	}
+	return old
 }
 
 // ended takes a job out of those that run.
 func (js *jobs) ended(j *job) {
 	js.mu.Lock()
-	defer js.mu.Unlock()
 	delete(js.mine, j.id.Nonce)
-	js.forgetOld()
+	old := js.forgetOld()
+	js.mu.Unlock()
+	for _, j := range old { // without the mutex, which packets wait for
+		js.keep.remove(j.name)
+	}
 }
 
 func (js *jobs) find(id string) (*job, error) {

@@ -33,7 +33,7 @@ type seat struct {
 const (
 	firstPause = 250 * time.Millisecond
 	lastPause  = 2 * time.Second
-	heldRounds = 4 // more of them, without being told to wait, while slots may only be kept for others
+	heldRounds = 3 // more of them, without being told to wait, while slots may only be kept for others
 )
 
 // find asks nodes for slots until there are enough, and places the ranks.
@@ -105,7 +105,7 @@ func (j *job) candidates(round int) []mpi.PeerID {
 // alone reports whether the job fits on this node and need not go to others.
 func (j *job) alone() bool {
 	spec := &j.record.Spec
-	return spec.Ranks == 1 || spec.MapBy == mpi.BySlot && j.js.slots.total-j.js.slots.count() >= spec.Ranks
+	return (spec.Ranks == 1 || spec.MapBy == mpi.BySlot) && j.js.slots.total-j.js.slots.count() >= spec.Ranks
 }
 
 // pool are the other nodes that may run the program: those that serve it; and if it goes by its CID alone, all that are known.

@@ -107,7 +107,8 @@ func TestHostileOrigin(t *testing.T) {
 		if got := hears[mpi.Failed](t, s); got.Job != f.Job || got.Reason != mpi.Refused {
 			t.Errorf("%s: %+v", name, got)
 		}
-		s.say(t, n, mpi.Start{Job: f.Job}, mpi.Stop{Job: f.Job})
+		hears[mpi.Stopped](t, s)
+		s.say(t, n, mpi.Stop{Job: f.Job})
 		hears[mpi.Stopped](t, s)
 		idle(t, n)
 	}
@@ -133,6 +134,7 @@ func TestHostileOrigin(t *testing.T) {
 	if got := hears[mpi.Failed](t, s); got.Reason != mpi.Internal {
 		t.Errorf("too much input: %+v", got)
 	}
+	hears[mpi.Stopped](t, s)
 	s.say(t, n, mpi.Stop{Job: c})
 	hears[mpi.Stopped](t, s)
 	idle(t, n)

@@ -218,7 +218,6 @@ func (p *part) run(err error) {
 	defer func() { p.js.slots.give(left) }()
 	if err != nil {
 		p.fail(-1, "", mpi.Refused, err.Error())
-		p.linger()
 		return
 	}
 	for _, peer := range p.place.Nodes {
@@ -232,7 +231,6 @@ func (p *part) run(err error) {
 			why = mpi.Cancelled
 		}
 		p.fail(-1, "", why, err.Error())
-		p.linger()
 		return
 	}
 	defer team.close()
@@ -243,7 +241,6 @@ func (p *part) run(err error) {
 	select {
 	case <-p.begin:
 	case <-p.running.Done():
-		p.linger()
 		return
 	}
 	if t := p.place.Timeout; t > 0 { // the origin sees to it sooner
@@ -253,23 +250,7 @@ func (p *part) run(err error) {
 	team.run()
 	p.js.slots.give(left)
 	left = 0
-	p.linger()
-}
-
-// linger waits to be told that the job is over, which is not long if it has failed.
-func (p *part) linger() {
-	if p.running.Err() != nil {
-		select {
-		case <-p.ctx.Done():
-		case <-time.After(failedTimeout):
-		}
-		return
-	}
-	select {
-	case <-p.ctx.Done():
-	case <-p.running.Done():
-		p.linger()
-	}
+	<-p.running.Done() // ranks of other nodes may still want an answer
 }
 
 // fail ends the ranks here, and tells the origin why, unless it knows.

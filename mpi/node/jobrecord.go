@@ -150,8 +150,8 @@ func (j *job) state(s mpi.JobState, progress string) {
 	r := j.copy()
 	j.mu.Unlock()
 	if changed {
-		j.events.add(j.ctx, mpi.JobEvent{Type: "state", Rank: -1, State: s})
 		j.js.keep.save(kept{Job: *r})
+		j.events.add(j.ctx, mpi.JobEvent{Type: "state", Rank: -1, State: s})
 	}
 	if progress != "" {
 		j.events.add(j.ctx, mpi.JobEvent{Type: "progress", Rank: -1, Text: progress})

@@ -72,16 +72,34 @@ func (j *job) prepare() error {
 	}
 	ctx, cancel := context.WithTimeout(j.ctx, fetchTimeout)
 	defer cancel()
-	ready := func() bool { return !slices.ContainsFunc(j.order, func(s *seat) bool { return !s.prepared }) }
-	if err := j.await(ctx, ready); err != nil {
-		j.fail(mpi.JobCause{Rank: -1, Reason: mpi.TimedOut, Detail: fmt.Sprintf("not all nodes were prepared within %v", fetchTimeout)})
-		return err
+	for ready := 0; ready < len(order); {
+		if err := j.await(ctx, func() bool { return j.prepared() > ready }); err != nil {
+			j.fail(mpi.JobCause{Rank: -1, Reason: mpi.TimedOut, Detail: fmt.Sprintf("%d of %d nodes were prepared within %v", ready, len(order), fetchTimeout)})
+			return err
+		}
+		j.mu.Lock()
+		ready = j.prepared()
+		j.mu.Unlock()
+		if ready < len(order) {
+			j.state(mpi.JobFetching, fmt.Sprintf("%d of %d nodes are prepared", ready, len(order)))
+		}
 	}
 	j.state(mpi.JobRunning, "")
 	for _, s := range order {
 		j.js.post(s.peer, mpi.Start{Job: j.id}, func(err error) { j.lost(s.peer, err) })
 	}
 	return nil
+}
+
+// prepared is how many nodes are. mu is held.
+func (j *job) prepared() int {
+	n := 0
+	for _, s := range j.order {
+		if s.prepared {
+			n++
+		}
+	}
+	return n
 }
 
 // stop ends the job on all nodes and waits until nothing of it is left there, but not for long.
