@@ -179,7 +179,7 @@ func (s *scratch) full() bool { return len(s.nodes)+len(s.gone) >= maxNodes }
 
 // room reports whether a name can be made: its directory may be gone, though it is open.
 func (s *scratch) room(name string) error {
-	if len(path.Base(name)) > maxComponent {
+	if len(path.Base(name)) > maxComponent || len(name) > maxPath { // maxPath bounds only what is below a descriptor
 		return errLongName
 	}
 	parent, err := s.Stat(path.Dir(name))
@@ -240,12 +240,12 @@ func (s *scratch) resize(n *node, size int64) error {
 	case size-have > s.limit-s.used:
 		return errNoSpace
 	case size > have:
-		n.data = append(n.data, make([]byte, size-have)...)
+		n.data = slices.Grow(n.data, int(size-have))[:size]
+		clear(n.data[have:])
 	default:
-		n.data = n.data[:size]
-	}
-	if size == 0 {
-		n.data = nil
+		if n.data = n.data[:size]; int64(cap(n.data)) > 2*size { // what is not counted is not kept
+			n.data = slices.Clone(n.data)
+		}
 	}
 	s.used += size - have
 	n.time = s.now()

@@ -195,6 +195,41 @@ func TestScratchLimit(t *testing.T) {
 	g.checkUsed(t)
 }
 
+// The bound is of memory: a file that was made shorter does not keep what it had.
+func TestScratchShrinks(t *testing.T) {
+	g := newGuest(t, Config{Scratch: 1 << 20})
+	for i := range 8 {
+		fd, _ := g.openAs(fmt.Sprint("f", i), openCreate, rightWrite, 0)
+		g.want(Success, "fd_filestat_set_size", fd, 900<<10)
+		g.want(Success, "fd_filestat_set_size", fd, 1)
+		g.want(Success, "fd_close", fd)
+	}
+	held := 0
+	for _, n := range g.scratch.nodes {
+		held += cap(n.data)
+	}
+	if held > 1<<20 {
+		t.Errorf("%d bytes are held for files of %d", held, g.scratch.used)
+	}
+	g.checkUsed(t)
+}
+
+// Each path may be of a directory that is deep already: names do not grow without end.
+func TestScratchDepth(t *testing.T) {
+	g := newGuest(t, Config{Scratch: 1000})
+	p, n := g.str(at, strings.Repeat("d", 200))
+	dir, depth, e := uint64(root), 0, Success
+	for ; e == Success && depth < 100; depth++ {
+		if e = g.call("path_create_directory", dir, p, n); e == Success {
+			g.want(Success, "path_open", dir, 0, p, n, openDirectory, 0, 0, 0, at-8)
+			dir = uint64(g.u32(at - 8))
+		}
+	}
+	if e != ENAMETOOLONG || depth > maxPath/200+1 {
+		t.Errorf("errno %d at depth %d", e, depth)
+	}
+}
+
 func TestScratchNames(t *testing.T) {
 	g := newGuest(t, Config{Scratch: 1000})
 	long := strings.Repeat("n", maxComponent+1)
