@@ -74,6 +74,8 @@ func (j *job) feed() error {
 	switch {
 	case !j.record.Spec.Stdin:
 		return mpi.Errorf(mpi.CodeInvalid, "job %s was started without standard input", j.name)
+	case j.inputEnd:
+		return mpi.Errorf(mpi.CodeInvalid, "standard input of job %s has ended: it can be given once", j.name)
 	case j.feeding:
 		return mpi.Errorf(mpi.CodeBusy, "somebody else gives standard input to job %s", j.name)
 	}
@@ -107,6 +109,7 @@ func (j *job) give(ctx context.Context, data []byte) (bool, error) {
 		return false, nil
 	}
 	j.input += int64(len(data))
+	j.inputEnd = len(data) == 0
 	at := slices.IndexFunc(j.order, func(s *seat) bool { return slices.Contains(s.ranks, 0) })
 	to := j.order[at].peer
 	j.mu.Unlock()

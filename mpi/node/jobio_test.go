@@ -227,6 +227,9 @@ func TestJobInput(t *testing.T) {
 		if err := <-given; err != nil {
 			t.Errorf("input: %v", err)
 		}
+		if err := nodes[0].JobInput(t.Context(), j.ID, strings.NewReader("7\n")); !errors.As(err, &e) || e.Code != mpi.CodeInvalid {
+			t.Errorf("input after its end: %v", err)
+		}
 		l := nodes[0].follow(t, j.ID)
 		l.isDone(t)
 		if want := fmt.Sprintf("numbers? %d numbers, %d in all\n", n, n*(n-1)/2); l.out[0] != want {

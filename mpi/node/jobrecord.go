@@ -39,8 +39,10 @@ type job struct {
 	idle    bool // nothing of queue is being dealt with
 	files   []*file
 	stored  int64 // bytes of files
-	input   int64 // bytes of standard input under way
-	feeding bool  // somebody gives it
+
+	input    int64 // bytes of standard input under way
+	inputEnd bool  // its end was sent
+	feeding  bool  // somebody gives it
 }
 
 func newJob(js *jobs, id mpi.JobID, spec mpi.JobSpec, program mpi.Interpreter) *job {
