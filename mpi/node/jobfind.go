@@ -25,6 +25,7 @@ type seat struct {
 	prepared bool
 	stopped  bool // nothing of the job is left there, or nobody to ask
 	gone     bool // lost
+	exits    int  // said
 	queued   int  // bytes of Output and Written in job.queue, with their overhead
 	heard    int  // dealt with and not told yet
 }

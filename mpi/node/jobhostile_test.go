@@ -245,3 +245,15 @@ func TestHostileTaker(t *testing.T) {
 		t.Errorf("it is %s, %+v", l.State, l.Cause)
 	}
 }
+
+// What a node may say without a window is bounded by its ranks, also while nobody deals with it.
+func TestExitsAreBounded(t *testing.T) {
+	j := newJob(&jobs{}, mpi.NewRequestID("origin"), mpi.JobSpec{Ranks: 3}, mpi.Interpreter{})
+	j.seats["taker"] = &seat{peer: "taker", ranks: []int{1, 2}}
+	for range 1000 {
+		j.receive("taker", mpi.Exit{Rank: 1})
+	}
+	if len(j.queue) != 2 {
+		t.Errorf("%d ends of ranks wait, of a node with 2", len(j.queue))
+	}
+}

@@ -153,9 +153,10 @@ func (j *job) receive(from mpi.PeerID, f mpi.JobFrame) {
 	case mpi.Failed:
 		cause = j.causeOf(s, f)
 	case mpi.Exit:
-		if !slices.Contains(s.ranks, int(f.Rank)) {
+		if !slices.Contains(s.ranks, int(f.Rank)) || s.exits == len(s.ranks) {
 			break
 		}
+		s.exits++
 		if f.Reason != "" {
 			cause = &mpi.JobCause{Rank: int(f.Rank), Peer: from, Reason: f.Reason, Detail: f.Detail, Exit: int(f.Code)}
 		}
