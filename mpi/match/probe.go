@@ -33,10 +33,10 @@ func (e *Endpoint) Take(env Envelope) (*Message, bool) {
 
 // RecvMessage starts to receive a message that Take found, once.
 func (e *Endpoint) RecvMessage(r *Request, m *Message, b datatype.Buffer) {
-	r.begin(e, Envelope{}, b)
-	e.mu.Lock()
 	a := m.a
 	m.a = nil
+	r.begin(e, Envelope{}, b)
+	e.mu.Lock()
 	e.arrived.taken.remove(a)
 	e.consume(r, a)
 }

@@ -167,11 +167,8 @@ func (c *call) keyval(i int, of attributed) (*keyval, error) {
 func createKeyval(of attributed) func(c *call) error {
 	return func(c *call) error {
 		k := &keyval{of: of, copy: c.ptr(0), delete: c.ptr(1), extra: c.ptr(3)}
-		if err := addObject(c, c.ptr(2), &c.handles.keyvals, k, smallObject); err != nil {
-			return err
-		}
-		handle, err := c.readInt(c.ptr(2))
-		k.handle = handle
+		var err error
+		k.handle, err = addObject(c, c.ptr(2), &c.handles.keyvals, k, smallObject)
 		return err
 	}
 }

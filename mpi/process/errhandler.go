@@ -54,11 +54,8 @@ func createErrhandler(c *call) error {
 		return errorf(abi.ErrArg, "the function is a null pointer")
 	}
 	h := &errhandler{fn: fn, refs: 1}
-	if err := addObject(c, c.ptr(1), &c.handles.errhandlers, h, smallObject); err != nil {
-		return err
-	}
-	handle, err := c.readInt(c.ptr(1))
-	h.handle = handle
+	var err error
+	h.handle, err = addObject(c, c.ptr(1), &c.handles.errhandlers, h, smallObject)
 	return err
 }
 
@@ -86,12 +83,11 @@ func getErrhandler(c *call) error {
 		return err
 	}
 	if h.refs == 0 { // the program freed it, and a communicator kept it
-		if err := addObject(c, c.ptr(1), &c.handles.errhandlers, h, smallObject); err != nil {
+		handle, err := addObject(c, c.ptr(1), &c.handles.errhandlers, h, smallObject)
+		if err != nil {
 			return err
 		}
-		if h.handle, err = c.readInt(c.ptr(1)); err != nil {
-			return err
-		}
+		h.handle = handle
 	}
 	h.refs++
 	return nil

@@ -23,7 +23,8 @@ func (c *call) addGroup(at uint32, g *Group) error {
 	if g.size() == 0 {
 		return c.writeInt(at, abi.GroupEmpty)
 	}
-	return addObject(c, at, &c.handles.groups, g, g.bytes())
+	_, err := addObject(c, at, &c.handles.groups, g, g.bytes())
+	return err
 }
 
 func groupSize(c *call) error {

@@ -47,20 +47,21 @@ func (p *Process) charge(n int64) error {
 
 func (p *Process) refund(n int64) { p.handles.held -= n }
 
-// addObject gives an object that takes n bytes a handle, and stores that in the guest's memory.
-func addObject[T any](c *call, at uint32, t *table[T], v *T, n int64) error {
+// addObject gives an object that takes n bytes a handle, stores that in the guest's memory and returns it: what is stored is the
+// program's, and any message that comes in may change it.
+func addObject[T any](c *call, at uint32, t *table[T], v *T, n int64) (int32, error) {
 	if _, err := c.bytes(at, 4); err != nil {
-		return err
+		return 0, err
 	}
 	if err := c.charge(n); err != nil {
-		return err
+		return 0, err
 	}
 	handle, err := t.add(v)
 	if err != nil {
 		c.refund(n)
-		return err
+		return 0, err
 	}
-	return c.writeInt(at, int64(handle))
+	return handle, c.writeInt(at, int64(handle))
 }
 
 // handleNames are the predefined handles that programs take for others by mistake.

@@ -108,7 +108,8 @@ func (c *call) writableInfo(i int) (*info, error) {
 
 // addInfo gives a new info object a handle, and stores that.
 func (c *call) addInfo(at uint32, o *info) error {
-	return addObject(c, at, &c.handles.infos, o, o.bytes())
+	_, err := addObject(c, at, &c.handles.infos, o, o.bytes())
+	return err
 }
 
 func (c *call) infoKey(i int) (string, error) {

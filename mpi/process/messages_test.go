@@ -260,3 +260,19 @@ func TestBadArguments(t *testing.T) {
 		}
 	})
 }
+
+// MPI 5.0, 3.8.3: a message is received once, even if the program gives one address for the message and for the request.
+func TestMessageOnce(t *testing.T) {
+	job(t, 1, func(g *guest) {
+		g.returning()
+		g.send(0, 1, 5)
+		at, buf := g.alloc(4), g.alloc(4)
+		g.must("MPI_Mprobe", 0, 1, abi.CommWorld, at, abi.StatusIgnore)
+		message := g.getInt(at)
+		held := g.p.handles.held
+		g.must("MPI_Imrecv", buf, 1, abi.Int, at, at)
+		want(g, "held", g.p.handles.held, held-smallObject+requestBytes)
+		g.want(abi.ErrRequest, "MPI_Mrecv", buf, 1, abi.Int, g.ints(message), abi.StatusIgnore)
+		want(g, "data", g.getInt(buf), 5)
+	})
+}

@@ -142,7 +142,8 @@ func (u *userOp) Close() {
 // opCreate is MPI_Op_create (MPI 5.0, 6.9.5).
 func opCreate(c *call) error {
 	op := &Op{function: c.ptr(0), large: c.f.Large(), commute: c.int(1) != 0}
-	return addObject(c, c.ptr(2), &c.handles.ops, op, smallObject)
+	_, err := addObject(c, c.ptr(2), &c.handles.ops, op, smallObject)
+	return err
 }
 
 // opFree is MPI_Op_free. What is under way with the operation goes on.

@@ -102,10 +102,10 @@ func mprobe(once bool) func(c *call) error {
 // takeMessage finds a message and stores its handle at the address that is parameter at, and its status in b.
 func (c *call) takeMessage(on *Comm, env match.Envelope, at int, b []byte, once bool) (bool, error) {
 	f := &found{on: on}
-	if err := addObject(c, c.ptr(at), &c.handles.messages, f, smallObject); err != nil {
+	handle, err := addObject(c, c.ptr(at), &c.handles.messages, f, smallObject)
+	if err != nil {
 		return false, err
 	}
-	handle, _ := c.readInt(c.ptr(at))
 	ok, err := c.probe(func() (ok bool) { f.message, ok = c.end.Take(env); return ok }, once)
 	if err != nil || !ok {
 		c.handles.messages.remove(handle)
@@ -117,36 +117,31 @@ func (c *call) takeMessage(on *Comm, env match.Envelope, at int, b []byte, once 
 	return true, nil
 }
 
-// fetching reads the buffer and the message of MPI_Mrecv and MPI_Imrecv, whose handle becomes MPI_MESSAGE_NULL.
-func (c *call) fetching(m *message) (on *Comm, err error) {
-	handle, err := c.readInt(c.ptr(3))
-	if err != nil {
-		return nil, err
+// fetching reads the buffer and the message of MPI_Mrecv and MPI_Imrecv, and returns its handle, which is for fetched.
+func (c *call) fetching(m *message) (handle int32, err error) {
+	if handle, err = c.readInt(c.ptr(3)); err != nil {
+		return 0, err
 	}
 	f := c.handles.messages.get(handle)
-	if f == nil && handle != abi.MessageNoProc {
-		return nil, errorf(abi.ErrRequest, "%s is not a message", handleName(handle))
+	if handle != abi.MessageNoProc && (f == nil || f.message == nil) { // nil as long as the probe waits
+		return 0, errorf(abi.ErrRequest, "%s is not a message", handleName(handle))
 	}
 	if f != nil {
 		c.on = f.on
 	}
 	if m.buf, err = c.buffer(0); err != nil {
-		return nil, err
+		return 0, err
 	}
 	if f == nil {
 		m.verb, m.empty = nobody, nobodyStatus
 	} else {
 		m.verb, m.found = fetches, f.message
 	}
-	return c.on, nil
+	return handle, nil
 }
 
-// fetched forgets the handle of a message.
-func (c *call) fetched() error {
-	handle, err := c.readInt(c.ptr(3))
-	if err != nil {
-		return err
-	}
+// fetched forgets the handle of a message, so that it is received once, and makes it MPI_MESSAGE_NULL.
+func (c *call) fetched(handle int32) error {
 	if handle != abi.MessageNoProc {
 		c.handles.messages.remove(handle)
 		c.refund(smallObject)
@@ -156,14 +151,15 @@ func (c *call) fetched() error {
 
 func mrecv(c *call) error {
 	m := c.blocking(&c.inbound)
-	if _, err := c.fetching(m); err != nil {
+	handle, err := c.fetching(m)
+	if err != nil {
 		return err
 	}
 	b, err := c.status(4)
 	if err != nil {
 		return err
 	}
-	if err := c.fetched(); err != nil {
+	if err := c.fetched(handle); err != nil {
 		return err
 	}
 	st, err := c.run(m)
@@ -173,14 +169,14 @@ func mrecv(c *call) error {
 
 func imrecv(c *call) error {
 	m := new(message)
-	on, err := c.fetching(m)
+	handle, err := c.fetching(m)
 	if err != nil {
 		return err
 	}
-	if err := c.startRequest(4, on, m); err != nil {
+	if err := c.startRequest(4, c.on, m); err != nil {
 		return err
 	}
-	return c.fetched()
+	return c.fetched(handle)
 }
 
 var probeFunctions = family{

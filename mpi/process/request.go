@@ -35,12 +35,9 @@ type operation interface {
 const requestBytes = 2 * smallObject
 
 // newRequest gives a request a handle, and stores that at the address that is parameter i.
-func (c *call) newRequest(i int, r *request) error {
-	if err := addObject(c, c.ptr(i), &c.handles.requests, r, requestBytes); err != nil {
-		return err
-	}
-	r.handle, _ = c.readInt(c.ptr(i))
-	return nil
+func (c *call) newRequest(i int, r *request) (err error) {
+	r.handle, err = addObject(c, c.ptr(i), &c.handles.requests, r, requestBytes)
+	return err
 }
 
 // startRequest starts an operation and makes a request of it: what every nonblocking function does last.
