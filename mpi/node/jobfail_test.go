@@ -146,7 +146,7 @@ func TestJobLosesANode(t *testing.T) {
 	if d := time.Since(start); d > 5*soon { // soon, on a machine that has the time
 		t.Errorf("it ended after %v", d)
 	}
-	l.failed(t, mpi.Lost, rank, 1, "the node of rank 2 was lost")
+	l.failed(t, mpi.Lost, rank, 1, "with it went rank 2")
 	if l.Cause.Peer != job.Ranks[rank].Peer {
 		t.Errorf("the cause names %s", l.Cause.Peer)
 	}

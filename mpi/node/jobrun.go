@@ -238,8 +238,9 @@ func (j *job) causeOf(s *seat, f mpi.Failed) *mpi.JobCause {
 
 // lostRanks is the rank that went with a node, or -1 for several, and what to say of it.
 func lostRanks(s *seat, why string) (rank int, detail string) {
+	why, _, _ = strings.Cut(why, "\n") // libp2p lists every address
 	if len(s.ranks) == 1 {
-		return s.ranks[0], fmt.Sprintf("the node of rank %d was lost: %s", s.ranks[0], why)
+		return s.ranks[0], fmt.Sprintf("with it went rank %d: %s", s.ranks[0], why)
 	}
 	const most = 16
 	var list []string
@@ -250,7 +251,7 @@ func lostRanks(s *seat, why string) (rank int, detail string) {
 		}
 		list = append(list, fmt.Sprint(r))
 	}
-	return -1, fmt.Sprintf("the node of ranks %s was lost: %s", strings.Join(list, ", "), why)
+	return -1, fmt.Sprintf("with it went ranks %s: %s", strings.Join(list, ", "), why)
 }
 
 // lost notes that a node is gone.
