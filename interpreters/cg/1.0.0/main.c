@@ -74,10 +74,12 @@ static void make(struct matrix *m, int n, int rank, int size) {
 /* y = A x, of which every rank has its part. */
 static void multiply(struct matrix *m, const double *x, double *y) {
     MPI_Allgatherv(x, m->count, MPI_DOUBLE, m->whole, m->counts, m->starts, MPI_DOUBLE, MPI_COMM_WORLD);
+    const double *values = m->values, *whole = m->whole;
+    const int *rows = m->rows, *columns = m->columns;
     for (int r = 0; r < m->count; r++) {
         double sum = 0;
-        for (int k = m->rows[r]; k < m->rows[r + 1]; k++)
-            sum += m->values[k] * m->whole[m->columns[k]];
+        for (int k = rows[r], end = rows[r + 1]; k < end; k++)
+            sum += values[k] * whole[columns[k]];
         y[r] = sum;
     }
 }

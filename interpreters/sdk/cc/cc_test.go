@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -227,6 +228,7 @@ func TestCommandLines(t *testing.T) {
 		{"heat.c grid.c -O3 -DSIZE=4", []string{"a.wasm"}},
 		{"-o heat -D SIZE=4 heat.c grid.c -lm -l m", []string{"heat"}},
 		{"-oheat heat.c -DSIZE=4 -x c grid.c", []string{"heat"}},
+		{"-oheat -DSIZE=4 -xc heat.c grid.c", []string{"heat"}},
 		{"-c heat.c -DSIZE=4 -O0 -g", []string{"heat.o"}},
 		{"mpi.c", []string{"mpi.wasm"}},
 		{"mpi.c -Wall -Wextra -pedantic -Werror -std=c99 -O3 -lmpi", []string{"mpi.wasm"}},
@@ -286,19 +288,60 @@ func TestHeaders(t *testing.T) {
 		}
 	}
 	all.WriteString("#include <mpi.h>\nint main(void) { return 0; }\n")
+	sdk, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var ours []string // as headers that are not the system's, of which warnings are told
 	for _, name := range []string{"posix", "mpi", "c"} {
-		path, err := filepath.Abs(filepath.Join("..", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ours = append(ours, "-I", path)
+		ours = append(ours, "-I", filepath.Join(sdk, name))
 	}
-	for _, flags := range []string{"-std=c99", "-std=gnu17", "-xc++ -std=c++17 -fsyntax-only"} {
-		args := append(strings.Fields("-Wall -Wextra -pedantic -Werror -Wno-gnu-include-next -c "+flags), ours...)
-		if code, said := compile(t, map[string]string{"all.c": all.String()}, append(args, "all.c")...); code != 0 || said != "" {
+	strict := append(strings.Fields("-Wall -Wextra -pedantic -Werror -Wno-gnu-include-next -fsyntax-only"), ours...)
+	for _, flags := range []string{"-std=c99", "-std=gnu17"} {
+		if code, said := compile(t, map[string]string{"all.c": all.String()}, append(strict, flags, "all.c")...); code != 0 || said != "" {
 			t.Errorf("%s: %s", flags, said)
 		}
+	}
+	// In C++, whose library need not be here: with the commands for C.
+	tools, err := cc.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := cc.Parse(append(strict, "all.c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands, err := tools.Commands(line, sdk, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), tools.Clang, append([]string{"-x", "c++", "-std=c++17"}, commands[0]...)...)
+	if said, err := cmd.CombinedOutput(); err != nil || len(said) > 0 {
+		t.Errorf("C++: %v %s", err, said)
+	}
+}
+
+// The cache of headers mends itself, and there need not be one.
+func TestCache(t *testing.T) {
+	compile(t, heat, "mpi.c")
+	cached, _ := filepath.Glob(filepath.Join(os.Getenv("XDG_CACHE_HOME"), "ipfs-mpi", "sdk-*", "mpi", "mpi.h"))
+	if len(cached) != 1 {
+		t.Fatalf("cached: %v", cached)
+	}
+	if err := os.Remove(cached[0]); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := again(t, "mpi.c"); code != 0 {
+		t.Error(said)
+	}
+	t.Setenv("XDG_CACHE_HOME", "")
+	t.Setenv("HOME", "")
+	t.Setenv("TMPDIR", t.TempDir())
+	if code, said := again(t, "mpi.c"); code != 0 {
+		t.Error(said)
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*")); len(left) > 0 {
+		t.Errorf("left %v", left)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cc
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -11,43 +12,84 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk"
 )
 
-// Headers puts the headers of package sdk where a compiler can read them, in the user's cache, and returns the directory.
-// Those of another version of this program have a directory of their own.
-func Headers() (string, error) {
+// Headers puts the files of package sdk where a compiler can read them, in the user's cache, and returns the directory. Those of
+// another version of this program have a directory of their own. release is called when the compiler is done.
+func Headers() (dir string, release func(), err error) {
 	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	sum := sha256.New()
-	err = fs.WalkDir(sdk.Headers, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+	if err != nil { // no home: a directory of our own, since those that all users share are nobody's to trust
+		temp, err := os.MkdirTemp("", "ipfs-mpi-sdk-")
+		if err != nil {
+			return "", nil, fmt.Errorf("no place for mpi.h: %w", err)
 		}
-		text, err := sdk.Headers.ReadFile(path)
-		fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
-		return err
-	})
+		return temp, func() { os.RemoveAll(temp) }, os.CopyFS(temp, sdk.Headers)
+	}
+	sum, err := headersSum()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	dir := filepath.Join(cache, "ipfs-mpi", "sdk-"+hex.EncodeToString(sum.Sum(nil))[:16])
-	if exists(dir) {
-		return dir, nil
+	dir = filepath.Join(cache, "ipfs-mpi", "sdk-"+sum)
+	if intact(dir) {
+		return dir, func() {}, nil
 	}
+	if err := cacheHeaders(dir); err != nil {
+		return "", nil, fmt.Errorf("no place for mpi.h: %w", err)
+	}
+	return dir, func() {}, nil
+}
+
+// cacheHeaders makes the directory, whole or not at all.
+func cacheHeaders(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", fmt.Errorf("no place for mpi.h: %w", err)
+		return err
 	}
 	temp, err := os.MkdirTemp(filepath.Dir(dir), ".sdk-")
 	if err != nil {
-		return "", fmt.Errorf("no place for mpi.h: %w", err)
+		return err
 	}
 	defer os.RemoveAll(temp)
 	whole := filepath.Join(temp, "sdk")
 	if err := os.CopyFS(whole, sdk.Headers); err != nil {
-		return "", err
+		return err
 	}
-	if err := os.Rename(whole, dir); err != nil && !exists(dir) { // somebody else may have been faster
-		return "", err
+	if exists(dir) { // and not intact: something has cleaned in it
+		if err := os.Rename(dir, filepath.Join(temp, "old")); err != nil {
+			return err
+		}
 	}
-	return dir, nil
+	if err := os.Rename(whole, dir); err != nil && !intact(dir) { // somebody else may have been faster
+		return err
+	}
+	return nil
+}
+
+func headersSum() (string, error) {
+	sum := sha256.New()
+	err := eachHeader(func(path string, text []byte) error {
+		fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
+		return nil
+	})
+	return hex.EncodeToString(sum.Sum(nil))[:16], err
+}
+
+// intact reports whether a directory has all files as they are here.
+func intact(dir string) bool {
+	return eachHeader(func(path string, text []byte) error {
+		if is, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(path))); err != nil || !bytes.Equal(is, text) {
+			return fs.ErrNotExist
+		}
+		return nil
+	}) == nil
+}
+
+func eachHeader(do func(path string, text []byte) error) error {
+	return fs.WalkDir(sdk.Headers, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := sdk.Headers.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return do(path, text)
+	})
 }

@@ -45,7 +45,7 @@ var dropped = []struct{ option, why string }{
 	{"-m32$", "there is one architecture"}, {"-mavx", "there is one architecture"}, {"-msse", "there is one architecture"}, {"-mfma", "there is one architecture"},
 	{"-fopenmp$", "a rank is one thread, and pragmas of OpenMP have no effect"}, {"-fopenmp=", "a rank is one thread, and pragmas of OpenMP have no effect"},
 	{"-pthread$", "a rank is one thread"}, {"-lgomp$", "a rank is one thread"}, {"-lomp$", "a rank is one thread"},
-	{"-lmpi", "MPI is the node's"}, {"-lmpich", "MPI is the node's"},
+	{"-lmpi", "MPI is the node's"}, // and -lmpich, -lmpi_cxx
 	{"-static$", ""}, {"-rdynamic$", ""}, {"-fPIC$", ""}, {"-fpic$", ""}, {"-fPIE$", ""}, {"-fpie$", ""}, {"-pie$", ""}, {"-no-pie$", ""},
 	{"-lpthread$", ""}, {"-lrt$", ""}, {"-ldl$", ""},
 }
@@ -70,8 +70,8 @@ func Parse(args []string) (Line, error) {
 			i++
 			words = append(words, args[i])
 		}
-		if words[0] == "-x" {
-			lang = strings.TrimSuffix(words[1], "none")
+		if name, ok := strings.CutPrefix(strings.Join(words, ""), "-x"); ok {
+			lang = strings.TrimSuffix(name, "none")
 		}
 		l.add(words, lang)
 	}
@@ -100,7 +100,7 @@ func (l *Line) add(words []string, lang string) {
 	case strings.HasPrefix(whole, "-o"):
 		l.Output = whole[2:]
 	case l.drop(whole):
-	case first == "-x":
+	case strings.HasPrefix(first, "-x"):
 		as(language)
 	case strings.HasPrefix(first, "-O"):
 		as(optimize)

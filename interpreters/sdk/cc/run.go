@@ -28,10 +28,11 @@ func Run(ctx context.Context, args []string, cxx bool, s Streams) (code int, err
 	if err != nil {
 		return 0, err
 	}
-	headers, err := Headers()
+	headers, release, err := Headers()
 	if err != nil {
 		return 0, err
 	}
+	defer release()
 	temp := ""
 	if line.Link && !line.Show {
 		if temp, err = os.MkdirTemp("", "ipfs-mpi-cc-"); err != nil {
