@@ -143,6 +143,32 @@ func TestPostFails(t *testing.T) {
 	}
 }
 
+// A peer that asks and takes no answer is not kept answers for without end: its session ends, and those who posted hear why.
+func TestPostsAreBounded(t *testing.T) {
+	x := newNode(t, ForJobs(Config{}))
+	m := newMute(t)
+	m.h.SetStreamHandler(JobProtocol, m.handle)
+	know(x.h, m.h)
+	to := mpi.PeerID(m.h.ID().String())
+	if _, err := x.Send(t.Context(), to, mpi.Packet{}); err != nil { // the session is up
+		t.Fatal(err)
+	}
+	glut := make(chan error, 1)
+	k := mpi.Packet{Data: make([]byte, 16<<10)}
+	for range maxPosted/len(k.Data) + wire.MinWindow/len(k.Data) {
+		x.Post(to, k, func(err error) {
+			select {
+			case glut <- err:
+			default:
+			}
+		})
+	}
+	x.loss(t)
+	if err := <-glut; !errors.Is(err, errGlut) || !errors.Is(err, mpi.ErrUnreachable) {
+		t.Errorf("a Post too many: %v", err)
+	}
+}
+
 // A watched peer that is there and says nothing is lost within 2 s; one that hangs up and cannot be dialled, sooner.
 func TestWatchedPeerIsLostSoon(t *testing.T) {
 	for name, vanish := range map[string]func(m *mute){

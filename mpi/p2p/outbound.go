@@ -46,6 +46,8 @@ type outbound struct {
 	sent     int     // of entries, those written to the current stream or about to be
 	high     uint64  // the highest sequence number ever written
 	waiters  []*waiter
+	posted   int  // what the Posts among waiters cost, in bytes
+	glutted  bool // there was one more than maxPosted allows: the session has to end
 	ping     bool // to be written
 	closing  bool // Close once entries are written
 	broken   bool // there was a stream, and there is none
@@ -68,6 +70,15 @@ type waiter struct {
 	err     error
 	failed  func(error) // of a Post
 }
+
+// maxPosted bounds what Posts may wait for credit in one session: they are mostly answers, and a peer that asks on and on
+// and takes none would have us keep them all.
+const maxPosted = 64 << 20
+
+var errGlut = fmt.Errorf("the peer does not take what it is sent: %d MiB wait for it", maxPosted>>20)
+
+// cost is about the memory that a waiter holds.
+func (w *waiter) cost() int { return cap(w.body) + 256 }
 
 // fail ends a waiter whose frame will not be sent.
 func (o *outbound) fail(w *waiter, err error) {
@@ -174,7 +185,15 @@ func (o *outbound) post(body message, failed func(error)) bool {
 	case o.closing:
 		return true
 	}
-	o.waiters = append(o.waiters, &waiter{body: body, failed: failed})
+	w := &waiter{body: body, failed: failed}
+	if o.glutted || o.posted+w.cost() > maxPosted {
+		o.glutted = true
+		o.cancel()
+		o.t.enterGo(func() { failed(fmt.Errorf("p2p: send to %s: %w", o.name, unsent(errGlut))) })
+		return true
+	}
+	o.posted += w.cost()
+	o.waiters = append(o.waiters, w)
 	o.grant()
 	return true
 }
@@ -225,6 +244,7 @@ func (o *outbound) grant() {
 	}
 	n := 0
 	for _, w := range o.waiters {
+		cost := w.cost()
 		if err := o.fits(w.body); err != nil {
 			o.fail(w, err)
 		} else if o.room(w.body) {
@@ -234,6 +254,9 @@ func (o *outbound) grant() {
 			}
 		} else {
 			break
+		}
+		if w.done == nil {
+			o.posted -= cost
 		}
 		n++
 	}
@@ -380,7 +403,7 @@ func (o *outbound) end(why error) {
 	number := o.number
 	o.state = over
 	waiters := o.waiters
-	o.waiters, o.entries = nil, nil
+	o.waiters, o.entries, o.posted = nil, nil, 0
 	o.t.queued.Add(-int64(o.bytes))
 	o.bytes = 0
 	o.mu.Unlock()

@@ -110,12 +110,15 @@ func (o *outbound) resume(r *resumption, cause error) (*stream, error) {
 // over ends the session, and the peer's own to this node: what the peer waits for there was to go here. Not so
 // where the peer knows already, because it was the one to end what was up, or is not the peer any more that it was.
 func (o *outbound) over(err error) {
-	if o.t.ctx.Err() != nil || o.isClosing() {
-		err = errFinished
-	}
 	o.mu.Lock()
-	was := o.state
+	was, glutted := o.state, o.glutted
 	o.mu.Unlock()
+	switch {
+	case o.t.ctx.Err() != nil || o.isClosing():
+		err = errFinished
+	case glutted:
+		err = errGlut
+	}
 	o.end(err)
 	var f *fatalError
 	knows := errors.Is(err, errRestarted) || errors.Is(err, errFinished) ||
