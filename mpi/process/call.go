@@ -138,16 +138,24 @@ func (c *call) bufferAt(addr uint32, n int64, t *datatype.Type) (datatype.Buffer
 	if addr == abi.InPlace && n > 0 {
 		return datatype.Buffer{}, errorf(abi.ErrBuffer, "MPI_IN_PLACE where it means nothing")
 	}
-	b := datatype.Buffer{Mem: c.mem, Addr: int64(addr), Count: n, Type: t}
-	if b.Check() == nil {
+	if b, ok := c.within(int64(addr), n, t); ok {
 		return b, nil
 	}
+	return datatype.Buffer{}, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x are not within the program's memory", n, t.Size(), addr)
+}
+
+// within is n elements of t at an address, if they are within the memory. A displacement is an MPI_Aint of 32 bits, so one of 2 GiB or
+// more looks negative: addresses count modulo 1<<32.
+func (c *call) within(addr, n int64, t *datatype.Type) (datatype.Buffer, bool) {
+	b := datatype.Buffer{Mem: c.mem, Addr: addr, Count: n, Type: t}
+	if b.Check() == nil {
+		return b, true
+	}
 	b.Mem = c.look()
-	// A displacement is an MPI_Aint of 32 bits, so one of 2 GiB or more looks negative: addresses count modulo 1<<32.
-	for _, b.Addr = range [...]int64{int64(addr), int64(addr) + 1<<32, int64(addr) - 1<<32} {
+	for _, b.Addr = range [...]int64{addr, addr + 1<<32, addr - 1<<32} {
 		if b.Check() == nil {
-			return b, nil
+			return b, true
 		}
 	}
-	return datatype.Buffer{}, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x are not within the program's memory", n, t.Size(), addr)
+	return datatype.Buffer{}, false
 }

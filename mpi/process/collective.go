@@ -134,10 +134,8 @@ func (o *collectiveOperation) finish(*Process) (match.Status, error) {
 func (o *collectiveOperation) cancel(*Process) {}
 
 func (o *collectiveOperation) free(*Process) {
-	if o.s.Done() || !o.s.Started() {
-		o.s.Free()
-		o.s = nil
-	}
+	o.s.Free()
+	o.s = nil
 }
 
 // exchange gives each member of an intracommunicator the blocks of all, by rank. It blocks until it has them; all blocks have one size.
@@ -151,10 +149,12 @@ func (p *Process) exchange(c *Comm, mine []byte) ([][]byte, error) {
 	if err == nil {
 		err = s.Run()
 	}
+	if s.Done() || !s.Started() {
+		s.Free()
+	}
 	if err != nil {
 		return nil, collectiveError(err)
 	}
-	s.Free()
 	if len(mine) == 0 {
 		return make([][]byte, c.size()), nil
 	}

@@ -276,3 +276,40 @@ func TestPartitionsAreCharged(t *testing.T) {
 		want(g, "code", code, abi.ErrNoMem)
 	})
 }
+
+// MPI 5.0, 3.7.3: an operation whose request is freed goes on. What the host keeps for it is charged as long.
+func TestFreedRequestIsCharged(t *testing.T) {
+	for _, err := range jobErrs(t, []int{0}, func(g *guest) {
+		g.must("MPI_Init", 0, 0)
+		r, before := g.alloc(4), g.p.handles.held
+		g.must("MPI_Psend_init_c", 0, 1<<20, int64(0), abi.Int, 0, 1, abi.CommWorld, abi.InfoNull, r)
+		g.must("MPI_Start", r)
+		g.must("MPI_Request_free", r)
+		if kept := g.p.handles.held - before; kept < 1<<20/8 {
+			g.Errorf("what is known of 1<<20 partitions is charged as %d bytes", kept)
+		}
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// MPI 5.0, 4.2.2: each partition is marked once, so no list of them is longer than there are.
+func TestReadyList(t *testing.T) {
+	job(t, 2, func(g *guest) {
+		g.returning()
+		buf, r := g.ints(1, 2), g.alloc(4)
+		if g.rank == 1 {
+			g.must("MPI_Precv_init", buf, 2, int64(1), abi.Int, 0, 1, abi.CommWorld, abi.InfoNull, r)
+			g.must("MPI_Start", r)
+		} else {
+			g.must("MPI_Psend_init", buf, 2, int64(1), abi.Int, 1, 1, abi.CommWorld, abi.InfoNull, r)
+			g.must("MPI_Start", r)
+			g.want(abi.ErrArg, "MPI_Pready_list", 3, g.ints(0, 1, 1), g.getInt(r))
+			g.must("MPI_Pready_list", 2, g.ints(1, 0), g.getInt(r))
+		}
+		g.must("MPI_Wait", r, abi.StatusIgnore)
+		g.must("MPI_Request_free", r)
+	})
+}

@@ -78,11 +78,8 @@ func (c *call) displaced(i int, disp int64, far bool, count int64, t *datatype.T
 	if c.ptr(i) == abi.InPlace {
 		return datatype.Buffer{}, errorf(abi.ErrBuffer, "MPI_IN_PLACE where it means nothing")
 	}
-	b := datatype.Buffer{Mem: c.mem, Addr: int64(c.ptr(i)) + disp, Count: count, Type: t}
-	if !far && b.Check() != nil {
-		b.Mem = c.look()
-	}
-	if far || b.Check() != nil {
+	b, ok := c.within(int64(c.ptr(i))+disp, count, t)
+	if far || !ok {
 		return b, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x and displacement %d are not within the program's memory", count, t.Size(), c.ptr(i), disp)
 	}
 	return b, nil

@@ -116,7 +116,7 @@ func (u *userOp) Alloc(n int64) (datatype.Buffer, error) {
 	_, extent := u.t.Extent()
 	lb, size := u.t.TrueExtent()
 	const most = 1 << 32
-	if n <= 0 || n > most || extent > most || extent < -most || size > most || lb > most || lb < -most || (n-1)*max(extent, -extent)/2 > most {
+	if n <= 0 || n > most || extent > most || extent < -most || size > most || lb > most || lb < -most || n > 1 && max(extent, -extent) > most/(n-1) {
 		return none, errorf(abi.ErrNoMem, "%d elements of %d bytes are more than a program's memory can be", n, extent)
 	}
 	span := (n - 1) * extent

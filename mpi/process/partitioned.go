@@ -14,6 +14,7 @@ type partitioned struct {
 	partitions int64
 	ready      []uint64 // of a send: a bit for each partition
 	left       int64    // how many are not
+	charged    int64    // bytes
 }
 
 // channel names what partitioned sends and receives are matched by: those of one channel are matched in the order in which they were
@@ -52,11 +53,9 @@ func partition(send bool) func(c *call) error {
 		x.verb, x.env = recvs, env
 		if send {
 			x.verb = sends
-			words := (x.partitions + 63) / 64
-			if err := c.charge(8 * words); err != nil {
+			if err := c.makeFlags(x); err != nil {
 				return err
 			}
-			x.ready = make([]uint64, words)
 		} else {
 			x.env.Source = int32(c.int(4))
 		}
@@ -95,6 +94,17 @@ func (c *call) partitions(x *partitioned) error {
 	return err
 }
 
+// makeFlags makes room for what is known of a send's partitions. A send that is freed and never gets ready keeps it.
+func (c *call) makeFlags(x *partitioned) error {
+	words := (x.partitions + 63) / 64
+	if err := c.charge(smallObject + 8*words); err != nil {
+		return err
+	}
+	x.charged = smallObject + 8*words
+	x.ready = make([]uint64, words)
+	return nil
+}
+
 // join gives an operation the next context of its channel.
 func (c *call) join(x *partitioned, ch channel) error {
 	n, known := c.channels[ch]
@@ -127,9 +137,7 @@ func (x *partitioned) done() bool { return x.left == 0 && x.message.done() }
 // cancel does nothing: partitioned operations cannot be cancelled (MPI 5.0, 3.8.4).
 func (x *partitioned) cancel(*Process) {}
 
-func (x *partitioned) free(p *Process) {
-	p.refund(8 * int64(len(x.ready)))
-}
+func (x *partitioned) free(p *Process) { p.refund(x.charged) }
 
 // partitionedAt is the active partitioned request of a handle.
 func (c *call) partitionedAt(handle int32) (*request, *partitioned, error) {
@@ -186,6 +194,13 @@ func preadyList(c *call) error {
 	n, err := c.count(0)
 	if err != nil {
 		return err
+	}
+	_, x, err := c.partitionedAt(c.handle(2))
+	if err != nil {
+		return err
+	}
+	if n > x.partitions {
+		return errorf(abi.ErrArg, "a list of %d partitions where there are %d", n, x.partitions)
 	}
 	list, err := c.array(c.ptr(1), n, 4)
 	if err != nil {

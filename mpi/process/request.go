@@ -27,7 +27,7 @@ type operation interface {
 	finish(p *Process) (match.Status, error)
 	// cancel tries to take it back (MPI 5.0, 3.8.4); an operation that cannot be does nothing.
 	cancel(p *Process)
-	// free lets go of what it holds, once the request is freed: it is done, or goes on alone.
+	// free lets go of what it holds. Its request is freed, and it is not under way, or not any more.
 	free(p *Process)
 }
 
@@ -129,10 +129,11 @@ func requestFree(c *call) error {
 		return nil
 	}
 	c.forget(r)
-	r.op.free(c.Process)
 	if r.active && !r.op.done() {
 		c.unfinished = append(c.prune(), r.op)
+		return nil
 	}
+	r.op.free(c.Process)
 	return nil
 }
 
@@ -143,10 +144,10 @@ func (p *Process) prune() []operation {
 	}
 	left := p.unfinished[:0]
 	for _, op := range p.unfinished {
-		if !op.done() {
+		if op.done() {
+			op.free(p)
+		} else {
 			left = append(left, op)
-		} else if x, ok := op.(*duplex); ok {
-			x.release(p)
 		}
 	}
 	clear(p.unfinished[len(left):])
@@ -161,6 +162,7 @@ func (p *Process) settle() error {
 		if err := p.end.Wait(op.done); err != nil {
 			return err
 		}
+		op.free(p)
 	}
 	p.unfinished = nil
 	return p.settleBuffers()

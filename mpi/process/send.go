@@ -117,24 +117,23 @@ func (x *duplex) start(p *Process) error {
 func (x *duplex) done() bool { return x.out.done() && x.in.done() }
 
 func (x *duplex) finish(p *Process) (match.Status, error) {
-	x.release(p)
+	x.free(p)
 	if _, err := x.out.finish(p); err != nil {
 		return emptyStatus, err
 	}
 	return x.in.finish(p)
 }
 
-// release gives the copy's memory back.
-func (x *duplex) release(p *Process) {
+// cancel does nothing: MPI_Cancel is for sends and receives only (MPI 5.0, 3.8.4).
+func (x *duplex) cancel(*Process) {}
+
+// free gives the copy's memory back.
+func (x *duplex) free(p *Process) {
 	if x.copied != 0 {
 		p.release(x.copied)
 		x.copied = 0
 	}
 }
-
-// cancel does nothing: MPI_Cancel is for sends and receives only (MPI 5.0, 3.8.4).
-func (x *duplex) cancel(*Process) {}
-func (x *duplex) free(*Process)   {}
 
 func isendrecv(c *call) error {
 	x := new(duplex)

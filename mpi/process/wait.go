@@ -80,6 +80,9 @@ type requestList struct {
 	statuses []byte // in the guest's memory; nil if they are ignored
 }
 
+// listedMost is the length of the longest list that a process keeps the memory of.
+const listedMost = 1 << 12
+
 // list reads n requests at the address that is parameter at.
 func (c *call) list(n int64, at int) (requestList, error) {
 	if n > maxObjects {
@@ -105,7 +108,7 @@ func (c *call) list(n int64, at int) (requestList, error) {
 		}
 		l.requests = append(l.requests, r)
 	}
-	if c.depth == 1 {
+	if c.depth == 1 && cap(l.requests) <= listedMost {
 		c.listed = l.requests
 	}
 	return l, nil
