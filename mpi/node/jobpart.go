@@ -259,11 +259,10 @@ func (p *part) fail(rank int, peer mpi.PeerID, why mpi.Reason, detail string) {
 	first := !p.told
 	p.told = true
 	p.mu.Unlock()
-	first = first && p.ctx.Err() == nil
-	p.abort(errors.New(detail))
-	if first {
+	if first && p.ctx.Err() == nil { // before Stopped, which may follow at once
 		p.js.post(p.id.Origin, mpi.Failed{Job: p.id, Rank: int64(rank), Peer: peer, Reason: why, Detail: detail}, nil)
 	}
+	p.abort(errors.New(detail))
 }
 
 // lost ends the part if it needs a node that is gone.
