@@ -48,3 +48,18 @@ func TestCloseWhileRead(t *testing.T) {
 		}
 	}
 }
+
+// A short message that nobody receives is sent, whether its receiver ends before or after (MPI 5.0, 3.4: a standard send may be buffered).
+func TestSendToEnded(t *testing.T) {
+	placed(t, Config{}, func(t *testing.T, n *network) {
+		for range 2 {
+			var r Request
+			n.end(0).Send(&r, to(0, 1, 1), bytesOf("x"), Standard)
+			n.ready(&r, true)
+			n.end(1).Close()
+		}
+		var r Request
+		n.end(0).Send(&r, to(0, 1, 1), bytesOf("x"), Synchronous)
+		n.ready(&r, false)
+	})
+}

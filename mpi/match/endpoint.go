@@ -105,7 +105,11 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 	to.mu.Lock()
 	if to.closed.Load() {
 		to.mu.Unlock()
-		r.stay()
+		if mode != Synchronous && r.size <= int64(e.w.cfg.Eager) {
+			r.finish() // as if the receiver had ended later: it would not have looked
+		} else {
+			r.stay()
+		}
 		return
 	}
 	if p := to.posted.match(env.Context, e.rank, env.Tag); p != nil {
