@@ -88,6 +88,9 @@ func (l *Lines) Flush(dst []byte) []byte {
 // Open reports whether what was written last is an unfinished line.
 func (l *Lines) Open() bool { return l.some }
 
+// Ended says that somebody else has ended that line.
+func (l *Lines) Ended() { l.some = false }
+
 func (l *Lines) release(dst []byte, k lineKey) []byte {
 	text := l.held[k]
 	if len(text) == 0 {

@@ -117,7 +117,8 @@ func (a *app) printReport(r report) error {
 	}
 	kinds := map[string]string{"mpi": "an MPI program: run it with \"ipfs-mpi run\"", "handler": "a handler of messages: send to it with \"ipfs-mpi send\"",
 		"library": "no program: it exports no _start"}
-	rows := [][]string{{clean(name, false), kinds[r.Kind]}}
+	fmt.Fprintf(a.out, "%s: %s\n", clean(name, false), kinds[r.Kind])
+	var rows [][]string
 	if len(r.Built) > 0 {
 		rows = append(rows, []string{"built by", clean(strings.Join(r.Built, ", "), false)})
 	}

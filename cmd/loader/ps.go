@@ -16,7 +16,7 @@ func (a *app) psCommand() *cobra.Command {
 		Use:   "ps",
 		Short: "List the node's jobs",
 		Long: `Lists the jobs that were started at the node and run, the newest first; with --all also those that have ended, as long as their
-records are kept. TIME is how long the ranks have run, or did.`,
+records are kept. TIME is how long the ranks have run, or did; WHY says what a job waits for, or why it failed.`,
 		Example: `  ipfs-mpi ps
   ipfs-mpi ps -a
   ipfs-mpi ps -a --json | jq -r '.jobs[] | select(.state == "failed") | .id'`,
@@ -49,7 +49,7 @@ records are kept. TIME is how long the ranks have run, or did.`,
 }
 
 func jobRows(list []*mpi.Job, now time.Time) [][]string {
-	rows := [][]string{{"JOB", "PROGRAM", "RANKS", "STATE", "EXIT", "TIME", "CREATED"}}
+	rows := [][]string{{"JOB", "PROGRAM", "RANKS", "STATE", "EXIT", "TIME", "CREATED", "WHY"}}
 	for _, job := range list {
 		exit, name := "-", job.Name
 		if job.State.Ended() {
@@ -58,14 +58,14 @@ func jobRows(list []*mpi.Job, now time.Time) [][]string {
 		if name == "" {
 			name = job.Spec.File
 		}
-		rows = append(rows, []string{job.ID, clean(name, false), strconv.Itoa(job.Spec.Ranks), string(job.State), exit,
-			ran(job, now), job.Created.Local().Format(time.DateTime)})
-		switch {
-		case job.State == mpi.JobFailed && job.Cause != nil:
-			rows = append(rows, []string{"  " + describeCause(job.Cause)})
-		case !job.State.Ended() && job.Progress != "":
-			rows = append(rows, []string{"  " + clean(job.Progress, false)})
+		why := clean(job.Progress, false)
+		if job.Cause != nil && job.State == mpi.JobFailed {
+			cause := *job.Cause
+			cause.Peer = mpi.PeerID(cause.Peer.Short())
+			why = describeCause(&cause)
 		}
+		rows = append(rows, []string{job.ID, clean(name, false), strconv.Itoa(job.Spec.Ranks), string(job.State), exit,
+			ran(job, now), job.Created.Local().Format(time.DateTime), why})
 	}
 	return rows
 }

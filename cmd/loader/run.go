@@ -357,7 +357,11 @@ func (r *runner) ended(ctx context.Context, job *mpi.Job) error {
 	if err != nil {
 		r.screen.Say("%v", err)
 	}
-	return exitCode{jobExit(job), errors.New(describeEnd(job))}
+	why := describeEnd(job)
+	if job.Cause != nil && job.Cause.Reason == mpi.NoSlots && r.o.waitSlots == 0 {
+		why += "; run fewer ranks, or wait for slots with --wait-slots"
+	}
+	return exitCode{jobExit(job), errors.New(why)}
 }
 
 // jobExit is the exit code of a job that did not end well, as a process can have it.

@@ -144,7 +144,6 @@ func (s *Screen) progress(state mpi.JobState, text string) {
 	switch {
 	case s.status == "":
 	case s.terminal:
-		s.erase()
 		fmt.Fprintf(s.o.Err, "\r%s\x1b[K", cut(s.status, terminal.Width(s.o.Err)-1))
 		s.drawn = true
 	case s.timer == nil:
@@ -187,8 +186,11 @@ func (s *Screen) Say(format string, args ...any) {
 
 func (s *Screen) say(text string) {
 	s.erase()
-	if s.err.filter != nil && (s.err.lines.Open() || s.out.filter != nil && s.out.lines.Open()) {
-		text = "\n" + text
+	for _, k := range []*sink{&s.out, &s.err} { // on a terminal, behind their unfinished lines
+		if k.filter != nil && k.lines.Open() {
+			k.lines.Ended()
+			fmt.Fprintln(k.w)
+		}
 	}
 	fmt.Fprintf(s.o.Err, "%s\n", text)
 }
@@ -211,6 +213,7 @@ func (s *Screen) Flush() error {
 		rest := k.filter.Flush(nil)
 		if k.lines.Open() { // what comes next is not the job's
 			rest = append(rest, '\n')
+			k.lines.Ended()
 		}
 		if _, err := k.w.Write(rest); err != nil {
 			return fmt.Errorf("%w: %w", ErrOutput, err)

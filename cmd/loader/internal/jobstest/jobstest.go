@@ -99,7 +99,7 @@ func New(self mpi.PeerID) *Node {
 		},
 		"slots": func(j *Job) { // as for a job that is too large
 			j.Progress("2 of 9 slots: peer …x has none")
-			j.Fail(mpi.JobCause{Rank: -1, Reason: mpi.NoSlots, Detail: "9 slots are needed and the pool has 2: wait for more with --wait-slots", Exit: 1})
+			j.Fail(mpi.JobCause{Rank: -1, Reason: mpi.NoSlots, Detail: "9 ranks wanted, 2 slots found", Exit: 1})
 		},
 		"picture": func(j *Job) { // writes files
 			j.File("picture.png", 0, "\x89PNG")
