@@ -16,6 +16,7 @@ type sendBuffer struct {
 	automatic  bool        // MPI_BUFFER_AUTOMATIC: each message has memory of its own, in the guest
 	messages   []*buffered // by place
 	sent       uint64      // messages so far
+	pruneAt    int         // how many messages it takes to look which are sent
 }
 
 // buffered is a message in a buffer.
@@ -53,6 +54,43 @@ func (b *sendBuffer) prune(p *Process) {
 		}
 		return true
 	})
+	b.pruneAt = 2*len(b.messages) + 16
+}
+
+// hold copies a message's data into the buffer and puts it among the others. To look which are sent takes as long as there are messages, so
+// that is done when they have doubled since, or there is no room.
+func (b *sendBuffer) hold(p *Process, data datatype.Buffer, out *buffered) error {
+	if len(b.messages) >= b.pruneAt {
+		b.prune(p)
+	}
+	err := b.tryHold(p, data, out)
+	if err != nil {
+		b.prune(p)
+		err = b.tryHold(p, data, out)
+	}
+	return err
+}
+
+func (b *sendBuffer) tryHold(p *Process, data datatype.Buffer, out *buffered) error {
+	if b.automatic {
+		addr, copied, err := p.packed(data)
+		if err == nil {
+			out.at, out.buf = int64(addr), copied
+			b.messages = append(b.messages, out)
+		}
+		return err
+	}
+	out.size = data.Size() + abi.BsendOverhead
+	at, i, ok := b.place(out.size)
+	if !ok {
+		return errorf(abi.ErrBuffer, "the attached buffer of %d bytes has no room for a message of %d and MPI_BSEND_OVERHEAD", b.size, data.Size())
+	}
+	if _, err := p.bytes(uint32(b.addr), b.size); err != nil {
+		return err
+	}
+	out.at, out.buf = at, p.copied(data, at)
+	b.messages = slices.Insert(b.messages, i, out)
+	return nil
 }
 
 // place makes room for a message of n bytes, and returns its address and its place among the others; false if there is none.
@@ -84,30 +122,18 @@ func (p *Process) bsend(on *Comm, m *message) error {
 	if b == nil {
 		return errorf(abi.ErrBuffer, "no buffer is attached: call MPI_Buffer_attach")
 	}
-	b.prune(p)
-	b.sent++
-	out := &buffered{message: message{verb: sends, mode: match.Standard, env: m.env}, number: b.sent}
-	if b.automatic {
-		addr, copied, err := p.packed(m.buf)
-		if err != nil {
-			return err
-		}
-		out.at, out.buf = int64(addr), copied
-		b.messages = append(b.messages, out)
-	} else {
-		out.size = m.buf.Size() + abi.BsendOverhead
-		at, i, ok := b.place(out.size)
-		if !ok {
-			return errorf(abi.ErrBuffer, "the attached buffer of %d bytes has no room for a message of %d and MPI_BSEND_OVERHEAD", b.size, m.buf.Size())
-		}
-		if _, err := p.bytes(uint32(b.addr), b.size); err != nil {
-			return err
-		}
-		out.at, out.buf = at, p.copied(m.buf, at)
-		b.messages = slices.Insert(b.messages, i, out)
+	out := &buffered{message: message{verb: sends, mode: match.Standard, env: m.env}, number: b.sent + 1}
+	if err := b.hold(p, m.buf, out); err != nil {
+		return err
 	}
+	b.sent++
 	if err := out.start(p); err != nil || !out.done() {
 		return err
+	}
+	if last := len(b.messages) - 1; b.automatic && b.messages[last] == out { // it took no time: its memory is the next one's
+		p.release(uint32(out.at))
+		b.messages[last] = nil
+		b.messages = b.messages[:last]
 	}
 	_, err := out.finish(p)
 	return err
