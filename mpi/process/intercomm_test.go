@@ -81,3 +81,40 @@ func TestIntercommLeaderFails(t *testing.T) {
 		g.want(class, "MPI_Intercomm_create", dup, 1, abi.CommNull, 0, 0, g.alloc(4))
 	})
 }
+
+// MPI 5.0, 6.2.3: between two groups, of which one has the root; the other processes of its group give MPI_PROC_NULL.
+func TestBetweenGroups(t *testing.T) {
+	for _, v := range variants {
+		jobOn(t, []int{0, 1, 0, 1, 1}, func(g *guest) {
+			second := int32(g.rank / 2)
+			if g.rank == 4 {
+				second = 1
+			}
+			local := g.out("MPI_Comm_split", abi.CommWorld, second, g.rank)
+			inter := g.out("MPI_Intercomm_create", local, 0, abi.CommWorld, 2*(1-int(second)), 9)
+			sum := g.ints(0)
+			g.collective(v, "Barrier", inter)
+			g.collective(v, "Allreduce", g.ints(int32(g.rank)), sum, 1, abi.Int, abi.Sum, inter)
+			g.wants("Allreduce", sum, []int32{9, 1}[second]) // 2+3+4 and 0+1
+
+			root := []int{abi.ProcNull, abi.Root, 1, 1, 1}[g.rank]
+			b := g.ints(int32(g.rank))
+			g.collective(v, "Bcast", b, 1, abi.Int, root, inter)
+			g.wants("Bcast", b, []int32{0, 1, 1, 1, 1}[g.rank])
+			all := g.ints(-1, -1, -1)
+			g.collective(v, "Gather", g.ints(int32(g.rank)), 1, abi.Int, all, 1, abi.Int, root, inter)
+			if g.rank == 1 {
+				g.wants("Gather", all, 2, 3, 4)
+			} else {
+				g.wants("Gather", all, -1, -1, -1)
+			}
+			g.must("MPI_Comm_set_errhandler", inter, abi.ErrorsReturn)
+			if got := g.call("MPI_Scan", sum, all, 1, abi.Int, abi.Sum, inter); got != abi.ErrComm {
+				g.Errorf("MPI_Scan on an intercommunicator: %s", className(got))
+			}
+			if got := g.call("MPI_Allreduce", abi.InPlace, all, 1, abi.Int, abi.Sum, inter); got != abi.ErrBuffer {
+				g.Errorf("MPI_IN_PLACE on an intercommunicator: %s", className(got))
+			}
+		})
+	}
+}
