@@ -9,8 +9,6 @@ type piece struct {
 	skip                  int64 // less than n
 }
 
-func (p *piece) size() int64 { return p.n*p.count - p.skip }
-
 // advance drops the first k bytes.
 func (p *piece) advance(k int64) {
 	k += p.skip

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -30,7 +29,6 @@ type goRank struct {
 	mem  []byte
 	rank int
 	size int
-	node mpi.PeerID // that it runs on
 }
 
 // ended is what ends a goRank from within.
@@ -305,16 +303,4 @@ func eventually(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("it never came to this: %s", what)
 		}
 	}
-}
-
-// buffer is a bytes.Buffer for several goroutines.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
 }

@@ -32,15 +32,14 @@ type part struct {
 
 	output credit
 
-	mu      sync.Mutex // guards the rest
-	state   partState
-	kept    int // slots, until Place
-	expiry  *time.Timer
-	place   mpi.Place
-	local   []int
-	stdin   *stdin // of rank 0, if it is here and has input
-	told    bool   // the origin knows that the job failed here
-	started time.Time
+	mu     sync.Mutex // guards the rest
+	state  partState
+	kept   int // slots, until Place
+	expiry *time.Timer
+	place  mpi.Place
+	local  []int
+	stdin  *stdin // of rank 0, if it is here and has input
+	told   bool   // the origin knows that the job failed here
 }
 
 type partState int

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -66,7 +67,7 @@ func (ps *programs) ganger(ctx context.Context, cid mpi.CID, own bool) (mpi.Gang
 	case p.state == mpi.Failing:
 		return nil, nil, p.err
 	case p.kind == "handler" || !ok:
-		return nil, nil, fmt.Errorf(takesNoRanks)
+		return nil, nil, errors.New(takesNoRanks)
 	}
 	return code, p.files, nil
 }

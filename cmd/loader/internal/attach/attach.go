@@ -57,11 +57,10 @@ type Follower struct {
 	Screen *Screen
 	Until  uint64 // the event to stop after; 0 for the job's last
 
-	seen    uint64    // Seq of the last event
-	broken  time.Time // since when the node does not answer; zero if it does
-	pause   time.Duration
-	said    bool // that it does not
-	stopped bool // Until has come
+	seen   uint64    // Seq of the last event
+	broken time.Time // since when the node does not answer; zero if it does
+	pause  time.Duration
+	said   bool // that it does not
 }
 
 var errUntil = errors.New("the last event wanted")

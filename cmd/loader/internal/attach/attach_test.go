@@ -273,7 +273,7 @@ func TestProgressTold(t *testing.T) {
 		if errs.String() != "" {
 			t.Errorf("too early: %q", errs.String())
 		}
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		synctest.Wait()
 		progress("2 of 4 slots")
 		progress("3 of 4 slots")

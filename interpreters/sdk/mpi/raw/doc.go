@@ -5,5 +5,3 @@
 //
 // Constants are those of mpi.h. Package mpi above is made of this, and nicer.
 package raw
-
-const notAJob = "this program is for ranks of a job: compile it with GOOS=wasip1 GOARCH=wasm"
