@@ -27,6 +27,9 @@ type job struct {
 	ctx    context.Context // ends when the job is to end
 	cancel context.CancelFunc
 
+	files  []*file // pump's; from its end on finish's, which changes them last
+	stored int64   // bytes of files
+
 	mu      sync.Mutex    // guards the rest
 	changed chan struct{} // closed and made anew when what follows changes, but for additions to the queue
 	more    chan struct{} // holds one: something is in the queue
@@ -37,8 +40,6 @@ type job struct {
 	left    int     // ranks that have not ended
 	queue   []said
 	idle    bool // nothing of queue is being dealt with
-	files   []*file
-	stored  int64 // bytes of files
 
 	input    int64 // bytes of standard input under way
 	inputEnd bool  // its end was sent
@@ -112,11 +113,7 @@ func (j *job) ended() bool {
 }
 
 // keptBytes is about how much a job that has ended takes.
-func (j *job) keptBytes() int64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.stored + maxKeptEvents
-}
+func (j *job) keptBytes() int64 { return j.stored + maxKeptEvents }
 
 // notify wakes whoever waits for a change. mu is held.
 func (j *job) notify() {
@@ -201,10 +198,8 @@ func (j *job) finish() {
 	j.js.ended(j)
 }
 
-// write takes a part of a file that a rank wrote.
+// write takes a part of a file that a rank wrote. It waits for the disk, without the mutex that frames wait for.
 func (j *job) write(w mpi.Written) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	rank := int(w.Rank)
 	i := slices.IndexFunc(j.files, func(f *file) bool { return f.Rank == rank && f.Name == w.Name })
 	if i < 0 {
