@@ -67,7 +67,7 @@ type Config struct {
 	Local []int // those on this node
 	Link  Link  // nil if all are
 	Eager int   // bytes of a message at most that is sent before it is matched; 64 KiB
-	Room  int   // bytes of unmatched messages that one rank holds for another; 256 KiB
+	Room  int   // bytes of unmatched messages that one rank holds for another; 256 KiB, less in a job of very many ranks: see MaxHeld
 	Queue int   // requests of one rank at once; 1 << 18
 	// Cores is how many ranks may be running or spinning at once for one to spin while it waits; 0 for what the machine has.
 	// -1 for never.
@@ -82,6 +82,12 @@ const (
 	DefaultRoom  = 256 << 10
 	DefaultQueue = 1 << 18
 )
+
+// MaxHeld is about the bytes of unmatched messages that one rank holds at most, of all others together, where Config.Room is the default.
+const MaxHeld = 32 << 20
+
+// minRoom is the least that Config.Room is by default: room for some small messages.
+const minRoom = 4 << 10
 
 // Overhead is what an eager message costs besides its bytes, of Config.Room and of the credit between nodes.
 const Overhead = 128

@@ -53,6 +53,12 @@ func (e *Endpoint) help() {
 // work runs tasks until there are none, or the owner can.
 func (e *Endpoint) work() {
 	t := &e.tasks
+	defer func() { // also when a task panics
+		e.rest()
+		if t.waiting.Load() == 0 && t.n.Load() > 0 {
+			e.help()
+		}
+	}()
 	for t.waiting.Load() == 0 {
 		t.mu.Lock()
 		task := t.take(&t.any)
@@ -61,10 +67,6 @@ func (e *Endpoint) work() {
 			break
 		}
 		task()
-	}
-	e.rest()
-	if t.waiting.Load() == 0 && t.n.Load() > 0 {
-		e.help()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -187,5 +188,29 @@ func TestCloseLetsGo(t *testing.T) {
 		}
 		wg.Wait()
 		n.close()
+	}
+}
+
+// A fault in a task that runs beside the ranks ends the job, and nothing else.
+func TestFaultInATask(t *testing.T) {
+	w := New(t.Context(), Config{Size: 1, Local: []int{0}})
+	e := w.Endpoint(0)
+	e.Post(func() { panic("of the test") }, false)
+	<-w.ctx.Done() // the rank is elsewhere
+	err := e.Wait(func() bool { return false })
+	if err == nil || !strings.Contains(err.Error(), "of the test") {
+		t.Errorf("the job ended with %v", err)
+	}
+	w.Close()
+}
+
+// What one rank holds of others is bounded, however many there are.
+func TestRoomShrinks(t *testing.T) {
+	for _, x := range []struct{ size, room int }{{1, DefaultRoom}, {128, DefaultRoom}, {256, DefaultRoom / 2}, {1 << 20, minRoom}} {
+		w := New(t.Context(), Config{Size: x.size})
+		if w.cfg.Room != x.room {
+			t.Errorf("%d ranks: room for %d bytes, want %d", x.size, w.cfg.Room, x.room)
+		}
+		w.Close()
 	}
 }

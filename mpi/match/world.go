@@ -3,8 +3,10 @@ package match
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -33,7 +35,7 @@ type Load struct{ busy atomic.Int64 }
 // New makes a world. It starts nothing.
 func New(ctx context.Context, cfg Config) *World {
 	defaults(&cfg.Eager, DefaultEager)
-	defaults(&cfg.Room, DefaultRoom)
+	defaults(&cfg.Room, max(min(DefaultRoom, MaxHeld/max(cfg.Size, 1)), minRoom))
 	defaults(&cfg.Queue, DefaultQueue)
 	if cfg.Load == nil {
 		cfg.Load = new(Load)
@@ -105,7 +107,14 @@ func (w *World) spawn(f func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.closed {
-		w.wg.Go(f)
+		w.wg.Go(func() {
+			defer func() { // a fault of the host's own costs the job, not the daemon
+				if p := recover(); p != nil {
+					w.Abort(fmt.Errorf("match: a fault of the host: %v\n%s", p, debug.Stack()))
+				}
+			}()
+			f()
+		})
 	}
 	return !w.closed
 }
