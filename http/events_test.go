@@ -50,7 +50,7 @@ func TestEvents(t *testing.T) {
 	if res.Header.Get("Content-Type") != "text/event-stream" || res.Header.Get("Cache-Control") != "no-store" {
 		t.Error(res.Header)
 	}
-	for _, want := range []string{"id: 1", "event: state", `data: {"seq":1,"time":"2026-01-02T03:04:05Z","type":"state","rank":0,"state":"finding"}`} {
+	for _, want := range []string{"id: 1", "event: state", `data: {"seq":1,"time":"2026-01-02T03:04:05Z","type":"state","rank":-1,"state":"finding"}`} {
 		if got := field(t, r); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
@@ -71,7 +71,7 @@ data: {"seq":3,"time":"2026-01-02T03:04:05Z","type":"stdout","rank":0,"data":"/w
 
 id: 4
 event: end
-data: {"seq":4,"time":"2026-01-02T03:04:05Z","type":"end","rank":0,"state":"done"}
+data: {"seq":4,"time":"2026-01-02T03:04:05Z","type":"end","rank":-1,"state":"done"}
 
 `
 	if string(rest) != want {

@@ -61,6 +61,9 @@ func (f *fakeJobs) StartJob(_ context.Context, spec mpi.JobSpec) (*mpi.Job, erro
 func (j *fakeJob) add(e mpi.JobEvent) {
 	j.job.Events++
 	e.Seq, e.Time = j.job.Events, jobTime
+	if e.Type == "state" || e.Type == "progress" || e.Type == "end" {
+		e.Rank = -1
+	}
 	if e.Type == "state" || e.Type == "end" {
 		j.job.State = e.State
 	}

@@ -19,6 +19,7 @@ type Jobs struct {
 // jobRequest is the body of POST /v1/jobs, in JSON or CBOR: an [mpi.JobSpec].
 type jobRequest struct {
 	File      string       `json:"file"`
+	Name      string       `json:"name,omitempty"`
 	Ranks     int          `json:"ranks"`
 	Args      []string     `json:"args,omitempty"`
 	Env       []string     `json:"env,omitempty"`
@@ -35,7 +36,7 @@ func (*jobRequest) words() ([]string, string) {
 }
 
 func (r *jobRequest) spec() (mpi.JobSpec, error) {
-	spec := mpi.JobSpec{File: r.File, Ranks: r.Ranks, Args: r.Args, Env: r.Env, MapBy: r.MapBy, Peers: r.Peers, Memory: r.Memory, Stdin: r.Stdin}
+	spec := mpi.JobSpec{File: r.File, Name: r.Name, Ranks: r.Ranks, Args: r.Args, Env: r.Env, MapBy: r.MapBy, Peers: r.Peers, Memory: r.Memory, Stdin: r.Stdin}
 	for _, t := range []struct {
 		name string
 		from timeout

@@ -35,7 +35,7 @@ const job1 = "k1x7p"
 func TestJobOverClient(t *testing.T) {
 	n, _, c := start(t, Config{})
 	ctx := t.Context()
-	spec := mpi.JobSpec{File: "pi/1", Ranks: 2, Args: []string{"-n", "größe"}, Env: []string{"A=b"}, MapBy: mpi.BySlot, Peers: []mpi.PeerID{self, peer1},
+	spec := mpi.JobSpec{File: "pi/1", Name: "pi.wasm", Ranks: 2, Args: []string{"-n", "größe"}, Env: []string{"A=b"}, MapBy: mpi.BySlot, Peers: []mpi.PeerID{self, peer1},
 		Timeout: 90 * time.Second, WaitSlots: time.Minute, Memory: 1 << 24, Stdin: true}
 	job, err := c.StartJob(ctx, spec)
 	if err != nil || !reflect.DeepEqual(job.Spec, spec) || job.State != mpi.JobFinding || job.ID == "" {

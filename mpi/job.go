@@ -8,7 +8,8 @@ import (
 
 // JobSpec is a job as the API asks for it.
 type JobSpec struct {
-	File  string   `json:"file"` // names the program: "name", "name/version", "name/range" or a CID
+	File  string   `json:"file"`           // names the program: "name", "name/version", "name/range" or a CID
+	Name  string   `json:"name,omitempty"` // what to call a program that is given by its CID and has no name: for people, and as its own
 	Ranks int      `json:"ranks"`
 	Args  []string `json:"args,omitempty"` // after the program's name
 	Env   []string `json:"env,omitempty"`  // "KEY=value"

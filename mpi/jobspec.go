@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -17,6 +18,7 @@ const (
 	MaxJobText   = 1 << 20 // bytes of all arguments and variables
 	MaxJobTime   = 31 * 24 * time.Hour
 	minJobMemory = 64 << 10 // a page
+	maxJobName   = 100
 )
 
 // Check says what is wrong with the spec in itself, as an [Error] in the words of the API. Whether File and Peers name something only
@@ -25,6 +27,8 @@ func (s JobSpec) Check() error {
 	switch {
 	case s.File == "":
 		return Errorf(CodeInvalid, `file is missing: name the program to run, such as "file": "pi"`)
+	case len(s.Name) > maxJobName || strings.ContainsFunc(s.Name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return Errorf(CodeInvalid, "name is %q: it must be printable, and at most %d bytes", clip([]byte(s.Name)), maxJobName)
 	case s.Ranks < 1 || s.Ranks > MaxRanks:
 		return Errorf(CodeInvalid, "ranks is %d: it must be from 1 to %d", s.Ranks, MaxRanks)
 	case s.MapBy != "" && s.MapBy != ByNode && s.MapBy != BySlot:

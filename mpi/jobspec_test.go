@@ -11,7 +11,7 @@ import (
 )
 
 func TestJobSpecCheck(t *testing.T) {
-	good := JobSpec{File: "pi", Ranks: 4, Args: []string{"", "-x"}, Env: []string{"A=", "B=c=d"}, MapBy: BySlot, Timeout: time.Hour, Memory: 1 << 20}
+	good := JobSpec{File: "pi", Name: "größe.wasm", Ranks: 4, Args: []string{"", "-x"}, Env: []string{"A=", "B=c=d"}, MapBy: BySlot, Timeout: time.Hour, Memory: 1 << 20}
 	if err := good.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -22,6 +22,9 @@ func TestJobSpecCheck(t *testing.T) {
 		want string
 	}{
 		{"no file", func(s *JobSpec) { s.File = "" }, CodeInvalid, "file"},
+		{"name of control characters", func(s *JobSpec) { s.Name = "a\x1b" }, CodeInvalid, "name"},
+		{"name of no characters", func(s *JobSpec) { s.Name = "a\xff\u200b" }, CodeInvalid, "name"},
+		{"long name", func(s *JobSpec) { s.Name = strings.Repeat("x", 101) }, CodeInvalid, "name"},
 		{"no ranks", func(s *JobSpec) { s.Ranks = 0 }, CodeInvalid, "ranks is 0"},
 		{"fewer than no ranks", func(s *JobSpec) { s.Ranks = -1 }, CodeInvalid, "ranks is -1"},
 		{"too many ranks", func(s *JobSpec) { s.Ranks = MaxRanks + 1 }, CodeInvalid, "ranks"},

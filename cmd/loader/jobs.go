@@ -137,7 +137,7 @@ func describeCause(c *mpi.JobCause) string {
 	}
 	detail := clean(strings.TrimSpace(c.Detail), false)
 	switch {
-	case detail == "":
+	case detail == "", strings.HasSuffix(what, detail): // "exit code 3"
 		return where + what
 	case where == "":
 		return detail // says it all: it is of this node

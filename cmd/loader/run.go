@@ -7,11 +7,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -201,8 +204,23 @@ func (a *app) addProgram(ctx context.Context, c *api.Client, spec *mpi.JobSpec) 
 		return err
 	}
 	cid, err := c.AddProgram(ctx, wasm)
-	spec.File = string(cid)
+	spec.File, spec.Name = string(cid), printable(filepath.Base(spec.File))
 	return err
+}
+
+// printable is a file's name as a job can have it.
+func printable(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, name)
+	for len(name) > 100 {
+		_, n := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-n]
+	}
+	return name
 }
 
 // isFile reports whether a program's name is the path of a file.

@@ -238,6 +238,9 @@ func (n *Node) StartJob(ctx context.Context, spec mpi.JobSpec) (*mpi.Job, error)
 	if err != nil {
 		return nil, err
 	}
+	if program.Version == "" && spec.Name != "" {
+		program.Name = spec.Name
+	}
 	j, err := n.jobs.begin(spec, program)
 	if err != nil {
 		return nil, err

@@ -309,8 +309,11 @@ func TestJobOfAnyProgram(t *testing.T) {
 	if err != nil || id != listed {
 		t.Fatal(id, err)
 	}
-	l := nodes[0].run(t, mpi.JobSpec{File: string(id), Ranks: 6})
+	l := nodes[0].run(t, mpi.JobSpec{File: string(id), Name: "ring.wasm", Ranks: 6})
 	l.isDone(t)
+	if l.Name != "ring.wasm" {
+		t.Errorf("the job is called %q", l.Name)
+	}
 	l = nodes[0].run(t, mpi.JobSpec{File: string(id), Ranks: 7})
 	l.failed(t, mpi.NoSlots, -1, 1, "7 ranks wanted, 6 slots found", nodes[3].Self().Short()+" not-served")
 	id, _ = nodes[0].AddProgram(t.Context(), []byte("no program"))

@@ -252,6 +252,20 @@ func TestJobInput(t *testing.T) {
 	if err := <-given; err != nil {
 		t.Errorf("input of a job that ended: %v", err)
 	}
+	// And so it is while there is nothing to read.
+	if j, err = nodes[0].StartJob(t.Context(), mpi.JobSpec{File: "deaf", Ranks: 2, Stdin: true}); err != nil {
+		t.Fatal(err)
+	}
+	silent, w := io.Pipe()
+	defer w.Close()
+	go func() { given <- nodes[0].JobInput(t.Context(), j.ID, silent) }()
+	fmt.Fprint(w, "x") // it is being read
+	if _, err := nodes[0].CancelJob(t.Context(), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-given; err != nil {
+		t.Errorf("silent input of a job that ended: %v", err)
+	}
 	l := nodes[0].run(t, mpi.JobSpec{File: "quiet", Ranks: 1})
 	var e *mpi.Error
 	if err := nodes[0].JobInput(t.Context(), l.ID, strings.NewReader("")); !errors.As(err, &e) || e.Code != mpi.CodeInvalid {

@@ -90,6 +90,9 @@ func New(self mpi.PeerID) *Node {
 			j.Write("stderr", 1, "no such matrix\n")
 			j.Fail(mpi.JobCause{Rank: 1, Peer: Peer, Reason: mpi.Exited, Detail: "no such \x1b[31mmatrix", Exit: 3})
 		},
+		"exit": func(j *Job) {
+			j.Fail(mpi.JobCause{Rank: 0, Peer: self, Reason: mpi.Exited, Detail: "exit code 5", Exit: 5})
+		},
 		"abort": func(j *Job) {
 			j.Fail(mpi.JobCause{Rank: 0, Peer: self, Reason: mpi.Aborted, Detail: "MPI_Abort", Exit: 7})
 		},
@@ -194,6 +197,9 @@ func (n *Node) StartJob(_ context.Context, spec mpi.JobSpec) (*mpi.Job, error) {
 			at = n.self
 		}
 		j.record.Ranks = append(j.record.Ranks, mpi.JobRank{Peer: at})
+	}
+	if spec.Name != "" {
+		j.record.Name = spec.Name
 	}
 	n.list = append(n.list, j)
 	record := j.record
