@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
+
+	api "github.com/ipfs-mpi/ipfs-mpi/http"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// addProgram adds a program that is a file to IPFS.
+func (a *app) addProgram(ctx context.Context, c *api.Client, spec *mpi.JobSpec) error {
+	if !isFile(spec.File) {
+		return nil
+	}
+	wasm, err := readProgram(spec.File)
+	if err != nil {
+		return err
+	}
+	cid, err := c.AddProgram(ctx, wasm)
+	spec.File, spec.Name = string(cid), printable(filepath.Base(spec.File))
+	return err
+}
+
+// printable is a file's name as a job can have it.
+func printable(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, name)
+	for len(name) > 100 {
+		_, n := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-n]
+	}
+	return name
+}
+
+// isFile reports whether a program's name is the path of a file.
+func isFile(name string) bool {
+	return strings.HasSuffix(name, ".wasm") || strings.HasPrefix(name, "/") || strings.HasPrefix(name, "./") || strings.HasPrefix(name, "../")
+}
+
+func readProgram(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	wasm, err := io.ReadAll(io.LimitReader(f, maxProgram+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	case len(wasm) > maxProgram:
+		return nil, fmt.Errorf("%s is over %d MiB, the most that a program can be", name, maxProgram>>20)
+	case !strings.HasPrefix(string(wasm[:min(4, len(wasm))]), "\x00asm"):
+		return nil, fmt.Errorf("%s is not WebAssembly: compile an MPI program with \"ipfs-mpi cc\"", name)
+	}
+	return wasm, nil
+}
+
+// ranks is the value of -n.
+type ranks int
+
+func (n *ranks) String() string { return strconv.Itoa(int(*n)) }
+func (*ranks) Type() string     { return "int" }
+
+func (n *ranks) Set(s string) error {
+	v, err := strconv.Atoi(s)
+	switch {
+	case s == "p":
+		return errors.New("mpirun's -np N is -n N here")
+	case err != nil || v < 1 || v > mpi.MaxRanks:
+		return fmt.Errorf("it must be a number from 1 to %d", mpi.MaxRanks)
+	}
+	*n = ranks(v)
+	return nil
+}
+
+// size is a number of bytes, "64MiB".
+type size int64
+
+func (n *size) String() string {
+	if *n == 0 {
+		return ""
+	}
+	return humanize.IBytes(uint64(*n))
+}
+func (*size) Type() string { return "size" }
+
+func (n *size) Set(s string) error {
+	v, err := humanize.ParseBytes(s)
+	if err != nil || v == 0 || v > 4<<30 {
+		return errors.New("it must be a size of at most 4GiB, such as 64MiB")
+	}
+	*n = size(v)
+	return nil
+}
