@@ -28,6 +28,8 @@ type Service struct {
 	// loop adds to the latter two, so they are waited for after it.
 	ctx    context.Context
 	cancel context.CancelFunc
+	asking context.Context // of the hellos under way
+	hush   context.CancelFunc
 	owners sync.WaitGroup
 	probes sync.WaitGroup
 	tasks  sync.WaitGroup
@@ -72,6 +74,7 @@ func New(cfg Config) *Service {
 		wake:     make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.asking, s.hush = context.WithCancel(context.Background())
 	self := mpi.PeerID(cfg.Host.ID().String())
 	s.view = newView(self, cfg, defaultLimits(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	s.view.vet = vet

@@ -14,7 +14,7 @@ import (
 
 // probe exchanges hellos with one peer.
 func (s *Service) probe(p probe) {
-	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.Timing.Probe)
+	ctx, cancel := context.WithTimeout(s.asking, s.cfg.Timing.Probe)
 	defer cancel()
 	s.mu.Lock()
 	l := s.link(p.to.Peer)
@@ -83,10 +83,11 @@ func (s *Service) advertise(program mpi.CID) {
 	s.update(func(v *view, now time.Time) { v.advertised(now, program, ttl) })
 }
 
-// A goodbye is a courtesy: so many are said at once, and none after so long.
+// A goodbye is a courtesy: so many are said at once, and none after so long. The hellos under way have that long to end before.
 const (
-	goodbyes = 32
-	farewell = 3 * time.Second
+	goodbyes   = 32
+	farewell   = 3 * time.Second
+	lastHellos = 250 * time.Millisecond
 )
 
 // Close says goodbye to the peers in view, those connected first, and waits for all that
@@ -110,6 +111,7 @@ func (s *Service) Close(ctx context.Context) error {
 	s.mu.Unlock()
 	s.cancel()
 	if was != running {
+		s.hush()
 		close(s.closed)
 		return nil
 	}
@@ -117,7 +119,11 @@ func (s *Service) Close(ctx context.Context) error {
 	go func() { // joined by whoever reads closed; Discovery may take longer than ctx
 		defer close(s.closed)
 		s.owners.Wait()
+		// A hello that is broken off may still be read after the goodbye: better to let it end.
+		late := time.AfterFunc(lastHellos, s.hush)
 		s.probes.Wait()
+		late.Stop()
+		s.hush()
 		close(quiet)
 		s.tasks.Wait()
 	}()
