@@ -46,6 +46,7 @@ func TestSDKsAgree(t *testing.T) {
 
 // Whatever a node writes, handler.h reads as it was meant, and writes so that the node does.
 func FuzzNodeAndCAgree(f *testing.F) {
+	load(f, "echo/1.0.0/run.wasm") // here, where it may take its time
 	f.Add(int64(11), "12D3KooWA", "12D3KooWB", []byte{12, 32, 40})
 	f.Add(int64(math.MinInt64), "\"\\\n<>&\u2028", "é😀", []byte(nil))
 	f.Add(int64(math.MaxInt64), "a", strings.Repeat("\x01", 1000), bytes.Repeat([]byte{0, 9, 10, 99, 100, 255}, 10000))
@@ -66,6 +67,7 @@ func FuzzNodeAndCAgree(f *testing.F) {
 
 // No bytes on standard input make a handler in C trap, and what it takes it answers in proper JSON.
 func FuzzC(f *testing.F) {
+	load(f, "echo/1.0.0/run.wasm") // here, where it may take its time
 	f.Add([]byte(`{"Pid":11,"messages":[{"Pid":11,"To":"a","From":"b\u00e9","Data":[12,32,255]}],"x":[{"y":-1.5e3}]}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		out := execute(t, "echo/1.0.0", "A", "O", nil, in)
