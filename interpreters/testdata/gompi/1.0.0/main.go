@@ -78,6 +78,8 @@ func messages() {
 	if size == 1 {
 		return
 	}
+	// What comes next sends too, and a rank that is still to probe for any message could see it.
+	defer func() { must(mpi.World.Barrier()) }()
 	if rank == 0 {
 		for r := 1; r < size; r++ {
 			must(mpi.Send(mpi.World, make([]int32, r), r, 5))
