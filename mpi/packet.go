@@ -1,14 +1,24 @@
 package mpi
 
-import "fmt"
+import (
+	"crypto/sha256"
+	"fmt"
+)
 
 // JobID names one job, everywhere and for all time: its origin and 16 random bytes, like a [RequestID].
 type JobID = RequestID
 
+// JobKey is what a job is called in its packets: 16 bytes of a hash of its ID, for which nobody finds another ID. An origin that has
+// learned another's nonce cannot begin a job that gets its packets.
+func JobKey(id JobID) [16]byte {
+	sum := sha256.Sum256(append([]byte(id.Origin), id.Nonce[:]...))
+	return [16]byte(sum[:16])
+}
+
 // Packet is a [Frame]: what one rank of a job says to another on a different node. Package match says how they are used.
 // Packets from one node to another arrive in order.
 type Packet struct {
-	Job      [16]byte // the Nonce of the job's ID
+	Job      [16]byte // the job's JobKey
 	Kind     PacketKind
 	From, To int32  // ranks in the job
 	Context  uint64 // of the communicator

@@ -22,8 +22,8 @@ type jobs struct {
 	load  match.Load // of the ranks of all jobs
 
 	mu    sync.RWMutex       // guards the maps
-	parts map[[16]byte]*part // by the nonce of the job's ID
-	mine  map[[16]byte]*job  // that have not ended
+	parts map[[16]byte]*part // by mpi.JobKey
+	mine  map[[16]byte]*job  // that have not ended, by the nonce of their ID
 	all   map[string]*job    // and those that have, by Job.ID
 	shut  bool
 }
@@ -200,9 +200,9 @@ func (js *jobs) receive(from mpi.PeerID, f mpi.JobFrame) {
 			return
 		}
 		js.mu.RLock()
-		p := js.parts[f.Of().Nonce]
+		p := js.parts[mpi.JobKey(f.Of())]
 		js.mu.RUnlock()
-		if p != nil && p.id == f.Of() {
+		if p != nil {
 			p.receive(f)
 			return
 		}

@@ -162,7 +162,7 @@ func TestHostileNode(t *testing.T) {
 			mpi.Start{Job: id}, mpi.Stop{Job: id}, mpi.Input{Job: id}, mpi.Heard{Job: id, Bytes: 1}, mpi.Slots{Job: id, Ranks: 100}, mpi.Prepared{Job: id},
 			mpi.Output{Job: id, Stream: 1, Data: []byte("forged\n")}, mpi.Written{Job: id, Name: "forged"}, mpi.Exit{Job: id, Rank: 1}, mpi.Taken{Job: id, Bytes: 1},
 			mpi.Exit{Job: id, Rank: 1, Reason: mpi.Trapped}, mpi.Failed{Job: id, Reason: mpi.Trapped}, mpi.Stopped{Job: id},
-			mpi.Packet{Job: id.Nonce, Kind: mpi.PacketEager, From: 1, To: 0, Tag: 5}, mpi.Packet{Job: id.Nonce, Kind: 99, From: 1 << 30, To: 1 << 30},
+			mpi.Packet{Job: mpi.JobKey(id), Kind: mpi.PacketEager, From: 1, To: 0, Tag: 5}, mpi.Packet{Job: mpi.JobKey(id), Kind: 99, From: 1 << 30, To: 1 << 30},
 		} {
 			out.say(t, to, f)
 		}
@@ -174,7 +174,7 @@ func TestHostileNode(t *testing.T) {
 	}
 	// A stranger that says it speaks for a rank of the job.
 	n.jobs.mu.RLock()
-	p := n.jobs.parts[id.Nonce]
+	p := n.jobs.parts[mpi.JobKey(id)]
 	n.jobs.mu.RUnlock()
 	p.packet(nodes[1].Self(), mpi.Packet{Kind: mpi.PacketEager, From: 0, To: 2, Tag: 5}) // rank 0 is not there
 	if p.running.Err() != nil {
@@ -256,4 +256,29 @@ func TestExitsAreBounded(t *testing.T) {
 	if len(j.queue) != 2 {
 		t.Errorf("%d ends of ranks wait, of a node with 2", len(j.queue))
 	}
+}
+
+// Two origins may use the same nonce: one that has learned it is in nobody's way, and says nothing of the other's job.
+func TestOneNonceOfTwoOrigins(t *testing.T) {
+	n := startJobs(t, 1, failing)[0]
+	first, second := newStranger(t, n), newStranger(t, n)
+	a := mpi.NewRequestID(first.Self())
+	b := mpi.JobID{Origin: second.Self(), Nonce: a.Nonce}
+	first.say(t, n, mpi.Offer{Job: a, Program: cidOf("wait"), Ranks: 2})
+	if got := hears[mpi.Slots](t, first); got.Ranks != 2 {
+		t.Errorf("the first is given %+v", got)
+	}
+	second.say(t, n, mpi.Offer{Job: b, Program: cidOf("wait"), Ranks: 2})
+	if got := hears[mpi.Slots](t, second); got.Job != b || got.Ranks != 2 {
+		t.Errorf("the second is given %+v", got)
+	}
+	second.say(t, n, mpi.Stop{Job: a}, mpi.Stop{Job: b})
+	if got := hears[mpi.Stopped](t, second); got.Job != b {
+		t.Errorf("the first's job is stopped by the second: %+v", got)
+	}
+	first.say(t, n, mpi.Place{Job: a, Nodes: []mpi.PeerID{n.Self()}, Ranks: []uint32{0, 0}, Args: []string{"x"}})
+	hears[mpi.Prepared](t, first)
+	first.say(t, n, mpi.Stop{Job: a})
+	hears[mpi.Stopped](t, first)
+	idle(t, n)
 }

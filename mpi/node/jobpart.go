@@ -18,6 +18,7 @@ import (
 type part struct {
 	js    *jobs
 	id    mpi.JobID
+	key   [16]byte // of id
 	offer mpi.Offer
 	over  chan struct{} // closed when nothing is left
 
@@ -67,12 +68,13 @@ func (js *jobs) offered(from mpi.PeerID, f mpi.Offer) mpi.Slots {
 	if why, detail := n.programs.runs(f.Program, from == n.self); why != "" {
 		return none(why, "%s", detail)
 	}
+	key := mpi.JobKey(f.Job)
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	switch {
 	case js.shut:
 		return none(mpi.Refused, "the node is stopping")
-	case js.parts[f.Job.Nonce] != nil:
+	case js.parts[key] != nil:
 		return none(mpi.Busy, "the node has a part in the job already")
 	case len(js.parts) >= maxParts:
 		return none(mpi.Busy, "the node has a part in %d jobs already", len(js.parts))
@@ -85,12 +87,12 @@ func (js *jobs) offered(from mpi.PeerID, f mpi.Offer) mpi.Slots {
 	if got == 0 {
 		return answer
 	}
-	p := &part{js: js, id: f.Job, offer: f, kept: got, over: make(chan struct{}), begin: make(chan struct{})}
+	p := &part{js: js, id: f.Job, key: key, offer: f, kept: got, over: make(chan struct{}), begin: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.running, p.abort = context.WithCancelCause(p.ctx)
 	p.output.init()
 	p.expiry = time.AfterFunc(mpi.SlotsKept, p.expire)
-	js.parts[f.Job.Nonce] = p
+	js.parts[key] = p
 	return answer
 }
 
@@ -150,7 +152,7 @@ func (p *part) stop(why string) {
 // end takes the part out and tells the origin so.
 func (p *part) end() {
 	p.js.mu.Lock()
-	delete(p.js.parts, p.id.Nonce)
+	delete(p.js.parts, p.key)
 	p.js.mu.Unlock()
 	p.cancel(nil)
 	close(p.over)
@@ -296,7 +298,7 @@ type link struct{ p *part }
 // Send implements [match.Link].
 func (l link) Send(ctx context.Context, k mpi.Packet) error {
 	p := l.p
-	k.Job = p.id.Nonce
+	k.Job = p.key
 	to := (*p.peers.Load())[k.To]
 	if _, err := p.js.n.cfg.JobTransport.Send(ctx, to, k); err != nil {
 		if ctx.Err() == nil {
@@ -310,7 +312,7 @@ func (l link) Send(ctx context.Context, k mpi.Packet) error {
 // Put implements [match.Link].
 func (l link) Put(k mpi.Packet) {
 	p := l.p
-	k.Job = p.id.Nonce
+	k.Job = p.key
 	to := (*p.peers.Load())[k.To]
 	p.js.n.cfg.JobTransport.Post(to, k, func(err error) { p.lost(to, err) })
 }
