@@ -64,6 +64,18 @@ const (
 // Done reports whether the request is complete. It takes no lock.
 func (r *Request) Done() bool { return r.state.Load() == complete }
 
+// Leaving reports whether the data of a send is on its way to another node, whose receive has asked for it: then it will be done without
+// anything more from either program. It is for the request's owner.
+func (r *Request) Leaving() bool {
+	e := r.e
+	if r.Done() || !r.send || e.w.endpoints[r.env.Peer] != nil {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return r.where == inPump || r.where == inCopy
+}
+
 // Then has then run once a request that was started is done, as a task of its endpoint (see [Endpoint.Post]); the request must not be
 // used anew before. It reports false, and does nothing, if the request is done already.
 func (r *Request) Then(then func()) bool {

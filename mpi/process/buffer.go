@@ -16,7 +16,8 @@ type sendBuffer struct {
 	automatic  bool        // MPI_BUFFER_AUTOMATIC: each message has memory of its own, in the guest
 	messages   []*buffered // by place
 	sent       uint64      // messages so far
-	pruneAt    int         // how many messages it takes to look which are sent
+	held       int64       // bytes of the messages, with overhead
+	pruneAt    int64       // how many of those it takes to look which are sent
 }
 
 // buffered is a message in a buffer.
@@ -49,38 +50,45 @@ func (b *sendBuffer) prune(p *Process) {
 		if !m.done() {
 			return false
 		}
+		b.held -= m.size
 		if b.automatic {
 			p.release(uint32(m.at))
 		}
 		return true
 	})
-	b.pruneAt = 2*len(b.messages) + 16
+	b.pruneAt = 2*b.held + 64*abi.BsendOverhead
 }
 
 // hold copies a message's data into the buffer and puts it among the others. To look which are sent takes as long as there are messages, so
-// that is done when they have doubled since, or there is no room.
+// that is done when their bytes have doubled since, or there is no room. What has a receive gives its room back too: the receiver may know of its
+// message before we know that it has left.
 func (b *sendBuffer) hold(p *Process, data datatype.Buffer, out *buffered) error {
-	if len(b.messages) >= b.pruneAt {
+	if b.held >= b.pruneAt {
 		b.prune(p)
 	}
 	err := b.tryHold(p, data, out)
-	if err != nil {
-		b.prune(p)
-		err = b.tryHold(p, data, out)
+	if err == nil {
+		return nil
 	}
-	return err
+	leaving := func(m *buffered) bool { return m.Leaving() }
+	if err := p.end.Wait(func() bool { return !slices.ContainsFunc(b.messages, leaving) }); err != nil {
+		return err
+	}
+	b.prune(p)
+	return b.tryHold(p, data, out)
 }
 
 func (b *sendBuffer) tryHold(p *Process, data datatype.Buffer, out *buffered) error {
+	out.size = data.Size() + abi.BsendOverhead
 	if b.automatic {
 		addr, copied, err := p.packed(data)
 		if err == nil {
 			out.at, out.buf = int64(addr), copied
 			b.messages = append(b.messages, out)
+			b.held += out.size
 		}
 		return err
 	}
-	out.size = data.Size() + abi.BsendOverhead
 	at, i, ok := b.place(out.size)
 	if !ok {
 		return errorf(abi.ErrBuffer, "the attached buffer of %d bytes has no room for a message of %d and MPI_BSEND_OVERHEAD", b.size, data.Size())
@@ -90,6 +98,7 @@ func (b *sendBuffer) tryHold(p *Process, data datatype.Buffer, out *buffered) er
 	}
 	out.at, out.buf = at, p.copied(data, at)
 	b.messages = slices.Insert(b.messages, i, out)
+	b.held += out.size
 	return nil
 }
 
@@ -132,6 +141,7 @@ func (p *Process) bsend(on *Comm, m *message) error {
 	}
 	if last := len(b.messages) - 1; b.automatic && b.messages[last] == out { // it took no time: its memory is the next one's
 		p.release(uint32(out.at))
+		b.held -= out.size
 		b.messages[last] = nil
 		b.messages = b.messages[:last]
 	}
