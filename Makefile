@@ -81,7 +81,7 @@ lint: ## Check format, vet and staticcheck
 	$(GO) run $(STATICCHECK) -checks inherit,-ST1005 $(PACKAGES) # errors begin with the names of fields: Data, To
 
 .PHONY: e2e
-e2e: build build/ipfs curl ## Run the end-to-end tests, with real daemons
+e2e: build build/ipfs curl openmpi ## Run the end-to-end tests, with real daemons
 	$(GO) test -tags e2e -count=1 -timeout 20m ./cmd/loader/e2e
 
 .PHONY: demo
