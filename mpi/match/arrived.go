@@ -16,47 +16,21 @@ type arrival struct {
 	remote bool     // it came from another node
 	eager  bool     // data came with it
 
-	next, prev *arrival // in its bucket, or among the taken ones
-	after, ago *arrival // in the order of arrival
+	links links[arrival] // in its bucket, or among the taken ones
+	inAll links[arrival]
 }
 
 // arrived are the messages that no receive has matched. Each is in a bucket by what it is matched by, and in one list of all, both
 // in order of arrival. Guarded by the mutex of the mailbox.
 type arrived struct {
-	buckets     []arrivedList
-	n           int
-	first, last *arrival
-	taken       arrivedList
-	seed        uint64
+	buckets []list[arrival]
+	n       int
+	all     list[arrival]
+	taken   list[arrival]
+	seed    uint64
 }
 
-type arrivedList struct{ head, tail *arrival }
-
-func (l *arrivedList) push(a *arrival) {
-	a.prev, a.next = l.tail, nil
-	if l.tail == nil {
-		l.head = a
-	} else {
-		l.tail.next = a
-	}
-	l.tail = a
-}
-
-func (l *arrivedList) remove(a *arrival) {
-	if a.prev == nil {
-		l.head = a.next
-	} else {
-		a.prev.next = a.next
-	}
-	if a.next == nil {
-		l.tail = a.prev
-	} else {
-		a.next.prev = a.prev
-	}
-	a.prev, a.next = nil, nil
-}
-
-func (q *arrived) at(context uint64, peer int, tag int32) *arrivedList {
+func (q *arrived) at(context uint64, peer int, tag int32) *list[arrival] {
 	return &q.buckets[hash(q.seed, context, peer, tag)&uint64(len(q.buckets)-1)]
 }
 
@@ -65,36 +39,20 @@ func (q *arrived) add(a *arrival) {
 		q.grow()
 	}
 	q.n++
-	q.at(a.context, a.peer, a.tag).push(a)
-	a.ago, a.after = q.last, nil
-	if q.last == nil {
-		q.first = a
-	} else {
-		q.last.after = a
-	}
-	q.last = a
+	q.at(a.context, a.peer, a.tag).push(a, &a.links)
+	q.all.push(a, &a.inAll)
 }
 
 func (q *arrived) remove(a *arrival) {
 	q.n--
-	q.at(a.context, a.peer, a.tag).remove(a)
-	if a.ago == nil {
-		q.first = a.after
-	} else {
-		a.ago.after = a.after
-	}
-	if a.after == nil {
-		q.last = a.ago
-	} else {
-		a.after.ago = a.ago
-	}
-	a.ago, a.after = nil, nil
+	q.at(a.context, a.peer, a.tag).remove(&a.links)
+	q.all.remove(&a.inAll)
 }
 
 func (q *arrived) grow() {
-	q.buckets = make([]arrivedList, max(firstBuckets, 2*len(q.buckets)))
-	for a := q.first; a != nil; a = a.after {
-		q.at(a.context, a.peer, a.tag).push(a)
+	q.buckets = make([]list[arrival], max(firstBuckets, 2*len(q.buckets)))
+	for a := q.all.head; a != nil; a = a.inAll.next {
+		q.at(a.context, a.peer, a.tag).push(a, &a.links)
 	}
 }
 
@@ -104,14 +62,14 @@ func (q *arrived) find(env *Envelope) *arrival {
 		return nil
 	}
 	if env.Peer != AnySource && env.Tag != AnyTag {
-		for a := q.at(env.Context, env.Peer, env.Tag).head; a != nil; a = a.next {
+		for a := q.at(env.Context, env.Peer, env.Tag).head; a != nil; a = a.links.next {
 			if a.context == env.Context && a.peer == env.Peer && a.tag == env.Tag {
 				return a
 			}
 		}
 		return nil
 	}
-	for a := q.first; a != nil; a = a.after {
+	for a := q.all.head; a != nil; a = a.inAll.next {
 		if env.accepts(a.context, a.peer, a.tag) {
 			return a
 		}

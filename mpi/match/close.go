@@ -16,7 +16,7 @@ func (e *Endpoint) close() {
 
 	e.mu.Lock()
 	e.closed.Store(true)
-	for a := e.arrived.first; a != nil; a = a.after {
+	for a := e.arrived.all.head; a != nil; a = a.inAll.next {
 		if s := a.send; s != nil {
 			s.note, s.where = nil, nowhere
 			s.e.left.Add(-1)
@@ -44,15 +44,15 @@ func (e *Endpoint) close() {
 func (e *Endpoint) abandon(from *Endpoint) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for a := e.arrived.first; a != nil; {
-		next := a.after
+	for a := e.arrived.all.head; a != nil; {
+		next := a.inAll.next
 		if a.send != nil && a.send.e == from {
 			e.matched(a)
 			a.send.note = nil
 		}
 		a = next
 	}
-	for a := e.arrived.taken.head; a != nil; a = a.next {
+	for a := e.arrived.taken.head; a != nil; a = a.links.next {
 		if a.send != nil && a.send.e == from {
 			a.send = nil
 		}

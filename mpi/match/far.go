@@ -121,25 +121,20 @@ func (e *Endpoint) repay(a *arrival) answer {
 }
 
 // pump is the messages whose data is being sent to one rank, in the order in which they were cleared. Guarded by World.mu.
-type pump struct{ head, tail *Request }
+type pump struct{ list[Request] }
 
 // pump sends what was cleared of a message.
 func (w *World) pump(r *Request) {
-	r.next = nil
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.pumps[r.env.Peer]
 	if p != nil {
-		if p.tail == nil {
-			p.head = r
-		} else {
-			p.tail.next = r
-		}
-		p.tail = r
+		p.push(r, &r.links)
 		return
 	}
 	if !w.closed {
-		p = &pump{head: r, tail: r}
+		p = new(pump)
+		p.push(r, &r.links)
 		w.pumps[r.env.Peer] = p
 		w.wg.Go(func() { w.drain(p, r.env.Peer) })
 	}
@@ -153,8 +148,8 @@ func (w *World) drain(p *pump, to int) {
 		r := p.head
 		if r == nil {
 			delete(w.pumps, to)
-		} else if p.head = r.next; p.head == nil {
-			p.tail = nil
+		} else {
+			p.remove(&r.links)
 		}
 		w.mu.Unlock()
 		if r == nil {

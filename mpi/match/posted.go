@@ -3,37 +3,11 @@ package match
 // posted are the receives that wait for a message: those without wildcards hashed, those with in one list. Guarded by the mutex of
 // the mailbox.
 type posted struct {
-	buckets []postedList
+	buckets []list[Request]
 	n       int // in buckets
-	wild    postedList
+	wild    list[Request]
 	order   uint64 // of the last one posted
 	seed    uint64
-}
-
-type postedList struct{ head, tail *Request }
-
-func (l *postedList) push(r *Request) {
-	r.bucket, r.prev, r.next = l, l.tail, nil
-	if l.tail == nil {
-		l.head = r
-	} else {
-		l.tail.next = r
-	}
-	l.tail = r
-}
-
-func (l *postedList) remove(r *Request) {
-	if r.prev == nil {
-		l.head = r.next
-	} else {
-		r.prev.next = r.next
-	}
-	if r.next == nil {
-		l.tail = r.prev
-	} else {
-		r.next.prev = r.prev
-	}
-	r.bucket, r.prev, r.next = nil, nil, nil
 }
 
 const firstBuckets = 8
@@ -45,7 +19,7 @@ func hash(seed, context uint64, peer int, tag int32) uint64 {
 	return h ^ h>>32
 }
 
-func (p *posted) at(context uint64, peer int, tag int32) *postedList {
+func (p *posted) at(context uint64, peer int, tag int32) *list[Request] {
 	return &p.buckets[hash(p.seed, context, peer, tag)&uint64(len(p.buckets)-1)]
 }
 
@@ -55,31 +29,38 @@ func (p *posted) add(r *Request) {
 	p.order++
 	r.order = p.order
 	if r.wildcard() {
-		p.wild.push(r)
+		r.put(&p.wild)
 		return
 	}
 	if p.n == 2*len(p.buckets) {
 		p.grow()
 	}
 	p.n++
-	p.at(r.env.Context, r.env.Peer, r.env.Tag).push(r)
+	r.put(p.at(r.env.Context, r.env.Peer, r.env.Tag))
 }
 
 func (p *posted) remove(r *Request) {
 	if r.bucket != &p.wild {
 		p.n--
 	}
-	r.bucket.remove(r)
+	r.bucket.remove(&r.links)
+	r.bucket = nil
+}
+
+// put makes a receive the last of a bucket, or of the wildcards.
+func (r *Request) put(bucket *list[Request]) {
+	r.bucket = bucket
+	bucket.push(r, &r.links)
 }
 
 // grow doubles the buckets. Receives of the same envelope are in the same bucket and stay in order.
 func (p *posted) grow() {
 	old := p.buckets
-	p.buckets = make([]postedList, max(firstBuckets, 2*len(old)))
+	p.buckets = make([]list[Request], max(firstBuckets, 2*len(old)))
 	for i := range old {
 		for r := old[i].head; r != nil; {
-			next := r.next
-			p.at(r.env.Context, r.env.Peer, r.env.Tag).push(r)
+			next := r.links.next
+			r.put(p.at(r.env.Context, r.env.Peer, r.env.Tag))
 			r = next
 		}
 	}
@@ -89,13 +70,13 @@ func (p *posted) grow() {
 func (p *posted) match(context uint64, peer int, tag int32) *Request {
 	var found *Request
 	if p.n > 0 {
-		for found = p.at(context, peer, tag).head; found != nil; found = found.next {
+		for found = p.at(context, peer, tag).head; found != nil; found = found.links.next {
 			if e := &found.env; e.Context == context && e.Peer == peer && e.Tag == tag {
 				break
 			}
 		}
 	}
-	for r := p.wild.head; r != nil && (found == nil || r.order < found.order); r = r.next {
+	for r := p.wild.head; r != nil && (found == nil || r.order < found.order); r = r.links.next {
 		if r.env.accepts(context, peer, tag) {
 			found = r
 			break

@@ -27,7 +27,7 @@ func (e *Endpoint) Take(env Envelope) (*Message, bool) {
 	if a.send != nil {
 		a.send.where = inCopy
 	}
-	e.arrived.taken.push(a)
+	e.arrived.taken.push(a, &a.links)
 	return &Message{Status: a.status(), a: a}, true
 }
 
@@ -37,7 +37,7 @@ func (e *Endpoint) RecvMessage(r *Request, m *Message, b datatype.Buffer) {
 	m.a = nil
 	r.begin(e, Envelope{}, b)
 	e.mu.Lock()
-	e.arrived.taken.remove(a)
+	e.arrived.taken.remove(&a.links)
 	e.consume(r, a)
 }
 

@@ -26,19 +26,19 @@ type Request struct {
 
 	// Guarded by the mutex of the mailbox it is in: the receiver's for a send within the node, else e's.
 	where      where
-	order      uint64   // of a posted receive
-	next, prev *Request // in its bucket of posted, among the wildcards, or in a pump
-	bucket     *postedList
-	note       *arrival // of a send within the node: what it left with the receiver
-	id         uint64   // with another node: this end's name for the message
-	peer       uint64   // and the other's
-	from       int      // of a receive that was cleared: who sends
-	wants      int64    // bytes that were cleared
-	got        int64    // of those, bytes that have come
-	eager      bool     // the data went with the envelope
-	busy       bool     // a PacketData is being copied
-	cancelling bool     // an answer to PacketCancel is awaited
-	sent       bool     // it is done but for that answer
+	order      uint64         // of a posted receive
+	links      links[Request] // in bucket, or in a pump
+	bucket     *list[Request] // of posted, or its wildcards
+	note       *arrival       // of a send within the node: what it left with the receiver
+	id         uint64         // with another node: this end's name for the message
+	peer       uint64         // and the other's
+	from       int            // of a receive that was cleared: who sends
+	wants      int64          // bytes that were cleared
+	got        int64          // of those, bytes that have come
+	eager      bool           // the data went with the envelope
+	busy       bool           // a PacketData is being copied
+	cancelling bool           // an answer to PacketCancel is awaited
+	sent       bool           // it is done but for that answer
 }
 
 // where is a request while it is under way.
