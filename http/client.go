@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -153,19 +154,32 @@ func (c *Client) get(ctx context.Context, path string, doc any) error {
 	if err != nil {
 		return err
 	}
+	return readDocument(res, doc, http.StatusOK)
+}
+
+// readDocument reads the document that res is, which has one of these statuses, and closes its body.
+func readDocument(res *http.Response, doc any, statuses ...int) error {
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		var p Problem
-		return readProblem(res, &p, &p)
+	if err := expect(res, statuses...); err != nil {
+		return err
 	}
 	in, err := read(res, maxAnswer)
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(in, doc); err != nil {
-		return fmt.Errorf("http: answer of %s%s is not understood: %w", c.base, path, err)
+		return fmt.Errorf("http: answer of %s is not understood: %w", res.Request.URL, err)
 	}
 	return nil
+}
+
+// expect returns the problem that res is unless it has one of these statuses.
+func expect(res *http.Response, statuses ...int) error {
+	if slices.Contains(statuses, res.StatusCode) {
+		return nil
+	}
+	var p Problem
+	return readProblem(res, &p, &p)
 }
 
 func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {

@@ -37,13 +37,8 @@ func (c *Client) JobEvents(ctx context.Context, id string, after uint64, each fu
 		return err
 	}
 	defer res.Body.Close()
-	switch res.StatusCode {
-	case http.StatusNoContent:
-		return nil
-	case http.StatusOK:
-	default:
-		var p Problem
-		return readProblem(res, &p, &p)
+	if err := expect(res, http.StatusOK, http.StatusNoContent); err != nil || res.StatusCode == http.StatusNoContent {
+		return err
 	}
 	quiet := time.AfterFunc(silence, func() { cancel(fmt.Errorf("nothing came for %v", silence)) })
 	defer quiet.Stop()

@@ -3,7 +3,6 @@ package http
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -126,11 +125,7 @@ func (c *Client) JobInput(ctx context.Context, id string, in io.Reader) error {
 		return err
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusNoContent {
-		var p Problem
-		return readProblem(res, &p, &p)
-	}
-	return nil
+	return expect(res, http.StatusNoContent)
 }
 
 // open asks for a document that the caller reads.
@@ -139,10 +134,9 @@ func (c *Client) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	if res.StatusCode != http.StatusOK {
-		defer res.Body.Close()
-		var p Problem
-		return nil, readProblem(res, &p, &p)
+	if err := expect(res, http.StatusOK); err != nil {
+		res.Body.Close()
+		return nil, err
 	}
 	return res.Body, nil
 }
@@ -153,17 +147,5 @@ func (c *Client) ask(ctx context.Context, method, path, mediaType string, body [
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated {
-		var p Problem
-		return readProblem(res, &p, &p)
-	}
-	in, err := read(res, maxAnswer)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(in, doc); err != nil {
-		return fmt.Errorf("http: answer of %s%s is not understood: %w", c.base, path, err)
-	}
-	return nil
+	return readDocument(res, doc, http.StatusOK, http.StatusCreated)
 }
