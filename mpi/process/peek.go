@@ -57,11 +57,8 @@ func requestStatus(c *call) error {
 }
 
 func requestStatusAll(c *call) error {
-	l, err := c.lists(3, true)
+	l, err := c.polled(3, true)
 	if err != nil {
-		return err
-	}
-	if err := c.end.Poll(); err != nil {
 		return err
 	}
 	done := l.allDone()()
@@ -74,11 +71,8 @@ func requestStatusAll(c *call) error {
 }
 
 func requestStatusAny(c *call) error {
-	l, err := c.lists(4, false)
+	l, err := c.polled(4, false)
 	if err != nil {
-		return err
-	}
-	if err := c.end.Poll(); err != nil {
 		return err
 	}
 	i := l.firstDone()
@@ -101,11 +95,8 @@ func requestStatusAny(c *call) error {
 }
 
 func requestStatusSome(c *call) error {
-	l, err := c.lists(4, true)
+	l, err := c.polled(4, true)
 	if err != nil {
-		return err
-	}
-	if err := c.end.Poll(); err != nil {
 		return err
 	}
 	if l.active == 0 {

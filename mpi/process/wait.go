@@ -132,6 +132,15 @@ func (c *call) lists(statuses int, each bool) (requestList, error) {
 	return l, err
 }
 
+// polled is lists for a function that does not wait.
+func (c *call) polled(statuses int, each bool) (requestList, error) {
+	l, err := c.lists(statuses, each)
+	if err == nil {
+		err = c.end.Poll()
+	}
+	return l, err
+}
+
 // allDone returns a function that reports whether all requests are done, looking at each again only until it is.
 func (l *requestList) allDone() func() bool {
 	i := 0
@@ -239,11 +248,8 @@ func waitAll(c *call) error {
 }
 
 func testAll(c *call) error {
-	l, err := c.lists(3, true)
+	l, err := c.polled(3, true)
 	if err != nil {
-		return err
-	}
-	if err := c.end.Poll(); err != nil {
 		return err
 	}
 	ok := l.allDone()()
@@ -288,11 +294,8 @@ func waitAny(c *call) error {
 }
 
 func testAny(c *call) error {
-	l, err := c.lists(4, false)
+	l, err := c.polled(4, false)
 	if err != nil {
-		return err
-	}
-	if err := c.end.Poll(); err != nil {
 		return err
 	}
 	i := l.firstDone()
@@ -352,11 +355,8 @@ func waitSome(c *call) error {
 }
 
 func testSome(c *call) error {
-	l, err := c.lists(4, true)
+	l, err := c.polled(4, true)
 	if err != nil {
-		return err
-	}
-	if err := c.end.Poll(); err != nil {
 		return err
 	}
 	return c.some(&l)
