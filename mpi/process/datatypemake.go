@@ -17,6 +17,16 @@ func (c *call) listLength(i int) (int64, error) {
 	return n, err
 }
 
+// listOf is parameters i and old: the length of lists that a datatype is made of, and the datatype of their elements.
+func (c *call) listOf(i, old int) (int64, *typeObject, error) {
+	n, err := c.listLength(i)
+	if err != nil {
+		return 0, nil, err
+	}
+	t, err := c.typeObject(old)
+	return n, t, err
+}
+
 // twoLists are the counts at the addresses that are parameters i and i+1.
 func (c *call) twoLists(i int, n int64) (a, b []int64, err error) {
 	if a, err = c.counts(i, n); err != nil {
@@ -50,11 +60,7 @@ func typeVector(by func(m datatype.Maker, count, length, stride int64, old *data
 
 func typeIndexed(by func(m datatype.Maker, lengths, displacements []int64, old *datatype.Type) (*datatype.Type, error)) func(c *call) error {
 	return func(c *call) error {
-		n, err := c.listLength(0)
-		if err != nil {
-			return err
-		}
-		old, err := c.typeObject(3)
+		n, old, err := c.listOf(0, 3)
 		if err != nil {
 			return err
 		}
@@ -69,11 +75,7 @@ func typeIndexed(by func(m datatype.Maker, lengths, displacements []int64, old *
 
 func typeIndexedBlock(by func(m datatype.Maker, length int64, displacements []int64, old *datatype.Type) (*datatype.Type, error)) func(c *call) error {
 	return func(c *call) error {
-		n, err := c.listLength(0)
-		if err != nil {
-			return err
-		}
-		old, err := c.typeObject(3)
+		n, old, err := c.listOf(0, 3)
 		if err != nil {
 			return err
 		}
@@ -123,11 +125,7 @@ func typeResized(c *call) error {
 
 // MPI_Type_create_subarray (MPI 5.0, 5.1.3).
 func typeSubarray(c *call) error {
-	n, err := c.listLength(0)
-	if err != nil {
-		return err
-	}
-	old, err := c.typeObject(5)
+	n, old, err := c.listOf(0, 5)
 	if err != nil {
 		return err
 	}
@@ -145,11 +143,7 @@ func typeSubarray(c *call) error {
 
 // MPI_Type_create_darray (MPI 5.0, 5.1.4).
 func typeDarray(c *call) error {
-	n, err := c.listLength(2)
-	if err != nil {
-		return err
-	}
-	old, err := c.typeObject(8)
+	n, old, err := c.listOf(2, 8)
 	if err != nil {
 		return err
 	}
