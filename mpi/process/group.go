@@ -195,30 +195,13 @@ func (c *call) pick(at uint32, g *Group, places []int64, include bool) error {
 	return c.addGroup(at, &Group{members: list})
 }
 
-// MPI_Group_incl, MPI_Group_excl: group, n, ranks, new group.
-func groupPick(include bool) func(c *call) error {
-	return func(c *call) error {
-		g, err := c.group(0)
-		if err != nil {
-			return err
-		}
-		n, err := c.argCount(1)
-		if err != nil {
-			return err
-		}
-		if n > int64(g.size()) {
-			return errorf(abi.ErrArg, "%d ranks of a group of %d", n, g.size())
-		}
-		places, err := c.ints(c.ptr(2), n)
-		if err != nil {
-			return err
-		}
-		return c.pick(c.ptr(3), g, places, include)
+// MPI_Group_incl, MPI_Group_excl: group, n, ranks, new group. MPI_Group_range_incl, MPI_Group_range_excl, with ranges: n triplets of
+// first, last and stride instead of ranks.
+func groupPick(ranges, include bool) func(c *call) error {
+	what, width := "ranks", int64(1)
+	if ranges {
+		what, width = "ranges of ranks", 3
 	}
-}
-
-// MPI_Group_range_incl, MPI_Group_range_excl: group, n, triplets of first, last and stride, new group.
-func groupPickRanges(include bool) func(c *call) error {
 	return func(c *call) error {
 		g, err := c.group(0)
 		if err != nil {
@@ -229,13 +212,12 @@ func groupPickRanges(include bool) func(c *call) error {
 			return err
 		}
 		if n > int64(g.size()) {
-			return errorf(abi.ErrArg, "%d ranges of ranks of a group of %d", n, g.size())
+			return errorf(abi.ErrArg, "%d %s of a group of %d", n, what, g.size())
 		}
-		ranges, err := c.ints(c.ptr(2), 3*n)
-		if err != nil {
-			return err
+		places, err := c.ints(c.ptr(2), width*n)
+		if err == nil && ranges {
+			places, err = expand(g, places)
 		}
-		places, err := expand(g, ranges)
 		if err != nil {
 			return err
 		}
@@ -280,10 +262,10 @@ var groupFunctions = family{
 	"Group_union":           {do: groupSet(union)},
 	"Group_intersection":    {do: groupSet(intersection)},
 	"Group_difference":      {do: groupSet(difference)},
-	"Group_incl":            {do: groupPick(true)},
-	"Group_excl":            {do: groupPick(false)},
-	"Group_range_incl":      {do: groupPickRanges(true)},
-	"Group_range_excl":      {do: groupPickRanges(false)},
+	"Group_incl":            {do: groupPick(false, true)},
+	"Group_excl":            {do: groupPick(false, false)},
+	"Group_range_incl":      {do: groupPick(true, true)},
+	"Group_range_excl":      {do: groupPick(true, false)},
 	"Group_toint":           {do: echo, anytime: true},
 	"Group_fromint":         {do: echo, anytime: true},
 }
