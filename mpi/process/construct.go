@@ -10,8 +10,9 @@ import (
 )
 
 // duplicate makes a communicator like c, of the same group, with its topology and what the copy functions say of its attributes
-// (MPI 5.0, 7.4.2). It needs no message. It gets no name and no hints.
-func (c *call) duplicate(from *Comm, hints *info, at uint32) error {
+// (MPI 5.0, 7.4.2), and stores its handle at the address that is parameter i. It needs no message. It gets no name and no hints but these.
+func (c *call) duplicate(from *Comm, hints *info, i int) error {
+	at := c.ptr(i)
 	if _, err := c.bytes(at, 4); err != nil {
 		return err
 	}
@@ -36,44 +37,23 @@ func (c *call) duplicate(from *Comm, hints *info, at uint32) error {
 	return nil
 }
 
-func commDup(c *call) error {
-	comm, err := c.comm(0)
-	if err != nil {
-		return err
+// commDup returns a function that duplicates the communicator that is parameter 0, by dup. The new one goes to parameter 1; or with
+// hinted to parameter 2, and parameter 1 is the info object with its hints.
+func commDup(dup func(c *call, comm *Comm, hints *info, i int) error, hinted bool) func(c *call) error {
+	return func(c *call) error {
+		comm, err := c.comm(0)
+		if err != nil {
+			return err
+		}
+		if !hinted {
+			return dup(c, comm, nil, 1)
+		}
+		hints, err := c.infoOrNull(1)
+		if err != nil {
+			return err
+		}
+		return dup(c, comm, hints, 2)
 	}
-	return c.duplicate(comm, nil, c.ptr(1))
-}
-
-func commDupWithInfo(c *call) error {
-	comm, err := c.comm(0)
-	if err != nil {
-		return err
-	}
-	o, err := c.infoOrNull(1)
-	if err != nil {
-		return err
-	}
-	return c.duplicate(comm, o, c.ptr(2))
-}
-
-func commIdup(c *call) error {
-	comm, err := c.comm(0)
-	if err != nil {
-		return err
-	}
-	return c.idup(comm, nil, 1)
-}
-
-func commIdupWithInfo(c *call) error {
-	comm, err := c.comm(0)
-	if err != nil {
-		return err
-	}
-	o, err := c.infoOrNull(1)
-	if err != nil {
-		return err
-	}
-	return c.idup(comm, o, 2)
 }
 
 // idup makes the duplicate at once, at the address that is parameter i; the request, which is parameter i+1, is complete from the start.
@@ -81,7 +61,7 @@ func (c *call) idup(comm *Comm, hints *info, i int) error {
 	if _, err := c.bytes(c.ptr(i+1), 4); err != nil {
 		return err
 	}
-	if err := c.duplicate(comm, hints, c.ptr(i)); err != nil {
+	if err := c.duplicate(comm, hints, i); err != nil {
 		return err
 	}
 	return c.startRequest(i+1, comm, settled{})
