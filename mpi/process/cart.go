@@ -80,9 +80,8 @@ func (c *call) ndims(i int) (int64, error) {
 	return n, nil
 }
 
-// grid is parameters 1, 2 and 3, the number of dimensions, their sizes and whether they are periodic; and how many processes that takes
-// of a communicator.
-func (c *call) grid(comm *Comm) (*cart, int, error) {
+// grid is a [shape]: the number of dimensions, their sizes and whether they are periodic.
+func (c *call) grid(comm *Comm) (topology, int, error) {
 	n, err := c.ndims(1)
 	if err != nil {
 		return nil, 0, err
@@ -107,40 +106,6 @@ func (c *call) grid(comm *Comm) (*cart, int, error) {
 		return nil, 0, errorf(abi.ErrDims, "the grid %v has more processes than the %d of the communicator", dims, comm.size())
 	}
 	return t, size, nil
-}
-
-// cartCreate is MPI_Cart_create: comm, ndims, dims, periods, reorder, new communicator.
-func cartCreate(c *call) error {
-	comm, err := c.intracomm(0)
-	if err != nil {
-		return err
-	}
-	t, size, err := c.grid(comm)
-	if err != nil {
-		return err
-	}
-	return c.addTopology(comm, size, t, c.ptr(5))
-}
-
-// cartMap is MPI_Cart_map (MPI 5.0, 8.5.8): the rank that this process would have in the grid.
-func cartMap(c *call) error {
-	comm, err := c.intracomm(0)
-	if err != nil {
-		return err
-	}
-	_, size, err := c.grid(comm)
-	if err != nil {
-		return err
-	}
-	return c.writeMapped(4, comm, size)
-}
-
-// writeMapped stores the rank of this process among the first n of a communicator; MPI_UNDEFINED if it is not one of them.
-func (c *call) writeMapped(i int, comm *Comm, n int) error {
-	if comm.rank >= n {
-		return c.writeInt(c.ptr(i), abi.Undefined)
-	}
-	return c.writeInt(c.ptr(i), int64(comm.rank))
 }
 
 func cartdimGet(c *call) error {

@@ -31,64 +31,38 @@ func (t *graph) neighbors(rank int) (sources, destinations []int32) {
 // maxEdges is how many edges of a graph one process may know.
 const maxEdges = 1 << 20
 
-// newGraph is parameters 1, 2 and 3, the number of nodes, the index and the edges.
-func (c *call) newGraph(comm *Comm) (*graph, error) {
+// newGraph is a [shape]: the number of nodes, the index and the edges.
+func (c *call) newGraph(comm *Comm) (topology, int, error) {
 	nodes := c.int(1)
 	if nodes < 0 || nodes > int64(comm.size()) {
-		return nil, errorf(abi.ErrArg, "a graph of %d nodes in a communicator of %d", nodes, comm.size())
+		return nil, 0, errorf(abi.ErrArg, "a graph of %d nodes in a communicator of %d", nodes, comm.size())
 	}
 	index, err := c.array(c.ptr(2), nodes, 4)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	t := &graph{index: parseRanks(index)}
 	end := int32(0)
 	for i, x := range t.index {
 		if x < end {
-			return nil, errorf(abi.ErrArg, "the index of node %d is %d, less than the %d before", i, x, end)
+			return nil, 0, errorf(abi.ErrArg, "the index of node %d is %d, less than the %d before", i, x, end)
 		}
 		end = x
 	}
 	if end > maxEdges {
-		return nil, errorf(abi.ErrNoMem, "a graph of %d edges: there may be %d", end, maxEdges)
+		return nil, 0, errorf(abi.ErrNoMem, "a graph of %d edges: there may be %d", end, maxEdges)
 	}
 	edges, err := c.array(c.ptr(3), int64(end), 4)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	t.edges = parseRanks(edges)
 	for _, e := range t.edges {
 		if e < 0 || int64(e) >= nodes {
-			return nil, errorf(abi.ErrArg, "an edge to node %d of a graph of %d", e, nodes)
+			return nil, 0, errorf(abi.ErrArg, "an edge to node %d of a graph of %d", e, nodes)
 		}
 	}
-	return t, nil
-}
-
-// graphCreate is MPI_Graph_create: comm, nnodes, index, edges, reorder, new communicator.
-func graphCreate(c *call) error {
-	comm, err := c.intracomm(0)
-	if err != nil {
-		return err
-	}
-	t, err := c.newGraph(comm)
-	if err != nil {
-		return err
-	}
-	return c.addTopology(comm, len(t.index), t, c.ptr(5))
-}
-
-// graphMap is MPI_Graph_map (MPI 5.0, 8.5.8).
-func graphMap(c *call) error {
-	comm, err := c.intracomm(0)
-	if err != nil {
-		return err
-	}
-	t, err := c.newGraph(comm)
-	if err != nil {
-		return err
-	}
-	return c.writeMapped(4, comm, len(t.index))
+	return t, len(t.index), nil
 }
 
 func graphdimsGet(c *call) error {

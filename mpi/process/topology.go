@@ -72,19 +72,56 @@ func (c *call) addTopology(from *Comm, n int, t topology, at uint32) error {
 	return c.addComm(at, comm)
 }
 
+// shape reads parameters 1, 2 and 3: a topology of the first n members of a communicator.
+type shape func(c *call, comm *Comm) (t topology, n int, err error)
+
+// topologyCreate is MPI_Cart_create and MPI_Graph_create: comm, its shape, reorder, new communicator.
+func topologyCreate(read shape) func(c *call) error {
+	return func(c *call) error {
+		comm, err := c.intracomm(0)
+		if err != nil {
+			return err
+		}
+		t, n, err := read(c, comm)
+		if err != nil {
+			return err
+		}
+		return c.addTopology(comm, n, t, c.ptr(5))
+	}
+}
+
+// topologyMap is MPI_Cart_map and MPI_Graph_map (MPI 5.0, 8.5.8): comm, its shape, the rank that this process would have in it.
+func topologyMap(read shape) func(c *call) error {
+	return func(c *call) error {
+		comm, err := c.intracomm(0)
+		if err != nil {
+			return err
+		}
+		_, n, err := read(c, comm)
+		if err != nil {
+			return err
+		}
+		rank := int64(comm.rank)
+		if comm.rank >= n {
+			rank = abi.Undefined
+		}
+		return c.writeInt(c.ptr(4), rank)
+	}
+}
+
 var topologyFunctions = family{
 	"Topo_test":                  {do: topoTest},
 	"Dims_create":                {do: dimsCreate},
-	"Cart_create":                {do: cartCreate},
-	"Cart_map":                   {do: cartMap},
+	"Cart_create":                {do: topologyCreate((*call).grid)},
+	"Cart_map":                   {do: topologyMap((*call).grid)},
 	"Cartdim_get":                {do: cartdimGet},
 	"Cart_get":                   {do: cartGet},
 	"Cart_rank":                  {do: cartRank},
 	"Cart_coords":                {do: cartCoords},
 	"Cart_shift":                 {do: cartShift},
 	"Cart_sub":                   {do: cartSub},
-	"Graph_create":               {do: graphCreate},
-	"Graph_map":                  {do: graphMap},
+	"Graph_create":               {do: topologyCreate((*call).newGraph)},
+	"Graph_map":                  {do: topologyMap((*call).newGraph)},
 	"Graphdims_get":              {do: graphdimsGet},
 	"Graph_get":                  {do: graphGet},
 	"Graph_neighbors_count":      {do: graphNeighborsCount},
