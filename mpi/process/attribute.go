@@ -190,10 +190,15 @@ func freeKeyval(of attributed) func(c *call) error {
 	}
 }
 
-// carrier is parameter 0, an object that has attributes.
-type carrier func(c *call) (a *attributes, handle int32, err error)
-
-func commCarrier(c *call) (*attributes, int32, error) {
+// carrier is parameter 0, an object that has attributes: those, and its handle.
+func (c *call) carrier(of attributed) (*attributes, int32, error) {
+	if of == typeAttributes {
+		t, err := c.typeObject(0)
+		if err != nil {
+			return nil, 0, err
+		}
+		return &t.attributes, c.handle(0), nil
+	}
 	comm, err := c.comm(0)
 	if err != nil {
 		return nil, 0, err
@@ -201,17 +206,9 @@ func commCarrier(c *call) (*attributes, int32, error) {
 	return &comm.attributes, comm.handle, nil
 }
 
-func typeCarrier(c *call) (*attributes, int32, error) {
-	t := c.handles.types.get(c.handle(0))
-	if t == nil {
-		return nil, 0, errorf(abi.ErrType, "%s is not a datatype", handleName(c.handle(0)))
-	}
-	return &t.attributes, c.handle(0), nil
-}
-
-func setAttribute(of attributed, carrier carrier) func(c *call) error {
+func setAttribute(of attributed) func(c *call) error {
 	return func(c *call) error {
-		a, handle, err := carrier(c)
+		a, handle, err := c.carrier(of)
 		if err != nil {
 			return err
 		}
@@ -237,9 +234,9 @@ func setAttribute(of attributed, carrier carrier) func(c *call) error {
 	}
 }
 
-func getAttribute(of attributed, carrier carrier) func(c *call) error {
+func getAttribute(of attributed) func(c *call) error {
 	return func(c *call) error {
-		a, _, err := carrier(c)
+		a, _, err := c.carrier(of)
 		if err != nil {
 			return err
 		}
@@ -260,9 +257,9 @@ func getAttribute(of attributed, carrier carrier) func(c *call) error {
 	}
 }
 
-func removeAttribute(of attributed, carrier carrier) func(c *call) error {
+func removeAttribute(of attributed) func(c *call) error {
 	return func(c *call) error {
-		a, handle, err := carrier(c)
+		a, handle, err := c.carrier(of)
 		if err != nil {
 			return err
 		}
@@ -324,19 +321,19 @@ func getPredefined(c *call) error {
 var attributeFunctions = family{
 	"Comm_create_keyval": {do: createKeyval(commAttributes)},
 	"Comm_free_keyval":   {do: freeKeyval(commAttributes)},
-	"Comm_set_attr":      {do: setAttribute(commAttributes, commCarrier)},
-	"Comm_get_attr":      {do: getAttribute(commAttributes, commCarrier)},
-	"Comm_delete_attr":   {do: removeAttribute(commAttributes, commCarrier)},
+	"Comm_set_attr":      {do: setAttribute(commAttributes)},
+	"Comm_get_attr":      {do: getAttribute(commAttributes)},
+	"Comm_delete_attr":   {do: removeAttribute(commAttributes)},
 
 	"Keyval_create": {do: createKeyval(commAttributes)},
 	"Keyval_free":   {do: freeKeyval(commAttributes)},
-	"Attr_put":      {do: setAttribute(commAttributes, commCarrier)},
-	"Attr_get":      {do: getAttribute(commAttributes, commCarrier)},
-	"Attr_delete":   {do: removeAttribute(commAttributes, commCarrier)},
+	"Attr_put":      {do: setAttribute(commAttributes)},
+	"Attr_get":      {do: getAttribute(commAttributes)},
+	"Attr_delete":   {do: removeAttribute(commAttributes)},
 
 	"Type_create_keyval": {do: createKeyval(typeAttributes)},
 	"Type_free_keyval":   {do: freeKeyval(typeAttributes)},
-	"Type_set_attr":      {do: setAttribute(typeAttributes, typeCarrier)},
-	"Type_get_attr":      {do: getAttribute(typeAttributes, typeCarrier)},
-	"Type_delete_attr":   {do: removeAttribute(typeAttributes, typeCarrier)},
+	"Type_set_attr":      {do: setAttribute(typeAttributes)},
+	"Type_get_attr":      {do: getAttribute(typeAttributes)},
+	"Type_delete_attr":   {do: removeAttribute(typeAttributes)},
 }

@@ -109,9 +109,9 @@ func statusElements(c *call) error {
 	if err != nil {
 		return err
 	}
-	t := c.handles.types.get(c.handle(1))
-	if t == nil {
-		return errorf(abi.ErrType, "%s is not a datatype", handleName(c.handle(1)))
+	t, err := c.typeObject(1)
+	if err != nil {
+		return err
 	}
 	n, err := c.count(2)
 	if err != nil {
@@ -131,9 +131,9 @@ func getCount(c *call) error {
 	if err != nil {
 		return err
 	}
-	t := c.handles.types.get(c.handle(1))
-	if t == nil {
-		return errorf(abi.ErrType, "%s is not a datatype", handleName(c.handle(1)))
+	t, err := c.typeObject(1)
+	if err != nil {
+		return err
 	}
 	n, size := getStatus(b).Bytes, t.Size()
 	switch {
