@@ -14,16 +14,17 @@ const module = "github.com/ipfs-mpi/ipfs-mpi"
 // arrows says which packages of this module a package may import, and which foreign modules are its own: no other package
 // may import those. docs/architecture.md draws them.
 var arrows = map[string]struct{ imports, foreign []string }{
-	"mpi":            {},
-	"mpi/abi":        {},
-	"mpi/datatype":   {imports: []string{"mpi/abi"}},
-	"mpi/match":      {imports: []string{"mpi", "mpi/datatype"}},
-	"mpi/coll":       {imports: []string{"mpi/datatype", "mpi/match"}},
-	"mpi/process":    {imports: []string{"mpi", "mpi/abi", "mpi/datatype", "mpi/match", "mpi/coll"}},
-	"mpi/selector":   {imports: []string{"mpi"}, foreign: []string{"github.com/Masterminds/semver/"}},
-	"mpi/wire":       {imports: []string{"mpi"}},
-	"mpi/p2p":        {imports: []string{"mpi", "mpi/wire"}, foreign: []string{"github.com/libp2p/", "github.com/multiformats/", "github.com/ipfs/go-cid"}},
-	"mpi/rendezvous": {imports: []string{"mpi"}, foreign: []string{"github.com/libp2p/", "github.com/multiformats/", "github.com/ipfs/go-cid"}},
+	"mpi":                 {},
+	"mpi/abi":             {},
+	"mpi/datatype":        {imports: []string{"mpi/abi"}},
+	"mpi/match":           {imports: []string{"mpi", "mpi/datatype"}},
+	"mpi/match/matchtest": {imports: []string{"mpi", "mpi/match"}},
+	"mpi/coll":            {imports: []string{"mpi/datatype", "mpi/match"}},
+	"mpi/process":         {imports: []string{"mpi", "mpi/abi", "mpi/datatype", "mpi/match", "mpi/coll"}},
+	"mpi/selector":        {imports: []string{"mpi"}, foreign: []string{"github.com/Masterminds/semver/"}},
+	"mpi/wire":            {imports: []string{"mpi"}},
+	"mpi/p2p":             {imports: []string{"mpi", "mpi/wire"}, foreign: []string{"github.com/libp2p/", "github.com/multiformats/", "github.com/ipfs/go-cid"}},
+	"mpi/rendezvous":      {imports: []string{"mpi"}, foreign: []string{"github.com/libp2p/", "github.com/multiformats/", "github.com/ipfs/go-cid"}},
 	"mpi/store": {imports: []string{"mpi", "mpi/selector"}, foreign: []string{
 		"github.com/ipfs/boxo/", "github.com/ipfs/go-cid", "github.com/ipfs/kubo/core/coreiface", "github.com/ipfs/go-ipld-format", "github.com/multiformats/"}},
 	"mpi/wasm/wasi":   {},

@@ -18,6 +18,8 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/process"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
 )
@@ -55,7 +57,7 @@ func newWildPrograms(t testing.TB) *wildPrograms {
 type wildJob struct {
 	t     testing.TB
 	types [][]string
-	post  *post
+	net   *matchtest.Network
 	abort func(error) // ends the job, as a node does
 
 	ready atomic.Int64 // ranks that are set up, or have ended before
@@ -94,9 +96,9 @@ func (w *wildPrograms) run(t testing.TB, mode wildMode, in []byte, only int, mor
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &wildJob{t: t, types: w.types, post: newPost(ctx, wildNodes, 1), called: map[int]int{}}
+	j := &wildJob{t: t, types: w.types, net: matchtest.Start(ctx, wildNodes, 1, match.Config{}), called: map[int]int{}}
 	j.abort = func(err error) {
-		j.post.abort(err)
+		j.net.Abort(err)
 		cancel(err)
 	}
 	var ranks, watch sync.WaitGroup
@@ -115,7 +117,7 @@ func (w *wildPrograms) run(t testing.TB, mode wildMode, in []byte, only int, mor
 	ranks.Wait()
 	close(over)
 	watch.Wait()
-	j.post.close()
+	j.net.Close()
 	if err := gang.Close(); err != nil {
 		t.Error(err)
 	}
@@ -167,7 +169,7 @@ type wildRank struct {
 
 func newWildRank(j *wildJob, rank int, mode wildMode, in []byte, only int) *wildRank {
 	lib := process.New(process.Config{
-		World: j.post.worlds[wildNodes[rank]], Rank: rank, Nodes: wildNodes, Slots: len(wildNodes), Processor: "wild", Program: "wild", Start: time.Now(),
+		World: j.net.World(wildNodes[rank]), Rank: rank, Nodes: wildNodes, Slots: len(wildNodes), Processor: "wild", Program: "wild", Start: time.Now(),
 	})
 	return &wildRank{wildCalls: newWildCalls(j.types, rank, mode, in, only), j: j, rank: rank, lib: lib}
 }
@@ -259,8 +261,8 @@ func (w *wildPrograms) bystander(t *testing.T) (end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	post := newPost(context.Background(), []int{0}, 1)
-	r := &bystander{Process: process.New(process.Config{World: post.worlds[0], Rank: 0, Nodes: []int{0}, Slots: 1, Start: time.Now()}), t: t}
+	net := matchtest.Start(context.Background(), []int{0}, 0, match.Config{})
+	r := &bystander{Process: process.New(process.Config{World: net.World(0), Rank: 0, Nodes: []int{0}, Slots: 1, Start: time.Now()}), t: t}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		in := bytes.NewReader(bytes.Join([][]byte{wildRecordOf("MPI_Init", 0, 0), wildRecordOf("MPI_Recv", witnessAt, 1, abi.Int, 0, 0, abi.CommSelf, 0)}, nil))
@@ -270,9 +272,9 @@ func (w *wildPrograms) bystander(t *testing.T) (end func()) {
 		}
 	})
 	return func() {
-		post.abort(errStuck)
+		net.Abort(errStuck)
 		wg.Wait()
-		post.close()
+		net.Close()
 		gang.Close()
 	}
 }

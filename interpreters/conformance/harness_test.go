@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,14 +15,15 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/interpreters/conformance"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/process"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
 )
 
 // result is how a job ended.
 type result struct {
-	out   string            // of all ranks; only rank 0 prints
-	files map[string]string // of rank 0
+	out   string            // of all ranks, one after the other
+	files map[string]string // of all ranks
 	err   error             // why, if not well
 }
 
@@ -88,125 +88,52 @@ func build(ctx context.Context, p conformance.Program, output string) error {
 	return nil
 }
 
-// wire carries packets from one node to another, each after a while, in their order.
-type wire struct {
-	ctx   context.Context
-	nodes []int
-	lines map[[2]int]chan mpi.Packet // by the nodes from and to
-	from  int
-}
-
-func (w wire) Send(ctx context.Context, p mpi.Packet) error {
-	p.Data = bytes.Clone(p.Data)
-	select {
-	case w.lines[[2]int{w.from, w.nodes[p.To]}] <- p:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (w wire) Put(p mpi.Packet) { _ = w.Send(w.ctx, p) }
-
-// job runs a program with a rank for each element of nodes, which says on what node it is.
+// job runs a program with a rank for each element of nodes, which says on what node it is. The seed is that of the network between them.
 func job(t testing.TB, p conformance.Program, nodes []int, seed uint64) result {
 	t.Helper()
 	code := load(t, p)
-	ctx, stop := context.WithTimeoutCause(context.Background(), 3*time.Minute, errors.New("the test's time is up"))
-	defer stop()
+	ctx, fail := context.WithCancelCause(t.Context())
+	defer fail(nil)
+	defer time.AfterFunc(3*time.Minute, func() { fail(errors.New("the test's time is up")) }).Stop()
+	net := matchtest.Start(ctx, nodes, seed, match.Config{})
+	defer net.Close()
 	gang, err := code.Gang(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer gang.Close()
 
-	worlds, lines := map[int]*match.World{}, map[[2]int]chan mpi.Packet{}
-	local := map[int][]int{}
-	for rank, node := range nodes {
-		local[node] = append(local[node], rank)
-	}
-	for a := range local {
-		for b := range local {
-			lines[[2]int{a, b}] = make(chan mpi.Packet, 1<<16)
-		}
-	}
-	for node, ranks := range local {
-		cfg := match.Config{Size: len(nodes), Local: ranks}
-		if len(local) > 1 {
-			cfg.Link = wire{ctx, nodes, lines, node}
-		}
-		worlds[node] = match.New(ctx, cfg)
-	}
-	var carriers sync.WaitGroup
-	carry, hangUp := context.WithCancel(ctx)
-	for between, line := range lines {
-		carriers.Go(func() {
-			random := rand.New(rand.NewPCG(seed, uint64(between[0]*1000+between[1])))
-			for {
-				select {
-				case packet := <-line:
-					if seed != 0 && random.IntN(8) == 0 {
-						time.Sleep(time.Duration(random.IntN(300)) * time.Microsecond)
-					}
-					if err := worlds[between[1]].Receive(packet); err != nil {
-						stop()
-					}
-				case <-carry.Done():
-					return
-				}
-			}
-		})
-	}
-
-	var mu sync.Mutex
-	r := result{files: map[string]string{}}
-	var out bytes.Buffer
-	var ranks sync.WaitGroup
-	start := time.Now()
+	var (
+		ranks sync.WaitGroup
+		mu    sync.Mutex // guards files
+		files = map[string]string{}
+		outs  = make([]bytes.Buffer, len(nodes))
+		start = time.Now()
+	)
 	for rank, node := range nodes {
 		ranks.Go(func() {
-			var errs bytes.Buffer
-			proc := process.New(process.Config{World: worlds[node], Rank: rank, Nodes: nodes, Slots: len(nodes), Processor: fmt.Sprintf("node%d", node),
-				Program: p.Name, Start: start, Stderr: &errs})
-			x := mpi.Exec{Args: append([]string{p.Name}, p.Args...), Memory: 256 << 20, Timeout: time.Minute * 5, MPI: proc,
-				Streams: &mpi.Streams{Out: &locked{mu: &mu, b: &out}, Err: &errs}, Scratch: &mpi.Scratch{Limit: 64 << 20}}
+			var stderr bytes.Buffer
+			proc := process.New(process.Config{World: net.World(node), Rank: rank, Nodes: nodes, Slots: len(nodes), Processor: fmt.Sprintf("node%d", node),
+				Program: p.Name, Start: start, Stderr: &stderr})
+			x := mpi.Exec{Args: append([]string{p.Name}, p.Args...), Memory: 256 << 20, MPI: proc,
+				Streams: &mpi.Streams{Out: &outs[rank], Err: &stderr}, Scratch: &mpi.Scratch{Limit: 64 << 20}}
 			o := gang.Run(x)
-			proc.Close()
-			err := proc.Ended()
 			if o.Reason != "" {
-				err = fmt.Errorf("rank %d: %s %d %s\n%s", rank, o.Reason, o.Exit, o.Detail, &errs)
+				fail(fmt.Errorf("rank %d: %s %d %s\n%s", rank, o.Reason, o.Exit, o.Detail, &stderr))
+			} else if err := proc.Ended(); err != nil {
+				fail(fmt.Errorf("rank %d: %w", rank, err))
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil && r.err == nil {
-				r.err = err
-				for _, w := range worlds {
-					w.Abort(err)
-				}
-			}
 			for _, f := range x.Scratch.Files {
-				r.files[f.Name] = string(f.Data)
+				files[f.Name] = string(f.Data)
 			}
 		})
 	}
 	ranks.Wait()
-	for _, w := range worlds {
-		w.Close()
+	r := result{files: files, err: context.Cause(ctx)}
+	for i := range outs {
+		r.out += outs[i].String()
 	}
-	hangUp()
-	carriers.Wait()
-	r.out = out.String()
 	return r
-}
-
-// locked is a buffer that several ranks write to.
-type locked struct {
-	mu *sync.Mutex
-	b  *bytes.Buffer
-}
-
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"math/rand/v2"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
 )
 
 // guest is a program written in Go, as one rank of a job: it has a memory and calls MPI functions by name, as a program in C does
@@ -42,7 +41,7 @@ func job(t *testing.T, n int, program func(g *guest)) {
 }
 
 // jobOn runs a program as ranks on several nodes: nodes says for each rank the number of its node. Between nodes
-// packets are delayed at random.
+// packets go in an order drawn at random.
 func jobOn(t *testing.T, nodes []int, program func(g *guest)) {
 	t.Helper()
 	for rank, err := range jobErrs(t, nodes, func(g *guest) {
@@ -60,17 +59,16 @@ func jobOn(t *testing.T, nodes []int, program func(g *guest)) {
 // aborts the others, as a node does.
 func jobErrs(t *testing.T, nodes []int, program func(g *guest)) []error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("the test's time is up"))
 	defer cancel()
-	net := newNetwork(nodes)
+	net := matchtest.Start(ctx, nodes, 1, match.Config{})
+	defer net.Close()
 	start := time.Now()
 	errs := make([]error, len(nodes))
 	procs := make([]*Process, len(nodes))
 	for rank, node := range nodes {
-		procs[rank] = New(Config{World: net.world(ctx, node), Rank: rank, Nodes: nodes, Slots: len(nodes), Processor: "test", Program: "test", Start: start})
+		procs[rank] = New(Config{World: net.World(node), Rank: rank, Nodes: nodes, Slots: len(nodes), Processor: "test", Program: "test", Start: start})
 	}
-	stop := context.AfterFunc(ctx, func() { net.abort(errors.New("the test's time is up")) })
-	defer stop()
 	var wg sync.WaitGroup
 	for rank := range nodes {
 		wg.Go(func() {
@@ -78,12 +76,11 @@ func jobErrs(t *testing.T, nodes []int, program func(g *guest)) []error {
 			g := &guest{T: t, p: procs[rank], rank: rank, size: len(nodes), mem: make([]byte, guestMemory, guestLimit), limit: guestLimit, top: 4096}
 			g.p.Attach(g)
 			if errs[rank] = g.run(program); errs[rank] != nil {
-				net.abort(errs[rank])
+				net.Abort(errs[rank])
 			}
 		})
 	}
 	wg.Wait()
-	net.close()
 	return errs
 }
 
@@ -248,86 +245,4 @@ func (g *guest) Invoke(function uint32, args ...uint64) (uint64, error) {
 		return g.table[i](args...), nil
 	}
 	return 0, &mpi.ExitError{Reason: mpi.Trapped, Detail: "no such function in the table"}
-}
-
-// network joins the worlds of several nodes. Packets from one node to another come in order, after a delay at random.
-type network struct {
-	nodes  []int
-	worlds map[int]*match.World
-	mu     sync.Mutex
-	queues map[[2]int]chan mpi.Packet
-	wg     sync.WaitGroup
-}
-
-func newNetwork(nodes []int) *network {
-	return &network{nodes: nodes, worlds: map[int]*match.World{}, queues: map[[2]int]chan mpi.Packet{}}
-}
-
-func (n *network) world(ctx context.Context, node int) *match.World {
-	if w := n.worlds[node]; w != nil {
-		return w
-	}
-	var local []int
-	for rank, at := range n.nodes {
-		if at == node {
-			local = append(local, rank)
-		}
-	}
-	cfg := match.Config{Size: len(n.nodes), Local: local}
-	if len(local) < len(n.nodes) {
-		cfg.Link = n
-	}
-	n.worlds[node] = match.New(ctx, cfg)
-	return n.worlds[node]
-}
-
-// Send implements [match.Link].
-func (n *network) Send(_ context.Context, p mpi.Packet) error {
-	p.Data = append([]byte(nil), p.Data...)
-	n.Put(p)
-	return nil
-}
-
-// Put implements [match.Link].
-func (n *network) Put(p mpi.Packet) {
-	pair := [2]int{n.nodes[p.From], n.nodes[p.To]}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	q := n.queues[pair]
-	if q == nil {
-		q = make(chan mpi.Packet, 1<<16)
-		n.queues[pair] = q
-		to := n.worlds[pair[1]]
-		random := rand.New(rand.NewPCG(uint64(pair[0]), uint64(pair[1])))
-		n.wg.Go(func() {
-			for p := range q {
-				for range random.IntN(20) {
-					runtime.Gosched()
-				}
-				if err := to.Receive(p); err != nil {
-					n.abort(err)
-				}
-			}
-		})
-	}
-	q <- p
-}
-
-func (n *network) abort(err error) {
-	for _, w := range n.worlds {
-		w.Abort(err)
-	}
-}
-
-func (n *network) close() {
-	n.mu.Lock()
-	for _, q := range n.queues {
-		close(q)
-	}
-	n.queues = map[[2]int]chan mpi.Packet{}
-	n.mu.Unlock()
-	n.wg.Wait()
-	for _, w := range n.worlds {
-		w.Close()
-	}
 }

@@ -1,0 +1,44 @@
+package interpreters_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/process"
+)
+
+// The store's MPI programs run as they are built, each on one rank. What they do on several is tested in conformance.
+func TestJobs(t *testing.T) {
+	for _, line := range []string{
+		"hello/1.0.0", "ring/1.0.0 20", "pi/1.0.0 100000", "heat/1.0.0 96 40", "sort/1.0.0 60000", "nbody/1.0.0 120 6",
+		"mandelbrot/1.0.0 96 64 200", "cg/1.0.0 1500 2", "primes/1.0.0 1000",
+	} {
+		args := strings.Fields(line)
+		t.Run(args[0], func(t *testing.T) {
+			program, ok := loadAny(t, args[0]+"/run.wasm").(mpi.Ganger)
+			if !ok || !program.MPI() {
+				t.Fatal("it is not an MPI program")
+			}
+			net := matchtest.Start(t.Context(), []int{0}, 0, match.Config{})
+			defer net.Close()
+			gang, err := program.Gang(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer gang.Close()
+			var stdout, stderr bytes.Buffer
+			lib := process.New(process.Config{World: net.World(0), Nodes: []int{0}, Slots: 1, Processor: "test", Program: args[0], Start: time.Now()})
+			out := gang.Run(mpi.Exec{
+				Args: args, MPI: lib, Memory: 64 << 20, Scratch: &mpi.Scratch{Limit: 16 << 20}, Streams: &mpi.Streams{Out: &stdout, Err: &stderr},
+			})
+			if out.Reason != "" || lib.Ended() != nil || stdout.Len() == 0 {
+				t.Errorf("%s %s, %v, %d bytes of output\n%s", out.Reason, out.Detail, lib.Ended(), stdout.Len(), &stderr)
+			}
+		})
+	}
+}
