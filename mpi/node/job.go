@@ -21,10 +21,11 @@ type jobs struct {
 	keep  keeper
 	load  match.Load // of the ranks of all jobs
 
-	mu    sync.RWMutex       // guards the maps
+	mu    sync.RWMutex       // guards the rest
 	parts map[[16]byte]*part // by mpi.JobKey
 	mine  map[[16]byte]*job  // that have not ended, by the nonce of their ID
 	all   map[string]*job    // and those that have, by Job.ID
+	vain  vain
 	shut  bool
 }
 
@@ -32,7 +33,7 @@ var _ mpi.Jobs = (*Node)(nil)
 
 // Bounds on jobs.
 const (
-	maxOpenJobs  = 256                     // of this origin that have not ended
+	maxOpenJobs  = 256                     // of one origin that have not ended
 	maxParts     = 1024                    // of jobs of all origins
 	maxJobFiles  = 64 << 20                // bytes of the files that a job's ranks wrote
 	maxFileCount = 1024                    // of those
@@ -47,6 +48,7 @@ func (js *jobs) init(n *Node) {
 	js.parts = map[[16]byte]*part{}
 	js.mine = map[[16]byte]*job{}
 	js.all = map[string]*job{}
+	js.vain = vain{}
 	if n.cfg.Ranks == 0 {
 		n.cfg.Ranks = DefaultRanks()
 	}

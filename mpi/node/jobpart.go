@@ -19,6 +19,7 @@ type part struct {
 	js    *jobs
 	id    mpi.JobID
 	key   [16]byte // of id
+	made  time.Time
 	offer mpi.Offer
 	over  chan struct{} // closed when nothing is left
 
@@ -35,8 +36,8 @@ type part struct {
 
 	mu     sync.Mutex // guards the rest
 	state  partState
-	kept   int // slots, until Place
-	expiry *time.Timer
+	kept   int         // slots; from Place on those of its ranks
+	expiry *time.Timer // what the origin has to do next
 	place  mpi.Place
 	local  []int
 	stdin  *stdin // of rank 0, if it is here and has input
@@ -78,6 +79,11 @@ func (js *jobs) offered(from mpi.PeerID, f mpi.Offer) mpi.Slots {
 		return none(mpi.Busy, "the node has a part in the job already")
 	case len(js.parts) >= maxParts:
 		return none(mpi.Busy, "the node has a part in %d jobs already", len(js.parts))
+	case js.partsOf(from) >= maxOpenJobs:
+		return none(mpi.Busy, "the node has a part in %d jobs of this origin already", maxOpenJobs)
+	}
+	if why := js.vain.refuse(from); why != "" {
+		return none(mpi.Busy, "%s", why)
 	}
 	got, held, used := js.slots.hold(int(min(f.Ranks, mpi.MaxRanks)))
 	answer := mpi.Slots{Job: f.Job, Ranks: uint32(got), Held: uint32(held)}
@@ -87,13 +93,24 @@ func (js *jobs) offered(from mpi.PeerID, f mpi.Offer) mpi.Slots {
 	if got == 0 {
 		return answer
 	}
-	p := &part{js: js, id: f.Job, key: key, offer: f, kept: got, over: make(chan struct{}), begin: make(chan struct{})}
+	p := &part{js: js, id: f.Job, key: key, made: time.Now(), offer: f, kept: got, over: make(chan struct{}), begin: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.running, p.abort = context.WithCancelCause(p.ctx)
 	p.output.init()
 	p.expiry = time.AfterFunc(mpi.SlotsKept, p.expire)
 	js.parts[key] = p
 	return answer
+}
+
+// partsOf is how many parts are of jobs of an origin. The caller has the mutex.
+func (js *jobs) partsOf(origin mpi.PeerID) int {
+	n := 0
+	for _, p := range js.parts {
+		if p.id.Origin == origin {
+			n++
+		}
+	}
+	return n
 }
 
 // expire gives up what no Place came for.
@@ -103,6 +120,16 @@ func (p *part) expire() {
 	p.mu.Unlock()
 	if late {
 		p.stop("the slots that were kept for it were not taken")
+	}
+}
+
+// unstarted gives up what no Start came for.
+func (p *part) unstarted() {
+	p.mu.Lock()
+	late := p.state != begun
+	p.mu.Unlock()
+	if late {
+		p.fail(-1, "", mpi.TimedOut, fmt.Sprintf("it was not started within %v", startMax))
 	}
 }
 
@@ -116,6 +143,7 @@ func (p *part) receive(f mpi.JobFrame) {
 		ok := p.state == ready
 		if ok {
 			p.state = begun
+			p.expiry.Stop()
 			close(p.begin)
 		}
 		p.mu.Unlock()
@@ -140,7 +168,6 @@ func (p *part) stop(why string) {
 	idle := p.state == offered
 	if idle {
 		p.state = gone
-		p.expiry.Stop()
 	}
 	p.mu.Unlock()
 	if idle { // no goroutine to do it
@@ -151,6 +178,13 @@ func (p *part) stop(why string) {
 
 // end takes the part out and tells the origin so.
 func (p *part) end() {
+	p.mu.Lock()
+	p.expiry.Stop()
+	idle := p.state != begun
+	p.mu.Unlock()
+	if idle {
+		p.wasted(p.kept)
+	}
 	p.js.mu.Lock()
 	delete(p.js.parts, p.key)
 	p.js.mu.Unlock()
@@ -169,6 +203,7 @@ func (p *part) placed(f mpi.Place) {
 	}
 	p.state = placed
 	p.expiry.Stop()
+	p.expiry = time.AfterFunc(startMax, p.unstarted)
 	p.place, p.local = f, local
 	if f.Stdin && slices.Contains(local, 0) {
 		p.stdin = newStdin(p)
@@ -179,8 +214,11 @@ func (p *part) placed(f mpi.Place) {
 	if err != nil {
 		p.local = nil
 	}
+	spare := p.kept - len(p.local)
 	p.js.slots.take(p.kept, len(p.local))
+	p.kept = len(p.local)
 	p.mu.Unlock()
+	p.wasted(spare)
 	p.js.n.wg.Go(func() { p.run(err) })
 }
 
