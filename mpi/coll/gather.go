@@ -82,14 +82,7 @@ func (s *Schedule) Gatherv(send datatype.Buffer, recv Blocks, root int) {
 	if send.Type != nil {
 		s.copy(recv.at(me), send)
 	}
-	s.window(len(s.team.Members), func(i int) int64 {
-		if i == me {
-			return 0
-		}
-		b := recv.at(i)
-		s.recv(i, b)
-		return b.Size()
-	})
+	s.each(len(s.team.Members), me, recv, s.recv)
 }
 
 // Scatter adds a scatter of blocks of one size (MPI 5.0, 6.6). send counts at the root alone. A recv without a type is MPI_IN_PLACE.
@@ -143,12 +136,17 @@ func (s *Schedule) Scatterv(send Blocks, recv datatype.Buffer, root int) {
 	if recv.Type != nil {
 		s.copy(recv, send.at(me))
 	}
-	s.window(len(s.team.Members), func(i int) int64 {
-		if i == me {
+	s.each(len(s.team.Members), me, send, s.send)
+}
+
+// each adds a message of each of the first n blocks, with its rank; none of rank but, if that is not -1.
+func (s *Schedule) each(n, but int, blocks Blocks, message func(peer int, b datatype.Buffer)) {
+	s.window(n, func(i int) int64 {
+		if i == but {
 			return 0
 		}
-		b := send.at(i)
-		s.send(i, b)
+		b := blocks.at(i)
+		message(i, b)
 		return b.Size()
 	})
 }

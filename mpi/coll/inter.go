@@ -46,11 +46,7 @@ func (s *Schedule) interGather(send datatype.Buffer, recv Blocks, root int) {
 	switch root {
 	case ProcNull:
 	case Root:
-		s.window(len(s.team.Remote), func(i int) int64 {
-			b := recv.at(i)
-			s.recv(i, b)
-			return b.Size()
-		})
+		s.each(len(s.team.Remote), -1, recv, s.recv)
 	default:
 		s.send(root, send)
 	}
@@ -60,11 +56,7 @@ func (s *Schedule) interScatter(send Blocks, recv datatype.Buffer, root int) {
 	switch root {
 	case ProcNull:
 	case Root:
-		s.window(len(s.team.Remote), func(i int) int64 {
-			b := send.at(i)
-			s.send(i, b)
-			return b.Size()
-		})
+		s.each(len(s.team.Remote), -1, send, s.send)
 	default:
 		s.recv(root, recv)
 	}
