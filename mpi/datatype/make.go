@@ -101,25 +101,16 @@ func vector(count, length, stride int64, old *Type) (*Type, error) {
 
 // Indexed is a block of elements of old for each length, at the displacement in elements.
 func (m Maker) Indexed(lengths, displacements []int64, old *Type) (*Type, error) {
-	t, err := indexed(lengths, displacements, old.extent(), old)
-	if err != nil {
-		return nil, err
-	}
-	return m.finish(t, abi.CombinerIndexed, []*Type{old},
-		argument{'c', one(int64(len(lengths)))}, argument{'c', lengths}, argument{'c', displacements})
+	return m.indexed(abi.CombinerIndexed, lengths, argument{'c', displacements}, old.extent(), old)
 }
 
 // Hindexed is a block of elements of old for each length, at the displacement in bytes.
 func (m Maker) Hindexed(lengths, displacements []int64, old *Type) (*Type, error) {
-	t, err := indexed(lengths, displacements, 1, old)
-	if err != nil {
-		return nil, err
-	}
-	return m.finish(t, abi.CombinerHindexed, []*Type{old},
-		argument{'c', one(int64(len(lengths)))}, argument{'c', lengths}, argument{'a', displacements})
+	return m.indexed(abi.CombinerHindexed, lengths, argument{'a', displacements}, 1, old)
 }
 
-func indexed(lengths, displacements []int64, unit int64, old *Type) (*Type, error) {
+// indexed is either; unit is what displacements count.
+func (m Maker) indexed(combiner int32, lengths []int64, displacements argument, unit int64, old *Type) (*Type, error) {
 	if len(lengths) > maxBlocks {
 		return nil, ErrTooComplex
 	}
@@ -131,53 +122,54 @@ func indexed(lengths, displacements []int64, unit int64, old *Type) (*Type, erro
 		if n == 0 {
 			continue
 		}
-		disp, ok := mul(displacements[i], unit)
+		disp, ok := mul(displacements.values[i], unit)
 		if !ok {
 			return nil, ErrTooLarge
 		}
 		parts = append(parts, part{disp, n, old.extent(), old})
 	}
-	return compose(parts)
+	t, err := compose(parts)
+	if err != nil {
+		return nil, err
+	}
+	return m.finish(t, combiner, []*Type{old}, argument{'c', one(int64(len(lengths)))}, argument{'c', lengths}, displacements)
 }
 
 // IndexedBlock is a block of length elements of old at each displacement, in elements.
 func (m Maker) IndexedBlock(length int64, displacements []int64, old *Type) (*Type, error) {
-	t, err := indexedBlock(length, displacements, old.extent(), old)
-	if err != nil {
-		return nil, err
-	}
-	return m.finish(t, abi.CombinerIndexedBlock, []*Type{old},
-		argument{'c', []int64{int64(len(displacements)), length}}, argument{'c', displacements})
+	return m.indexedBlock(abi.CombinerIndexedBlock, length, argument{'c', displacements}, old.extent(), old)
 }
 
 // HindexedBlock is a block of length elements of old at each displacement, in bytes.
 func (m Maker) HindexedBlock(length int64, displacements []int64, old *Type) (*Type, error) {
-	t, err := indexedBlock(length, displacements, 1, old)
-	if err != nil {
-		return nil, err
-	}
-	return m.finish(t, abi.CombinerHindexedBlock, []*Type{old},
-		argument{'c', []int64{int64(len(displacements)), length}}, argument{'a', displacements})
+	return m.indexedBlock(abi.CombinerHindexedBlock, length, argument{'a', displacements}, 1, old)
 }
 
-func indexedBlock(length int64, displacements []int64, unit int64, old *Type) (*Type, error) {
+// indexedBlock is either; unit is what displacements count.
+func (m Maker) indexedBlock(combiner int32, length int64, displacements argument, unit int64, old *Type) (*Type, error) {
+	n := len(displacements.values)
 	switch {
 	case length < 0:
 		return nil, ErrCount
-	case len(displacements) > maxBlocks:
+	case n > maxBlocks:
 		return nil, ErrTooComplex
-	case length == 0:
-		return compose(nil)
 	}
-	parts := make([]part, len(displacements))
-	for i, d := range displacements {
-		disp, ok := mul(d, unit)
+	var parts []part
+	if length > 0 {
+		parts = make([]part, n)
+	}
+	for i := range parts {
+		disp, ok := mul(displacements.values[i], unit)
 		if !ok {
 			return nil, ErrTooLarge
 		}
 		parts[i] = part{disp, length, old.extent(), old}
 	}
-	return compose(parts)
+	t, err := compose(parts)
+	if err != nil {
+		return nil, err
+	}
+	return m.finish(t, combiner, []*Type{old}, argument{'c', []int64{int64(n), length}}, displacements)
 }
 
 // Struct is blocks of elements, each of its type, at the displacement in bytes.
