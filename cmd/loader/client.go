@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/spf13/cobra"
 
 	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/sidecar"
 	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/terminal"
@@ -33,6 +36,18 @@ func (a *app) client() (*api.Client, error) {
 		return nil, err
 	}
 	return api.NewClient(url, os.Getenv(tokenEnv)), nil
+}
+
+// ask wraps the code of a command that uses the API.
+func (a *app) ask(f func(ctx context.Context, c *api.Client, args []string) error) func(*cobra.Command, []string) error {
+	return a.do(func(ctx context.Context, args []string) error {
+		c, err := a.client()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		return f(ctx, c, args)
+	})
 }
 
 // explain adds to an error of the API what is near the name that it did not find.

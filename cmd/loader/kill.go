@@ -20,12 +20,7 @@ ended already stays as it is.`,
   ipfs-mpi kill $(ipfs-mpi ps --json | jq -r '.jobs[].id')`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: a.completeJobs,
-		RunE: a.do(func(ctx context.Context, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.ask(func(ctx context.Context, c *api.Client, args []string) error {
 			failed := false
 			for _, given := range args {
 				if err := a.kill(ctx, c, given); err != nil {

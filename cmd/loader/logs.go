@@ -39,7 +39,7 @@ code says nothing of how the job ended.`,
 			}
 			return nil
 		},
-		RunE: a.do(func(ctx context.Context, args []string) error { return a.logs(ctx, args[0], o) }),
+		RunE: a.ask(func(ctx context.Context, c *api.Client, args []string) error { return a.logs(ctx, c, args[0], o) }),
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on until the job ends")
@@ -49,12 +49,7 @@ code says nothing of how the job ended.`,
 	return cmd
 }
 
-func (a *app) logs(ctx context.Context, given string, o logsOptions) error {
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
-	defer c.Close()
+func (a *app) logs(ctx context.Context, c *api.Client, given string, o logsOptions) error {
 	job, err := findJob(ctx, c, given)
 	if err != nil {
 		return err
@@ -93,12 +88,7 @@ and nothing is replaced that is not a file. JOB is the job's ID, or its beginnin
   ipfs-mpi files -o pictures k1x7p`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeJobs,
-		RunE: a.do(func(ctx context.Context, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.ask(func(ctx context.Context, c *api.Client, args []string) error {
 			job, err := findJob(ctx, c, args[0])
 			if err != nil {
 				return err

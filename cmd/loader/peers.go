@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	api "github.com/ipfs-mpi/ipfs-mpi/http"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
@@ -21,12 +22,7 @@ func (a *app) peersCommand() *cobra.Command {
 		Example: `  ipfs-mpi peers
   ipfs-mpi peers --refresh --json`,
 		Args: cobra.NoArgs,
-		RunE: a.do(func(ctx context.Context, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.ask(func(ctx context.Context, c *api.Client, _ []string) error {
 			peers, err := c.Peers(ctx, refresh)
 			if err != nil {
 				return err
@@ -68,12 +64,7 @@ failed, or known, which means that only peers serve it. PEERS counts the other m
 		Example: `  ipfs-mpi interpreters
   ipfs-mpi interpreters --json | jq -r '.interpreters[].name'`,
 		Args: cobra.NoArgs,
-		RunE: a.do(func(ctx context.Context, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.ask(func(ctx context.Context, c *api.Client, _ []string) error {
 			list, err := c.Interpreters(ctx)
 			if err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	api "github.com/ipfs-mpi/ipfs-mpi/http"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
@@ -21,12 +22,7 @@ records are kept. TIME is how long the ranks have run, or did; WHY says what a j
   ipfs-mpi ps -a
   ipfs-mpi ps -a --json | jq -r '.jobs[] | select(.state == "failed") | .id'`,
 		Args: cobra.NoArgs,
-		RunE: a.do(func(ctx context.Context, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.ask(func(ctx context.Context, c *api.Client, _ []string) error {
 			list, err := c.Jobs(ctx)
 			if err != nil {
 				return err
