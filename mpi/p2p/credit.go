@@ -1,0 +1,88 @@
+package p2p
+
+import (
+	"fmt"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
+)
+
+// The queue of an outbound within its credit. All of this is called with outbound.mu held.
+
+func (o *outbound) next() uint64 { return o.first + uint64(len(o.entries)) }
+
+func (o *outbound) fits(body message) error {
+	if n := wire.DataLen(o.next(), body.size()); n > o.maxFrame {
+		return fmt.Errorf("p2p: send to %s: a frame of %d bytes: %w, %d bytes", o.name, n, mpi.ErrTooLarge, o.maxFrame)
+	}
+	return nil
+}
+
+// room reports whether body is within the credit. With nothing under way one frame always is.
+func (o *outbound) room(body message) bool {
+	n := wire.DataLen(o.next(), body.size())
+	return len(o.entries) == 0 ||
+		o.bytes+n <= o.window && int(o.t.queued.Load())+n <= o.t.cfg.MaxQueued
+}
+
+func (o *outbound) push(body message) {
+	n := wire.DataLen(o.next(), body.size())
+	o.entries = append(o.entries, body.frame(o.next()))
+	o.bytes += n
+	o.t.queued.Add(int64(n))
+}
+
+// grant lets waiters in, in order, as far as there is room.
+func (o *outbound) grant() {
+	if o.state != up {
+		return
+	}
+	n := 0
+	for _, w := range o.waiters {
+		cost := w.cost()
+		if err := o.fits(w.body); err != nil {
+			o.fail(w, err)
+		} else if o.room(w.body) {
+			o.push(w.body)
+			if w.session = o.number; w.done != nil {
+				close(w.done)
+			}
+		} else {
+			break
+		}
+		if w.done == nil {
+			o.posted -= cost
+		}
+		n++
+	}
+	if n > 0 {
+		clear(o.waiters[:n])
+		o.waiters = o.waiters[n:]
+		o.kick()
+	}
+}
+
+// drop forgets what the peer has acknowledged: all up to and with seq.
+func (o *outbound) drop(seq uint64) {
+	if seq < o.first {
+		return
+	}
+	n := int(seq - o.first + 1)
+	freed := 0
+	for i, e := range o.entries[:n] {
+		freed += e.length()
+		if seq := o.first + uint64(i); !o.writing || seq < o.from { // whatever the peer says it has
+			o.t.pool.put(e.buf)
+		}
+	}
+	left := copy(o.entries, o.entries[n:])
+	clear(o.entries[left:])
+	o.entries = o.entries[:left]
+	if left == 0 && cap(o.entries) > 4096 {
+		o.entries = nil
+	}
+	o.first += uint64(n)
+	o.sent = max(o.sent-n, 0)
+	o.bytes -= freed
+	o.t.queued.Add(-int64(freed))
+}
