@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -71,38 +72,30 @@ func (js *jobs) start() error {
 func (js *jobs) close(ctx context.Context) error {
 	js.mu.Lock()
 	js.shut = true
-	var waits []<-chan struct{}
-	var mine []*job
-	for _, j := range js.mine {
-		mine = append(mine, j)
-		waits = append(waits, j.over)
-	}
+	mine := slices.Collect(maps.Values(js.mine))
 	js.mu.Unlock()
 	for _, j := range mine {
 		j.fail(mpi.JobCause{Rank: -1, Peer: js.n.self, Reason: mpi.Internal, Detail: "the node was stopped"})
 	}
-	await := func(list []<-chan struct{}) {
-		for _, c := range list {
-			select {
-			case <-c:
-			case <-ctx.Done():
-			}
+	await := func(over <-chan struct{}) {
+		select {
+		case <-over:
+		case <-ctx.Done():
 		}
 	}
-	await(waits)
-	js.mu.RLock()
-	waits = nil
-	var parts []*part
-	for _, p := range js.parts {
-		parts = append(parts, p)
-		waits = append(waits, p.over)
+	for _, j := range mine {
+		await(j.over)
 	}
+	js.mu.RLock()
+	parts := slices.Collect(maps.Values(js.parts))
 	js.mu.RUnlock()
 	for _, p := range parts {
 		p.fail(-1, "", mpi.Lost, "the node was stopped")
 		p.stop("the node was stopped")
 	}
-	await(waits)
+	for _, p := range parts {
+		await(p.over)
+	}
 	if js.n.cfg.JobTransport == nil {
 		return nil
 	}
@@ -164,13 +157,7 @@ func (r jobReceiver) Lost(peer mpi.PeerID, session uint64, why error) {
 	js := r.js
 	js.n.log.Debug("session for jobs lost", "peer", peer, "session", session, "why", why)
 	js.mu.RLock()
-	parts, mine := make([]*part, 0, len(js.parts)), make([]*job, 0, len(js.mine))
-	for _, p := range js.parts {
-		parts = append(parts, p)
-	}
-	for _, j := range js.mine {
-		mine = append(mine, j)
-	}
+	parts, mine := slices.Collect(maps.Values(js.parts)), slices.Collect(maps.Values(js.mine))
 	js.mu.RUnlock()
 	for _, p := range parts {
 		p.lost(peer, why)
@@ -317,10 +304,7 @@ func (js *jobs) find(id string) (*job, error) {
 // Jobs implements [mpi.Jobs].
 func (n *Node) Jobs() []*mpi.Job {
 	n.jobs.mu.RLock()
-	list := make([]*job, 0, len(n.jobs.all))
-	for _, j := range n.jobs.all {
-		list = append(list, j)
-	}
+	list := slices.Collect(maps.Values(n.jobs.all))
 	n.jobs.mu.RUnlock()
 	slices.SortFunc(list, func(a, b *job) int { return b.created.Compare(a.created) })
 	out := make([]*mpi.Job, len(list))
