@@ -1,5 +1,5 @@
-// Command gen writes the tables of package abi from the data of the standard beside it: constants.tsv, functions.tsv and
-// tiers.tsv. Run it with "go generate ./mpi/abi".
+// Command gen writes the tables of package abi from the data of the standard beside it: constants.tsv, functions.tsv,
+// removed.tsv and tiers.tsv. Run it with "go generate ./mpi/abi".
 package main
 
 import (
@@ -22,20 +22,12 @@ var (
 		"MPI_Comm_create_from_group", "MPI_Intercomm_create_from_groups", "MPI_Group_from_session_pset",
 		"MPI_Register_datarep_c", "MPI_Get_hw_resource_info",
 	}
-	// removed are functions that MPI 3.0 removed and old programs still call.
-	removed = [][3]string{
-		{"MPI_Address", "int", "void *location, MPI_Aint *address"},
-		{"MPI_Type_extent", "int", "MPI_Datatype datatype, MPI_Aint *extent"},
-		{"MPI_Type_struct", "int", "int count, int array_of_blocklengths[], MPI_Aint array_of_displacements[], MPI_Datatype array_of_types[], MPI_Datatype *newtype"},
-		{"MPI_Type_hvector", "int", "int count, int blocklength, MPI_Aint stride, MPI_Datatype oldtype, MPI_Datatype *newtype"},
-		{"MPI_Errhandler_set", "int", "MPI_Comm comm, MPI_Errhandler errhandler"},
-	}
 )
 
 func main() {
 	log.SetFlags(0)
 	write("constants.go", constants(rows("constants.tsv")))
-	write("functions.go", functions(rows("functions.tsv"), rows("tiers.tsv")))
+	write("functions.go", functions(rows("functions.tsv"), rows("removed.tsv"), rows("tiers.tsv")))
 }
 
 func rows(file string) (list [][]string) {
@@ -98,7 +90,7 @@ func goName(name string) string {
 	return b.String()
 }
 
-func functions(rows, tiers [][]string) []byte {
+func functions(rows, removed, tiers [][]string) []byte {
 	family := map[string]string{}
 	for _, r := range tiers {
 		family[r[0]] = r[2]

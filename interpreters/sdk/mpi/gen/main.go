@@ -19,15 +19,6 @@ import (
 
 const data = "../../../mpi/abi"
 
-// removed are functions that MPI 3.0 removed and that the host provides, as in mpi/abi/gen.
-var removed = [][]string{
-	{"MPI_Address", "int", "void *location, MPI_Aint *address"},
-	{"MPI_Type_extent", "int", "MPI_Datatype datatype, MPI_Aint *extent"},
-	{"MPI_Type_struct", "int", "int count, int array_of_blocklengths[], MPI_Aint array_of_displacements[], MPI_Datatype array_of_types[], MPI_Datatype *newtype"},
-	{"MPI_Type_hvector", "int", "int count, int blocklength, MPI_Aint stride, MPI_Datatype oldtype, MPI_Datatype *newtype"},
-	{"MPI_Errhandler_set", "int", "MPI_Comm comm, MPI_Errhandler errhandler"},
-}
-
 // families in the order of the standard, with what a program is told that uses a function of it which the host lacks.
 var families = []struct{ name, title, without string }{
 	{"point-to-point", "Point-to-point communication (chapters 3 and 4)", ""},
@@ -55,6 +46,7 @@ func main() {
 	for _, r := range rows("tiers.tsv") {
 		family[r[0]] = r[2]
 	}
+	removed := rows("removed.tsv")
 	for _, r := range removed {
 		family[r[0]] = "removed"
 	}
