@@ -17,8 +17,8 @@ import (
 // sessionValue is what a session makes a connection worth to libp2p's connection manager; 100 is a good deal.
 const sessionValue = 50
 
-// outbound is the sender's end of one session: its queue and its credit. What goes on
-// its streams is in sender.go.
+// outbound is the sender's end of one session: its queue and its credit. What the credit lets in is in
+// credit.go, what goes on its streams in sender.go.
 type outbound struct {
 	t    *Transport
 	peer peer.ID
