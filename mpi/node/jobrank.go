@@ -61,6 +61,8 @@ func (t *team) close() {
 
 // run runs the ranks to their end.
 func (t *team) run() {
+	ofProcess.add(len(t.p.local))
+	defer ofProcess.add(-len(t.p.local))
 	var ranks, flusher sync.WaitGroup
 	flush, stop := context.WithCancel(context.Background())
 	start := time.Now()
