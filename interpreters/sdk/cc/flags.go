@@ -17,6 +17,9 @@ var common = []string{
 	"-Werror=main-return-type", // likewise: the C library calls a main that returns an int
 	// Every engine of today has these. (Not -mbulk-memory: with it older versions of clang take errno for a variable of a thread.)
 	"-msign-ext", "-mnontrapping-fptoint", "-mmutable-globals", "-msimd128",
+	// A loop looks in every round whether it is to end, and keeps no floating-point number in a register over that. clang by itself
+	// unrolls loops for WebAssembly little: up to 30 of these units.
+	"-mllvm", "-unroll-partial-threshold=250",
 	"-D_WASI_EMULATED_MMAN", "-D_WASI_EMULATED_SIGNAL", "-D_WASI_EMULATED_PROCESS_CLOCKS", "-D_WASI_EMULATED_GETPID",
 }
 
