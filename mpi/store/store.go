@@ -27,7 +27,7 @@ type Config struct {
 	// MaxStore bounds the bytes that we keep pinned; 0 means no bound. The sizes of interpreters
 	// are added up, though blocks that two of them share are stored once.
 	MaxStore int64
-	// MaxProgram bounds the bytes of run.wasm and of init.wasm; 256 MiB.
+	// MaxProgram bounds the bytes of run.wasm and of init.wasm; 64 MiB, the most that mpi/wasm compiles.
 	MaxProgram int64
 	// KeepUnused is how long a pin outlives its use; 0 drops it at once.
 	KeepUnused time.Duration
@@ -48,7 +48,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.MaxProgram = cmp.Or(c.MaxProgram, 256<<20)
+	c.MaxProgram = cmp.Or(c.MaxProgram, 64<<20)
 	c.Resolve = cmp.Or(c.Resolve, time.Minute)
 	c.Timeout = cmp.Or(c.Timeout, time.Minute)
 	c.RetryMin = cmp.Or(c.RetryMin, time.Second)
