@@ -230,6 +230,9 @@ func (n *Node) StartJob(ctx context.Context, spec mpi.JobSpec) (*mpi.Job, error)
 	if program.Version == "" && spec.Name != "" {
 		program.Name = spec.Name
 	}
+	if n.programs.isHandler(program.CID) {
+		return nil, mpi.Errorf(mpi.CodeInvalid, "%s is no MPI program: it is a handler of messages, to send to with ipfs-mpi send", programName(program))
+	}
 	j, err := n.jobs.begin(spec, program)
 	if err != nil {
 		return nil, err

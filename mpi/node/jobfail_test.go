@@ -285,7 +285,7 @@ func TestJobIsDeclined(t *testing.T) {
 	l := nodes[0].run(t, mpi.JobSpec{File: "ring", Ranks: 2})
 	l.failed(t, mpi.NoSlots, -1, 1, "2 ranks wanted, 1 slots found", "refused", "does not work for this origin")
 	l = nodes[0].run(t, mpi.JobSpec{File: "ring", Ranks: 1, Peers: []mpi.PeerID{nodes[1].Self()}})
-	l.failed(t, mpi.NoSlots, -1, 1, "1 rank wanted, 0 slots found", "refused")
+	l.failed(t, mpi.Refused, -1, 1, "1 rank wanted, 0 slots found", "refused")
 }
 
 // A program that is in no store runs where its owner lets any run, or lists it; at its origin always.
@@ -329,6 +329,7 @@ func TestJobSpecIsChecked(t *testing.T) {
 		code mpi.Code
 	}{
 		{mpi.JobSpec{File: "ring"}, mpi.CodeInvalid},
+		{mpi.JobSpec{File: "handler", Ranks: 1}, mpi.CodeInvalid},
 		{mpi.JobSpec{File: "rung", Ranks: 1}, mpi.CodeNotFound},
 		{mpi.JobSpec{File: "ring", Ranks: 1, Peers: []mpi.PeerID{"bob"}}, mpi.CodeInvalid},
 		{mpi.JobSpec{File: "ring", Ranks: 1, Peers: []mpi.PeerID{nodes[0].Self(), nodes[0].Self()}}, mpi.CodeInvalid},
@@ -338,7 +339,6 @@ func TestJobSpecIsChecked(t *testing.T) {
 			t.Errorf("%+v: %v, want %s", x.spec, err, x.code)
 		}
 	}
-	nodes[0].run(t, mpi.JobSpec{File: "handler", Ranks: 1}).failed(t, mpi.NoSlots, -1, 1, "calls no MPI function")
 	for _, err := range []error{
 		func() error { _, err := nodes[0].Job("x"); return err }(),
 		func() error { _, err := nodes[0].CancelJob(t.Context(), "x"); return err }(),

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -14,11 +15,12 @@ import (
 // seat is a node as a job sees it: from its offer to its end there. The job's mutex guards it.
 type seat struct {
 	peer     mpi.PeerID
-	answered bool   // the offer, or it cannot be
-	came     int    // as the how many-th answer
-	slots    int    // that the node keeps for us
-	held     int    // that it keeps for others
-	why      string // there are no more
+	answered bool       // the offer, or it cannot be
+	came     int        // as the how many-th answer
+	slots    int        // that the node keeps for us
+	held     int        // that it keeps for others
+	reason   mpi.Reason // there are no more
+	why      string     // the same, for people
 	unwatch  func()
 
 	ranks    []int // placed here
@@ -49,13 +51,14 @@ func (j *job) find() error {
 		j.mu.Lock()
 		placed := j.place()
 		lack, held := j.lack()
+		why := j.lackReason()
 		j.mu.Unlock()
 		if placed {
 			return nil
 		}
 		j.release()
 		if time.Now().Add(pause).After(deadline) && (held == 0 || round >= heldRounds) {
-			j.fail(mpi.JobCause{Rank: -1, Reason: mpi.NoSlots, Detail: lack})
+			j.fail(mpi.JobCause{Rank: -1, Reason: why, Detail: lack})
 			return j.ctx.Err()
 		}
 		if round == 0 || j.progress() != "waiting: "+lack {
@@ -154,7 +157,8 @@ func (j *job) decline(s *seat, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !s.answered {
-		s.answered, s.stopped, s.why = true, true, fmt.Sprintf("%s: %v", reasonOf(err), err)
+		s.answered, s.stopped, s.reason = true, true, reasonOf(err)
+		s.why = fmt.Sprintf("%s: %v", s.reason, err)
 		j.notify()
 	}
 }
@@ -272,6 +276,23 @@ func (j *job) lack() (text string, held int) {
 		b.WriteString("; no other node is known that may run it")
 	}
 	return b.String(), held
+}
+
+// lackReason is why there are too few slots: NoSlots if fewer ranks, or a later try, may do; else why the first node gives none. mu is held.
+func (j *job) lackReason() mpi.Reason {
+	var first mpi.Reason
+	for _, p := range j.known() {
+		switch s := j.seats[p]; {
+		case s.reason == mpi.NoSlots, s.reason == mpi.Busy, s.slots > 0:
+			return mpi.NoSlots
+		case first != "":
+		case s.answered:
+			first = s.reason
+		default:
+			first = mpi.Unreachable
+		}
+	}
+	return cmp.Or(first, mpi.NoSlots)
 }
 
 // known are the nodes that were asked, this one first, then by their ID. mu is held.

@@ -36,6 +36,14 @@ func (ps *programs) runs(cid mpi.CID, own bool) (mpi.Reason, string) {
 	return "", ""
 }
 
+// isHandler reports whether a program is known here, and takes no ranks.
+func (ps *programs) isHandler(cid mpi.CID) bool {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	p := ps.all[cid]
+	return p != nil && p.kind == "handler"
+}
+
 // ganger is a program for a job, once it is prepared.
 func (ps *programs) ganger(ctx context.Context, cid mpi.CID, own bool) (mpi.Ganger, fs.FS, error) {
 	if why, detail := ps.runs(cid, own); why != "" {

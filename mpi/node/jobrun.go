@@ -190,7 +190,7 @@ func (j *job) granted(s *seat, f mpi.Slots) {
 	}
 	s.answered = true
 	s.slots, s.held = min(int(f.Ranks), j.record.Spec.Ranks), int(f.Held)
-	s.why = string(f.Reason)
+	s.reason, s.why = f.Reason, string(f.Reason)
 	if f.Detail != "" {
 		s.why += ": " + f.Detail
 	}
@@ -264,7 +264,7 @@ func (j *job) lost(peer mpi.PeerID, why error) {
 	}
 	s.gone, s.stopped = true, true
 	if !s.answered {
-		s.answered, s.why = true, fmt.Sprintf("%s: %v", mpi.Unreachable, why)
+		s.answered, s.reason, s.why = true, mpi.Unreachable, fmt.Sprintf("%s: %v", mpi.Unreachable, why)
 	}
 	s.slots = len(s.ranks)
 	placed := len(s.ranks) > 0
