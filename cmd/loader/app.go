@@ -38,9 +38,12 @@ func (e exitCode) Error() string {
 
 func (e exitCode) Unwrap() error { return e.err }
 
-func usagef(format string, args ...any) error {
-	return exitCode{exitUsage, fmt.Errorf(format, args...)}
-}
+// usageError is an error of the command line. A job's exit code may be exitUsage as well, and is not one.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // app is one invocation: what the commands share.
 type app struct {
@@ -65,19 +68,22 @@ func (a *app) execute(args []string) int {
 	if err == nil {
 		return exitOK
 	}
-	code := exitError
+	code, wrong := exitError, !a.began
 	var ec exitCode
+	var ue usageError
 	switch {
+	case errors.As(err, &ue):
+		wrong = true
 	case errors.As(err, &ec):
-		code = ec.code
-		if ec.err == nil {
+		if code, wrong = ec.code, false; ec.err == nil {
 			return code
 		}
-	case !a.began:
+	}
+	if wrong {
 		code = exitUsage
 	}
 	fmt.Fprintf(a.errw, "%s: %v\n", cmd.CommandPath(), err)
-	if code == exitUsage {
+	if wrong {
 		fmt.Fprintf(a.errw, "Run '%s' for usage.\n", helpFor(cmd))
 	}
 	return code

@@ -30,7 +30,7 @@ func (a *app) clusterCommand() *cobra.Command {
 		Use:   "cluster",
 		Short: "Run a few connected nodes on this machine",
 		Long: `Runs real nodes as child processes, with temporary repositories, connected to each other and cut off from the public network.
-Once every node is ready it prints how to reach each. It runs until ctrl-C, or until the process that started
+Once every node is ready it prints how to reach each, and what to try. It runs until ctrl-C, or until the process that started
 it ends; then it stops all nodes and removes their files. A node that ends by
 itself is reported, and the others go on; with the last one the cluster ends, with an error.
 
@@ -137,6 +137,11 @@ func (a *app) printCluster(ctx context.Context, c *cluster.Cluster, o clusterOpt
 		a.trySend(first, last, handlers[0], token)
 	}
 	a.tryRun(first, jobs, o.n, token)
+	fmt.Fprintf(a.out, "\nOr name the node once, and leave out --api:\n  export IPFS_PATH='%s'", first.Repo)
+	if token != "" {
+		fmt.Fprintf(a.out, " %s='%s'", tokenEnv, token)
+	}
+	fmt.Fprintln(a.out)
 	end := "removes their files"
 	if o.dir != "" {
 		end = "leaves their files in " + o.dir
@@ -146,25 +151,29 @@ func (a *app) printCluster(ctx context.Context, c *cluster.Cluster, o clusterOpt
 }
 
 func (a *app) trySend(from, to cluster.Node, file, token string) {
-	auth := ""
+	auth, env := "", tokenFor(token)
 	if token != "" {
 		auth = " -H 'Authorization: Bearer " + token + "'"
 	}
 	fmt.Fprintf(a.out, `  curl %s/%s -H 'File: %s' -H 'Expected: 1' -d '{"Pid": 11, "messages": [{"To": "%s", "Data": [104, 101, 108, 108, 111]}]}'
-  %s send %s --all -m hello --api %s
+  %s%s send %s --all -m hello --api %s
   curl %s/%s -H 'List: all'
-`, from.API, auth, file, to.Peer, os.Args[0], file, from.API, from.API, auth)
+`, from.API, auth, file, to.Peer, env, os.Args[0], file, from.API, from.API, auth)
+}
+
+// tokenFor gives a command the token, if there is one.
+func tokenFor(token string) string {
+	if token == "" {
+		return ""
+	}
+	return tokenEnv + "='" + token + "' "
 }
 
 // tryRun says how to run a job on the cluster: of a program that it serves, or of any other.
 func (a *app) tryRun(from cluster.Node, jobs []string, nodes int, token string) {
-	env := ""
-	if token != "" {
-		env = tokenEnv + "='" + token + "' "
-	}
 	program := "./prog.wasm"
 	if len(jobs) > 0 {
 		program = jobs[0]
 	}
-	fmt.Fprintf(a.out, "  %s%s run --api %s -n %d %s\n", env, os.Args[0], from.API, 2*nodes, program)
+	fmt.Fprintf(a.out, "  %s%s run --api %s -n %d %s\n", tokenFor(token), os.Args[0], from.API, 2*nodes, program)
 }

@@ -16,7 +16,7 @@ func (a *app) killCommand() *cobra.Command {
 		Short: "End jobs on all their nodes",
 		Long: `Ends jobs on all their nodes, and returns when nothing of them is left. JOB is a job's ID, or its beginning. A job that has
 ended already stays as it is.`,
-		Example: `  ipfs-mpi kill k1x7p
+		Example: `  ipfs-mpi kill 918cafd9
   ipfs-mpi kill $(ipfs-mpi ps --json | jq -r '.jobs[].id')`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: a.completeJobs,

@@ -28,9 +28,9 @@ has ended, what is kept of it. JOB is the job's ID, or its beginning.
 
 With --follow it goes on until the job ends. It does not end the job when it is interrupted, as "run" does, and its exit
 code says nothing of how the job ended.`,
-		Example: `  ipfs-mpi logs k1x7p
-  ipfs-mpi logs -f --rank 3 k1x7p
-  ipfs-mpi logs --tag-output k1 2> errors`,
+		Example: `  ipfs-mpi logs 918cafd9
+  ipfs-mpi logs -f --rank 3 918cafd9
+  ipfs-mpi logs --tag-output 918 2> errors`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeJobs,
 		PreRunE: func(*cobra.Command, []string) error {
@@ -84,8 +84,8 @@ func (a *app) filesCommand() *cobra.Command {
 		Long: `Lists the files that the ranks of a job wrote, which the node keeps with the job's record; with --output it writes them into a
 directory. Their names were chosen by a program that ran on other machines: nothing is written outside the directory, nothing hidden,
 and nothing is replaced that is not a file. JOB is the job's ID, or its beginning.`,
-		Example: `  ipfs-mpi files k1x7p
-  ipfs-mpi files -o pictures k1x7p`,
+		Example: `  ipfs-mpi files 918cafd9
+  ipfs-mpi files -o pictures 918cafd9`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeJobs,
 		RunE: a.ask(func(ctx context.Context, c *api.Client, args []string) error {

@@ -19,6 +19,8 @@ func (a *app) peersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "peers",
 		Short: "List the peers that the node knows, and what they serve",
+		Long: `Lists the peers that the node knows, and what they serve. SLOTS is how many handlers of messages a peer runs at once.
+How many ranks of jobs it has room for it says when a job asks ("run").`,
 		Example: `  ipfs-mpi peers
   ipfs-mpi peers --refresh --json`,
 		Args: cobra.NoArgs,

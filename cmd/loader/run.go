@@ -48,20 +48,24 @@ func (a *app) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [flags] PROGRAM [ARGS…]",
 		Short: "Run an MPI program on this node and its peers",
-		Long: `Runs an MPI program as several ranks, rank 0 on this node unless --peers says otherwise, and shows what they write as it comes.
-PROGRAM is the name of an interpreter (its newest release), name/version, name/range, a CID, or the path of a .wasm
-file, which is added to IPFS: peers run it if their Programs is "any" (docs/config.md). What follows it are its arguments.
+		Long: `Runs an MPI program as several ranks, and shows what they write as it comes. Rank 0 runs on this node if it has room for
+one, unless --peers says otherwise. PROGRAM is the name of an interpreter (its newest release), name/version, name/range, a CID,
+or the path of a .wasm file, which is added to IPFS: peers run it if their Programs is "any" or lists its CID (docs/config.md).
+What follows it are its arguments.
+
+Slots are room for ranks: a node has as many as its setting Ranks says.
 
 Standard input goes to rank 0, standard output and standard error come from all ranks, in whole lines. When a rank fails,
 or a node is lost, the job ends everywhere. Ctrl-C ends it, too; a second ctrl-C leaves at once.
 
 The exit code is the job's: that of the rank that failed first, or the one it gave to MPI_Abort. It is 1 for whatever else
-goes wrong, 2 for wrong usage, and 130 after ctrl-C.`,
+goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctrl-C.`,
 		Example: `  ipfs-mpi run -n 8 pi
   ipfs-mpi run -n 6 --tag-output heat/1 200 200
-  ipfs-mpi run -n 4 -o pictures ./mandelbrot.wasm
-  ipfs-mpi run -n 16 --wait-slots 5m --timeout 1h -x SEED=7 nbody < bodies.txt
-  ipfs-mpi run -n 2 --json hello | jq -r 'select(.type == "stdout") | .text'`,
+  ipfs-mpi run -n 4 -o pictures mandelbrot
+  ipfs-mpi run -n 16 --wait-slots 5m --timeout 1h nbody 5000 100
+  ipfs-mpi run -n 4 -x VERBOSE=1 ./prog.wasm input < data.txt
+  ipfs-mpi run -n 2 --json hello | jq -j 'select(.type == "stdout") | .text'`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: a.completePrograms,
 	}
@@ -69,10 +73,10 @@ goes wrong, 2 for wrong usage, and 130 after ctrl-C.`,
 	f.SetInterspersed(false) // what follows PROGRAM is its own
 	f.VarP(&o.ranks, "ranks", "n", "`NUMBER` of ranks")
 	f.StringVar(&o.mapBy, "map-by", string(mpi.ByNode), "`HOW` ranks are placed: node gives each node one in turn, slot fills each node before the next")
-	f.StringSliceVar(&o.peers, "peers", nil, "`PEERS` to run on, IDs or unique ends of IDs, the first for rank 0 (default: this node, then others of the pool)")
+	f.StringSliceVar(&o.peers, "peers", nil, "`PEERS` to run on, IDs or unique ends of IDs, the first for rank 0 (default: this node if it has room, and others of the pool)")
 	f.StringArrayVarP(&o.env, "env", "x", nil, "`KEY=value` for the program's environment, or the KEY of a variable to pass on; may be repeated")
-	f.DurationVar(&o.timeout, "timeout", 0, "end the job after this time (default: never)")
-	f.DurationVar(&o.waitSlots, "wait-slots", 0, "wait so long for enough slots (default: fail at once)")
+	f.DurationVar(&o.timeout, "timeout", 0, "end the job so long after its slots were found (default: never)")
+	f.DurationVar(&o.waitSlots, "wait-slots", 0, "wait so long for enough slots, room for one rank each (default: fail at once)")
 	f.Var(&o.memory, "memory", "`SIZE` that the memory of a rank may have at most, such as 64MiB (default: each node's limit)")
 	f.BoolVar(&o.json, "json", false, "print what happens as JSON, one event a line")
 	f.BoolVar(&o.tag, "tag-output", false, `begin each line of the ranks with "[rank] "`)
@@ -282,7 +286,11 @@ func (r *runner) ended(ctx context.Context, job *mpi.Job) error {
 	}
 	why := describeEnd(job)
 	if job.Cause != nil && job.Cause.Reason == mpi.NoSlots && r.o.waitSlots == 0 {
-		why += "; run fewer ranks, or wait for slots with --wait-slots"
+		fewer := "run fewer ranks, or "
+		if r.o.ranks == 1 {
+			fewer = ""
+		}
+		why += "; " + fewer + "wait for slots with --wait-slots; a node has as many as its Ranks setting"
 	}
 	return exitCode{jobExit(job), errors.New(why)}
 }

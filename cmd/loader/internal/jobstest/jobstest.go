@@ -93,6 +93,9 @@ func New(self mpi.PeerID) *Node {
 		"exit": func(j *Job) {
 			j.Fail(mpi.JobCause{Rank: 0, Peer: self, Reason: mpi.Exited, Detail: "exit code 5", Exit: 5})
 		},
+		"exit2": func(j *Job) {
+			j.Fail(mpi.JobCause{Rank: 0, Peer: self, Reason: mpi.Exited, Detail: "exit code 2", Exit: 2})
+		},
 		"abort": func(j *Job) {
 			j.Fail(mpi.JobCause{Rank: 0, Peer: self, Reason: mpi.Aborted, Detail: "MPI_Abort", Exit: 7})
 		},
