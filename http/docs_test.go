@@ -55,7 +55,7 @@ func documentedNode(t *testing.T) documented {
 		mpi.JobEvent{Type: "end", State: mpi.JobFailed, Exit: 3, Cause: cause})
 	j := n.find(job1)
 	j.files = fstest.MapFS{"out/pi.txt": {Data: []byte("3.14\n")}}
-	j.job.Files = []mpi.JobFile{{Name: "out/pi.txt", Size: 5}}
+	j.job.Files = []mpi.JobFile{{Name: "out/pi.txt", Rank: 1, Size: 5}}
 	return n
 }
 

@@ -46,7 +46,7 @@ func field(t testing.TB, r *bufio.Reader) string {
 // The form is that of the HTML standard, section 9.2.6: fields id, event and data, events ended by an empty line.
 func TestEvents(t *testing.T) {
 	n, s, _ := start(t, Config{})
-	res, r := follow(t, s, "/v1/jobs/k1x7p/events", "")
+	res, r := follow(t, s, "/v1/jobs/17c3e9a4/events", "")
 	if res.Header.Get("Content-Type") != "text/event-stream" || res.Header.Get("Cache-Control") != "no-store" {
 		t.Error(res.Header)
 	}
@@ -83,10 +83,10 @@ func TestEventsResume(t *testing.T) {
 	n, s, c := start(t, Config{})
 	n.happen(job1, out(0, "a\n"), out(1, "b\n"), done)
 	for _, x := range []struct{ path, headers, first string }{
-		{"/v1/jobs/k1x7p/events?after=2", "", "id: 3"},
-		{"/v1/jobs/k1x7p/events", "Last-Event-ID: 3\r\n", "id: 4"},
-		{"/v1/jobs/k1x7p/events?after=1", "Last-Event-ID: 2\r\n", "id: 3"}, // an EventSource that connects again keeps its URL
-		{"/v1/jobs/k1x7p/events?after=0", "Last-Event-ID: \r\n", "id: 1"},
+		{"/v1/jobs/17c3e9a4/events?after=2", "", "id: 3"},
+		{"/v1/jobs/17c3e9a4/events", "Last-Event-ID: 3\r\n", "id: 4"},
+		{"/v1/jobs/17c3e9a4/events?after=1", "Last-Event-ID: 2\r\n", "id: 3"}, // an EventSource that connects again keeps its URL
+		{"/v1/jobs/17c3e9a4/events?after=0", "Last-Event-ID: \r\n", "id: 1"},
 	} {
 		_, r := follow(t, s, x.path, x.headers)
 		if got := field(t, r); got != x.first {
@@ -95,7 +95,7 @@ func TestEventsResume(t *testing.T) {
 	}
 	// After the end there is nothing, and an EventSource that is told 204 does not ask again (HTML, section 9.2.3).
 	for _, after := range []string{"4", "99"} {
-		if res, _ := raw(t, s, get("/v1/jobs/k1x7p/events?after="+after, "")); res.StatusCode != http.StatusNoContent {
+		if res, _ := raw(t, s, get("/v1/jobs/17c3e9a4/events?after="+after, "")); res.StatusCode != http.StatusNoContent {
 			t.Error(res.Status)
 		}
 	}
@@ -103,7 +103,7 @@ func TestEventsResume(t *testing.T) {
 		t.Error(err)
 	}
 	n.find(job1).gone = 2
-	_, r := follow(t, s, "/v1/jobs/k1x7p/events", "")
+	_, r := follow(t, s, "/v1/jobs/17c3e9a4/events", "")
 	if id, _, data := field(t, r), field(t, r), field(t, r); id != "id: 3" || !strings.Contains(data, `"missed":2`) {
 		t.Error(id, data)
 	}
@@ -111,7 +111,7 @@ func TestEventsResume(t *testing.T) {
 
 func TestEventsHead(t *testing.T) {
 	n, s, _ := start(t, Config{})
-	for _, path := range []string{"/v1/jobs/k1x7p/events", "/v1/jobs/k1x7p/logs?follow"} {
+	for _, path := range []string{"/v1/jobs/17c3e9a4/events", "/v1/jobs/17c3e9a4/logs?follow"} {
 		c := dial(t, s)
 		fmt.Fprintf(c, "HEAD %s HTTP/1.1\r\nHost: localhost\r\n\r\n%s", path, get("/healthz", ""))
 		r := bufio.NewReader(c)
@@ -128,7 +128,7 @@ func TestEventsHead(t *testing.T) {
 }
 
 func TestEventsHangUp(t *testing.T) {
-	for _, path := range []string{"/v1/jobs/k1x7p/events", "/v1/jobs/k1x7p/logs?follow"} {
+	for _, path := range []string{"/v1/jobs/17c3e9a4/events", "/v1/jobs/17c3e9a4/logs?follow"} {
 		n, s, _ := start(t, Config{})
 		c := dial(t, s)
 		io.WriteString(c, get(path, ""))
@@ -144,7 +144,7 @@ func TestEventsHangUp(t *testing.T) {
 
 // A stream ends when the server begins to close, without a word that could be taken for the job's end.
 func TestEventsAtClose(t *testing.T) {
-	for _, path := range []string{"/v1/jobs/k1x7p/events", "/v1/jobs/k1x7p/logs?follow"} {
+	for _, path := range []string{"/v1/jobs/17c3e9a4/events", "/v1/jobs/17c3e9a4/logs?follow"} {
 		n, s, _ := start(t, Config{})
 		n.happen(job1, out(0, "a\n"))
 		_, r := follow(t, s, path, "")
@@ -169,7 +169,7 @@ func TestEventsSlowReader(t *testing.T) {
 		n.happen(job1, out(0, line))
 	}
 	c := dial(t, s)
-	io.WriteString(c, get("/v1/jobs/k1x7p/events", ""))
+	io.WriteString(c, get("/v1/jobs/17c3e9a4/events", ""))
 	if err := receive(t, n.leave, "the end of JobEvents"); err == nil {
 		t.Error("it took everything")
 	}
@@ -296,7 +296,7 @@ func TestLogs(t *testing.T) {
 		"?rank=1&stream=stdout&tag&follow=no": "",
 		"?rank=1&stream=stdout&tag&follow=0":  "[1] hello\n[1] unfini",
 	} {
-		res, body := raw(t, s, get("/v1/jobs/k1x7p/logs"+query, ""))
+		res, body := raw(t, s, get("/v1/jobs/17c3e9a4/logs"+query, ""))
 		if strings.Contains(query, "follow=no") {
 			wantProblem(t, res, body, 400, mpi.CodeInvalid)
 			continue
@@ -319,7 +319,7 @@ func TestLogs(t *testing.T) {
 		t.Errorf("%q, %v", rest, err)
 	}
 	n.find(job1).gone = 6
-	if _, body := raw(t, s, get("/v1/jobs/k1x7p/logs?rank=1", "")); body != "[6 events before this are not kept any more]\ning\nlo\nunfinished\nend" {
+	if _, body := raw(t, s, get("/v1/jobs/17c3e9a4/logs?rank=1", "")); body != "[6 events before this are not kept any more]\ning\nlo\nunfinished\nend" {
 		t.Errorf("%q", body)
 	}
 }

@@ -49,12 +49,12 @@ func (f *fakeJobs) StartJob(_ context.Context, spec mpi.JobSpec) (*mpi.Job, erro
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	j := &fakeJob{of: f, more: make(chan struct{}), reads: spec.Stdin, job: mpi.Job{
-		ID: fmt.Sprintf("k%dx7p", len(f.list)+1), Spec: spec, Program: "bafypi", Name: "pi/1.0.0", State: mpi.JobFinding, Created: jobTime,
-		Ranks: []mpi.JobRank{{Peer: self}, {Peer: peer1}},
+		ID: fmt.Sprintf("%d7c3e9a4", len(f.list)+1), Spec: spec, Program: "bafypi", Name: "pi/1.0.0", State: mpi.JobFinding, Created: jobTime,
 	}}
 	f.list = append(f.list, j)
+	begun := j.record() // as a node's is: nothing has happened yet
 	j.add(mpi.JobEvent{Type: "state", State: mpi.JobFinding})
-	return j.record(), nil
+	return begun, nil
 }
 
 // add is called with the mutex held.
@@ -67,6 +67,12 @@ func (j *fakeJob) add(e mpi.JobEvent) {
 	if e.Type == "state" || e.Type == "end" {
 		j.job.State = e.State
 	}
+	if e.State == mpi.JobRunning {
+		j.job.Started, j.job.Ranks = jobTime, []mpi.JobRank{{Peer: self}, {Peer: peer1}}
+	}
+	if e.Type == "exit" && e.Rank < len(j.job.Ranks) {
+		j.job.Ranks[e.Rank].Exit, j.job.Ranks[e.Rank].Memory = &e.Exit, 1<<20
+	}
 	if e.Type == "end" {
 		j.job.Exit, j.job.Cause, j.job.Ended = e.Exit, e.Cause, jobTime
 	}
@@ -77,6 +83,7 @@ func (j *fakeJob) add(e mpi.JobEvent) {
 
 func (j *fakeJob) record() *mpi.Job {
 	job := j.job
+	job.Ranks = slices.Clone(job.Ranks)
 	return &job
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// start serves a node with one job of two ranks, k1x7p, and a client of it.
+// start serves a node with one job of two ranks, 17c3e9a4, and a client of it.
 func start(t testing.TB, cfg Config) (*fakeNode, *Server, *Client) {
 	t.Helper()
 	n := newFake(t)
@@ -30,7 +30,7 @@ func start(t testing.TB, cfg Config) (*fakeNode, *Server, *Client) {
 	return n, s, c
 }
 
-const job1 = "k1x7p"
+const job1 = "17c3e9a4"
 
 func TestJobOverClient(t *testing.T) {
 	n, _, c := start(t, Config{})
@@ -38,8 +38,12 @@ func TestJobOverClient(t *testing.T) {
 	spec := mpi.JobSpec{File: "pi/1", Name: "pi.wasm", Ranks: 2, Args: []string{"-n", "größe"}, Env: []string{"A=b"}, MapBy: mpi.BySlot, Peers: []mpi.PeerID{self, peer1},
 		Timeout: 90 * time.Second, WaitSlots: time.Minute, Memory: 1 << 24, Stdin: true}
 	job, err := c.StartJob(ctx, spec)
-	if err != nil || !reflect.DeepEqual(job.Spec, spec) || job.State != mpi.JobFinding || job.ID == "" {
+	if err != nil || !reflect.DeepEqual(job.Spec, spec) || job.State != mpi.JobFinding || job.ID == "" || job.Ranks != nil || job.Events != 0 {
 		t.Fatalf("%+v, %v", job, err)
+	}
+	n.happen(job.ID, state(mpi.JobRunning))
+	if job, err = n.Job(job.ID); err != nil {
+		t.Fatal(err)
 	}
 	if got, err := c.Job(ctx, job.ID); err != nil || !reflect.DeepEqual(got, job) {
 		t.Errorf("%+v, %v", got, err)
@@ -117,24 +121,24 @@ func TestJobPathsHostile(t *testing.T) {
 	n, s, _ := start(t, Config{})
 	n.find(job1).files = fstest.MapFS{"a.txt": {Data: []byte("a")}}
 	for _, path := range []string{
-		"/v1/jobs/%2e%2e", "/v1/jobs/..%2f..%2fetc", "/v1/jobs/" + strings.Repeat("k", 8000), "/v1/jobs/%00", "/v1/jobs/k1x7p%0a", "/v1/jobs/k1x7p/nothing",
-		"/v1/jobs/k1x7p/files/..%2fa.txt", "/v1/jobs/k1x7p/files/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "/v1/jobs/k1x7p/files/%2fetc%2fpasswd",
-		"/v1/jobs/k1x7p/files/a.txt%2f", "/v1/jobs/k1x7p/files/.", "/v1/jobs/k1x7p/files/", "/v1/jobs/k1x7p/files/b.txt", "/v1/jobs/k1x7p/files/%ff",
-		"/v1/jobs/k1x7p/files/../../../../etc/passwd", "/v1/jobs//k1x7p", "/v1/jobs/",
-		"/v1/jobs/k1x7p/logs?rank=2", "/v1/jobs/k1x7p/logs?rank=-1", "/v1/jobs/k1x7p/logs?rank=1e9", "/v1/jobs/k1x7p/logs?stream=stdin", "/v1/jobs/k1x7p/logs?follow=maybe",
-		"/v1/jobs/k1x7p/events?after=-1", "/v1/jobs/k1x7p/events?after=18446744073709551616",
+		"/v1/jobs/%2e%2e", "/v1/jobs/..%2f..%2fetc", "/v1/jobs/" + strings.Repeat("k", 8000), "/v1/jobs/%00", "/v1/jobs/17c3e9a4%0a", "/v1/jobs/17c3e9a4/nothing",
+		"/v1/jobs/17c3e9a4/files/..%2fa.txt", "/v1/jobs/17c3e9a4/files/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "/v1/jobs/17c3e9a4/files/%2fetc%2fpasswd",
+		"/v1/jobs/17c3e9a4/files/a.txt%2f", "/v1/jobs/17c3e9a4/files/.", "/v1/jobs/17c3e9a4/files/", "/v1/jobs/17c3e9a4/files/b.txt", "/v1/jobs/17c3e9a4/files/%ff",
+		"/v1/jobs/17c3e9a4/files/../../../../etc/passwd", "/v1/jobs//17c3e9a4", "/v1/jobs/",
+		"/v1/jobs/17c3e9a4/logs?rank=2", "/v1/jobs/17c3e9a4/logs?rank=-1", "/v1/jobs/17c3e9a4/logs?rank=1e9", "/v1/jobs/17c3e9a4/logs?stream=stdin", "/v1/jobs/17c3e9a4/logs?follow=maybe",
+		"/v1/jobs/17c3e9a4/events?after=-1", "/v1/jobs/17c3e9a4/events?after=18446744073709551616",
 	} {
 		res, body := raw(t, s, get(path, ""))
 		if res.StatusCode < 300 || res.StatusCode >= 500 {
 			t.Errorf("%s: %s %q", path, res.Status, body)
 		}
 	}
-	for headers, path := range map[string]string{"Last-Event-ID: x\r\n": "/v1/jobs/k1x7p/events", "Last-Event-ID: 1\r\nLast-Event-ID: 2\r\n": "/v1/jobs/k1x7p/events?after=3"} {
+	for headers, path := range map[string]string{"Last-Event-ID: x\r\n": "/v1/jobs/17c3e9a4/events", "Last-Event-ID: 1\r\nLast-Event-ID: 2\r\n": "/v1/jobs/17c3e9a4/events?after=3"} {
 		res, body := raw(t, s, get(path, headers))
 		wantProblem(t, res, body, 400, mpi.CodeInvalid)
 	}
 	for _, method := range []string{"PUT", "PATCH", "OPTIONS", "POST"} {
-		res, body := raw(t, s, method+" /v1/jobs/k1x7p HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+		res, body := raw(t, s, method+" /v1/jobs/17c3e9a4 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
 		wantProblem(t, res, body, 405, codeMethod)
 		if got := res.Header.Get("Allow"); got != "DELETE, GET, HEAD" {
 			t.Errorf("Allow: %s", got)
@@ -190,13 +194,13 @@ func TestJobFiles(t *testing.T) {
 		}
 	}
 	// No browser takes what a program wrote for a page of this origin.
-	res, _ := raw(t, s, get("/v1/jobs/k1x7p/files/page.html", "Connection: close\r\n"))
+	res, _ := raw(t, s, get("/v1/jobs/17c3e9a4/files/page.html", "Connection: close\r\n"))
 	h := res.Header
 	if h.Get("Content-Type") != "application/octet-stream" || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment") ||
 		h.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(h.Get("Content-Security-Policy"), "sandbox") {
 		t.Errorf("%v", h)
 	}
-	_, body := raw(t, s, get("/v1/jobs/k1x7p/files", ""))
+	_, body := raw(t, s, get("/v1/jobs/17c3e9a4/files", ""))
 	wantJSON(t, body, fmt.Sprintf(`{"files":[{"name":"out/größe <1>.png","rank":1,"size":%d},{"name":"empty","rank":0,"size":0}]}`, len(large)))
 }
 
@@ -280,9 +284,9 @@ func TestStdinIdle(t *testing.T) {
 	if err := receive(t, ended, "the answer"); err != nil {
 		t.Error(err)
 	}
-	res, body := raw(t, s, post("/v1/jobs/k1x7p/stdin", "", "x"))
+	res, body := raw(t, s, post("/v1/jobs/17c3e9a4/stdin", "", "x"))
 	wantProblem(t, res, body, 400, mpi.CodeInvalid)
-	res, body = raw(t, s, post("/v1/jobs/k1x7p/stdin", "Content-Encoding: gzip\r\n", "x"))
+	res, body = raw(t, s, post("/v1/jobs/17c3e9a4/stdin", "Content-Encoding: gzip\r\n", "x"))
 	wantProblem(t, res, body, 415, codeMedia)
 }
 
@@ -309,7 +313,7 @@ func TestStdinCancel(t *testing.T) {
 func TestStdinHangUp(t *testing.T) {
 	n, s, _ := start(t, Config{})
 	conn := dial(t, s)
-	fmt.Fprintf(conn, "POST /v1/jobs/k1x7p/stdin HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+	fmt.Fprintf(conn, "POST /v1/jobs/17c3e9a4/stdin HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
 	await(t, n, func(j *fakeJob) bool { return j.input.String() == "abc" })
 	conn.Close()
 	if err := receive(t, n.leave, "the end of JobInput"); err == nil {
@@ -320,7 +324,7 @@ func TestStdinHangUp(t *testing.T) {
 func TestStdinAtClose(t *testing.T) {
 	n, s, _ := start(t, Config{})
 	conn := dial(t, s)
-	fmt.Fprintf(conn, "POST /v1/jobs/k1x7p/stdin HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+	fmt.Fprintf(conn, "POST /v1/jobs/17c3e9a4/stdin HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
 	await(t, n, func(j *fakeJob) bool { return j.input.String() == "abc" })
 	if err := s.Close(context.Background()); err != nil { // has all the time, and needs none
 		t.Error(err)
