@@ -48,11 +48,11 @@ wasi-sdk:
 # What MPI programs are compared with.
 .PHONY: openmpi
 openmpi:
-	@command -v mpicc >/dev/null && command -v mpirun >/dev/null || { echo "installing Open MPI, to compare with" >&2; apt-get update -q && apt-get install -y -q --no-install-recommends libopenmpi-dev openmpi-bin; } >/dev/null || { echo "Open MPI is needed (Debian's names): libopenmpi-dev openmpi-bin; please install them" >&2; exit 1; }
+	@command -v mpicc >/dev/null && command -v mpirun >/dev/null || .ci/apt-install "to compare with" libopenmpi-dev openmpi-bin
 
 .PHONY: curl
 curl:
-	@command -v curl >/dev/null || { apt-get update -q && apt-get install -y -q curl; } >/dev/null || { echo "curl is needed; please install it" >&2; exit 1; }
+	@command -v curl >/dev/null || .ci/apt-install "for requests" curl
 
 # A stock ipfs, built as the official one is: from a module that requires only Kubo, with -trimpath.
 build/ipfs: go.mod
