@@ -12,6 +12,8 @@
 //
 // The steps follow from the operation, the number of ranks and the bytes alone: never from timing or from where ranks
 // run. All ranks compute the same algorithm from what the standard says they have to agree on (the bytes of a type signature, the counts).
+// So it is part of what nodes have to agree on: whoever changes which messages an operation consists of, or an order of evaluation, raises the
+// version of the job protocol (docs/protocol.md, "What messages mean").
 //
 // # Messages
 //

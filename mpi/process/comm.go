@@ -74,7 +74,7 @@ func (c *Comm) String() string {
 	return fmt.Sprintf("a communicator of %d", c.size())
 }
 
-// Domains of contexts: what they are computed from.
+// Domains of contexts: what they are computed from. All nodes of a job compute the same: a change needs a new version of the job protocol.
 const (
 	derived   = iota // from a communicator, by its members alike
 	drawn            // by one rank, or two, who tell it to the others
