@@ -50,8 +50,9 @@ type Streams struct {
 
 // Scratch is where a program may write files: below "/" and ".", over the read-only files of [Exec], in memory.
 type Scratch struct {
-	Limit int64         // bytes of all files at most
-	Files []ScratchFile // those there when the program ended, by name
+	Limit int64              // bytes of all files at most
+	Take  func(n int64) bool // asked before they grow by n bytes, and told of -n when they shrink; nil for yes
+	Files []ScratchFile      // those there when the program ended, by name
 }
 
 // ScratchFile is a file that a program wrote.

@@ -21,6 +21,7 @@ type jobs struct {
 	slots slots
 	keep  keeper
 	load  match.Load // of the ranks of all jobs
+	files room       // of what they write
 
 	mu    sync.RWMutex       // guards the rest
 	parts map[[16]byte]*part // by mpi.JobKey
@@ -37,6 +38,7 @@ const (
 	maxOpenJobs  = 256                     // of one origin that have not ended
 	maxParts     = 1024                    // of jobs of all origins
 	maxJobFiles  = 64 << 20                // bytes of the files that a job's ranks wrote
+	maxFiles     = 1 << 30                 // bytes of the files of all ranks that run here
 	maxFileCount = 1024                    // of those
 	offerTimeout = 3 * time.Second         // for the answers to offers
 	offerGrace   = 300 * time.Millisecond  // for more of them once there are slots enough

@@ -60,6 +60,26 @@ var talkers = goPrograms{
 	}),
 }
 
+// All ranks of a node together have room for so many bytes of files, which is free again when they have ended.
+func TestRoomForFiles(t *testing.T) {
+	const each = maxJobFiles
+	nodes := startJobs(t, 1, goPrograms{"writers": withMPI(func(g *goRank) {
+		n := 0
+		for g.x.Scratch.Take(each) {
+			n++
+		}
+		g.x.Scratch.Take(-each)
+		g.printf("%d %v\n", n, g.x.Scratch.Take(each))
+	})})
+	for range 2 {
+		l := nodes[0].run(t, mpi.JobSpec{File: "writers", Ranks: 1})
+		l.isDone(t)
+		if want := fmt.Sprintln(maxFiles/each, true); l.out[0] != want {
+			t.Errorf("room for %q, want %q files of the largest size", l.out[0], want)
+		}
+	}
+}
+
 // Output comes by whole lines, each with its rank, on the stream it was written to; what is left of a line comes at the end.
 func TestJobOutput(t *testing.T) {
 	nodes := startJobs(t, 2, talkers)

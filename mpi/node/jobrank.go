@@ -87,9 +87,11 @@ func (t *team) rank(r int, start time.Time, stdout, stderr *lines) {
 		World: t.world, Rank: r, Nodes: nodes, Slots: int(p.place.Slots), Processor: n.cfg.Host, Program: p.place.Args[0],
 		Start: start, Stderr: stderr, Info: p.info(),
 	})
+	files := lease{of: &p.js.files}
+	defer files.end()
 	x := mpi.Exec{
 		Args: p.place.Args, Env: p.place.Env, Files: t.files, Memory: n.cfg.Memory, Timeout: mpi.MaxJobTime, MPI: proc,
-		Streams: &mpi.Streams{Out: stdout, Err: stderr}, Scratch: &mpi.Scratch{Limit: maxJobFiles},
+		Streams: &mpi.Streams{Out: stdout, Err: stderr}, Scratch: &mpi.Scratch{Limit: maxJobFiles, Take: files.take},
 	}
 	if p.place.Memory > 0 {
 		x.Memory = min(x.Memory, p.place.Memory)

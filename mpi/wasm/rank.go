@@ -64,7 +64,7 @@ func (g *gang) run(x mpi.Exec) mpi.Outcome {
 		cfg.Stdin, cfg.In, cfg.Out, cfg.Err = nil, s.In, s.Out, s.Err
 	}
 	if x.Scratch != nil {
-		cfg.Scratch = x.Scratch.Limit
+		cfg.Scratch, cfg.ScratchTake = x.Scratch.Limit, x.Scratch.Take
 	}
 	r.host = wasi.New(g.ctx, cfg)
 

@@ -22,6 +22,9 @@ type Config struct {
 	Files fs.FS
 	// Scratch is how many bytes of files the program may keep, in memory, above Files; 0 for a program that can write none.
 	Scratch int64
+	// ScratchTake is asked before those files grow by n bytes, and told of -n when they shrink; nil for yes. What they hold when
+	// the program ends is the caller's to give back.
+	ScratchTake func(n int64) bool
 	// Output is how many bytes the program may write to standard output.
 	Output int
 	// Stderr, if set, is given each line of standard error: see mpi.Exec.
@@ -65,7 +68,7 @@ func New(ctx context.Context, cfg Config) *Host {
 		h.clock = System()
 	}
 	if cfg.Scratch > 0 {
-		h.scratch = newScratch(cfg.Files, cfg.Scratch, h.clock.Now)
+		h.scratch = newScratch(cfg.Files, cfg.Scratch, cfg.ScratchTake, h.clock.Now)
 		h.cfg.Files = h.scratch
 	}
 	h.files = append(make([]*file, 0, 8), &file{kind: stdinFile}, &file{kind: stdoutFile}, &file{kind: stderrFile})

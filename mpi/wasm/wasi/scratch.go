@@ -39,6 +39,7 @@ type scratch struct {
 	now   func() time.Time
 	limit int64
 	used  int64 // bytes of all nodes, those too that are unlinked and still open
+	take  func(n int64) bool
 	nodes map[string]*node
 	gone  map[string]bool // names of below that were removed
 }
@@ -54,11 +55,14 @@ type node struct {
 
 var _ fs.ReadLinkFS = (*scratch)(nil)
 
-func newScratch(below fs.FS, limit int64, now func() time.Time) *scratch {
+func newScratch(below fs.FS, limit int64, take func(int64) bool, now func() time.Time) *scratch {
 	if below == nil {
 		below = emptyFS{}
 	}
-	return &scratch{below: below, now: now, limit: max(limit, 0), nodes: map[string]*node{}, gone: map[string]bool{}}
+	if take == nil {
+		take = func(int64) bool { return true }
+	}
+	return &scratch{below: below, now: now, limit: max(limit, 0), take: take, nodes: map[string]*node{}, gone: map[string]bool{}}
 }
 
 // emptyFS is a directory without files.
@@ -219,16 +223,30 @@ func (s *scratch) copyUp(name string, keep bool) (*node, error) {
 			return nil, err
 		}
 	}
-	if int64(len(data)) > s.limit-s.used {
+	if !s.grow(int64(len(data))) {
 		return nil, errNoSpace
 	}
 	n, err := s.add(name, false)
 	if err != nil {
+		s.shrink(int64(len(data)))
 		return nil, err
 	}
 	n.data = data
-	s.used += int64(len(data))
 	return n, nil
+}
+
+// grow makes room for n bytes more, if there is any.
+func (s *scratch) grow(n int64) bool {
+	if n > s.limit-s.used || !s.take(n) {
+		return false
+	}
+	s.used += n
+	return true
+}
+
+func (s *scratch) shrink(n int64) {
+	s.used -= n
+	s.take(-n)
 }
 
 // resize sets a file's length; what is new is zero.
@@ -237,17 +255,18 @@ func (s *scratch) resize(n *node, size int64) error {
 	switch {
 	case size < 0:
 		return fs.ErrInvalid
-	case size-have > s.limit-s.used:
-		return errNoSpace
 	case size > have:
+		if !s.grow(size - have) {
+			return errNoSpace
+		}
 		n.data = slices.Grow(n.data, int(size-have))[:size]
 		clear(n.data[have:])
 	default:
 		if n.data = n.data[:size]; int64(cap(n.data)) > 2*size { // what is not counted is not kept
 			n.data = slices.Clone(n.data)
 		}
+		s.shrink(have - size)
 	}
-	s.used += size - have
 	n.time = s.now()
 	return nil
 }
@@ -279,7 +298,7 @@ func (s *scratch) drop(name string) {
 // free gives back the space of a node that nobody can reach any more.
 func (s *scratch) free(n *node) {
 	if !n.linked && n.opens == 0 {
-		s.used -= int64(len(n.data))
+		s.shrink(int64(len(n.data)))
 		n.data = nil
 	}
 }

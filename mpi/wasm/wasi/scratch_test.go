@@ -92,6 +92,37 @@ func (g *guest) names(path string) (list []string) {
 	return list[2:]
 }
 
+// Files of several programs may share room: what is asked for is what they hold, and given back when they shrink or go.
+func TestScratchTake(t *testing.T) {
+	held, most := int64(0), int64(10)
+	g := newGuest(t, Config{Scratch: 1000, ScratchTake: func(n int64) bool {
+		if held+n > most {
+			return false
+		}
+		held += n
+		return true
+	}})
+	fd, _ := g.openAs("a", openCreate, rightWrite, 0)
+	for _, step := range []struct {
+		what string
+		do   func() Errno
+		want Errno
+		held int64
+	}{
+		{"write 8", func() Errno { _, e := g.write(fd, "12345678"); return e }, Success, 8},
+		{"write 3 more", func() Errno { _, e := g.write(fd, "9ab"); return e }, ENOSPC, 8},
+		{"write 2 more", func() Errno { _, e := g.write(fd, "9a"); return e }, Success, 10},
+		{"shrink", func() Errno { return g.call("fd_filestat_set_size", fd, 4) }, Success, 4},
+		{"grow too far", func() Errno { return g.call("fd_filestat_set_size", fd, 11) }, ENOSPC, 4},
+		{"close", func() Errno { return g.call("fd_close", fd) }, Success, 4},
+		{"unlink", func() Errno { p, n := g.str(at, "a"); return g.call("path_unlink_file", root, p, n) }, Success, 0},
+	} {
+		if e := step.do(); e != step.want || held != step.held {
+			t.Errorf("%s: errno %d, %d bytes held, want errno %d and %d", step.what, e, held, step.want, step.held)
+		}
+	}
+}
+
 // checkUsed compares what the scratch counts with what there is.
 func (h *Host) checkUsed(t testing.TB) {
 	t.Helper()
