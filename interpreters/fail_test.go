@@ -45,7 +45,7 @@ func TestFailDoesNotEndBySelf(t *testing.T) {
 		t.Run(data, func(t *testing.T) {
 			in := mpi.Envelope{Messages: []mpi.Message{{From: "O", To: "A", Data: []byte(data)}}}
 			out := load(t, failing+"/run.wasm").Run(context.Background(), mpi.Exec{
-				Args: []string{failing}, Stdin: in.AppendJSON(nil), Memory: 64 << 20, Timeout: 100 * time.Millisecond, Output: 1 << 20,
+				Args: []string{failing}, Stdin: in.AppendJSON(nil), Memory: 64 << 20, Timeout: time.Second, Output: 1 << 20,
 			})
 			if out.Reason != mpi.TimedOut {
 				t.Errorf("got %q: %s, want %q", out.Reason, out.Detail, mpi.TimedOut)

@@ -12,7 +12,7 @@ import (
 // Each way to fail is named for what it is, at once: the request's own time is long.
 func TestFailuresAreNamed(t *testing.T) {
 	nodes := start(t, 3, func(i int, c *Config) {
-		c.Timeout = 300 * time.Millisecond
+		c.Timeout = 4 * time.Second
 		if i == 0 {
 			c.Timeout = 20 * time.Second
 		}

@@ -193,7 +193,7 @@ func TestPush(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	nodes := start(t, 2)
 	a, b := nodes[0], nodes[1]
-	r := mpi.Request{File: "guest", Expected: 2, Timeout: 300 * time.Millisecond, Messages: []mpi.Message{
+	r := mpi.Request{File: "guest", Expected: 2, Timeout: 4 * time.Second, Messages: []mpi.Message{
 		{To: a.Self(), Data: mpi.Bytes("echo quick")}, {To: b.Self(), Data: mpi.Bytes("loop")},
 	}}
 	got, err := a.Do(t.Context(), r)
