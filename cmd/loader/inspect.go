@@ -29,6 +29,7 @@ type report struct {
 	Imports  map[string]int `json:"imports"`         // how many, by module
 	MPI      []string       `json:"mpi"`             // functions of MPI that it imports
 	Missing  []string       `json:"missing"`         // imports that the host does not provide
+	More     int            `json:"more,omitempty"`  // of them, that are not in Missing
 	Exported []string       `json:"exports"`
 }
 
@@ -83,7 +84,7 @@ The exit code is 1 if this version of ipfs-mpi lacks something that the program 
 
 func describeModule(file string, m *module.Module, use module.Use) report {
 	r := report{File: file, Name: m.Name, Built: m.Built, Kind: "handler", Size: m.Size, Code: m.Code, Data: m.Data, Debug: m.Debug,
-		Imports: map[string]int{}, MPI: orEmpty(use.MPI), Missing: []string{}, Exported: []string{}}
+		Imports: map[string]int{}, MPI: orEmpty(use.MPI), Missing: []string{}, More: use.More, Exported: []string{}}
 	if len(use.MPI) > 0 {
 		r.Kind = "mpi"
 	}
@@ -156,6 +157,9 @@ func (a *app) printReport(r report) error {
 	fmt.Fprintln(a.out, "missing on this host:")
 	for _, name := range r.Missing {
 		fmt.Fprintf(a.out, "  %s\n", clean(name, false))
+	}
+	if r.More > 0 {
+		fmt.Fprintf(a.out, "  and %d more\n", r.More)
 	}
 	return nil
 }

@@ -152,7 +152,7 @@ func (r *Runtime) make(id codeID, wasm []byte) (c *code, fresh bool, err error) 
 			c, err = nil, errors.New("a fault in the engine")
 		}
 	}()
-	wasm, info, err := inspect(wasm)
+	wasm, info, err := r.inspect(wasm)
 	if err != nil {
 		return nil, false, err
 	}

@@ -17,6 +17,13 @@ type moduleInfo struct {
 	alone   bool   // it takes all memory that there is for its own
 }
 
+// inspect is [inspect], for one module at a time.
+func (r *Runtime) inspect(wasm []byte) (out []byte, info moduleInfo, err error) {
+	r.inspecting <- struct{}{}
+	defer func() { <-r.inspecting }()
+	return inspect(wasm)
+}
+
 // inspect checks that a module can be linked and started. An MPI program is changed to export its table of functions.
 func inspect(wasm []byte) (out []byte, info moduleInfo, err error) {
 	m, err := module.Inspect(wasm)

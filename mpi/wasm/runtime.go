@@ -29,8 +29,11 @@ type Runtime struct {
 	// compiling is held by whoever compiles: wasmtime uses all cores for one module, and
 	// takes some hundred times its size in memory.
 	compiling chan struct{}
-	builds    sync.WaitGroup // goroutines of build
-	once      sync.Once      // of Close
+	// inspecting is held by whoever looks into a module, which may take some 100 MB. It is not compiling: what is in the cache does
+	// not wait for a compilation.
+	inspecting chan struct{}
+	builds     sync.WaitGroup // goroutines of build
+	once       sync.Once      // of Close
 
 	mu        sync.Mutex
 	eng       *engine // made for the first handler
@@ -55,14 +58,15 @@ func New(cfg Config) *Runtime {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Runtime{
-		cfg:       cfg,
-		log:       cfg.Log,
-		cache:     newCache(cfg.CacheDir, cfg.CacheSize, cfg.Log),
-		compiling: make(chan struct{}, 1),
-		codes:     map[codeID]*code{},
-		flights:   map[codeID]*flight{},
-		instances: map[*instance]struct{}{},
-		gangs:     map[*gang]struct{}{},
+		cfg:        cfg,
+		log:        cfg.Log,
+		cache:      newCache(cfg.CacheDir, cfg.CacheSize, cfg.Log),
+		compiling:  make(chan struct{}, 1),
+		inspecting: make(chan struct{}, 1),
+		codes:      map[codeID]*code{},
+		flights:    map[codeID]*flight{},
+		instances:  map[*instance]struct{}{},
+		gangs:      map[*gang]struct{}{},
 	}
 }
 

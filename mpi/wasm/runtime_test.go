@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -293,6 +294,30 @@ func TestProgramClose(t *testing.T) {
 	if len(r.codes) != 0 {
 		t.Errorf("%d modules are left", len(r.codes))
 	}
+}
+
+// One module is looked into at a time: each may take much memory.
+func TestInspectOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := New(Config{})
+		r.inspecting <- struct{}{} // somebody does
+		ended := make(chan error, 1)
+		go func() {
+			_, err := r.Compile(context.Background(), "library", []byte("\x00asm\x01\x00\x00\x00"))
+			ended <- err
+		}()
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			t.Errorf("a second module is looked into: %v", err)
+		default:
+			<-r.inspecting
+			if err := <-ended; err == nil || !strings.Contains(err.Error(), "it exports no function _start") {
+				t.Error(err)
+			}
+		}
+		r.Close()
+	})
 }
 
 // TestCompileOnce asks for one module many times at once: it is compiled once.

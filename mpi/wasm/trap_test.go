@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -106,8 +107,8 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	many := "(module "
-	for range 20 {
-		many += `(import "env" "f" (func)) `
+	for i := range 20 {
+		many += fmt.Sprintf(`(import "env" "f%d" (func)) `, i)
 	}
 	if _, err := r.Compile(t.Context(), "many", assemble(t, many+start+")")); err == nil || !strings.Contains(err.Error(), "and 8 more") {
 		t.Errorf("many: %v", err)

@@ -1,6 +1,9 @@
 package module
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Module is what a module says of itself.
 type Module struct {
@@ -53,11 +56,16 @@ type FuncType struct{ Params, Results string }
 
 var typeNames = map[rune]string{'i': "i32", 'I': "i64", 'f': "f32", 'F': "f64", 'v': "v128", 'r': "funcref", 'e': "externref"}
 
+const maxShown = 16 // parameters, and results, that String names
+
 func (t FuncType) String() string {
 	words := func(letters string) string {
 		var list []string
-		for _, c := range letters {
+		for _, c := range letters[:min(len(letters), maxShown)] {
 			list = append(list, typeNames[c])
+		}
+		if more := len(letters) - maxShown; more > 0 {
+			list = append(list, fmt.Sprintf("and %d more", more))
 		}
 		return "(" + strings.Join(list, " ") + ")"
 	}

@@ -1,10 +1,13 @@
 package module
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
@@ -90,6 +93,9 @@ func TestFuncType(t *testing.T) {
 	if s := (FuncType{"iIfF", "v"}).String(); s != "(i32 i64 f32 f64) → (v128)" {
 		t.Error(s)
 	}
+	if s := (FuncType{strings.Repeat("e", 1000), ""}).String(); s != "("+strings.Repeat("externref ", 16)+"and 984 more) → ()" {
+		t.Error(s)
+	}
 }
 
 func TestUse(t *testing.T) {
@@ -112,6 +118,45 @@ func TestUse(t *testing.T) {
 		"wasi_unstable.fd_read (preview 0: build it for WASI preview 1), e??.? (table)"
 	if err := u.Err(); err == nil || err.Error() != want {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestUseIsBounded: what is kept and said of missing imports is little, however many there are and whatever their types.
+func TestUseIsBounded(t *testing.T) {
+	externrefs := slices.Concat(binary.AppendUvarint(nil, maxValues), bytes.Repeat([]byte{0x6f}, maxValues))
+	wide := sec(typeSection, vec(slices.Concat([]byte{0x60}, externrefs, externrefs), []byte{0x60, 0, 0}))
+	for name, tt := range map[string]struct {
+		imports      func(i int) []byte
+		missing, all int
+		want         string // of the error's end
+	}{
+		"one":     {func(int) []byte { return imp("env", "MPI_Send", 0, 0) }, 1, 1, "another MPI?)"},
+		"many":    {func(i int) []byte { return imp("env", fmt.Sprint("f", i), 0, 0) }, maxMissing, maxImports, " and 99988 more"},
+		"lacking": {func(i int) []byte { return imp("env", "MPI_Win_fence", 0, byte(i%2)) }, 1, 1, ": MPI_Win_fence"},
+		"long": {func(i int) []byte {
+			return imp(fmt.Sprint(i, strings.Repeat("日", 100)), strings.Repeat("日", 100), 0, 0)
+		}, maxMissing, 1000, "…"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := make([][]byte, maxImports)
+			if name == "long" {
+				list = list[:1000]
+			}
+			for i := range list {
+				list[i] = tt.imports(i)
+			}
+			m, err := Inspect(build(wide, sec(importSection, vec(list...))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			u := m.Use()
+			if len(u.Missing) != tt.missing || len(u.Missing)+u.More != tt.all {
+				t.Errorf("%d are missing, and %d more", len(u.Missing), u.More)
+			}
+			if err := u.Err(); err == nil || len(err.Error()) > maxError || !strings.HasSuffix(err.Error(), tt.want) || !utf8.ValidString(err.Error()) {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -13,22 +13,31 @@ import (
 // Use is what a module needs of its host.
 type Use struct {
 	MPI     []string  // functions of MPI, by the names they are imported with, sorted: with any it is an MPI program
-	Missing []Missing // imports that this host does not provide
+	Missing []Missing // imports that this host does not provide, each once: all functions of MPI 5.0, and the first of the others
+	More    int       // imports that it does not provide either, and that are not in Missing
 }
 
 // Missing is an import that this host does not provide.
 type Missing struct {
 	Import
 	Why string // for people, in brackets; may be empty
+	// Want is the type that the host's function has, where that is what is wrong with one of MPI.
+	Want FuncType
 }
+
+// maxMissing bounds how many imports other than functions of MPI 5.0 are in Missing.
+const maxMissing = 100
 
 func (m Missing) String() string {
 	name := shown(m.Module) + "." + shown(m.Name)
 	if m.isMPI() {
 		name = shown(m.Name)
 	}
-	if m.Why == "" {
+	switch {
+	case m.Why == "":
 		return name
+	case m.Want != FuncType{}:
+		return fmt.Sprintf("%s (%s, %s instead of %s: was it compiled with the header of another MPI?)", name, m.Why, m.Type, m.Want)
 	}
 	return name + " (" + m.Why + ")"
 }
@@ -48,12 +57,30 @@ func (m *Module) Use() (u Use) {
 		}
 		system[f.Name] = t
 	}
+	seen := map[Import]bool{}
+	others := 0 // in Missing, but for functions of MPI 5.0
 	for _, imp := range m.Imports {
+		lacks := imp.isMPI() && abi.Lacks(imp.Name)
+		if lacks {
+			imp.Type = FuncType{} // it is missing once, however many types it is given
+		}
+		if seen[imp] {
+			continue
+		}
+		seen[imp] = true
 		if imp.isMPI() {
 			u.MPI = append(u.MPI, imp.Name)
 		}
-		if why, ok := provided(imp, system); !ok {
-			u.Missing = append(u.Missing, Missing{imp, why})
+		missing, ok := provided(imp, system)
+		switch {
+		case ok:
+		case lacks:
+			u.Missing = append(u.Missing, missing)
+		case others < maxMissing:
+			u.Missing = append(u.Missing, missing)
+			others++
+		default:
+			u.More++
 		}
 	}
 	slices.Sort(u.MPI)
@@ -62,32 +89,36 @@ func (m *Module) Use() (u Use) {
 }
 
 // provided reports whether the host provides an import, or why not.
-func provided(imp Import, system map[string]FuncType) (why string, ok bool) {
+func provided(imp Import, system map[string]FuncType) (m Missing, ok bool) {
+	m.Import = imp
 	switch {
 	case imp.Module == "wasi_unstable":
-		return "preview 0: build it for WASI preview 1", false
+		m.Why = "preview 0: build it for WASI preview 1"
 	case imp.Module == wasi.Module:
 		want, there := system[imp.Name]
 		switch {
 		case !there:
-			return "not in preview 1", false
+			m.Why = "not in preview 1"
 		case imp.Kind != Function || imp.Type != want:
-			return "with another type", false
+			m.Why = "with another type"
+		default:
+			return m, true
 		}
-		return "", true
 	case imp.isMPI():
 		i, there := abi.Lookup(imp.Name)
 		switch {
 		case abi.Lacks(imp.Name):
-			return "", false
 		case !there:
-			return "not a function of MPI 5.0", false
+			m.Why = "not a function of MPI 5.0"
 		case imp.Type != TypeOfMPI(&abi.Functions[i]):
-			return fmt.Sprintf("with another type, %s instead of %s: was it compiled with the header of another MPI?", imp.Type, TypeOfMPI(&abi.Functions[i])), false
+			m.Why, m.Want = "with another type", TypeOfMPI(&abi.Functions[i])
+		default:
+			return m, true
 		}
-		return "", true
+	default:
+		m.Why = string(imp.Kind)
 	}
-	return string(imp.Kind), false
+	return m, false
 }
 
 // TypeOfMPI is the type of a function of MPI in WebAssembly.
@@ -104,36 +135,45 @@ func TypeOfMPI(f *abi.Function) FuncType {
 	return FuncType{strings.Map(one, f.Params), string(one(rune(f.Result)))}
 }
 
-// maxNamed bounds how many imports an error lists, but for functions of MPI 5.0, which are all listed.
-const maxNamed = 12
+const (
+	maxNamed = 12      // imports that an error lists, but for functions of MPI 5.0
+	maxError = 4 << 10 // bytes of an error
+)
 
 // Err is nil if the host provides everything, or else lists what it lacks.
 func (u Use) Err() error {
 	var lacking, other []string
+	more := u.More
 	for _, m := range u.Missing {
-		if m.isMPI() && m.Why == "" {
+		switch {
+		case m.isMPI() && m.Why == "":
 			lacking = append(lacking, m.String())
-		} else {
+		case len(other) < maxNamed:
 			other = append(other, m.String())
+		default:
+			more++
 		}
 	}
 	var parts []string
+	if len(other) > 0 {
+		part := "it imports what this host does not provide: " + strings.Join(other, ", ")
+		if more > 0 {
+			part += fmt.Sprintf(" and %d more", more)
+		}
+		parts = append(parts, part)
+	}
 	if len(lacking) > 0 {
 		slices.Sort(lacking)
-		parts = append(parts, "it calls functions of MPI that this host does not provide: "+strings.Join(slices.Compact(lacking), ", "))
-	}
-	if len(other) > 0 {
-		more := ""
-		if len(other) > maxNamed {
-			more = fmt.Sprintf(" and %d more", len(other)-maxNamed)
-			other = other[:maxNamed]
-		}
-		parts = append(parts, "it imports what this host does not provide: "+strings.Join(other, ", ")+more)
+		parts = slices.Insert(parts, 0, "it calls functions of MPI that this host does not provide: "+strings.Join(lacking, ", "))
 	}
 	if parts == nil {
 		return nil
 	}
-	return errors.New(strings.Join(parts, "; "))
+	text := strings.Join(parts, "; ")
+	if len(text) > maxError {
+		text = strings.ToValidUTF8(text[:maxError-len("…")], "") + "…"
+	}
+	return errors.New(text)
 }
 
 // shown is a name for people: cut, and without what a terminal or a log would take for more than text.
