@@ -42,6 +42,7 @@ const (
 	maxTables    = 100
 	maxMemories  = 100
 	maxGlobals   = 1_000_000
+	maxCustom    = 10_000
 )
 
 // Inspect reads a module.
@@ -88,6 +89,7 @@ func sections(wasm []byte, do func(section) error) error {
 		return errors.New("a module of another version than 1")
 	}
 	all := reader{b: wasm[8:], at: 8, what: "module"}
+	custom := 0
 	for last := 0; len(all.b) > 0; {
 		s := section{start: len(wasm) - len(all.b)}
 		s.id = all.byte()
@@ -104,6 +106,8 @@ func sections(wasm []byte, do func(section) error) error {
 		}
 		if s.id != customSection {
 			last = place[s.id]
+		} else if custom++; custom > maxCustom {
+			return fmt.Errorf("more than %d custom sections", maxCustom)
 		}
 		s.size = int64(size)
 		s.body = reader{b: body, at: at, what: sectionNames[s.id]}
@@ -121,10 +125,11 @@ func (m *Module) section(s section) error {
 	case customSection:
 		m.Debug += s.size
 		name := r.name()
-		if r.err == nil {
-			m.custom(name, r)
+		if r.err != nil {
+			return r.err
 		}
-		return nil // what is wrong in a custom section is no fault of the module
+		m.custom(name, r)
+		return nil // what is wrong behind its name is no fault of the module
 	case typeSection:
 		for range r.count(maxTypes, "types") {
 			m.types = append(m.types, r.funcType())

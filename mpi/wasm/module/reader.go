@@ -16,9 +16,21 @@ type reader struct {
 
 func (r *reader) fail(format string, args ...any) {
 	if r.err == nil {
-		r.err = fmt.Errorf("%s, before byte %d: %s", r.what, r.at, fmt.Sprintf(format, args...))
+		r.err = &fault{r.what, r.at, format, args}
 	}
 	r.b = nil
+}
+
+// fault is an error of a reader. Its words are made when somebody asks for them: nobody does in most custom sections.
+type fault struct {
+	what   string
+	at     int64
+	format string
+	args   []any
+}
+
+func (f *fault) Error() string {
+	return fmt.Sprintf("%s, before byte %d: %s", f.what, f.at, fmt.Sprintf(f.format, f.args...))
 }
 
 func (r *reader) take(n uint64) []byte {
