@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestFilter(t *testing.T) {
@@ -18,6 +19,11 @@ func TestFilter(t *testing.T) {
 		"\x1bP+q544e\x1b\\":            `\x1bP+q544e\x1b\`,
 		"\u009b2J\u0085":               `\xc2\x9b2J\xc2\x85`, // the same in one character
 		"\u00a0 \xc2":                  "\u00a0 \\xc2",
+		"\x9d52;c;AAAA\x9c":            `\x9d52;c;AAAA\x9c`, // in one byte, which some terminals obey also among UTF-8
+		"\xe6\x9b\xe6\x9b2J":           `\xe6\x9b\xe6\x9b2J`,
+		"\xc0\x9b \xed\xa0\x80":        `\xc0\x9b \xed\xa0\x80`, // overlong, a surrogate
+		"caf\xe9 \xff\U0001f600\ufffd": "caf\\xe9 \\xff\U0001f600\ufffd",
+		"\xe6\x1b[31m\xe6\n":           "\\xe6\x1b[31m\\xe6\n",
 		"\x00\x07\x7f":                 `\x00\x07\x7f`,
 		"\x1b[\x1b[31mx":               `\x1b[` + "\x1b[31mx",
 		"\x1b[" + "111111111111111111111111111111111111111m": `\x1b[` + "111111111111111111111111111111111111111m",
@@ -39,6 +45,7 @@ func TestFilter(t *testing.T) {
 // Whatever comes, no control but the harmless ones goes through.
 func FuzzFilter(f *testing.F) {
 	f.Add([]byte("\x1b[1;31mred\x1b[0m \xc2\x9b \x1b]0;x\x07"))
+	f.Add([]byte("\x9d52;c;AAAA\x9c 日本 \xe6\x9b"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var x Filter
 		out := x.Flush(x.Append(nil, in))
@@ -49,9 +56,12 @@ func FuzzFilter(f *testing.F) {
 				if len(rest) == 0 || out[i+1] != '[' || !harmless(rest[0]) {
 					t.Fatalf("%q from %q", out, in)
 				}
-			case c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\b', c == del, c == c1 && i+1 < len(out) && out[i+1] >= 0x80 && out[i+1] < 0xa0:
+			case c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\b', c == del:
 				t.Fatalf("%q from %q", out, in)
 			}
+		}
+		if !utf8.Valid(out) || bytes.ContainsFunc(out, func(r rune) bool { return r >= 0x80 && r <= maxC1 }) {
+			t.Fatalf("%q from %q", out, in)
 		}
 	})
 }
