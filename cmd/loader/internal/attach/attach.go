@@ -32,6 +32,8 @@ const (
 	firstPause = 50 * time.Millisecond
 	longPause  = time.Second
 	sayAfter   = time.Second // that the connection broke
+	// lasted is how long a connection without events has to last to have been one: whatever stands between may answer and break it at once.
+	lasted = 2 * longPause
 )
 
 // GoneError means that the node does not answer any more.
@@ -58,6 +60,7 @@ type Follower struct {
 	Until  uint64 // the event to stop after; 0 for the job's last
 
 	seen   uint64    // Seq of the last event
+	asked  time.Time // when the events were asked for last
 	broken time.Time // since when the node does not answer; zero if it does
 	pause  time.Duration
 	said   bool // that it does not
@@ -69,6 +72,7 @@ var errUntil = errors.New("the last event wanted")
 // [GoneError], the node's, or one that wraps [ErrOutput].
 func (f *Follower) Follow(ctx context.Context) (*mpi.Job, error) {
 	for {
+		f.asked = time.Now()
 		err := f.Client.JobEvents(ctx, f.ID, f.seen, f.event)
 		if err == nil || errors.Is(err, errUntil) {
 			if err := f.Screen.Flush(); err != nil {
@@ -116,7 +120,7 @@ func (f *Follower) again(ctx context.Context, err error) error {
 		return err
 	}
 	now := time.Now()
-	if errors.Is(err, api.ErrInterrupted) || f.broken.IsZero() {
+	if f.broken.IsZero() || errors.Is(err, api.ErrInterrupted) && now.Sub(f.asked) >= lasted {
 		f.broken = now // until now it did answer
 	}
 	refused := errors.Is(err, syscall.ECONNREFUSED)

@@ -3,11 +3,13 @@ package attach
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -178,13 +180,21 @@ func TestFollowReconnects(t *testing.T) {
 // brokenClient answers JobEvents with an error of errs after another, the last one for ever.
 type brokenClient struct {
 	Client
-	errs  []error
-	calls int
+	errs   []error
+	lasts  time.Duration // each connection
+	events bool          // one comes on each
+	calls  int
 }
 
 func (c *brokenClient) JobEvents(_ context.Context, _ string, after uint64, each func(mpi.JobEvent) error) error {
 	err := c.errs[min(c.calls, len(c.errs)-1)]
 	c.calls++
+	time.Sleep(c.lasts)
+	if c.events && err != nil {
+		if err := each(mpi.JobEvent{Seq: after + 1, Type: "progress"}); err != nil {
+			return err
+		}
+	}
 	if err == nil {
 		return each(mpi.JobEvent{Seq: after + 1, Type: "end", State: mpi.JobDone})
 	}
@@ -200,17 +210,19 @@ func TestFollowGivesUp(t *testing.T) {
 	refused := fmt.Errorf("nothing answers: %w", &os.SyscallError{Syscall: "connect", Err: syscall.ECONNREFUSED})
 	var netErr error = &timeoutError{}
 	for _, c := range []struct {
-		name  string
-		errs  []error
-		after time.Duration // at least, and not much more
-		want  string        // in the error; empty for none
+		name   string
+		client brokenClient
+		after  time.Duration // at least, and not much more
+		want   string        // in the error; empty for none
 	}{
-		{"at once, if the node does not know the job", []error{mpi.Errorf(mpi.CodeNotFound, "no job")}, 0, "no job"},
-		{"at once, if the answer makes no sense", []error{errors.New("no JSON")}, 0, "no JSON"},
-		{"soon, if the daemon is gone", []error{broken, fmt.Errorf("%w (%w)", netErr, refused)}, refusedFor, "the daemon is gone, and job j with it"},
-		{"late, if the network is", []error{broken, netErr}, brokenFor, "the node does not answer any more"},
-		{"not, while it comes back", append(many(broken, 500), nil), 400 * longPause, ""},
-		{"not, if the daemon is busy stopping", []error{broken, mpi.Errorf(mpi.CodeStopping, "stopping"), netErr, nil}, 0, ""},
+		{"at once, if the node does not know the job", brokenClient{errs: []error{mpi.Errorf(mpi.CodeNotFound, "no job")}}, 0, "no job"},
+		{"at once, if the answer makes no sense", brokenClient{errs: []error{errors.New("no JSON")}}, 0, "no JSON"},
+		{"soon, if the daemon is gone", brokenClient{errs: []error{broken, fmt.Errorf("%w (%w)", netErr, refused)}}, refusedFor, "the daemon is gone, and job j with it"},
+		{"late, if the network is", brokenClient{errs: []error{broken, netErr}}, brokenFor, "the node does not answer any more"},
+		{"late, if it answers and breaks at once", brokenClient{errs: []error{broken}}, brokenFor, "the node does not answer any more"},
+		{"not, while connections last", brokenClient{errs: append(many(broken, 500), nil), lasts: time.Hour}, 500 * time.Hour, ""},
+		{"not, while events come", brokenClient{errs: append(many(broken, 500), nil), events: true}, 500 * firstPause, ""},
+		{"not, if the daemon is busy stopping", brokenClient{errs: []error{broken, mpi.Errorf(mpi.CodeStopping, "stopping"), netErr, nil}}, 0, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -218,7 +230,9 @@ func TestFollowGivesUp(t *testing.T) {
 				s := NewScreen(Options{Out: &out, Err: &errs, Wants: all()})
 				defer s.Close()
 				began := time.Now()
-				_, err := (&Follower{Client: &brokenClient{errs: c.errs}, ID: "j", Screen: s}).Follow(t.Context())
+				ctx, cancel := context.WithTimeout(t.Context(), c.after+2*time.Hour)
+				defer cancel()
+				_, err := (&Follower{Client: &c.client, ID: "j", Screen: s}).Follow(ctx)
 				took := time.Since(began)
 				if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 					t.Errorf("%v, want %q", err, c.want)
@@ -260,6 +274,34 @@ func TestFollowCannotWrite(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+// Of one rank, its events and the job's are shown, and those of no other rank.
+func TestEventsOfOneRank(t *testing.T) {
+	var out, errs text
+	s := NewScreen(Options{Out: &out, Err: &errs, Wants: api.LogOptions{Rank: 1}, JSON: true})
+	defer s.Close()
+	for i, e := range []mpi.JobEvent{{Type: "state", Rank: -1}, {Type: "stdout"}, {Type: "stderr"}, {Type: "exit"},
+		{Type: "stdout", Rank: 1}, {Type: "stderr", Rank: 1}, {Type: "exit", Rank: 1}, {Type: "end", Rank: -1}} {
+		e.Seq = uint64(i + 1)
+		if err := s.Event(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	var got []uint64
+	for line := range strings.Lines(out.String()) {
+		var e mpi.JobEvent
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, e.Seq)
+	}
+	if want := []uint64{1, 5, 6, 7, 8}; !slices.Equal(got, want) || errs.String() != "" {
+		t.Errorf("events %v, want %v; %s", got, want, errs.String())
+	}
+}
 
 // Where progress cannot be shown in place it is told when it takes long, and not again and again.
 func TestProgressTold(t *testing.T) {

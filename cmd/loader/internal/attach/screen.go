@@ -29,7 +29,7 @@ type Options struct {
 	Out, Err io.Writer      // its standard output; its standard error and what there is to say about it
 	Wants    api.LogOptions // what of its output; Tag counts, Follow does not
 	Alone    bool           // its output is that of one rank, which nothing can get into
-	JSON     bool           // its events, one a line, on Out in place of all that
+	JSON     bool           // its events, one a line, on Out in place of all that; of ranks those that Wants says
 	Quiet    bool           // no progress
 }
 
@@ -81,6 +81,9 @@ func (s *Screen) Event(e mpi.JobEvent) error {
 		s.say(fmt.Sprintf("%d events before this are not kept any more", e.Missed))
 	}
 	if s.o.JSON {
+		if !s.wants(e) {
+			return nil
+		}
 		line, err := json.Marshal(e)
 		if err != nil {
 			return err
@@ -109,6 +112,14 @@ func (s *Screen) Event(e mpi.JobEvent) error {
 		}
 	}
 	return nil
+}
+
+// wants reports whether an event is of the job as a whole, or of a rank that is wanted.
+func (s *Screen) wants(e mpi.JobEvent) bool {
+	if e.Type == "exit" {
+		return s.o.Wants.Rank < 0 || e.Rank == s.o.Wants.Rank
+	}
+	return e.Type != "stdout" && e.Type != "stderr" || s.o.Wants.Wants(e)
 }
 
 // put writes text of the job. mu is held.
