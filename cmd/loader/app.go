@@ -21,7 +21,8 @@ const (
 	exitTimeout = 4 // send: time was up before every answer came
 )
 
-const sameSignal = time.Second
+// sameSignal is how long after a signal another one is the same request. It is shorter than a person's second ctrl-C.
+const sameSignal = 200 * time.Millisecond
 
 // exitCode is an error with an exit code of its own. A nil err has been told already.
 type exitCode struct {
@@ -104,9 +105,13 @@ func (a *app) do(f func(ctx context.Context, args []string) error) func(*cobra.C
 		a.began = true
 		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 		defer stop()
-		// The first signal asks for a clean stop. One that comes clearly later has its default effect; at once after the
-		// first it is the same request, which timeout(1) and some shells send to the process and to its group.
-		defer context.AfterFunc(ctx, func() { time.AfterFunc(sameSignal, stop) })()
+		defer letGo(ctx, stop)()
 		return f(ctx, args)
 	}
+}
+
+// letGo calls stop a while after ctx ended with a signal. The first signal asks for a clean stop. One that comes clearly later has its
+// default effect; at once after the first it is the same request, which timeout(1) sends to the process and to its group.
+func letGo(ctx context.Context, stop func()) (cancel func() bool) {
+	return context.AfterFunc(ctx, func() { time.AfterFunc(sameSignal, stop) })
 }

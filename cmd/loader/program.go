@@ -47,9 +47,23 @@ func printable(name string) string {
 	return name
 }
 
-// isFile reports whether a program's name is the path of a file.
+// isFile reports whether a program's name is the path of a file. /ipfs/CID is a CID, unless it names a file where IPFS is mounted.
 func isFile(name string) bool {
-	return strings.HasSuffix(name, ".wasm") || strings.HasPrefix(name, "/") || strings.HasPrefix(name, "./") || strings.HasPrefix(name, "../")
+	return strings.HasSuffix(name, ".wasm") || strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "/ipfs/") || strings.HasPrefix(name, "./") || strings.HasPrefix(name, "../")
+}
+
+// unknownProgram adds to an error that says that no program goes by a name the file that may be meant.
+func unknownProgram(err error, name string) error {
+	var e *mpi.Error
+	if !errors.As(err, &e) || e.Code != mpi.CodeNotFound {
+		return explain(err)
+	}
+	for _, file := range []string{name, name + ".wasm"} {
+		if st, serr := os.Stat(file); serr == nil && st.Mode().IsRegular() {
+			return fmt.Errorf("%w; there is a file ./%s: run ./%s", explain(err), file, file)
+		}
+	}
+	return explain(err)
 }
 
 func readProgram(name string) ([]byte, error) {

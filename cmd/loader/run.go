@@ -126,26 +126,25 @@ func (a *app) run(ctx context.Context, spec mpi.JobSpec, o runOptions) error {
 	}
 	defer c.Close()
 	if spec.Peers, err = namedPeers(ctx, c, o.peers); err != nil {
-		return explain(err)
+		return interrupted(ctx, err)
 	}
 	if err := a.addProgram(ctx, c, &spec); err != nil {
 		return interrupted(ctx, err)
 	}
 	spec.Stdin = in != nil
+	// A pipe that is closed is an error of writing, not the end of this process: the job has to end as well.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
 	job, err := start(ctx, c, spec)
 	if err != nil {
-		return explain(err)
+		return unknownProgram(err, spec.File)
 	}
 	r := &runner{app: a, c: c, o: o, id: job.ID, in: in}
-	if o.json {
-		if err := a.printLine(map[string]any{"type": "job", "job": job}); err != nil {
-			return err
-		}
-	}
 	r.screen = attach.NewScreen(attach.Options{Out: a.out, Err: a.errw, Wants: api.LogOptions{Rank: -1, Tag: o.tag},
 		Alone: spec.Ranks == 1, JSON: o.json, Quiet: o.quiet})
 	defer r.screen.Close()
-	return r.attend(ctx)
+	return r.attend(ctx, job)
 }
 
 // start begins the job. It is not cut short by an interrupt: nobody would know what has begun.
@@ -184,17 +183,10 @@ type runner struct {
 	screen *attach.Screen
 }
 
-// attend follows the job to its end and makes an exit code of it.
-func (r *runner) attend(ctx context.Context) error {
-	// A pipe that is closed is an error of writing, not the end of this process: the job has to end as well.
-	pipe := make(chan os.Signal, 1)
-	signal.Notify(pipe, syscall.SIGPIPE)
-	defer signal.Stop(pipe)
-
+// attend follows a job that has begun to its end and makes an exit code of it.
+func (r *runner) attend(ctx context.Context, begun *mpi.Job) error {
 	follower := &attach.Follower{Client: r.c, ID: r.id, Screen: r.screen}
-	stopInput := r.feed(ctx)
-	job, err := follower.Follow(ctx)
-	stopInput()
+	job, err := r.follow(ctx, follower, begun)
 	if err == nil {
 		return r.ended(ctx, job)
 	}
@@ -211,6 +203,16 @@ func (r *runner) attend(ctx context.Context) error {
 		return fmt.Errorf("%w: job %s was cancelled", err, r.id)
 	}
 	return err
+}
+
+func (r *runner) follow(ctx context.Context, follower *attach.Follower, begun *mpi.Job) (*mpi.Job, error) {
+	if r.o.json {
+		if err := r.printLine(map[string]any{"type": "job", "job": begun}); err != nil {
+			return nil, fmt.Errorf("%w: %w", attach.ErrOutput, err)
+		}
+	}
+	defer r.feed(ctx)()
+	return follower.Follow(ctx)
 }
 
 // feed passes standard input on, until the job has no more use for it.
@@ -278,7 +280,10 @@ func interrupted(ctx context.Context, err error) error {
 // ended tells how a job ended, and fetches its files.
 func (r *runner) ended(ctx context.Context, job *mpi.Job) error {
 	err := r.files(ctx, job)
-	if job.State == mpi.JobDone {
+	switch {
+	case err != nil && ctx.Err() != nil && job.State == mpi.JobDone:
+		return exitCode{signalCode(ctx), fmt.Errorf("interrupted; the node keeps the files: %s files -o DIR %s", os.Args[0], job.ID)}
+	case job.State == mpi.JobDone:
 		return err
 	}
 	if err != nil {

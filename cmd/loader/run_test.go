@@ -71,13 +71,68 @@ func jobNode(t *testing.T) (n *jobstest.Node, url string, stop func()) {
 	t.Helper()
 	n = jobstest.New(self)
 	t.Cleanup(n.Close)
-	s := api.New(fakeNode{n}, api.Config{Listen: "127.0.0.1:0"})
+	url, stop = serve(t, fakeNode{n})
+	return n, url, stop
+}
+
+func serve(t *testing.T, n api.Node) (url string, stop func()) {
+	t.Helper()
+	s := api.New(n, api.Config{Listen: "127.0.0.1:0"})
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
 	stop = func() { s.Close(context.Background()) }
 	t.Cleanup(stop)
-	return n, s.Addr(), stop
+	return s.Addr(), stop
+}
+
+// slowNode does not answer when it is asked for its peers or for a file of a job.
+type slowNode struct {
+	fakeNode
+	asked   chan struct{}
+	release chan struct{}
+}
+
+func (n slowNode) Peers(ctx context.Context, _ bool) ([]mpi.Member, error) {
+	close(n.asked)
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (n slowNode) JobFile(string, string) (io.ReadCloser, error) { return io.NopCloser(n), nil }
+
+func (n slowNode) Read([]byte) (int, error) {
+	select {
+	case <-n.asked:
+	default:
+		close(n.asked)
+	}
+	<-n.release
+	return 0, io.EOF
+}
+
+// An interrupt before the job began, and one after it ended well, is told as such.
+func TestRunInterruptedAround(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--peers", "fS", "wait"}, "interrupted before the job began"},
+		{[]string{"-n", "2", "-o", dir, "picture"}, "interrupted; the node keeps the files: ipfs-mpi files -o DIR ajob1"},
+	} {
+		jobs := jobstest.New(self)
+		t.Cleanup(jobs.Close)
+		n := slowNode{fakeNode{jobs}, make(chan struct{}), make(chan struct{})}
+		url, _ := serve(t, n)
+		t.Cleanup(func() { close(n.release) })
+		cmd := startCommand(t, nil, append([]string{"run", "--api", url}, c.args...)...)
+		<-n.asked
+		cmd.Process.Signal(syscall.SIGINT)
+		if errs := cmd.ends(t, 130); !strings.Contains(errs, c.want) {
+			t.Errorf("%q, without %q", errs, c.want)
+		}
+	}
 }
 
 // An interrupt ends the job everywhere, and says so.
@@ -113,6 +168,11 @@ func TestRunCancelledElsewhere(t *testing.T) {
 
 // Whoever reads the output and goes, as head does, ends the job.
 func TestRunPipeCloses(t *testing.T) {
+	t.Run("text", func(t *testing.T) { testRunPipeCloses(t, "wait") })
+	t.Run("JSON", func(t *testing.T) { testRunPipeCloses(t, "--json", "wait") }) // its first line is not the job's
+}
+
+func testRunPipeCloses(t *testing.T, args ...string) {
 	n, url, _ := jobNode(t)
 	in, w, err := os.Pipe() // open and silent
 	if err != nil {
@@ -130,7 +190,7 @@ func TestRunPipeCloses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer errs.Close()
-	c := exec.Command("ipfs-mpi", "run", "--api", url, "wait")
+	c := exec.Command("ipfs-mpi", append([]string{"run", "--api", url}, args...)...)
 	c.Stdin, c.Stdout, c.Stderr = in, out, errs
 	err = c.Start()
 	out.Close()

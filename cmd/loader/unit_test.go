@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -102,6 +104,22 @@ func TestInterpretersIn(t *testing.T) {
 	if list, err := interpretersIn(""); err != nil || list != nil {
 		t.Errorf("no store: %v, %v", list, err)
 	}
+}
+
+// A second interrupt is the first one's echo, which comes within milliseconds, or a person's, which does not within a quarter of a second.
+func TestLetGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(context.Background())
+		stopped := make(chan struct{})
+		defer letGo(ctx, func() { close(stopped) })()
+		time.Sleep(time.Hour)
+		interrupt()
+		began := time.Now()
+		<-stopped
+		if took := time.Since(began); took < 50*time.Millisecond || took > 250*time.Millisecond {
+			t.Errorf("after %v", took)
+		}
+	})
 }
 
 // A process whose parent lives goes on, and its watch ends when it is told.

@@ -179,7 +179,7 @@ func (j *Job) Fail(c mpi.JobCause) {
 
 // StartJob implements [mpi.Jobs].
 func (n *Node) StartJob(_ context.Context, spec mpi.JobSpec) (*mpi.Job, error) {
-	name, _, _ := strings.Cut(spec.File, "/")
+	name, _, _ := strings.Cut(strings.TrimPrefix(spec.File, "/ipfs/"), "/")
 	script, ok := n.scripts[strings.TrimPrefix(name, "bafy")]
 	if !ok {
 		return nil, &mpi.Error{Code: mpi.CodeNotFound, Msg: "no interpreter is called " + spec.File, Near: []string{"hello/1.0.0"}}
