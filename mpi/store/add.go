@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipfs/boxo/files"
@@ -13,11 +14,16 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// addedName is what pins of programs that were added are called, for people.
+// addedName is what pins of programs that were added are called. No interpreter is called so: their names have a slash.
 const addedName = "program"
 
-// Add implements [mpi.Store]. What it adds is pinned like what is no longer served: until it was not added again for KeepUnused, or room
-// is needed.
+// What a job may be about to start with is kept, whatever the configuration says.
+const (
+	addedFor = time.Hour // after a program was added or opened last
+	spared   = 16        // of such programs, the last ones, do not make room for others in that time
+)
+
+// Add implements [mpi.Store]. What it adds is pinned like what is no longer served, from when it was added or opened last, for addedFor at least.
 func (s *Store) Add(ctx context.Context, wasm []byte) (mpi.CID, error) {
 	if int64(len(wasm)) > s.cfg.MaxProgram {
 		return "", mpi.Errorf(mpi.CodeTooLarge, "the program has %s: at most %s are taken", sizeText(int64(len(wasm))), sizeText(s.cfg.MaxProgram))
@@ -39,12 +45,12 @@ func (s *Store) Add(ctx context.Context, wasm []byte) (mpi.CID, error) {
 	return canonical(c), nil
 }
 
-// hold has the keeper pin what was added. A store that was not started, or keeps nothing that is not in use, does not.
+// hold has the keeper pin what was added. A store that was not started does not.
 func (s *Store) hold(ctx context.Context, c cid.Cid, size int64) error {
 	s.mu.Lock()
 	k := s.keeper
 	s.mu.Unlock()
-	if k == nil || s.cfg.KeepUnused == 0 {
+	if k == nil {
 		return nil
 	}
 	claimed := make(chan error, 1)
@@ -79,4 +85,44 @@ func (k *keeper) claim(c mpi.CID, size int64) error {
 	k.dirty = true
 	k.save()
 	return k.notSaved
+}
+
+// opened keeps a program that was added for longer: a job starts with it.
+func (s *Store) opened(c cid.Cid) {
+	s.mu.Lock()
+	k := s.keeper
+	s.mu.Unlock()
+	if k == nil {
+		return
+	}
+	s.enter(func() {
+		k.post(func() {
+			if r := k.state.Pins[canonical(c)]; r != nil && r.Name == addedName && !r.Unused.IsZero() {
+				r.Unused, k.dirty = k.cfg.now(), true
+			}
+		})
+	})
+}
+
+// keepFor is how long a pin outlives its use.
+func (k *keeper) keepFor(r *record) time.Duration {
+	if r.Name == addedName {
+		return max(k.cfg.KeepUnused, addedFor)
+	}
+	return k.cfg.KeepUnused
+}
+
+// unspared leaves out of unused, in the order of since when they are, the programs that do not make room for others.
+func (k *keeper) unspared(unused []mpi.CID, now time.Time) []mpi.CID {
+	spare := spared
+	var list []mpi.CID
+	for _, c := range slices.Backward(unused) {
+		if r := k.state.Pins[c]; spare > 0 && r.Name == addedName && now.Before(r.Unused.Add(addedFor)) {
+			spare--
+			continue
+		}
+		list = append(list, c)
+	}
+	slices.Reverse(list)
+	return list
 }

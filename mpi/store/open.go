@@ -32,6 +32,7 @@ func (s *Store) Open(ctx context.Context, program mpi.CID) (*mpi.Bundle, error) 
 	case err != nil:
 		return nil, fmt.Errorf("store: opening %s: %w", c, err)
 	}
+	s.opened(c)
 	return b, nil
 }
 

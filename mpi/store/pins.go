@@ -36,15 +36,15 @@ func (k *keeper) mark(p plan, now time.Time) {
 			}
 		case !used[c] && r.Unused.IsZero():
 			r.Unused, k.dirty = now, true
-			k.cfg.Log.Info("store: no longer served", "interpreter", r.Name, "cid", c, "unpinned in", k.cfg.KeepUnused)
+			k.cfg.Log.Info("store: no longer served", "interpreter", r.Name, "cid", c, "unpinned in", k.keepFor(r))
 		}
 	}
 }
 
-// dropExpired unpins what was not used for KeepUnused.
+// dropExpired unpins what was not used for long enough.
 func (k *keeper) dropExpired(now time.Time) {
 	for c, r := range k.state.Pins {
-		if !r.Unused.IsZero() && !now.Before(r.Unused.Add(k.cfg.KeepUnused)) {
+		if !r.Unused.IsZero() && !now.Before(r.Unused.Add(k.keepFor(r))) {
 			k.unpin(c, now)
 		}
 	}
@@ -228,7 +228,7 @@ func (k *keeper) failed(c candidate, w *work, err error) {
 }
 
 // makeRoom reports whether size bytes more may be pinned within MaxStore. If not, it has pins
-// that are not in use removed, those unused for longest first.
+// that are not in use removed, those unused for longest first, but for programs that were added just now.
 func (k *keeper) makeRoom(size int64, now time.Time) bool {
 	if k.cfg.MaxStore == 0 {
 		return true
@@ -248,7 +248,7 @@ func (k *keeper) makeRoom(size int64, now time.Time) bool {
 	slices.SortFunc(unused, func(a, b mpi.CID) int {
 		return cmp.Or(k.state.Pins[a].Unused.Compare(k.state.Pins[b].Unused), strings.Compare(string(a), string(b)))
 	})
-	for _, pin := range unused {
+	for _, pin := range k.unspared(unused, now) {
 		if over <= 0 {
 			break
 		}
@@ -286,7 +286,10 @@ func (k *keeper) next(p plan, now time.Time) time.Time {
 		if u := k.unpins[c]; u != nil {
 			at(u.next)
 		} else if !r.Unused.IsZero() {
-			at(r.Unused.Add(k.cfg.KeepUnused))
+			at(r.Unused.Add(k.keepFor(r)))
+			if r.Name == addedName {
+				at(r.Unused.Add(addedFor)) // from then on it makes room
+			}
 		}
 	}
 	if k.dirty {

@@ -26,7 +26,7 @@ type state struct {
 
 // record is a pin of ours, made or about to be.
 type record struct {
-	Name   string    `json:"name"`            // name/version it was first served as, for people
+	Name   string    `json:"name"`            // name/version it was first served as, for people; or addedName
 	Size   int64     `json:"size"`            // bytes of its blocks
 	Unused time.Time `json:"unused,omitzero"` // since when it is not served; zero while it is
 }

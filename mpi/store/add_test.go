@@ -1,0 +1,78 @@
+package store
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// keeps tells whether the keeper, having looked at its pins, leaves that of c alone.
+func (r *run) keeps(c mpi.CID) bool {
+	r.t.Helper()
+	kept := make(chan bool, 1)
+	r.keeper.post(func() { kept <- r.keeper.state.Pins[c] != nil && r.keeper.unpins[c] == nil })
+	return <-kept
+}
+
+// What was added stays long enough for a job to start with it, also where nothing is kept that is not in use.
+func TestAddedIsHeld(t *testing.T) {
+	_, api := newNode(t, false)
+	clock := time.Unix(1_000_000, 0).UTC()
+	cfg := Config{StateFile: filepath.Join(t.TempDir(), "store.json"), now: func() time.Time { return clock }}
+	r := start(t, api, cfg)
+	c, err := r.Add(t.Context(), []byte("\x00asm"))
+	must(t, err)
+	later := func(d time.Duration) {
+		r.stop()
+		clock = clock.Add(d)
+		r = start(t, api, cfg)
+	}
+	later(addedFor - 1)
+	if !r.keeps(c) {
+		t.Error("it is not held")
+	}
+	_, err = r.Open(t.Context(), c)
+	must(t, err)
+	r.until("an hour more", func(mpi.StoreStatus) bool {
+		st, err := readState(cfg.StateFile)
+		return err == nil && st.Pins[c].Unused.Equal(clock)
+	})
+	later(addedFor - 1)
+	if !r.keeps(c) {
+		t.Error("opened, it is not held longer")
+	}
+	r.pins(api, addedName)
+	later(1)
+	r.pins(api)
+}
+
+// Nor does it go at once where there is no room for it; but such programs do not fill the disk.
+func TestAddedIsHeldWithoutRoom(t *testing.T) {
+	_, api := newNode(t, false)
+	var clock atomic.Int64
+	cfg := Config{StateFile: filepath.Join(t.TempDir(), "store.json"), KeepUnused: 24 * time.Hour, MaxStore: 1,
+		now: func() time.Time { return time.Unix(clock.Load(), 0) }}
+	r := start(t, api, cfg)
+	var added []mpi.CID
+	for i := range spared + 1 {
+		clock.Add(1)
+		c, err := r.Add(t.Context(), fmt.Append(nil, i, " is a program"))
+		must(t, err)
+		added = append(added, c)
+	}
+	r.pins(api, slices.Repeat([]string{addedName}, spared)...)
+	for _, c := range added[1:] {
+		if !r.keeps(c) {
+			t.Error("one is not held that was added later than others")
+		}
+	}
+	r.stop()
+	clock.Add(int64(addedFor / time.Second))
+	r = start(t, api, cfg)
+	r.pins(api)
+}
