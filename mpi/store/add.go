@@ -53,29 +53,31 @@ func (s *Store) hold(ctx context.Context, c cid.Cid, size int64) error {
 	if k == nil {
 		return nil
 	}
+	pinned, err := k.isPinned(ctx, c)
+	if err != nil {
+		return err
+	}
 	claimed := make(chan error, 1)
-	k.post(func() { claimed <- k.claim(canonical(c), size) })
+	k.post(func() { claimed <- k.claim(canonical(c), size, pinned) })
 	select {
 	case err := <-claimed:
-		if err != nil {
+		if err != nil || pinned {
 			return err
 		}
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	pinned, err := k.isPinned(ctx, c)
-	if err != nil || pinned {
-		return err
-	}
 	return s.api.Pin().Add(ctx, path.FromCid(c), options.Pin.Recursive(true), options.Pin.Name("ipfs-mpi "+addedName))
 }
 
-// claim notes that a pin is ours, before it is made, and not in use from now on. Without room it waits for none: the blocks are there, and
-// only the garbage collector takes them.
-func (k *keeper) claim(c mpi.CID, size int64) error {
+// claim notes that a pin is ours, before it is made, and not in use from now on; one that somebody else made is left to them. Without room
+// it waits for none: the blocks are there, and only the garbage collector takes them.
+func (k *keeper) claim(c mpi.CID, size int64, pinned bool) error {
 	now := k.cfg.now()
 	r := k.state.Pins[c]
 	switch {
+	case r == nil && pinned:
+		return nil
 	case r == nil:
 		k.makeRoom(size, now)
 		k.state.Pins[c] = &record{Name: addedName, Size: size, Unused: now}

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	ipath "github.com/ipfs/boxo/path"
+	"github.com/ipfs/kubo/core/coreiface/options"
+
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
@@ -75,4 +78,20 @@ func TestAddedIsHeldWithoutRoom(t *testing.T) {
 	clock.Add(int64(addedFor / time.Second))
 	r = start(t, api, cfg)
 	r.pins(api)
+}
+
+// A program that its user pinned stays theirs.
+func TestAddedAndPinnedByItsUser(t *testing.T) {
+	_, api := newNode(t, false)
+	r := start(t, api, Config{})
+	wasm := []byte("\x00asm")
+	theirs := addNode(t, api, dirTree(map[string]string{runFile: string(wasm)}), options.Unixfs.CidVersion(1), options.Unixfs.RawLeaves(true))
+	must(t, api.Pin().Add(t.Context(), ipath.FromCid(theirs), options.Pin.Name("mine")))
+	c, err := r.Add(t.Context(), wasm)
+	if err != nil || c != canonical(theirs) {
+		t.Fatalf("added as %s, %v; their pin is of %s", c, err, theirs)
+	}
+	if r.keeps(c) || !slices.Equal(pinNames(t, api), []string{"mine"}) {
+		t.Errorf("their pin is taken for ours; there are %q", pinNames(t, api))
+	}
 }
