@@ -133,12 +133,24 @@ var habits = []struct{ name, source, prints string }{
 		#include <sys/wait.h>
 		#include <termios.h>
 		int main(void) { struct utsname u; uname(&u); printf("%s %d\n", u.machine, sched_getcpu() + (getpwuid(0) != NULL)); return 0; }`, "wasm32 0\n"},
+	{"getpagesize, memalign, locks of readers and writers", `
+		#include <malloc.h>
+		#include <pthread.h>
+		#include <stdint.h>
+		#include <stdio.h>
+		#include <unistd.h>
+		pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+		int main(void) { char *p = memalign(4096, 100); p[99] = 7; pthread_rwlock_rdlock(&lock); pthread_rwlock_unlock(&lock);
+			printf("%d %d\n", (int)((uintptr_t)p % 4096) + p[99], getpagesize() == sysconf(_SC_PAGESIZE)); return pthread_rwlock_wrlock(&lock); }`, "7 1\n"},
 	{"a function's address, never that of MPI_COMM_DUP_FN", `
 		#include <mpi.h>
 		#include <stdio.h>
 		static int f(void) { return 3; }
 		int (*volatile p)(void) = f;
 		int main(void) { printf("%d %d\n", p(), (long)p > (long)MPI_COMM_DUP_FN); return 0; }`, "3 1\n"},
+	{"freopen in the place of dup2", `
+		#include <stdio.h>
+		int main(void) { freopen("log", "w", stderr); fputs("lost", stderr); fflush(stderr); puts("kept"); return 0; }`, "kept\n"},
 	{"qsort, strdup, drand48", `
 		#include <stdio.h>
 		#include <stdlib.h>
@@ -169,6 +181,8 @@ func TestRefusals(t *testing.T) {
 		{"declared and nowhere defined", "int nowhere(void);\nint main(void) { return nowhere(); }", "undefined symbol: nowhere"},
 		{"threads", "#include <pthread.h>\nvoid *f(void *p) { return p; }\nint main(void) { pthread_t t; return pthread_create(&t, 0, f, 0); }", "one thread"},
 		{"processes", "#include <unistd.h>\nint main(void) { return fork(); }", "one process"},
+		{"second descriptors", "#include <unistd.h>\nint main(void) { return dup2(1, 2) + dup(1); }", "freopen"},
+		{"signals from outside", "#include <signal.h>\nint main(void) { struct sigaction a; a.sa_handler = SIG_IGN; a.sa_flags = SA_RESTART; sigemptyset(&a.sa_mask); return sigaction(SIGINT, &a, 0); }", "nothing sends"},
 		{"jumps", "#include <setjmp.h>\njmp_buf b;\nint main(void) { return setjmp(b); }", "cannot jump"},
 		{"windows", "#include <mpi.h>\nint main(void) { MPI_Win w; return MPI_Win_create(0, 0, 1, MPI_INFO_NULL, MPI_COMM_WORLD, &w); }", "one-sided communication is not provided"},
 		{"files", "#include <mpi.h>\nint main(void) { MPI_File f; return PMPI_File_close(&f); }", "MPI-IO is not provided"},

@@ -46,6 +46,15 @@ static inline int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t 
 static inline int pthread_cond_destroy(pthread_cond_t *c) { (void)c; return 0; }
 static inline int pthread_cond_signal(pthread_cond_t *c) { (void)c; return 0; }
 static inline int pthread_cond_broadcast(pthread_cond_t *c) { (void)c; return 0; }
+static inline int pthread_rwlockattr_init(pthread_rwlockattr_t *a) { (void)a; return 0; }
+static inline int pthread_rwlockattr_destroy(pthread_rwlockattr_t *a) { (void)a; return 0; }
+static inline int pthread_rwlock_init(pthread_rwlock_t *l, const pthread_rwlockattr_t *a) { (void)l; (void)a; return 0; }
+static inline int pthread_rwlock_destroy(pthread_rwlock_t *l) { (void)l; return 0; }
+static inline int pthread_rwlock_rdlock(pthread_rwlock_t *l) { (void)l; return 0; }
+static inline int pthread_rwlock_tryrdlock(pthread_rwlock_t *l) { (void)l; return 0; }
+static inline int pthread_rwlock_wrlock(pthread_rwlock_t *l) { (void)l; return 0; }
+static inline int pthread_rwlock_trywrlock(pthread_rwlock_t *l) { (void)l; return 0; }
+static inline int pthread_rwlock_unlock(pthread_rwlock_t *l) { (void)l; return 0; }
 
 #define IPFS_MPI_ONE_THREAD __attribute__((__unavailable__("a WebAssembly program has one thread: start more ranks instead")))
 int pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) IPFS_MPI_ONE_THREAD;

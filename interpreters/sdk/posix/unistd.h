@@ -3,23 +3,22 @@
 
 #ifndef IPFS_MPI_UNISTD_H
 #define IPFS_MPI_UNISTD_H
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/* getenv by a name of ours: a program that does not include stdlib.h may have its own random. */
+char *ipfs_mpi_getenv(const char *) __asm__("getenv");
+
 /* The name of the node, as MPI_Get_processor_name gives it too. */
 #define gethostname ipfs_mpi_gethostname
 static inline int gethostname(char *name, size_t size) {
-    const char *host = getenv("MPI_HOST");
+    const char *host = ipfs_mpi_getenv("MPI_HOST");
     if (!host)
         host = "localhost";
     if (size == 0)
         return -1;
-    strncpy(name, host, size - 1);
+    __builtin_strncpy(name, host, size - 1);
     name[size - 1] = 0;
     return 0;
 }
@@ -29,6 +28,9 @@ static inline uid_t getuid(void) { return 0; }
 static inline uid_t geteuid(void) { return 0; }
 static inline gid_t getgid(void) { return 0; }
 static inline gid_t getegid(void) { return 0; }
+#if defined(_GNU_SOURCE) || defined(_BSD_SOURCE)
+static inline int getpagesize(void) { return 65536; } /* as WebAssembly has it */
+#endif
 
 pid_t fork(void) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
 pid_t vfork(void) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
@@ -38,6 +40,8 @@ int execv(const char *, char *const[]) __attribute__((__unavailable__("a WebAsse
 int execvp(const char *, char *const[]) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
 int execve(const char *, char *const[], char *const[]) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
 int pipe(int[2]) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
+int dup(int) __attribute__((__unavailable__("WASI has no second descriptor of a file: open the file again instead")));
+int dup2(int, int) __attribute__((__unavailable__("WASI has no second descriptor of a file: freopen() redirects a stream")));
 unsigned alarm(unsigned) __attribute__((__unavailable__("nothing interrupts a WebAssembly program: compare MPI_Wtime() instead")));
 
 #ifdef __cplusplus
