@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +132,11 @@ var habits = []struct{ name, source, prints string }{
 		#include <sys/wait.h>
 		#include <termios.h>
 		int main(void) { struct utsname u; uname(&u); printf("%s %d\n", u.machine, sched_getcpu() + (getpwuid(0) != NULL)); return 0; }`, "wasm32 0\n"},
+	{"an own index and random beside unistd.h", `
+		#include <stdio.h>
+		#include <unistd.h>
+		int index = 2; double random = 0.5;
+		int main(void) { char name[8]; gethostname(name, sizeof name); printf("%s %g\n", name, index * random); return 0; }`, "node7 1\n"},
 	{"getpagesize, memalign, locks of readers and writers", `
 		#include <malloc.h>
 		#include <pthread.h>
@@ -191,9 +195,11 @@ func TestRefusals(t *testing.T) {
 		{"no MPI function", "#include <mpi.h>\nint main(void) { return MPI_Sendd(); }", "MPI_Sendd"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			code, said := compile(t, map[string]string{"book.c": tc.source}, "book.c")
-			if code == 0 || !strings.Contains(said, tc.says) {
-				t.Errorf("exit code %d: %s", code, said)
+			for _, flags := range []string{"", "-w -Wno-error=implicit-function-declaration -Wno-main-return-type"} {
+				code, said := compile(t, map[string]string{"book.c": tc.source}, append(strings.Fields(flags), "book.c")...)
+				if code == 0 || !strings.Contains(said, tc.says) {
+					t.Errorf("%s: exit code %d: %s", flags, code, said)
+				}
 			}
 			if _, err := os.Stat("book.wasm"); err == nil {
 				t.Error("it left a program")
@@ -210,81 +216,6 @@ func TestStackOverflowTraps(t *testing.T) {
 	if out := execute(t, "deep.wasm"); out.Reason != mpi.Trapped {
 		t.Errorf("it ended with %q %s", out.Reason, out.Detail)
 	}
-}
-
-var heat = map[string]string{
-	"heat.c":  "#include <stdio.h>\n#include \"grid.h\"\nint main(void) { printf(\"%d %d\\n\", grid(), SIZE); return 0; }\n",
-	"grid.c":  "#include \"grid.h\"\nint grid(void) { return SIZE + 1; }\n",
-	"grid.h":  "int grid(void);\n",
-	"bad.c":   "int main(void) { return 1 }\n",
-	"a b.c":   "int main(void) { return 0; }\n",
-	"mpi.c":   "#include <mpi.h>\nint main(int argc, char **argv) { MPI_Init(&argc, &argv); return MPI_Finalize(); }\n",
-	"tools.c": "#include <mpi.h>\nint MPI_Barrier(MPI_Comm c) { return PMPI_Barrier(c); }\nint main(void) { return MPI_Barrier(MPI_COMM_WORLD); }\n",
-	"vars.cc": "int main() { return 0; }\n",
-}
-
-func TestCommandLines(t *testing.T) {
-	has := func(t *testing.T, names ...string) {
-		t.Helper()
-		var found []string
-		for _, pattern := range []string{"*.wasm", "*.o", "heat"} {
-			files, _ := filepath.Glob(pattern)
-			found = append(found, files...)
-		}
-		if !slices.Equal(found, names) {
-			t.Errorf("it left %v, want %v", found, names)
-		}
-	}
-	for _, tc := range []struct {
-		line string
-		left []string
-	}{
-		{"heat.c grid.c -O3 -DSIZE=4", []string{"a.wasm"}},
-		{"-o heat -D SIZE=4 heat.c grid.c -lm -l m", []string{"heat"}},
-		{"-oheat heat.c -DSIZE=4 -x c grid.c", []string{"heat"}},
-		{"-oheat -DSIZE=4 -xc heat.c grid.c", []string{"heat"}},
-		{"-c heat.c -DSIZE=4 -O0 -g", []string{"heat.o"}},
-		{"mpi.c", []string{"mpi.wasm"}},
-		{"mpi.c -Wall -Wextra -pedantic -Werror -std=c99 -O3 -lmpi", []string{"mpi.wasm"}},
-		{"tools.c", []string{"tools.wasm"}}, // MPI 5.0, 15.2: a program may take an MPI function's place
-		{"--show mpi.c", nil},
-		{"-fsyntax-only mpi.c", nil},
-		{"-E mpi.c -o mpi.i", nil},
-	} {
-		t.Run(tc.line, func(t *testing.T) {
-			if code, said := compile(t, heat, strings.Fields(tc.line)...); code != 0 {
-				t.Fatalf("exit code %d: %s", code, said)
-			}
-			has(t, tc.left...)
-		})
-	}
-	t.Run("apart", func(t *testing.T) {
-		compile(t, heat, "-c", "-DSIZE=4", "heat.c")
-		again(t, "-c", "-DSIZE=4", "-o", "g.o", "grid.c")
-		if code, said := again(t, "heat.o", "g.o", "-o", "x.wasm"); code != 0 {
-			t.Fatal(said)
-		}
-		if out := execute(t, "x.wasm"); string(out.Stdout) != "5 4\n" {
-			t.Errorf("printed %q (%s)", out.Stdout, out.Detail)
-		}
-	})
-	t.Run("a name with a space", func(t *testing.T) {
-		if code, said := compile(t, heat, "a b.c", "-v"); code != 0 || !strings.Contains(said, "'a b.c'") {
-			t.Errorf("exit code %d: %s", code, said)
-		}
-		has(t, "a b.wasm")
-	})
-	t.Run("an error", func(t *testing.T) {
-		code, said := compile(t, heat, "bad.c")
-		if code != 1 || !strings.Contains(said, "bad.c:1:") {
-			t.Errorf("exit code %d: %s", code, said)
-		}
-	})
-	t.Run("notes", func(t *testing.T) {
-		if _, said := compile(t, heat, "mpi.c", "-fopenmp"); !strings.Contains(said, "-fopenmp is left out: a rank is one thread") {
-			t.Error(said)
-		}
-	})
 }
 
 // Every header of ours that takes the place of one the C library lacks compiles in C and C++.
@@ -356,15 +287,6 @@ func TestCache(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*")); len(left) > 0 {
 		t.Errorf("left %v", left)
-	}
-}
-
-func TestParseRefuses(t *testing.T) {
-	for line, says := range map[string]string{"": "no input", "-O2 -lm": "no input", "a.c -o": "nothing follows -o", "-shared a.c": "-shared"} {
-		_, err := cc.Run(t.Context(), strings.Fields(line), false, cc.Streams{})
-		if err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%q: %v", line, err)
-		}
 	}
 }
 

@@ -2,6 +2,7 @@ package cc
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,18 +12,21 @@ import (
 type Line struct {
 	Output string   // of -o, or what it is by default when a program is linked; empty to leave it to the compiler
 	Link   bool     // a program is made: no -c, -E, …
-	CXX    bool     // a source is C++
+	CXX    bool     // the library of C++ is linked: a source is C++, or the compiler is
 	Show   bool     // show the commands and do nothing else
+	Flags  string   // show these flags and do nothing else: "compile" or "link"
 	Tell   bool     // show the commands first
 	Notes  []string // what was left out, and why
 
-	args []argument
+	quiet bool // -w
+	args  []argument
 }
 
 // argument is an option with its value, or an input.
 type argument struct {
 	words []string
 	kind  kind
+	lang  string // of a source, as -x calls it
 }
 
 type kind int
@@ -30,132 +34,198 @@ type kind int
 const (
 	option   kind = iota
 	optimize      // -O…: not for the linker, where clang would run whatever wasm-opt it finds
-	language      // -x, for the sources that follow
 	source        // to be compiled
 	input         // for the linker: an object, an archive, a library
 )
 
-// valued are the options whose value is the next argument.
-var valued = []string{"-o", "-I", "-D", "-U", "-L", "-l", "-x", "-include", "-imacros", "-isystem", "-idirafter", "-iquote", "-iprefix",
-	"-MF", "-MT", "-MQ", "-Xclang", "-Xlinker", "-Xpreprocessor", "-Xassembler", "-T", "-u", "-z", "-e", "-mllvm", "-target", "--param", "-arch"}
-
-// dropped are options that mean nothing for WebAssembly, by prefix or, with $, whole.
-var dropped = []struct{ option, why string }{
-	{"-march=", "there is one architecture"}, {"-mtune=", "there is one architecture"}, {"-m64$", "there is one architecture"},
-	{"-m32$", "there is one architecture"}, {"-mavx", "there is one architecture"}, {"-msse", "there is one architecture"}, {"-mfma", "there is one architecture"},
-	{"-fopenmp$", "a rank is one thread, and pragmas of OpenMP have no effect"}, {"-fopenmp=", "a rank is one thread, and pragmas of OpenMP have no effect"},
-	{"-pthread$", "a rank is one thread"}, {"-lgomp$", "a rank is one thread"}, {"-lomp$", "a rank is one thread"},
-	{"-lmpi", "MPI is the node's"}, // and -lmpich, -lmpi_cxx
-	{"-static$", ""}, {"-rdynamic$", ""}, {"-fPIC$", ""}, {"-fpic$", ""}, {"-fPIE$", ""}, {"-fpie$", ""}, {"-pie$", ""}, {"-no-pie$", ""},
-	{"-lpthread$", ""}, {"-lrt$", ""}, {"-ldl$", ""},
+// parser is a Line as it comes to be.
+type parser struct {
+	Line
+	cxx     bool   // the compiler is one of C++
+	lang    string // of -x, for the sources that follow
+	dropped bool   // the next word for the linker is the value of one that was left out
 }
 
-var (
-	cSuffixes   = []string{".c", ".i", ".s", ".S"}
-	cxxSuffixes = []string{".cc", ".cpp", ".cxx", ".C", ".c++", ".ii"}
-	noLink      = []string{"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only"}
-	showing     = []string{"-show", "--show", "-showme", "--showme"}
-)
+// Parse understands the command line of a compiler of C. It opens no file; [Run] expands @file before.
+func Parse(args []string) (Line, error) { return parse(args, false) }
 
-// Parse understands a compiler's command line.
-func Parse(args []string) (Line, error) {
-	l := Line{Link: true}
-	lang := "" // of -x
+// ParseCXX understands that of a compiler of C++, for which heat.c is C++ too.
+func ParseCXX(args []string) (Line, error) { return parse(args, true) }
+
+func parse(args []string, cxx bool) (Line, error) {
+	p := parser{Line: Line{Link: true, CXX: cxx}, cxx: cxx}
 	for i := 0; i < len(args); i++ {
+		if args[i] == "--" {
+			for _, name := range args[i+1:] {
+				if strings.HasPrefix(name, "-") || strings.HasPrefix(name, "@") {
+					name = "./" + name // or it were an option to clang
+				}
+				if err := p.file(name); err != nil {
+					return p.Line, err
+				}
+			}
+			break
+		}
 		words := []string{args[i]}
 		if slices.Contains(valued, args[i]) {
 			if i+1 == len(args) {
-				return l, errors.New("nothing follows " + args[i])
+				return p.Line, errors.New("nothing follows " + args[i])
 			}
 			i++
 			words = append(words, args[i])
 		}
-		if name, ok := strings.CutPrefix(strings.Join(words, ""), "-x"); ok {
-			lang = strings.TrimSuffix(name, "none")
-		}
-		l.add(words, lang)
-	}
-	inputs := l.count(source) + l.count(input)
-	if inputs == 0 && !l.asks() {
-		return l, errors.New("no input files")
-	}
-	if l.Link = l.Link && inputs > 0; l.Link && l.Output == "" {
-		l.Output = "a.wasm"
-		if sources := l.sources(); len(sources) == 1 && sources[0] != "-" {
-			base := filepath.Base(sources[0])
-			l.Output = strings.TrimSuffix(base, filepath.Ext(base)) + ".wasm"
+		if err := p.add(words); err != nil {
+			return p.Line, err
 		}
 	}
-	return l, nil
+	return p.Line, p.finish()
 }
 
-func (l *Line) add(words []string, lang string) {
-	whole := strings.Join(words, "")
-	as := func(k kind) { l.args = append(l.args, argument{words, k}) }
+// finish checks what only the whole line says.
+func (l *Line) finish() error {
+	sources := l.sources()
+	switch {
+	case len(sources)+l.count(input) == 0:
+		l.Link = false
+		if !l.asks() {
+			return errors.New("no input files")
+		}
+	case !l.Link && l.Output != "" && len(sources) > 1:
+		return errors.New("-o names one output, and nothing is linked: there are several sources")
+	case l.Link:
+		for _, s := range sources {
+			if strings.HasSuffix(s.lang, "-header") {
+				return fmt.Errorf("%s: a header is not compiled: leave it out", s.words[0])
+			}
+		}
+		if l.Output == "" {
+			l.Output = "a.wasm"
+			if len(sources) == 1 && sources[0].words[0] != "-" {
+				l.Output = stem(sources[0].words[0]) + ".wasm"
+			}
+		}
+	}
+	return nil
+}
+
+func (p *parser) add(words []string) error {
+	whole, value := strings.Join(words, ""), words[len(words)-1]
+	as := func(k kind) { p.args = append(p.args, argument{words: words, kind: k}) }
 	switch first := words[0]; {
 	case slices.Contains(showing, whole):
-		l.Show = true
+		p.Show = true
+	case slices.Contains(showCompile, whole):
+		p.Flags = "compile"
+	case slices.Contains(showLink, whole):
+		p.Flags = "link"
 	case whole == "-v" || whole == "--verbose":
-		l.Tell = true
-	case strings.HasPrefix(whole, "-o"):
-		l.Output = whole[2:]
-	case l.drop(whole):
+		p.Tell = true
+	case whole == "-w":
+		p.quiet = true
+	case strings.HasPrefix(first, "-o"):
+		p.Output = whole[2:]
+	case p.drop(words):
 	case strings.HasPrefix(first, "-x"):
-		as(language)
+		p.lang = strings.TrimSuffix(whole[2:], "none")
 	case strings.HasPrefix(first, "-O"):
 		as(optimize)
-	case strings.HasPrefix(first, "-l"):
-		l.args = append(l.args, argument{words, option}) // does not count as an input: -lm alone is no program
-	case whole == "-" || !strings.HasPrefix(whole, "-"):
-		ext := filepath.Ext(whole)
-		cxx := slices.Contains(cxxSuffixes, ext)
-		if lang == "" && !cxx && !slices.Contains(cSuffixes, ext) {
-			as(input)
-			return
+	case strings.HasPrefix(first, "-Wl,"):
+		if kept := p.linker(strings.Split(first, ",")[1:]); len(kept) > 0 {
+			words = []string{"-Wl," + strings.Join(kept, ",")}
+			as(option)
 		}
-		l.CXX = l.CXX || strings.HasPrefix(lang, "c++") || lang == "" && cxx
-		as(source)
-	default:
-		l.Link = l.Link && !slices.Contains(noLink, whole)
+	case first == "-Xlinker":
+		if len(p.linker([]string{value})) > 0 {
+			as(option)
+		}
+	case whole == "-" || !strings.HasPrefix(whole, "-"):
+		return p.file(whole)
+	default: // -lm too, which alone is no program
+		p.Link = p.Link && !slices.Contains(noLink, whole)
 		as(option)
 	}
+	return nil
+}
+
+// file adds a source or an input of the linker.
+func (p *parser) file(name string) error {
+	lang := p.lang
+	if lang == "" {
+		if lang = languages[filepath.Ext(name)]; name == "-" {
+			lang = "c"
+		}
+		if as, differs := inCXX[lang]; p.cxx && differs {
+			lang = as
+		}
+	}
+	if lang != "" {
+		p.CXX = p.CXX || isCXX(lang)
+		p.args = append(p.args, argument{words: []string{name}, kind: source, lang: lang})
+		return nil
+	}
+	if why := cannot(name); why != "" {
+		return fmt.Errorf("%s: %s", name, why)
+	}
+	p.args = append(p.args, argument{words: []string{name}, kind: input})
+	return nil
 }
 
 // drop reports whether an option is left out, and notes why if that may matter.
-func (l *Line) drop(arg string) bool {
+func (p *parser) drop(words []string) bool {
 	for _, d := range dropped {
-		if name, exact := strings.CutSuffix(d.option, "$"); arg != name && (exact || !strings.HasPrefix(arg, name)) {
+		if !matches(strings.Fields(d.options), strings.Join(words, "")) {
 			continue
 		}
 		if d.why != "" {
-			l.Notes = append(l.Notes, arg+" is left out: "+d.why)
+			p.Notes = append(p.Notes, strings.Join(words, " ")+" is left out: "+d.why)
 		}
 		return true
 	}
 	return false
 }
 
-// asks reports whether the command line asks the compiler about itself.
+// linker returns the words for the linker that one for WebAssembly knows. An option and its value may come apart:
+// -Wl,-rpath -Wl,/usr/lib.
+func (p *parser) linker(words []string) (kept []string) {
+	for _, w := range words {
+		switch {
+		case p.dropped:
+			p.dropped = false
+		case slices.Contains(droppedLinkerValued, w):
+			p.dropped = true
+		case !matches(droppedLinker, w):
+			kept = append(kept, w)
+		}
+	}
+	return kept
+}
+
+// asks reports whether the command line asks for something that takes no input.
 func (l *Line) asks() bool {
-	return slices.ContainsFunc(l.args, func(a argument) bool {
-		return slices.ContainsFunc([]string{"--version", "-dump", "-print", "--help"}, func(p string) bool { return strings.HasPrefix(a.words[0], p) })
-	})
+	return l.Flags != "" || slices.ContainsFunc(l.args, func(a argument) bool { return matches(asking, a.words[0]) })
 }
 
-func (l *Line) count(k kind) (n int) {
-	for _, a := range l.args {
-		if a.kind == k {
-			n++
-		}
-	}
-	return n
+// has reports whether an option is there that begins as one of these or, with $, is it.
+func (l *Line) has(options ...string) bool {
+	return slices.ContainsFunc(l.args, func(a argument) bool { return a.kind == option && matches(options, a.words[0]) })
 }
 
-func (l *Line) sources() (names []string) {
+func (l *Line) count(k kind) int { return len(l.of(k)) }
+
+func (l *Line) sources() []argument { return l.of(source) }
+
+// of returns the arguments of a few kinds, in their order.
+func (l *Line) of(kinds ...kind) (args []argument) {
 	for _, a := range l.args {
-		if a.kind == source {
-			names = append(names, a.words[0])
+		if slices.Contains(kinds, a.kind) {
+			args = append(args, a)
 		}
 	}
-	return names
+	return args
+}
+
+// stem is a file's name without its directory and suffix.
+func stem(file string) string {
+	base := filepath.Base(file)
+	return strings.TrimSuffix(base, filepath.Ext(base))
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // Streams are where the compiler reads and writes.
@@ -16,14 +18,13 @@ type Streams struct {
 	Out, Err io.Writer
 }
 
-// Run compiles as the command line says. The exit code is the compiler's; an error means that there was no compiler to ask, or
-// nothing to ask it. cxx links the C++ library too, whatever the sources.
+// Run compiles as the command line says, for which cxx is that of a compiler of C++. The exit code is the compiler's, or 128 and the
+// number of the signal that ended it; an error means that there was no compiler to ask, or nothing to ask it.
 func Run(ctx context.Context, args []string, cxx bool, s Streams) (code int, err error) {
-	line, err := Parse(args)
+	line, err := read(args, cxx)
 	if err != nil {
 		return 0, err
 	}
-	line.CXX = line.CXX || cxx
 	tools, err := Find(ctx)
 	if err != nil {
 		return 0, err
@@ -47,36 +48,73 @@ func Run(ctx context.Context, args []string, cxx bool, s Streams) (code int, err
 	for _, note := range line.Notes {
 		fmt.Fprintf(s.Err, "cc: %s\n", note)
 	}
+	if line.Flags != "" {
+		fmt.Fprintln(s.Out, quoted(tools.Flags(line, headers)))
+		return 0, nil
+	}
 	for _, args := range commands {
+		shown := quoted(append([]string{tools.Clang}, args...))
 		switch {
 		case line.Show:
-			fmt.Fprintln(s.Out, quoted(tools.Clang, args))
+			fmt.Fprintln(s.Out, shown)
 			continue
 		case line.Tell:
-			fmt.Fprintln(s.Err, quoted(tools.Clang, args))
+			fmt.Fprintln(s.Err, shown)
 		}
-		cmd := exec.CommandContext(ctx, tools.Clang, args...)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = s.In, s.Out, s.Err
-		err := cmd.Run()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) && exit.Exited() {
-			return exit.ExitCode(), nil
-		}
-		if err != nil {
-			return 0, err
+		if code, err := run(ctx, tools.Clang, args, s); code != 0 || err != nil {
+			return code, err
 		}
 	}
 	return 0, nil
 }
 
+// read understands a command line, with the files that it names.
+func read(args []string, cxx bool) (Line, error) {
+	args, err := expand(args)
+	if err != nil {
+		return Line{}, err
+	}
+	line, err := parse(args, cxx)
+	if err != nil {
+		return Line{}, err
+	}
+	output, err := os.Stat(line.Output)
+	if err != nil || !output.Mode().IsRegular() {
+		return line, nil
+	}
+	for _, a := range line.of(source, input) {
+		if in, err := os.Stat(a.words[0]); err == nil && os.SameFile(in, output) {
+			return Line{}, fmt.Errorf("-o %s would overwrite an input", line.Output)
+		}
+	}
+	return line, nil
+}
+
+// run runs the compiler once. One that is interrupted cleans up after itself.
+func run(ctx context.Context, clang string, args []string, s Streams) (code int, err error) {
+	cmd := exec.CommandContext(ctx, clang, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.In, s.Out, s.Err
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return 0, err
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal()), nil
+	}
+	return exit.ExitCode(), nil
+}
+
 // quoted is a command as a shell takes it.
-func quoted(name string, args []string) string {
-	words := []string{name}
-	for _, a := range args {
+func quoted(args []string) string {
+	words := make([]string, len(args))
+	for i, a := range args {
 		if a == "" || strings.ContainsAny(a, " \t\n'\"\\$`&|;<>()*?[]#~!{}") {
 			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 		}
-		words = append(words, a)
+		words[i] = a
 	}
 	return strings.Join(words, " ")
 }
