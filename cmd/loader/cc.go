@@ -40,6 +40,9 @@ The exit code is the compiler's.`,
 			}
 			return a.do(func(ctx context.Context, args []string) error {
 				code, err := cc.Run(ctx, args, language == "C++", cc.Streams{In: a.in, Out: a.out, Err: a.errw})
+				if ctx.Err() != nil {
+					return exitCode{code: signalCode(ctx)}
+				}
 				if code != 0 {
 					return exitCode{code: code} // the compiler has told why
 				}
