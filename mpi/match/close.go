@@ -22,8 +22,7 @@ func (e *Endpoint) close() {
 			s.e.left.Add(-1)
 		}
 	}
-	e.posted, e.arrived = posted{}, arrived{}
-	e.notes, e.ids, e.sends, e.recvs = nil, nil, nil, nil
+	e.wipe()
 	e.mu.Unlock()
 	if e.left.Load() > 0 {
 		for _, to := range e.w.local {
@@ -38,6 +37,12 @@ func (e *Endpoint) close() {
 		e.sleep(seq)
 	}
 	e.w.cfg.Load.busy.Add(-1)
+}
+
+// wipe forgets all that is in the mailbox, which is locked.
+func (e *Endpoint) wipe() {
+	e.posted, e.arrived = posted{}, arrived{}
+	e.notes, e.ids, e.sends, e.recvs = nil, nil, nil, nil
 }
 
 // abandon forgets where the messages of a rank that has ended are.

@@ -102,9 +102,11 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 		e.sendFar(r)
 		return
 	}
-	to.mu.Lock()
+	var l hold
+	defer l.rescue()
+	l.lock(to)
 	if to.closed.Load() {
-		to.mu.Unlock()
+		l.unlock()
 		if mode != Synchronous && r.size <= int64(e.w.cfg.Eager) {
 			r.finish() // as if the receiver had ended later: it would not have looked
 		} else {
@@ -115,7 +117,7 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 	if p := to.posted.match(env.Context, e.rank, env.Tag); p != nil {
 		p.where = inCopy
 		p.deliver(env.Source, env.Tag, r.size)
-		to.transfer(p, r)
+		to.transfer(&l, p, r)
 		p.finish()
 		r.finish()
 		return
@@ -123,27 +125,27 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 	if mode != Synchronous && r.size <= int64(e.w.cfg.Eager) && to.hold(e.rank, int(r.size)) {
 		a := to.note(env.Context, e.rank, env.Source, env.Tag, r.size)
 		pack(to.room(a), &r.buf)
-		to.arrive(a)
+		to.arrive(&l, a)
 		r.finish()
 		return
 	}
 	if !r.count() {
-		to.mu.Unlock()
+		l.unlock()
 		r.finish()
 		return
 	}
 	a := to.note(env.Context, e.rank, env.Source, env.Tag, r.size)
 	a.send, r.note, r.where = r, a, inNote
 	e.left.Add(1)
-	to.arrive(a)
+	to.arrive(&l, a)
 }
 
 // arrive queues a message that nothing has matched, and unlocks the mailbox.
-func (e *Endpoint) arrive(a *arrival) {
+func (e *Endpoint) arrive(l *hold, a *arrival) {
 	e.arrived.add(a)
 	probing := e.probing
 	e.probing = false
-	e.mu.Unlock()
+	l.unlock()
 	if probing {
 		e.notify()
 	}
@@ -160,18 +162,18 @@ func (e *Endpoint) hold(from, size int) bool {
 }
 
 // transfer copies a message of this node to a receive of e, whose mailbox is locked, and unlocks it.
-func (e *Endpoint) transfer(to, from *Request) {
+func (e *Endpoint) transfer(l *hold, to, from *Request) {
 	if min(to.size, from.size) <= copyMost {
 		copyData(&to.buf, &from.buf)
-		e.mu.Unlock()
+		l.unlock()
 		return
 	}
 	e.pins.Add(1)
 	from.e.pins.Add(1)
-	e.mu.Unlock()
+	l.unlock()
+	defer e.unpin()
+	defer from.e.unpin()
 	copyData(&to.buf, &from.buf)
-	e.unpin()
-	from.e.unpin()
 }
 
 // unpin ends what Close waits for.
@@ -184,14 +186,16 @@ func (e *Endpoint) unpin() {
 // Recv starts to receive into b, which passed its check.
 func (e *Endpoint) Recv(r *Request, env Envelope, b datatype.Buffer) {
 	r.begin(e, env, b)
-	e.mu.Lock()
+	var l hold
+	defer l.rescue()
+	l.lock(e)
 	if a := e.arrived.find(&env); a != nil {
 		e.matched(a)
-		e.consume(r, a)
+		e.consume(&l, r, a)
 		return
 	}
 	if !r.count() {
-		e.mu.Unlock()
+		l.unlock()
 		r.finish()
 		return
 	}
@@ -199,7 +203,7 @@ func (e *Endpoint) Recv(r *Request, env Envelope, b datatype.Buffer) {
 		r.where = inPosted
 		e.posted.add(r)
 	}
-	e.mu.Unlock()
+	l.unlock()
 }
 
 // matched takes a message out of those that a receive can find. The mailbox is locked.
@@ -218,37 +222,37 @@ func (e *Endpoint) matched(a *arrival) {
 }
 
 // consume receives a message that is in no queue. The mailbox is locked; consume unlocks it.
-func (e *Endpoint) consume(r *Request, a *arrival) {
+func (e *Endpoint) consume(l *hold, r *Request, a *arrival) {
 	r.where = inCopy
 	r.deliver(a.source, a.tag, a.size)
 	switch {
 	case a.eager:
 		if a.size > copyMost {
-			e.mu.Unlock()
+			l.unlock()
 			unpack(&r.buf, a.data[:r.Status.Bytes], 0)
-			e.mu.Lock()
+			l.lock(e)
 		} else {
 			unpack(&r.buf, a.data[:r.Status.Bytes], 0)
 		}
 		answer := e.repay(a)
 		e.forget(a)
-		e.mu.Unlock()
+		l.unlock()
 		answer.put(e)
 		r.finish()
 	case a.remote:
 		from, id := a.peer, a.id
 		e.forget(a)
-		e.clear(r, from, id)
+		e.clear(l, r, from, id)
 	case a.send != nil:
 		s := a.send
 		s.note, s.where = nil, inCopy
 		e.forget(a)
-		e.transfer(r, s)
+		e.transfer(l, r, s)
 		s.e.left.Add(-1) // not before: the sender's Close would not look here
 		s.finish()
 		r.finish()
 	default: // its sender is gone
-		e.mu.Unlock()
+		l.unlock()
 		r.stay()
 	}
 }

@@ -8,12 +8,14 @@ import "github.com/ipfs-mpi/ipfs-mpi/mpi"
 func (e *Endpoint) sendFar(r *Request) {
 	p := mpi.Packet{Kind: mpi.PacketRequest, From: int32(e.rank), To: int32(r.env.Peer), Context: r.env.Context, Source: r.env.Source, Tag: r.env.Tag, Size: r.size}
 	cost := r.size + Overhead
-	e.mu.Lock()
+	var l hold
+	defer l.rescue()
+	l.lock(e)
 	to := e.peer(r.env.Peer)
 	r.eager = r.size <= int64(e.w.cfg.Eager) && cost <= int64(to.credit)
 	if !r.eager || r.mode == Synchronous {
 		if !r.count() {
-			e.mu.Unlock()
+			l.unlock()
 			r.finish()
 			return
 		}
@@ -21,12 +23,12 @@ func (e *Endpoint) sendFar(r *Request) {
 		r.where, r.cancelling, r.sent = inSends, false, false
 	}
 	if !r.eager {
-		e.mu.Unlock()
+		l.unlock()
 		e.tell(p)
 		return
 	}
 	to.credit -= int(cost)
-	e.mu.Unlock()
+	l.unlock()
 	p.Kind = mpi.PacketEager
 	data, whole := r.buf.Bytes()
 	var pooled *[]byte
@@ -66,7 +68,7 @@ func (e *Endpoint) tell(p mpi.Packet) {
 }
 
 // clear asks for the data of a message of another node that was matched by r. The mailbox is locked; clear unlocks it.
-func (e *Endpoint) clear(r *Request, from int, id uint64) {
+func (e *Endpoint) clear(l *hold, r *Request, from int, id uint64) {
 	p := mpi.Packet{Kind: mpi.PacketClear, From: int32(e.rank), To: int32(from), ID: id, Size: r.Status.Bytes}
 	if p.Size > 0 {
 		if !r.counted && !r.count() {
@@ -76,7 +78,7 @@ func (e *Endpoint) clear(r *Request, from int, id uint64) {
 			r.where, r.from, r.wants, r.got, r.busy = inRecvs, from, p.Size, 0, false
 		}
 	}
-	e.mu.Unlock()
+	l.unlock()
 	e.w.cfg.Link.Put(p)
 	if p.Size == 0 {
 		r.finish()
@@ -136,7 +138,7 @@ func (w *World) pump(r *Request) {
 		p = new(pump)
 		p.push(r, &r.links)
 		w.pumps[r.env.Peer] = p
-		w.wg.Go(func() { w.drain(p, r.env.Peer) })
+		w.wg.Go(w.guarded(func() { w.drain(p, r.env.Peer) }))
 	}
 }
 
@@ -194,14 +196,16 @@ func (e *Endpoint) sendData(r *Request, pooled **[]byte) bool {
 
 // sent completes a send to another node, unless the answer to a PacketCancel is still to come.
 func (e *Endpoint) sent(r *Request) {
-	e.mu.Lock()
+	var l hold
+	defer l.rescue()
+	l.lock(e)
 	r.where, r.sent = inCopy, true
 	if r.cancelling || e.closed.Load() {
-		e.mu.Unlock()
+		l.unlock()
 		return
 	}
 	delete(e.sends, r.id)
-	e.mu.Unlock()
+	l.unlock()
 	r.finish()
 }
 

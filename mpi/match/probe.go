@@ -36,9 +36,11 @@ func (e *Endpoint) RecvMessage(r *Request, m *Message, b datatype.Buffer) {
 	a := m.a
 	m.a = nil
 	r.begin(e, Envelope{}, b)
-	e.mu.Lock()
+	var l hold
+	defer l.rescue()
+	l.lock(e)
 	e.arrived.taken.remove(&a.links)
-	e.consume(r, a)
+	e.consume(&l, r, a)
 }
 
 // Cancel takes a request back if nothing has matched it; r.Status.Cancelled says whether it did, once r is done. (MPI 5.0, 3.8.4)
@@ -50,7 +52,9 @@ func (e *Endpoint) Cancel(r *Request) {
 	if to := r.env.Peer; r.send && e.w.endpoints[to] != nil {
 		mailbox = e.w.endpoints[to]
 	}
-	mailbox.mu.Lock()
+	var l hold
+	defer l.rescue()
+	l.lock(mailbox)
 	switch r.where {
 	case nowhere: // for ever
 	case inPosted:
@@ -63,17 +67,17 @@ func (e *Endpoint) Cancel(r *Request) {
 	case inSends:
 		asked := r.cancelling
 		r.cancelling = true
-		e.mu.Unlock()
+		l.unlock()
 		if !asked {
 			e.cancelFar(r)
 		}
 		return
 	default:
-		mailbox.mu.Unlock()
+		l.unlock()
 		return
 	}
 	r.where = inCopy
-	mailbox.mu.Unlock()
+	l.unlock()
 	r.Status = Status{Cancelled: true}
 	r.finish()
 }

@@ -21,10 +21,17 @@ func (w *World) Receive(p mpi.Packet) error {
 	if p.From < 0 || p.To < 0 || int(p.From) >= len(w.endpoints) || int(p.To) >= len(w.endpoints) || w.endpoints[p.From] != nil || w.endpoints[p.To] == nil {
 		return broken(p, "it is not from a rank of another node to one of this")
 	}
+	defer func() {
+		if v := recover(); v != nil {
+			w.fault(v)
+		}
+	}()
+	var l hold
+	defer l.rescue()
 	e := w.endpoints[p.To]
-	e.mu.Lock()
+	l.lock(e)
 	if e.closed.Load() { // its rank has ended
-		e.mu.Unlock()
+		l.unlock()
 		if p.Kind == mpi.PacketCancel {
 			w.cfg.Link.Put(mpi.Packet{Kind: mpi.PacketCanceled, From: p.To, To: p.From, ID: p.ID, Size: 1})
 		}
@@ -33,28 +40,28 @@ func (w *World) Receive(p mpi.Packet) error {
 	var why string
 	switch p.Kind {
 	case mpi.PacketEager:
-		why = e.eager(p)
+		why = e.eager(&l, p)
 	case mpi.PacketRequest:
-		why = e.request(p)
+		why = e.request(&l, p)
 	case mpi.PacketClear:
-		why = e.cleared(p)
+		why = e.cleared(&l, p)
 	case mpi.PacketData:
-		why = e.data(p)
+		why = e.data(&l, p)
 	case mpi.PacketMatched:
-		why = e.known(p)
+		why = e.known(&l, p)
 	case mpi.PacketCredit:
-		why = e.credit(p)
+		why = e.credit(&l, p)
 	case mpi.PacketCancel:
-		why = e.cancels(p)
+		why = e.cancels(&l, p)
 	case mpi.PacketCanceled:
-		why = e.canceled(p)
+		why = e.canceled(&l, p)
 	default:
 		why = "there is no such kind"
 	}
 	if why == "" {
 		return nil
 	}
-	e.mu.Unlock()
+	l.unlock()
 	return broken(p, why)
 }
 
@@ -74,7 +81,7 @@ func (e *Endpoint) badEnvelope(p mpi.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) eager(p mpi.Packet) string {
+func (e *Endpoint) eager(l *hold, p mpi.Packet) string {
 	if why := e.badEnvelope(p); why != "" {
 		return why
 	}
@@ -92,7 +99,7 @@ func (e *Endpoint) eager(p mpi.Packet) string {
 	r := e.posted.match(p.Context, int(p.From), p.Tag)
 	if r == nil {
 		copy(e.room(a), p.Data)
-		e.announce(a)
+		e.announce(l, a)
 		return ""
 	}
 	r.where = inCopy
@@ -100,31 +107,36 @@ func (e *Endpoint) eager(p mpi.Packet) string {
 	answer := e.repay(a)
 	e.forget(a)
 	if len(p.Data) > copyMost {
-		e.pins.Add(1)
-		e.mu.Unlock()
-		unpack(&r.buf, p.Data[:r.Status.Bytes], 0)
-		e.unpin()
+		e.place(l, r, p.Data[:r.Status.Bytes], 0)
 	} else {
 		unpack(&r.buf, p.Data[:r.Status.Bytes], 0)
-		e.mu.Unlock()
+		l.unlock()
 	}
 	r.finish()
 	answer.put(e)
 	return ""
 }
 
+// place unlocks the mailbox and copies data of a message to where it belongs.
+func (e *Endpoint) place(l *hold, r *Request, data []byte, off int64) {
+	e.pins.Add(1)
+	defer e.unpin()
+	l.unlock()
+	unpack(&r.buf, data, off)
+}
+
 // announce queues a message of another node, and unlocks the mailbox.
-func (e *Endpoint) announce(a *arrival) {
+func (e *Endpoint) announce(l *hold, a *arrival) {
 	if a.id != 0 {
 		if e.ids == nil {
 			e.ids = map[far]*arrival{}
 		}
 		e.ids[far{a.peer, a.id}] = a
 	}
-	e.arrive(a)
+	e.arrive(l, a)
 }
 
-func (e *Endpoint) request(p mpi.Packet) string {
+func (e *Endpoint) request(l *hold, p mpi.Packet) string {
 	if why := e.badEnvelope(p); why != "" {
 		return why
 	}
@@ -140,14 +152,14 @@ func (e *Endpoint) request(p mpi.Packet) string {
 	if r := e.posted.match(p.Context, int(p.From), p.Tag); r != nil {
 		r.where = inCopy
 		r.deliver(p.Source, p.Tag, p.Size)
-		e.clear(r, int(p.From), p.ID)
+		e.clear(l, r, int(p.From), p.ID)
 		return ""
 	}
 	from.requests++
 	e.remote++
 	a := e.note(p.Context, int(p.From), p.Source, p.Tag, p.Size)
 	a.remote, a.id = true, p.ID
-	e.announce(a)
+	e.announce(l, a)
 	return ""
 }
 
@@ -159,7 +171,7 @@ func (e *Endpoint) awaiting(p mpi.Packet, eager bool) *Request {
 	return nil
 }
 
-func (e *Endpoint) cleared(p mpi.Packet) string {
+func (e *Endpoint) cleared(l *hold, p mpi.Packet) string {
 	r := e.awaiting(p, false)
 	if r == nil {
 		return "no message waits for that"
@@ -168,7 +180,7 @@ func (e *Endpoint) cleared(p mpi.Packet) string {
 		return "the message is not as large"
 	}
 	r.wants, r.peer, r.where = p.Size, p.Peer, inPump
-	e.mu.Unlock()
+	l.unlock()
 	if p.Size == 0 {
 		e.sent(r)
 	} else {
@@ -177,18 +189,18 @@ func (e *Endpoint) cleared(p mpi.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) known(p mpi.Packet) string {
+func (e *Endpoint) known(l *hold, p mpi.Packet) string {
 	r := e.awaiting(p, true)
 	if r == nil {
 		return "no message waits for that"
 	}
 	r.where = inCopy
-	e.mu.Unlock()
+	l.unlock()
 	e.sent(r)
 	return ""
 }
 
-func (e *Endpoint) data(p mpi.Packet) string {
+func (e *Endpoint) data(l *hold, p mpi.Packet) string {
 	r := e.recvs[p.Peer]
 	switch {
 	case r == nil || r.from != int(p.From):
@@ -200,9 +212,10 @@ func (e *Endpoint) data(p mpi.Packet) string {
 	}
 	r.busy = true
 	e.pins.Add(1)
-	e.mu.Unlock()
+	defer e.unpin()
+	l.unlock()
 	unpack(&r.buf, p.Data, p.Offset)
-	e.mu.Lock()
+	l.lock(e)
 	r.busy = false
 	r.got += int64(len(p.Data))
 	whole := r.got == r.wants
@@ -210,25 +223,24 @@ func (e *Endpoint) data(p mpi.Packet) string {
 		delete(e.recvs, r.id)
 		r.where = inCopy
 	}
-	e.mu.Unlock()
-	e.unpin()
+	l.unlock()
 	if whole {
 		r.finish()
 	}
 	return ""
 }
 
-func (e *Endpoint) credit(p mpi.Packet) string {
+func (e *Endpoint) credit(l *hold, p mpi.Packet) string {
 	to := e.peer(int(p.From))
 	if p.Size <= 0 || p.Size > int64(e.w.cfg.Room-to.credit) {
 		return "it is more than was used"
 	}
 	to.credit += int(p.Size)
-	e.mu.Unlock()
+	l.unlock()
 	return ""
 }
 
-func (e *Endpoint) cancels(p mpi.Packet) string {
+func (e *Endpoint) cancels(l *hold, p mpi.Packet) string {
 	reply := mpi.Packet{Kind: mpi.PacketCanceled, From: p.To, To: p.From, ID: p.ID}
 	var back answer
 	if a := e.ids[far{int(p.From), p.ID}]; a != nil {
@@ -240,13 +252,13 @@ func (e *Endpoint) cancels(p mpi.Packet) string {
 		}
 		e.forget(a)
 	}
-	e.mu.Unlock()
+	l.unlock()
 	e.w.cfg.Link.Put(reply)
 	back.put(e)
 	return ""
 }
 
-func (e *Endpoint) canceled(p mpi.Packet) string {
+func (e *Endpoint) canceled(l *hold, p mpi.Packet) string {
 	r := e.sends[p.ID]
 	if r == nil || r.env.Peer != int(p.From) || !r.cancelling || p.Size != 0 && p.Size != 1 {
 		return "nobody asked for that"
@@ -258,7 +270,7 @@ func (e *Endpoint) canceled(p mpi.Packet) string {
 		delete(e.sends, r.id)
 		r.where = inCopy
 	}
-	e.mu.Unlock()
+	l.unlock()
 	if back {
 		r.Status = Status{Cancelled: true}
 	}

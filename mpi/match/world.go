@@ -3,10 +3,8 @@ package match
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -107,14 +105,7 @@ func (w *World) spawn(f func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.closed {
-		w.wg.Go(func() {
-			defer func() { // a fault of the host's own costs the job, not the daemon
-				if p := recover(); p != nil {
-					w.Abort(fmt.Errorf("match: a fault of the host: %v\n%s", p, debug.Stack()))
-				}
-			}()
-			f()
-		})
+		w.wg.Go(w.guarded(f))
 	}
 	return !w.closed
 }

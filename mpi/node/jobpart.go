@@ -304,6 +304,12 @@ func (p *part) fail(rank int, peer mpi.PeerID, why mpi.Reason, detail string) {
 	p.abort(errors.New(detail))
 }
 
+// fault ends the part after a panic in passing messages.
+func (p *part) fault(v any, stack []byte) {
+	p.js.n.log.Error("panic in passing messages", "job", p.id, "panic", v, "stack", string(stack))
+	p.fail(-1, "", mpi.Internal, "a fault of this node: see its log")
+}
+
 // lost ends the part if it needs a node that is gone.
 func (p *part) lost(peer mpi.PeerID, why error) {
 	if peer == p.id.Origin {

@@ -40,7 +40,7 @@ func (p *part) prepare() (*team, error) {
 		peers[r] = p.place.Nodes[node]
 	}
 	p.peers.Store(&peers)
-	cfg := match.Config{Size: len(peers), Local: p.local, Load: &p.js.load}
+	cfg := match.Config{Size: len(peers), Local: p.local, Load: &p.js.load, Fault: p.fault}
 	if len(p.local) < len(peers) {
 		if n.cfg.JobTransport == nil {
 			return nil, errors.Join(errors.New("the node has no connection to others"), gang.Close())

@@ -1,0 +1,63 @@
+package match
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// A fault of the host's own, a panic, costs the job and not the daemon. Who calls an [Endpoint] deals with its panics itself; those
+// beside the ranks end here.
+
+// hold is the mailbox that one call has locked, if any. It is the call's own.
+type hold struct{ e *Endpoint }
+
+func (l *hold) lock(e *Endpoint) {
+	e.mu.Lock()
+	l.e = e
+}
+
+func (l *hold) unlock() {
+	e := l.e
+	l.e = nil
+	e.mu.Unlock()
+}
+
+// rescue is deferred by who locks a mailbox. If a panic left it locked, in whatever state it is, it is emptied and closed, so that
+// whoever waits for it can end, and the job is over.
+func (l *hold) rescue() {
+	e := l.e
+	if e == nil {
+		return
+	}
+	e.closed.Store(true)
+	e.wipe()
+	l.unlock()
+	e.w.Abort(faultError("in a call"))
+}
+
+// guarded is f, with a fault that costs the job.
+func (w *World) guarded(f func()) func() {
+	return func() {
+		defer func() {
+			if v := recover(); v != nil {
+				w.fault(v)
+			}
+		}()
+		f()
+	}
+}
+
+// fault ends the job after a panic, which is being recovered from.
+func (w *World) fault(v any) {
+	stack := debug.Stack()
+	w.Abort(faultError(v))
+	if w.cfg.Fault != nil {
+		w.cfg.Fault(v, stack)
+	}
+}
+
+func faultError(v any) error {
+	return &mpi.ExitError{Reason: mpi.Internal, Exit: 1, Detail: fmt.Sprintf("a fault of the node: %v", v)}
+}
