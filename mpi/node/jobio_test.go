@@ -368,6 +368,10 @@ func TestRecordsAreKept(t *testing.T) {
 		t.Errorf("recalled, it printed %q in %d events", l.out[0], len(l.events))
 	}
 	again.follow(t, running.ID).failed(t, mpi.Internal, -1, 1, "the node stopped")
+	var end string // for a client that has seen more than the node kept
+	if err := again.JobEvents(t.Context(), running.ID, 500, func(e mpi.JobEvent) error { end = e.Type; return nil }); err != nil || end != "end" {
+		t.Errorf("after an event that is lost comes %q, %v", end, err)
+	}
 }
 
 // Only so many records are kept, the newest.

@@ -104,7 +104,12 @@ func (v *events) notify() {
 func (v *events) follow(ctx context.Context, after uint64, each func(mpi.JobEvent) error) error {
 	f := &follower{seen: after, moved: time.Now()}
 	v.mu.Lock()
-	f.seen = min(f.seen, v.last)
+	if f.seen > v.last {
+		f.seen = v.last
+		if v.done { // it counts events that the node lost when it stopped, and has not seen how the job ended
+			f.seen = 0
+		}
+	}
 	v.readers[f] = struct{}{}
 	v.mu.Unlock()
 	defer func() {
