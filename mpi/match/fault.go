@@ -1,7 +1,6 @@
 package match
 
 import (
-	"fmt"
 	"runtime/debug"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -25,7 +24,7 @@ func (l *hold) unlock() {
 }
 
 // rescue is deferred by who locks a mailbox. If a panic left it locked, in whatever state it is, it is emptied and closed, so that
-// whoever waits for it can end, and the job is over.
+// whoever waits for it can end; who recovers from the panic ends the job.
 func (l *hold) rescue() {
 	e := l.e
 	if e == nil {
@@ -34,7 +33,6 @@ func (l *hold) rescue() {
 	e.closed.Store(true)
 	e.wipe()
 	l.unlock()
-	e.w.Abort(faultError("in a call"))
 }
 
 // guarded is f, with a fault that costs the job.
@@ -49,15 +47,13 @@ func (w *World) guarded(f func()) func() {
 	}
 }
 
-// fault ends the job after a panic, which is being recovered from.
+// fault ends the job after a panic, which is being recovered from. Who is told of it comes before the ranks, none of which is to blame.
 func (w *World) fault(v any) {
-	stack := debug.Stack()
-	w.Abort(faultError(v))
 	if w.cfg.Fault != nil {
-		w.cfg.Fault(v, stack)
+		w.cfg.Fault(v, debug.Stack())
 	}
+	w.Abort(errFault)
 }
 
-func faultError(v any) error {
-	return &mpi.ExitError{Reason: mpi.Internal, Exit: 1, Detail: fmt.Sprintf("a fault of the node: %v", v)}
-}
+// errFault says no more than peers need.
+var errFault = &mpi.ExitError{Reason: mpi.Internal, Exit: 1, Detail: "a fault of the node: see its log"}

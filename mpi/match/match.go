@@ -74,7 +74,7 @@ type Config struct {
 	Cores int
 	// Load counts the ranks of all worlds that share the machine. Nil for only those of this one.
 	Load *Load
-	// Fault, if set, is told of a panic beside the ranks' own calls, after the job was aborted for it.
+	// Fault, if set, is told of a panic beside the ranks' own calls, before the job is aborted for it.
 	Fault func(v any, stack []byte)
 }
 

@@ -5,11 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
@@ -193,13 +193,14 @@ func TestCloseLetsGo(t *testing.T) {
 
 // A fault in a task that runs beside the ranks ends the job, and nothing else.
 func TestFaultInATask(t *testing.T) {
-	w := New(t.Context(), Config{Size: 1, Local: []int{0}})
+	var told any // before the ranks are
+	w := New(t.Context(), Config{Size: 1, Local: []int{0}, Fault: func(v any, _ []byte) { told = v }})
 	e := w.Endpoint(0)
 	e.Post(func() { panic("of the test") }, false)
 	<-w.ctx.Done() // the rank is elsewhere
-	err := e.Wait(func() bool { return false })
-	if err == nil || !strings.Contains(err.Error(), "of the test") {
-		t.Errorf("the job ended with %v", err)
+	var exit *mpi.ExitError
+	if err := e.Wait(func() bool { return false }); !errors.As(err, &exit) || exit.Reason != mpi.Internal || told != "of the test" {
+		t.Errorf("the job ended with %v, and %v was told", err, told)
 	}
 	w.Close()
 }

@@ -39,6 +39,7 @@ const (
 	maxParts     = 1024                    // of jobs of all origins
 	maxJobFiles  = 64 << 20                // bytes of the files that a job's ranks wrote
 	maxFiles     = 1 << 30                 // bytes of the files of all ranks that run here
+	maxJobRoom   = maxFiles / 4            // of those, what one job has
 	maxFileCount = 1024                    // of those
 	offerTimeout = 3 * time.Second         // for the answers to offers
 	offerGrace   = 300 * time.Millisecond  // for more of them once there are slots enough

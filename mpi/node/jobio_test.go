@@ -60,7 +60,7 @@ var talkers = goPrograms{
 	}),
 }
 
-// All ranks of a node together have room for so many bytes of files, which is free again when they have ended.
+// A rank's files are bounded by its job's share of the room, which is free again when it has ended.
 func TestRoomForFiles(t *testing.T) {
 	const each = maxJobFiles
 	nodes := startJobs(t, 1, goPrograms{"writers": withMPI(func(g *goRank) {
@@ -71,10 +71,10 @@ func TestRoomForFiles(t *testing.T) {
 		g.x.Scratch.Take(-each)
 		g.printf("%d %v\n", n, g.x.Scratch.Take(each))
 	})})
-	for range 2 {
+	for range maxFiles / maxJobRoom {
 		l := nodes[0].run(t, mpi.JobSpec{File: "writers", Ranks: 1})
 		l.isDone(t)
-		if want := fmt.Sprintln(maxFiles/each, true); l.out[0] != want {
+		if want := fmt.Sprintln(maxJobRoom/each, true); l.out[0] != want {
 			t.Errorf("room for %q, want %q files of the largest size", l.out[0], want)
 		}
 	}

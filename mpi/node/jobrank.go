@@ -22,6 +22,7 @@ type team struct {
 	world *match.World
 	gang  mpi.Gang
 	files fs.FS
+	room  share // for what the ranks write
 }
 
 // prepare fetches and compiles the program and makes room for the ranks.
@@ -40,14 +41,14 @@ func (p *part) prepare() (*team, error) {
 		peers[r] = p.place.Nodes[node]
 	}
 	p.peers.Store(&peers)
-	cfg := match.Config{Size: len(peers), Local: p.local, Load: &p.js.load, Fault: p.fault}
+	cfg := match.Config{Size: len(peers), Local: p.local, Cores: ofProcess.cores(), Load: &p.js.load, Fault: p.fault}
 	if len(p.local) < len(peers) {
 		if n.cfg.JobTransport == nil {
 			return nil, errors.Join(errors.New("the node has no connection to others"), gang.Close())
 		}
 		cfg.Link = link{p}
 	}
-	t := &team{p: p, world: match.New(p.running, cfg), gang: gang, files: within(p.running, files)}
+	t := &team{p: p, world: match.New(p.running, cfg), gang: gang, files: within(p.running, files), room: share{of: &p.js.files, own: p.id.Origin == n.self}}
 	p.world.Store(t.world)
 	return t, nil
 }
@@ -87,7 +88,7 @@ func (t *team) rank(r int, start time.Time, stdout, stderr *lines) {
 		World: t.world, Rank: r, Nodes: nodes, Slots: int(p.place.Slots), Processor: n.cfg.Host, Program: p.place.Args[0],
 		Start: start, Stderr: stderr, Info: p.info(),
 	})
-	files := lease{of: &p.js.files}
+	files := lease{of: &t.room}
 	defer files.end()
 	x := mpi.Exec{
 		Args: p.place.Args, Env: p.place.Env, Files: t.files, Memory: n.cfg.Memory, Timeout: mpi.MaxJobTime, MPI: proc,

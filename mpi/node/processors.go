@@ -11,6 +11,7 @@ import (
 type processors struct {
 	mu    sync.Mutex
 	ranks int
+	usual int // GOMAXPROCS without ranks, as its owner has set it
 }
 
 // ofProcess is the only one: GOMAXPROCS is the process's.
@@ -19,17 +20,29 @@ var ofProcess processors
 // ranksPerCore is for how many ranks there are more processors. Each costs Go memory, and work in its collector.
 const ranksPerCore = 8
 
-// add counts ranks, or with a negative n those that have ended. Once there are none, GOMAXPROCS is what it is by default.
+// add counts ranks, or with a negative n those that have ended. Once there are none, GOMAXPROCS is what it was.
 func (p *processors) add(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.more()
+	if p.ranks == 0 {
+		p.usual = runtime.GOMAXPROCS(0)
+	}
 	p.ranks += n
-	if after := p.more(); after == 0 {
-		runtime.SetDefaultGOMAXPROCS()
-	} else if after != before {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) - before + after)
+	want := p.usual + min(p.ranks, ranksPerCore*runtime.NumCPU())
+	if p.ranks == 0 {
+		runtime.SetDefaultGOMAXPROCS() // which goes on to follow the machine, if that is what there was
+	}
+	if runtime.GOMAXPROCS(0) != want {
+		runtime.GOMAXPROCS(want)
 	}
 }
 
-func (p *processors) more() int { return min(p.ranks, ranksPerCore*runtime.NumCPU()) }
+// cores is how many ranks may run at once: as many as Go code without them.
+func (p *processors) cores() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ranks == 0 {
+		return min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
+	}
+	return min(runtime.NumCPU(), p.usual)
+}

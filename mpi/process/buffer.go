@@ -17,7 +17,8 @@ type sendBuffer struct {
 	messages   []*buffered // by place
 	sent       uint64      // messages so far
 	held       int64       // bytes of the messages, with overhead
-	pruneAt    int64       // how many of those it takes to look which are sent
+	pruneAt    int         // how many messages it takes to look which are sent
+	pruneHeld  int64       // or how many of those bytes
 }
 
 // buffered is a message in a buffer.
@@ -56,14 +57,14 @@ func (b *sendBuffer) prune(p *Process) {
 		}
 		return true
 	})
-	b.pruneAt = 2*b.held + 64*abi.BsendOverhead
+	b.pruneAt, b.pruneHeld = 2*len(b.messages)+16, 2*b.held
 }
 
 // hold copies a message's data into the buffer and puts it among the others. To look which are sent takes as long as there are messages, so
-// that is done when their bytes have doubled since, or there is no room. What has a receive gives its room back too: the receiver may know of its
+// that is done when they or their bytes have doubled since, or there is no room. What has a receive gives its room back too: the receiver may know of its
 // message before we know that it has left.
 func (b *sendBuffer) hold(p *Process, data datatype.Buffer, out *buffered) error {
-	if b.held >= b.pruneAt {
+	if len(b.messages) >= b.pruneAt || b.held > b.pruneHeld {
 		b.prune(p)
 	}
 	err := b.tryHold(p, data, out)

@@ -137,6 +137,9 @@ func (t *timings) add(row string, us float64) {
 // report tells each row: the programs have measured already.
 func (t *timings) report(b *testing.B, theirs *timings, name string) {
 	for _, row := range t.rows {
+		if theirs.us[row] == 0 {
+			b.Fatalf("%s has no %s", name, row)
+		}
 		b.Run(row, func(b *testing.B) { versus(b, t.us[row], theirs.us[row], "µs", name) })
 	}
 }

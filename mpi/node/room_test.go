@@ -1,0 +1,45 @@
+package node
+
+import "testing"
+
+// No job has all the room, jobs of others leave some to those of the node, and what a rank had is free when it ends.
+func TestRoom(t *testing.T) {
+	var r room
+	fill := func(own bool) (*lease, int64) {
+		l := &lease{of: &share{of: &r, own: own}}
+		n := int64(0)
+		for l.take(1 << 20) {
+			n++
+		}
+		return l, n << 20
+	}
+	var leases []*lease
+	others := int64(0)
+	for range 8 {
+		l, n := fill(false)
+		if n > maxJobRoom {
+			t.Errorf("a job has %d bytes", n)
+		}
+		leases, others = append(leases, l), others+n
+	}
+	if others != maxFiles*3/4 {
+		t.Errorf("jobs of others have %d bytes", others)
+	}
+	if _, n := fill(true); n != maxFiles/4 {
+		t.Errorf("a job of this node finds %d bytes", n)
+	}
+	second := &lease{of: leases[0].of}
+	if second.take(1) {
+		t.Error("a second rank has more than its job's share")
+	}
+	for _, l := range leases {
+		l.end()
+		l.end()
+		if l.take(1) || l.take(-1) {
+			t.Error("a rank that ended takes")
+		}
+	}
+	if r.used != maxFiles/4 {
+		t.Errorf("%d bytes are left in use", r.used)
+	}
+}
