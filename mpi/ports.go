@@ -107,7 +107,8 @@ type Store interface {
 	// as needed.
 	Open(ctx context.Context, program CID) (*Bundle, error)
 	// Add puts a program's bytes into IPFS, where peers can fetch them, and returns the CID of a directory with them as run.wasm. They are
-	// kept like what the store no longer serves, and for an hour at least after they were added or opened last.
+	// kept like what the store no longer serves, and for an hour at least after they were added or opened last; without room for them,
+	// the last 16 of them are.
 	Add(ctx context.Context, wasm []byte) (CID, error)
 	// ParseCID reads a CID in any spelling and makes it canonical.
 	ParseCID(s string) (CID, error)

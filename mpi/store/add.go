@@ -23,7 +23,8 @@ const (
 	spared   = 16        // of such programs, the last ones, do not make room for others in that time
 )
 
-// Add implements [mpi.Store]. What it adds is pinned like what is no longer served, from when it was added or opened last, for addedFor at least.
+// Add implements [mpi.Store]. What it adds is pinned like what is no longer served, from when it was added or opened last, for addedFor at
+// least; without room for such programs, the last few of them, spared, are.
 func (s *Store) Add(ctx context.Context, wasm []byte) (mpi.CID, error) {
 	if int64(len(wasm)) > s.cfg.MaxProgram {
 		return "", mpi.Errorf(mpi.CodeTooLarge, "the program has %s: at most %s are taken", sizeText(int64(len(wasm))), sizeText(s.cfg.MaxProgram))

@@ -29,7 +29,8 @@ type Config struct {
 	MaxStore int64
 	// MaxProgram bounds the bytes of run.wasm and of init.wasm; 64 MiB, the most that mpi/wasm compiles.
 	MaxProgram int64
-	// KeepUnused is how long a pin outlives its use; 0 drops it at once. Programs that were added are kept for an hour at least.
+	// KeepUnused is how long a pin outlives its use; 0 drops it at once. Programs that were added are kept for an
+	// hour at least; without room for them, the last 16 of them are.
 	KeepUnused time.Duration
 	// StateFile remembers which pins are ours. Its directory is made if need be. Empty
 	// forgets them at Close: for tests and short lives.
