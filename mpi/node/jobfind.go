@@ -278,18 +278,24 @@ func (j *job) lack() (text string, held int) {
 	return b.String(), held
 }
 
-// lackReason is why there are too few slots: NoSlots if fewer ranks, or a later try, may do; else why the first node gives none. mu is held.
+// lackReason is why there are too few slots: NoSlots if fewer ranks, or a later try, may do, or if a node gives a reason that is none;
+// else why the first node gives none. mu is held.
 func (j *job) lackReason() mpi.Reason {
 	var first mpi.Reason
 	for _, p := range j.known() {
-		switch s := j.seats[p]; {
-		case s.reason == mpi.NoSlots, s.reason == mpi.Busy, s.slots > 0:
+		s := j.seats[p]
+		why := s.reason
+		switch {
+		case !s.answered:
+			why = mpi.Unreachable
+		case s.slots > 0:
 			return mpi.NoSlots
-		case first != "":
-		case s.answered:
-			first = s.reason
+		}
+		switch why {
+		case mpi.Refused, mpi.NotServed, mpi.OutOfMemory, mpi.Unreachable, mpi.TimedOut, mpi.TooLarge:
+			first = cmp.Or(first, why)
 		default:
-			first = mpi.Unreachable
+			return mpi.NoSlots
 		}
 	}
 	return cmp.Or(first, mpi.NoSlots)

@@ -246,6 +246,25 @@ func TestHostileTaker(t *testing.T) {
 	}
 }
 
+// Why a node has no slots is one of few reasons, whatever it says.
+func TestReasonForNoSlots(t *testing.T) {
+	n := startJobs(t, 1, failing)[0]
+	s := newStranger(t, n)
+	for said, want := range map[mpi.Reason]mpi.Reason{
+		mpi.Refused: mpi.Refused, mpi.NotServed: mpi.NotServed, mpi.OutOfMemory: mpi.OutOfMemory, mpi.TooLarge: mpi.TooLarge,
+		mpi.Cancelled: mpi.NoSlots, mpi.Exited: mpi.NoSlots, mpi.Busy: mpi.NoSlots, "what I like": mpi.NoSlots, "": mpi.NoSlots,
+	} {
+		j, err := n.StartJob(t.Context(), mpi.JobSpec{File: "wait", Ranks: 1, Peers: []mpi.PeerID{s.Self()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := hears[mpi.Offer](t, s)
+		s.say(t, n, mpi.Slots{Job: o.Job, Reason: said})
+		n.follow(t, j.ID).failed(t, want, -1, 1, string(said))
+		hears[mpi.Stop](t, s)
+	}
+}
+
 // What a node may say without a window is bounded by its ranks, also while nobody deals with it.
 func TestExitsAreBounded(t *testing.T) {
 	j := newJob(&jobs{}, mpi.NewRequestID("origin"), mpi.JobSpec{Ranks: 3}, mpi.Interpreter{})

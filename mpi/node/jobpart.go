@@ -18,10 +18,11 @@ import (
 type part struct {
 	js    *jobs
 	id    mpi.JobID
-	key   [16]byte // of id
-	made  time.Time
+	key   [16]byte  // of id
+	made  time.Time // the offer's
 	offer mpi.Offer
 	over  chan struct{} // closed when nothing is left
+	kept  int           // slots, until Place
 
 	ctx     context.Context // the part's life: until Stop, or the loss of the origin
 	cancel  context.CancelCauseFunc
@@ -36,7 +37,6 @@ type part struct {
 
 	mu     sync.Mutex // guards the rest
 	state  partState
-	kept   int         // slots; from Place on those of its ranks
 	expiry *time.Timer // what the origin has to do next
 	place  mpi.Place
 	local  []int
@@ -53,6 +53,9 @@ const (
 	begun
 	gone
 )
+
+// startMax is how long after Place ranks wait for Start: for other nodes to be prepared, and then some.
+const startMax = fetchTimeout + 30*time.Second
 
 // offered answers an offer.
 func (js *jobs) offered(from mpi.PeerID, f mpi.Offer) mpi.Slots {
@@ -171,20 +174,27 @@ func (p *part) stop(why string) {
 	}
 	p.mu.Unlock()
 	if idle { // no goroutine to do it
-		p.js.slots.take(p.kept, 0)
+		p.release(0)
 		p.end()
 	}
+}
+
+// release ends the time that slots are kept for the offer; n of them are for ranks from now on.
+func (p *part) release(n int) {
+	p.js.slots.take(p.kept, n)
+	if p.id.Origin == p.js.n.self {
+		return
+	}
+	p.js.mu.Lock()
+	defer p.js.mu.Unlock()
+	p.js.vain.add(p.id.Origin, p.made)
 }
 
 // end takes the part out and tells the origin so.
 func (p *part) end() {
 	p.mu.Lock()
 	p.expiry.Stop()
-	idle := p.state != begun
 	p.mu.Unlock()
-	if idle {
-		p.wasted(p.kept)
-	}
 	p.js.mu.Lock()
 	delete(p.js.parts, p.key)
 	p.js.mu.Unlock()
@@ -214,11 +224,9 @@ func (p *part) placed(f mpi.Place) {
 	if err != nil {
 		p.local = nil
 	}
-	spare := p.kept - len(p.local)
-	p.js.slots.take(p.kept, len(p.local))
-	p.kept = len(p.local)
+	n := len(p.local)
 	p.mu.Unlock()
-	p.wasted(spare)
+	p.release(n)
 	p.js.n.wg.Go(func() { p.run(err) })
 }
 

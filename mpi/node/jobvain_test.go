@@ -14,20 +14,27 @@ import (
 // lonely is a node whose peers are the test: no network, so that time is the test's.
 type lonely struct {
 	*Node
+	near map[mpi.PeerID]*lonely // other such nodes, which hear what it says
 	mu   sync.Mutex
-	said map[mpi.PeerID][]mpi.Frame
+	said map[mpi.PeerID][]mpi.Frame // to the test
 }
 
 type lonelyTransport struct {
 	mpi.JobTransport
-	n *lonely
+	n    *lonely
+	self mpi.PeerID
 }
 
-func (lonelyTransport) Self() mpi.PeerID            { return "self" }
-func (lonelyTransport) Start(mpi.Receiver) error    { return nil }
-func (lonelyTransport) Close(context.Context) error { return nil }
-func (lonelyTransport) Watch(mpi.PeerID) func()     { return func() {} }
+func (l lonelyTransport) Self() mpi.PeerID                        { return l.self }
+func (lonelyTransport) Start(mpi.Receiver) error                  { return nil }
+func (lonelyTransport) Close(context.Context) error               { return nil }
+func (lonelyTransport) Watch(mpi.PeerID) func()                   { return func() {} }
+func (lonelyTransport) ParsePeer(text string) (mpi.PeerID, error) { return mpi.PeerID(text), nil }
 func (l lonelyTransport) Post(to mpi.PeerID, f mpi.Frame, _ func(error)) {
+	if near := l.n.near[to]; near != nil {
+		near.jobs.receive(l.self, f.(mpi.JobFrame))
+		return
+	}
 	l.n.mu.Lock()
 	defer l.n.mu.Unlock()
 	l.n.said[to] = append(l.n.said[to], f)
@@ -39,22 +46,32 @@ func (lonelyPools) Start() error                { return nil }
 func (lonelyPools) Serve([]mpi.Interpreter)     {}
 func (lonelyPools) Close(context.Context) error { return nil }
 
-// withLonely runs a test on a node with 8 slots, in a bubble of its own time. Its ranks must not wait for each other: the bubble does not see them park.
+// newLonely starts a node with 8 slots. Its ranks must not wait for each other: the bubble does not see them park.
+func newLonely(t *testing.T, self mpi.PeerID, programs goPrograms) *lonely {
+	n := &lonely{near: map[mpi.PeerID]*lonely{}, said: map[mpi.PeerID][]mpi.Frame{}}
+	tr := lonelyTransport{n: n, self: self}
+	c := Config{Transport: tr, JobTransport: tr, Pools: lonelyPools{}, Memory: 1 << 20, Slots: 1, Timeout: time.Minute, AnyProgram: true}
+	serve(&c, programs)
+	n.Node = New(c)
+	if err := n.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	return n
+}
+
+func (n *lonely) close(t *testing.T) {
+	if err := n.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// withLonely runs a test on such a node, in a bubble of its own time.
 func withLonely(t *testing.T, programs goPrograms, test func(t *testing.T, n *lonely)) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &lonely{said: map[mpi.PeerID][]mpi.Frame{}}
-		tr := lonelyTransport{n: n}
-		c := Config{Transport: tr, JobTransport: tr, Pools: lonelyPools{}, Memory: 1 << 20, Slots: 1, Timeout: time.Minute, AnyProgram: true}
-		serve(&c, programs)
-		n.Node = New(c)
-		if err := n.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
+		n := newLonely(t, "self", programs)
+		defer n.close(t)
 		test(t, n)
-		if err := n.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
 	})
 }
 
@@ -76,124 +93,103 @@ func (n *lonely) offer(origin mpi.PeerID, ranks uint32) mpi.Slots {
 	return list[len(list)-1].(mpi.Slots)
 }
 
-// However an origin goes about it, it cannot keep slots for long for jobs that it does not start: others get their turn.
+// An origin whose offers lapse again and again is refused for a growing while; others get their turn, and in the end it is forgotten.
 func TestSlotsKeptInVain(t *testing.T) {
-	for name, stop := range map[string]time.Duration{"until they lapse": 0, "almost until then": 9 * time.Second, "for a moment": 500 * time.Millisecond} {
-		t.Run(name, func(t *testing.T) {
-			withLonely(t, failing, func(t *testing.T, n *lonely) {
-				const span = 2 * time.Hour
-				start, kept, refused, longest := time.Now(), time.Duration(0), time.Time{}, time.Duration(0)
-				for time.Since(start) < span {
-					got := n.offer("greedy", 100)
-					if got.Ranks == 0 {
-						if got.Reason != mpi.Busy || !strings.Contains(got.Detail, "without starting a job") {
-							t.Fatalf("it is refused for %s: %s", got.Reason, got.Detail)
-						}
-						if refused.IsZero() {
-							refused = time.Now()
-							if other := n.offer("other", 8); other.Ranks != 8 {
-								t.Fatalf("another origin gets %+v", other)
-							} else {
-								n.jobs.receive("other", mpi.Stop{Job: other.Job})
-							}
-						}
-						time.Sleep(100 * time.Millisecond)
-						continue
-					}
-					if !refused.IsZero() {
-						longest = max(longest, time.Since(refused))
-						refused = time.Time{}
-					}
-					began := time.Now()
-					if stop > 0 {
-						time.Sleep(stop)
-						n.jobs.receive("greedy", mpi.Stop{Job: got.Job})
-					} else {
-						time.Sleep(mpi.SlotsKept)
-					}
-					if synctest.Wait(); n.jobs.slots.count() != 0 {
-						t.Fatal("the slots are not free again")
-					}
-					kept += time.Since(began)
+	withLonely(t, failing, func(t *testing.T, n *lonely) {
+		for want := vainFirst; ; want = min(2*want, vainLast) {
+			if got := n.offer("greedy", 4); got.Ranks != 4 {
+				t.Fatalf("before it pauses for %v: %+v", want, got)
+			}
+			if got := n.offer("greedy", 100); got.Ranks != 4 { // two that lapse together cost one pause
+				t.Fatalf("before it pauses for %v: %+v", want, got)
+			}
+			time.Sleep(mpi.SlotsKept)
+			start := time.Now()
+			for {
+				got := n.offer("greedy", 8)
+				if got.Ranks > 0 {
+					n.jobs.receive("greedy", mpi.Stop{Job: got.Job})
+					break
 				}
-				if most := vainMost + span/vainFade; kept > most {
-					t.Errorf("slots were kept for %v of %v, more than %v", kept, span, most)
+				if got.Reason != mpi.Busy || !strings.Contains(got.Detail, "without placing ranks") {
+					t.Fatalf("it is refused for %s: %s", got.Reason, got.Detail)
 				}
-				if longest > vainWait || stop == 0 && longest < time.Minute {
-					t.Errorf("it had to pause for %v at most", longest)
+				if other := n.offer("other", 8); other.Ranks != 8 {
+					t.Fatalf("another origin gets %+v", other)
+				} else {
+					n.jobs.receive("other", mpi.Stop{Job: other.Job})
 				}
-				time.Sleep(24 * time.Hour) // all is forgotten
-				n.offer("other", 0)
-				if got := n.offer("greedy", 8); got.Ranks != 8 {
-					t.Errorf("a day later it gets %+v", got)
-				}
-				time.Sleep(mpi.SlotsKept)
-				synctest.Wait()
-				n.jobs.mu.Lock()
-				defer n.jobs.mu.Unlock()
-				if len(n.jobs.vain) != 1 || n.jobs.vain["greedy"].time != mpi.SlotsKept {
-					t.Errorf("it is remembered as %+v", n.jobs.vain["greedy"])
-				}
-			})
-		})
-	}
+				time.Sleep(vainFirst / 2)
+			}
+			if paused := time.Since(start); paused != want {
+				t.Fatalf("it had to pause for %v, want %v", paused, want)
+			}
+			if want == vainLast {
+				break
+			}
+		}
+		time.Sleep(vainLast + time.Second)
+		n.offer("greedy", 8)
+		time.Sleep(mpi.SlotsKept + vainFirst)
+		if got := n.offer("greedy", 8); got.Ranks != 8 {
+			t.Errorf("long after it gets %+v", got)
+		}
+	})
 }
 
-// An origin that looks for more slots than there are, as a client that waits for them has it do, is not told to pause soon.
+// A job that waits for more slots than there are asks again and again, each time for as long as a node that does not answer has it wait.
+// That is not held against its origin.
 func TestHonestSearchIsNotRefused(t *testing.T) {
 	withLonely(t, failing, func(t *testing.T, n *lonely) {
-		for start := time.Now(); time.Since(start) < 5*time.Minute; time.Sleep(lastPause) {
-			got := n.offer("honest", 100)
-			if got.Ranks != 8 {
-				t.Fatalf("after %v: %+v", time.Since(start), got)
+		o := newLonely(t, "origin", failing)
+		defer o.close(t)
+		o.near["self"], n.near["origin"] = n, o
+		j, err := o.StartJob(t.Context(), mpi.JobSpec{File: "wait", Ranks: 100, Peers: []mpi.PeerID{"self", "silent"}, WaitSlots: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const lack = "100 ranks wanted, 8 slots found: self 8; silent did not answer"
+		rounds := 0
+		if err := o.JobEvents(t.Context(), j.ID, 0, func(e mpi.JobEvent) error {
+			if strings.HasPrefix(e.Text, "waiting: ") {
+				if rounds++; e.Text != "waiting: "+lack {
+					t.Errorf("it waits: %s", e.Text)
+				}
 			}
-			time.Sleep(offerGrace)
-			n.jobs.receive("honest", mpi.Stop{Job: got.Job})
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if j, err = o.Job(j.ID); err != nil || j.Cause == nil || j.Cause.Reason != mpi.NoSlots || j.Cause.Detail != lack {
+			t.Errorf("it is %+v, %v", j, err)
+		}
+		if waited := j.Ended.Sub(j.Created); rounds == 0 || waited < 50*time.Minute {
+			t.Errorf("it waited for %v", waited)
 		}
 	})
 }
 
-// Ranks that were placed are started, or give up their slots; and that, too, was in vain.
+// What becomes of ranks that are placed is not held against the origin. If it does not start them they end, and give up their slots.
 func TestPlacedAndNotStarted(t *testing.T) {
 	withLonely(t, failing, func(t *testing.T, n *lonely) {
-		got := n.offer("slow", 8)
-		n.jobs.receive("slow", mpi.Place{Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: make([]uint32, 8), Args: []string{"x"}})
-		if _, ok := n.hear("slow")[0].(mpi.Prepared); !ok {
-			t.Fatal("not prepared")
-		}
-		time.Sleep(fetchTimeout)
-		if synctest.Wait(); n.jobs.slots.count() != 8 {
-			t.Error("the ranks did not wait for those of slow nodes")
-		}
-		time.Sleep(startMax - fetchTimeout)
-		list := n.hear("slow")
-		if f, ok := list[0].(mpi.Failed); !ok || f.Reason != mpi.TimedOut || n.jobs.slots.count() != 0 {
-			t.Errorf("it says %+v, and %d slots are in use", list, n.jobs.slots.count())
-		}
-		if got := n.offer("slow", 8); got.Ranks != 0 || got.Reason != mpi.Busy {
-			t.Errorf("it may go on at once: %+v", got)
-		}
-		time.Sleep(vainWait)
-		if got := n.offer("slow", 8); got.Ranks != 8 {
-			t.Errorf("it may never again: %+v", got)
-		}
-	})
-}
-
-// What starts is not in vain.
-func TestStartedIsNotInVain(t *testing.T) {
-	withLonely(t, goPrograms{"wait": func(*goRank) {}}, func(t *testing.T, n *lonely) {
-		for range 50 {
-			got := n.offer("busy", 8)
+		for range 3 {
+			got := n.offer("slow", 8)
 			if got.Ranks != 8 {
 				t.Fatalf("it gets %+v", got)
 			}
-			n.jobs.receive("busy", mpi.Place{Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: make([]uint32, 8), Args: []string{"x"}})
-			time.Sleep(time.Minute)
-			synctest.Wait()
-			n.jobs.receive("busy", mpi.Start{Job: got.Job})
-			synctest.Wait()
-			n.jobs.receive("busy", mpi.Stop{Job: got.Job})
+			n.jobs.receive("slow", mpi.Place{Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: make([]uint32, 8), Args: []string{"x"}})
+			if _, ok := n.hear("slow")[0].(mpi.Prepared); !ok {
+				t.Fatal("not prepared")
+			}
+			time.Sleep(fetchTimeout)
+			if synctest.Wait(); n.jobs.slots.count() != 8 {
+				t.Error("the ranks did not wait for those of slow nodes")
+			}
+			time.Sleep(startMax - fetchTimeout)
+			list := n.hear("slow")
+			if f, ok := list[0].(mpi.Failed); !ok || f.Reason != mpi.TimedOut || n.jobs.slots.count() != 0 {
+				t.Errorf("it says %+v, and %d slots are in use", list, n.jobs.slots.count())
+			}
 		}
 	})
 }
