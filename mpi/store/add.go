@@ -54,25 +54,49 @@ func (s *Store) hold(ctx context.Context, c cid.Cid, size int64) error {
 	if k == nil {
 		return nil
 	}
+	id := canonical(c)
+	var unpinned <-chan struct{}
+	if !k.call(func() { unpinned = k.holdOff(id) }) {
+		return errClosed
+	}
+	defer k.post(func() { k.letOff(id) })
+	if unpinned != nil {
+		select {
+		case <-unpinned:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	pinned, err := k.isPinned(ctx, c)
 	if err != nil {
 		return err
 	}
-	claimed := make(chan error, 1)
-	k.post(func() { claimed <- k.claim(canonical(c), size, pinned) })
-	select {
-	case err := <-claimed:
-		if err != nil || pinned {
-			return err
-		}
-	case <-ctx.Done():
-		return ctx.Err()
+	if !k.call(func() { err = k.claim(id, size, pinned) }) {
+		return errClosed
+	}
+	if err != nil || pinned {
+		return err
 	}
 	return s.api.Pin().Add(ctx, path.FromCid(c), options.Pin.Recursive(true), options.Pin.Name("ipfs-mpi "+addedName))
 }
 
+// holdOff has no unpin of c begin until letOff. If one is under way, what it returns is closed at its end.
+func (k *keeper) holdOff(c mpi.CID) <-chan struct{} {
+	k.holds[c]++
+	if u := k.unpins[c]; u != nil && u.busy {
+		return u.over
+	}
+	return nil
+}
+
+func (k *keeper) letOff(c mpi.CID) {
+	if k.holds[c]--; k.holds[c] == 0 {
+		delete(k.holds, c)
+	}
+}
+
 // claim notes that a pin is ours, before it is made, and not in use from now on; one that somebody else made is left to them. Without room
-// it waits for none: the blocks are there, and only the garbage collector takes them.
+// it waits for none: the blocks are there, and only the garbage collector takes them. No unpin of c is under way.
 func (k *keeper) claim(c mpi.CID, size int64, pinned bool) error {
 	now := k.cfg.now()
 	r := k.state.Pins[c]
@@ -84,6 +108,7 @@ func (k *keeper) claim(c mpi.CID, size int64, pinned bool) error {
 		k.state.Pins[c] = &record{Name: addedName, Size: size, Unused: now}
 	case !r.Unused.IsZero():
 		r.Unused = now
+		delete(k.unpins, c) // one that failed
 	}
 	k.dirty = true
 	k.save()
@@ -99,11 +124,20 @@ func (s *Store) opened(c cid.Cid) {
 		return
 	}
 	s.enter(func() {
-		k.post(func() {
+		var added *record // a copy
+		known := k.call(func() {
 			if r := k.state.Pins[canonical(c)]; r != nil && r.Name == addedName && !r.Unused.IsZero() {
-				r.Unused, k.dirty = k.cfg.now(), true
+				added = new(*r)
 			}
 		})
+		if !known || added == nil {
+			return
+		}
+		ctx, cancel := s.bound(s.life, s.cfg.Timeout)
+		defer cancel()
+		if err := s.hold(ctx, c, added.Size); err != nil && s.life.Err() == nil {
+			s.cfg.Log.Warn("store: a program that was added and is used may not be kept", "cid", c, "err", err)
+		}
 	})
 }
 

@@ -1,14 +1,17 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	ipath "github.com/ipfs/boxo/path"
+	iface "github.com/ipfs/kubo/core/coreiface"
 	"github.com/ipfs/kubo/core/coreiface/options"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -93,5 +96,65 @@ func TestAddedAndPinnedByItsUser(t *testing.T) {
 	}
 	if r.keeps(c) || !slices.Equal(pinNames(t, api), []string{"mine"}) {
 		t.Errorf("their pin is taken for ours; there are %q", pinNames(t, api))
+	}
+}
+
+// slowRm is a node that removes no pin before it is let.
+type slowRm struct {
+	iface.CoreAPI
+	asked chan struct{} // of each pin that is to be removed
+	let   chan struct{} // closed to let it
+}
+
+func (a slowRm) Pin() iface.PinAPI { return slowPins{a.CoreAPI.Pin(), a} }
+
+type slowPins struct {
+	iface.PinAPI
+	node slowRm
+}
+
+func (p slowPins) Rm(ctx context.Context, what ipath.Path, opts ...options.PinRmOption) error {
+	p.node.asked <- struct{}{}
+	<-p.node.let
+	return p.PinAPI.Rm(ctx, what, opts...)
+}
+
+// held waits until a program is being added, or no longer.
+func (r *run) held(c mpi.CID, want bool) {
+	r.t.Helper()
+	for late, is := time.Now().Add(deadline), !want; is != want; runtime.Gosched() {
+		if !r.keeper.call(func() { is = r.keeper.holds[c] > 0 }) || time.Now().After(late) {
+			r.t.Fatalf("that it is being added does not become %t", want)
+		}
+	}
+}
+
+// What is added or opened while its pin is being removed is pinned again.
+func TestAddedWhileUnpinned(t *testing.T) {
+	wasm := []byte("\x00asm")
+	for name, use := range map[string]func(r *run, c mpi.CID) error{
+		"added":  func(r *run, _ mpi.CID) error { _, err := r.Add(r.t.Context(), wasm); return err },
+		"opened": func(r *run, c mpi.CID) error { _, err := r.Open(r.t.Context(), c); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, api := newNode(t, false)
+			slow := slowRm{api, make(chan struct{}, 1), make(chan struct{})}
+			var clock atomic.Int64
+			r := start(t, slow, Config{now: func() time.Time { return time.Unix(clock.Load(), 0) }})
+			c, err := r.Add(t.Context(), wasm)
+			must(t, err)
+			clock.Add(int64(addedFor / time.Second))
+			r.keeper.post(func() {}) // and it sees what time it is
+			<-slow.asked
+			used := make(chan error, 1)
+			go func() { used <- use(r, c) }()
+			r.held(c, true)
+			close(slow.let)
+			must(t, <-used)
+			r.held(c, false)
+			if theirs, err := parseCID(string(c)); err != nil || !isPinned(t, api, theirs) || !r.keeps(c) {
+				t.Errorf("it is not pinned, or not ours (%v); there are %q", err, pinNames(t, api))
+			}
+		})
 	}
 }

@@ -36,6 +36,7 @@ type keeper struct {
 
 	works    map[mpi.CID]*work // of candidates
 	unpins   map[mpi.CID]*work // of state.Pins
+	holds    map[mpi.CID]int   // how often each is being added: it is not unpinned
 	jobs     int               // running for works and unpins
 	served   []mpi.Interpreter
 	told     map[string]bool // paths that the log was told are not served
@@ -44,21 +45,22 @@ type keeper struct {
 
 // work is how far we are with one CID.
 type work struct {
-	busy  bool      // a job runs for it
-	ready bool      // fetched and pinned
-	fresh bool      // fetched and found good, to be pinned by us
-	bad   error     // never to be served
-	err   error     // of the last try
-	tries int       // that failed, in a row
-	next  time.Time // not to be looked at before
-	size  int64     // measured, or a bound that it is over; 0 if not known
+	busy  bool          // a job runs for it
+	over  chan struct{} // closed when that job, an unpin, is back
+	ready bool          // fetched and pinned
+	fresh bool          // fetched and found good, to be pinned by us
+	bad   error         // never to be served
+	err   error         // of the last try
+	tries int           // that failed, in a row
+	next  time.Time     // not to be looked at before
+	size  int64         // measured, or a bound that it is over; 0 if not known
 }
 
 // newKeeper begins with what was in service when the last run ended, if the path is still the
 // same: it is pinned, so it can be served though the network is away.
 func newKeeper(s *Store, p storePath, st state, update func([]mpi.Interpreter)) *keeper {
 	k := &keeper{Store: s, path: p, state: st, update: update, done: make(chan func()), resolveAt: s.cfg.now(),
-		works: make(map[mpi.CID]*work), unpins: make(map[mpi.CID]*work), told: make(map[string]bool)}
+		works: make(map[mpi.CID]*work), unpins: make(map[mpi.CID]*work), holds: make(map[mpi.CID]int), told: make(map[string]bool)}
 	if p.empty() || st.Path != p.text {
 		return k
 	}
@@ -107,6 +109,21 @@ func (k *keeper) post(f func()) {
 	select {
 	case k.done <- f:
 	case <-k.life.Done():
+	}
+}
+
+// call has f run in the keeper's goroutine, and waits until it has. It reports false if the store is closed: f may run or not.
+func (k *keeper) call(f func()) bool {
+	ran := make(chan struct{})
+	k.post(func() {
+		f()
+		close(ran)
+	})
+	select {
+	case <-ran:
+		return true
+	case <-k.life.Done():
+		return false
 	}
 }
 

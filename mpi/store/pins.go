@@ -54,11 +54,11 @@ func (k *keeper) dropExpired(now time.Time) {
 // try again.
 func (k *keeper) unpin(c mpi.CID, now time.Time) {
 	u := cmp.Or(k.unpins[c], &work{})
-	if w := k.works[c]; u.busy || now.Before(u.next) || w != nil && w.busy || k.jobs >= maxJobs {
+	if w := k.works[c]; u.busy || now.Before(u.next) || w != nil && w.busy || k.jobs >= maxJobs || k.holds[c] > 0 {
 		return
 	}
 	k.unpins[c] = u
-	u.busy = true
+	u.busy, u.over = true, make(chan struct{})
 	k.jobs++
 	if w := k.works[c]; w != nil { // still in the store: should it be wanted again, begin anew
 		w.ready, w.fresh = false, false
@@ -72,6 +72,7 @@ func (k *keeper) unpin(c mpi.CID, now time.Time) {
 func (k *keeper) unpinned(c mpi.CID, err error) {
 	r, u := k.state.Pins[c], k.unpins[c]
 	u.busy = false
+	close(u.over)
 	k.jobs--
 	switch {
 	case err == nil:
