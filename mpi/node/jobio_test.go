@@ -293,6 +293,49 @@ func TestJobInput(t *testing.T) {
 	}
 }
 
+// Standard input that is given before the job runs waits for that, and needs nothing else to go on.
+func TestJobInputComesFirst(t *testing.T) {
+	nodes := startJobs(t, 1, goPrograms{"deaf": talkers["deaf"], "reader": withMPI(func(g *goRank) {
+		all, _ := io.ReadAll(g.x.Streams.In)
+		g.printf("%s", all)
+	})}, func(_ int, c *Config) { c.Ranks = 1 })
+	first, err := nodes[0].StartJob(t.Context(), mpi.JobSpec{File: "deaf", Ranks: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes[0].awaitEvent(t, first.ID, "of running", func(e mpi.JobEvent) bool { return e.State == mpi.JobRunning })
+	j, err := nodes[0].StartJob(t.Context(), mpi.JobSpec{File: "reader", Ranks: 1, Stdin: true, WaitSlots: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, given := make(chan struct{}), make(chan error, 1)
+	in := readerFunc(func(b []byte) (int, error) {
+		select {
+		case <-read:
+			return 0, io.EOF
+		default:
+			close(read)
+			return copy(b, "early\n"), nil
+		}
+	})
+	go func() { given <- nodes[0].JobInput(t.Context(), j.ID, in) }()
+	<-read
+	if _, err := nodes[0].CancelJob(t.Context(), first.ID); err != nil {
+		t.Fatal(err)
+	}
+	l := nodes[0].follow(t, j.ID)
+	if l.isDone(t); l.out[0] != "early\n" {
+		t.Errorf("it read %q", l.out[0])
+	}
+	if err := <-given; err != nil {
+		t.Error(err)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
 // The files that ranks wrote come home; those of one name keep apart.
 func TestJobFiles(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {

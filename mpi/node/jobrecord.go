@@ -147,6 +147,7 @@ func (j *job) state(s mpi.JobState, progress string) {
 		j.record.Started = time.Now()
 	}
 	r := j.copy()
+	j.notify()
 	j.mu.Unlock()
 	if changed {
 		j.js.keep.save(kept{Job: *r})
