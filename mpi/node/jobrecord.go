@@ -180,7 +180,7 @@ func (j *job) finish() {
 	r.State, r.Progress, r.Ended = mpi.JobDone, "", time.Now()
 	if c := j.cause; c != nil {
 		r.Cause, r.Exit, r.State = c, c.Exit, mpi.JobFailed
-		if c.Reason == mpi.Cancelled {
+		if c.Reason == mpi.Cancelled && c.Rank < 0 && c.Peer == j.js.n.self { // not because a node says so
 			r.State = mpi.JobCancelled
 		}
 	}
