@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipfs-mpi/ipfs-mpi/interpreters/conformance"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
@@ -24,11 +25,10 @@ import (
 // native is a source of the project compiled with Open MPI.
 func native(b *testing.B, source ...string) string {
 	b.Helper()
-	if _, err := exec.LookPath("mpicc"); err != nil {
-		b.Fatal("Open MPI is needed to compare with: apt-get install libopenmpi-dev openmpi-bin")
-	}
 	exe := filepath.Join(b.TempDir(), "program")
-	run(b, b.TempDir(), "mpicc", "-O2", "-o", exe, built(append([]string{"interpreters"}, source...)...), "-lm")
+	if err := (conformance.Program{Source: filepath.Join(source...)}).Native(b.Context(), built("interpreters"), exe); err != nil {
+		b.Fatal(err)
+	}
 	return exe
 }
 

@@ -28,6 +28,24 @@ func job(t testing.TB, n *node, spec mpi.JobSpec) (*mpi.Job, string) {
 	return j, out
 }
 
+// spread is job on these nodes, the first of which is its origin: each has to run a rank, and the job has to do well.
+func spread(t testing.TB, nodes []*node, spec mpi.JobSpec) (*mpi.Job, string) {
+	t.Helper()
+	for _, n := range nodes {
+		spec.Peers = append(spec.Peers, mpi.PeerID(n.Peer))
+	}
+	j, out := job(t, nodes[0], spec)
+	well(t, j)
+	used := map[mpi.PeerID]bool{}
+	for _, r := range j.Ranks {
+		used[r.Peer] = true
+	}
+	if len(used) != len(nodes) {
+		t.Errorf("%d nodes were used, want %d", len(used), len(nodes))
+	}
+	return j, out
+}
+
 // tryJob is job, which calls each, if it is set, for every event.
 func tryJob(n *node, spec mpi.JobSpec, each func(id string, e mpi.JobEvent)) (*mpi.Job, string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -148,19 +166,7 @@ func TestAnyNumberOfNodes(t *testing.T) {
 			spec.Ranks = 6
 			want, picture := "", ""
 			for _, n := range []int{1, 2, 3, 5} {
-				spec.Peers = nil
-				for _, x := range nodes[:n] {
-					spec.Peers = append(spec.Peers, mpi.PeerID(x.Peer))
-				}
-				j, out := job(t, nodes[0], spec)
-				well(t, j)
-				used := map[mpi.PeerID]bool{}
-				for _, r := range j.Ranks {
-					used[r.Peer] = true
-				}
-				if len(used) != n {
-					t.Errorf("%d nodes were used, want %d", len(used), n)
-				}
+				j, out := spread(t, nodes[:n], spec)
 				files := ""
 				for _, f := range j.Files {
 					files += f.Name + "\n" + string(get(t, nodes[0].API+"/v1/jobs/"+j.ID+"/files/"+f.Name))
