@@ -12,6 +12,7 @@ import (
 	"github.com/bytecodealliance/wasmtime-go/v44"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 )
 
@@ -162,11 +163,8 @@ func (r *Runtime) make(id codeID, wasm []byte) (c *code, fresh bool, err error) 
 	}
 	c = &code{id: id, eng: eng, info: info}
 	if c.module = r.cache.load(eng.Engine, id); c.module == nil {
-		r.compiling <- struct{}{}
-		c.module, err = wasmtime.NewModule(eng.Engine, wasm)
-		<-r.compiling
-		if err != nil {
-			return nil, false, flatten(err)
+		if c.module, err = r.translate(eng, wasm); err != nil {
+			return nil, false, err
 		}
 		fresh = true
 	}
@@ -177,6 +175,29 @@ func (r *Runtime) make(id codeID, wasm []byte) (c *code, fresh bool, err error) 
 		}
 	}
 	return c, fresh, nil
+}
+
+// translate makes machine code of a module, for one of the engines.
+func (r *Runtime) translate(eng *engine, wasm []byte) (*wasmtime.Module, error) {
+	r.compiling <- struct{}{}
+	defer func() { <-r.compiling }()
+	if eng.linker == nil { // an MPI program
+		plain, err := r.engine(false)
+		if err != nil {
+			return nil, err
+		}
+		if err := wasmtime.ModuleValidate(plain.Engine, wasm); err != nil {
+			return nil, flatten(err)
+		}
+		if wasm, err = module.AddSafepoints(wasm); err != nil {
+			return nil, err
+		}
+	}
+	m, err := wasmtime.NewModule(eng.Engine, wasm)
+	if err != nil {
+		return nil, flatten(err)
+	}
+	return m, nil
 }
 
 // close frees what wasmtime holds of it.

@@ -11,9 +11,9 @@
 // that a single instance that computes cannot be interrupted before its time is up: the
 // epoch is the engine's. It ends at its next call into the host instead.
 //
-// All MPI programs share another, whose epoch does not tick: it moves when a job is ended, and then each rank of any job
-// looks, in a few nanoseconds, whether it is its own (package native). So a job costs no engine and no copy of the code, and ends at once
-// whatever its ranks do.
+// All MPI programs share another, without an epoch. Their code gets safepoints before it is compiled (module.AddSafepoints): in each loop and
+// function it looks at a word of its instance's own, and traps once it is set. So a job costs no engine and no copy of the code, ends at once
+// whatever its ranks do, and a loop costs three instructions more, but no register.
 //
 // # Ranks
 //
@@ -23,9 +23,9 @@
 //
 // # Who ends an instance
 //
-// Code that wasmtime compiles looks at the engine's epoch in every loop and function. A
+// The code of a handler looks at the engine's epoch in every loop and function. A
 // goroutine advances it each [Tick] while anything runs, and each store has its own
 // deadline in ticks. So a program that computes is stopped by the epoch; one that sleeps, by
 // the host's own deadline; and one that waits for its files, which may be a network away,
-// is abandoned: Run returns, and the instance is freed when the wait is over.
+// is abandoned: Run returns, and the instance is freed when the wait is over. A rank ends with its gang.
 package wasm

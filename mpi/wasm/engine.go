@@ -12,7 +12,7 @@ import (
 
 // engineConfig names what newEngine sets, for the cache: change it with newEngine, or code
 // compiled under other settings is found there (wasmtime would refuse most of it, not all).
-const engineConfig = "epoch simd bulk multivalue reftypes tailcall relaxed-deterministic fixed-memory speed"
+const engineConfig = "epoch, safepoints simd bulk multivalue reftypes tailcall relaxed-deterministic fixed-memory speed"
 
 // maxWasmStack is the stack of one program, in bytes. It is part of the stack of the thread
 // that runs it, of which glibc gives at least 2 MiB, and the host's functions need some too.
@@ -28,10 +28,11 @@ type engine struct {
 	linker *wasmtime.Linker // nil for an engine of MPI programs
 }
 
-// newConfig is what all engines have in common, and with it the code for them. The stack is no part of that.
-func newConfig(stack int) (*wasmtime.Config, error) {
+// newConfig configures the engine of handlers, which look at its epoch, or that of MPI programs, which have safepoints. The stack is no part
+// of what their code is made of.
+func newConfig(stack int, mpi bool) (*wasmtime.Config, error) {
 	cfg := wasmtime.NewConfig()
-	cfg.SetEpochInterruption(true)
+	cfg.SetEpochInterruption(!mpi)
 	cfg.SetMemoryInitCOWSet(true)
 	cfg.SetCraneliftOptLevel(wasmtime.OptLevelSpeed)
 
@@ -46,10 +47,11 @@ func newConfig(stack int) (*wasmtime.Config, error) {
 
 	// What would give a program more than one thread, one memory of 32 bits and tables of
 	// functions. Exceptions and externref need wasmtime's garbage collector, whose heap is
-	// outside the limits of a store.
-	cfg.SetWasmThreads(false)
+	// outside the limits of a store. Safepoints load atomically from a second memory: an MPI
+	// program is validated by the engine of handlers, before it gets them.
+	cfg.SetWasmThreads(mpi)
+	cfg.SetWasmMultiMemory(mpi)
 	cfg.SetWasmMemory64(false)
-	cfg.SetWasmMultiMemory(false)
 	cfg.SetWasmGC(false)
 	cfg.SetWasmFunctionReferences(false)
 	cfg.SetGCSupport(false)
@@ -68,7 +70,7 @@ func newEngine(mpi bool) (*engine, error) {
 	if mpi {
 		stack = rankStack()
 	}
-	cfg, err := newConfig(stack)
+	cfg, err := newConfig(stack, mpi)
 	if err != nil {
 		return nil, err
 	}

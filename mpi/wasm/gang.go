@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
@@ -56,14 +55,13 @@ type gang struct {
 	p      *program
 	ctx    context.Context
 	cancel context.CancelCauseFunc // also called by Runtime.Close
-	brake  *native.Brake
+	brake  native.Brake
 	system []wasi.Func
 	watch  sync.WaitGroup // the goroutine of stop
 	once   sync.Once      // of Close
 
-	live    int            // ranks, and those abandoned; guarded by Runtime.mu
 	closed  bool           // guarded by Runtime.mu
-	running sync.WaitGroup // the same ranks; raised under Runtime.mu while closed is false
+	running sync.WaitGroup // ranks, and those abandoned; raised under Runtime.mu while closed is false
 }
 
 // Gang implements [mpi.Ganger].
@@ -74,7 +72,7 @@ func (p *ranks) Gang(ctx context.Context) (mpi.Gang, error) {
 	if r.closed || p.closed {
 		return nil, errClosed
 	}
-	g := &gang{p: p.program, brake: native.NewBrake(p.code.eng.Engine), system: wasi.Functions()}
+	g := &gang{p: p.program, system: wasi.Functions()}
 	g.ctx, g.cancel = context.WithCancelCause(ctx)
 	r.gangs[g] = struct{}{}
 	p.running.Add(1) // until Close
@@ -83,29 +81,11 @@ func (p *ranks) Gang(ctx context.Context) (mpi.Gang, error) {
 	return g, nil
 }
 
-// How often the brake is pulled while ranks are left: see native.Brake.
-const (
-	firstPull = time.Millisecond
-	lastPull  = 100 * time.Millisecond
-)
-
 // stop ends the ranks when the gang's context does.
 func (g *gang) stop() {
 	defer g.watch.Done()
 	<-g.ctx.Done()
-	for wait := firstPull; g.pull(); wait = min(2*wait, lastPull) {
-		time.Sleep(wait)
-	}
-}
-
-// pull pulls the brake, if there is a rank to stop. Under the runtime's mutex its engine is not closed meanwhile.
-func (g *gang) pull() bool {
-	g.p.r.mu.Lock()
-	defer g.p.r.mu.Unlock()
-	if g.live > 0 {
-		g.brake.Pull()
-	}
-	return g.live > 0
+	g.brake.Pull()
 }
 
 // Close implements [mpi.Gang].
@@ -122,7 +102,6 @@ func (g *gang) close() {
 	g.running.Wait()
 	g.cancel(context.Canceled)
 	g.watch.Wait()
-	g.brake.Close()
 	r.mu.Lock()
 	delete(r.gangs, g)
 	r.mu.Unlock()
@@ -137,19 +116,14 @@ func (g *gang) enter() bool {
 	if r.closed || g.closed {
 		return false
 	}
-	g.live++
 	g.running.Add(1)
 	r.running.Add(1)
 	return true
 }
 
 func (g *gang) leave() {
-	r := g.p.r
-	r.mu.Lock()
-	g.live--
-	r.mu.Unlock()
 	g.running.Done()
-	r.running.Done()
+	g.p.r.running.Done()
 }
 
 // why is what ended the gang, for people.

@@ -321,6 +321,10 @@ func TestStopped(t *testing.T) {
 		"recurs":              rankWAT("", tell+"(loop $l (call $leaf) (br $l))) (func $leaf"),
 		"sleeps":              rankWAT(poll, tell+"(i64.store (i32.const 24) (i64.const -1)) (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))"),
 		"calls":               rankWAT("", tell+"(loop $l (drop (call $size (i32.const 0) (i32.const 0))) (br $l))"),
+		"calls and calls":     rankWAT("", tell+"(call $two (i32.const 60))) (func $two (param i32) (if (local.get 0) (then (call $two (i32.sub (local.get 0) (i32.const 1))) (call $two (i32.sub (local.get 0) (i32.const 1)))))"),
+		"calls in its place":  rankWAT("", tell+"(call $tail)) (func $tail (return_call $tail)"),
+		"jumps by a table":    rankWAT("", tell+"(loop $l (block $b (br_table $l $b $l (i32.const 7))))"),
+		"begins":              rankWAT("(start $begin) ", ") (func $begin "+tell+"(loop $l (br $l))"),
 		"loops in a callback": strings.Replace(callbackWAT(8), "(i32.store (i32.const 0)", tell+"(i32.store (i32.const 0)", 1),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
 )
@@ -109,7 +110,7 @@ func (r *rank) run(tell func(mpi.Outcome)) {
 	}()
 	defer r.host.Close()
 	c := r.g.p.code
-	in, err := c.linked.New(r, r.g.brake, native.Limits{Memory: r.x.Memory, Elements: maxTableElements, Tables: maxTables})
+	in, err := c.linked.New(r, &r.g.brake, native.Limits{Memory: r.x.Memory, Elements: maxTableElements, Tables: maxTables})
 	if err != nil {
 		told = true
 		tell(failed(mpi.Internal, err.Error()))
@@ -120,7 +121,7 @@ func (r *rank) run(tell func(mpi.Outcome)) {
 	defer detach()
 	r.in = in
 	r.x.MPI.Attach(r)
-	err = in.Start(c.linked, c.info.table)
+	err = in.Start(c.linked, native.Exports{Table: c.info.table, Safepoint: module.Safepoint, Begin: module.Begin})
 	used := int64(len(in.Memory()))
 	detach()
 	out := r.outcome(err, used)

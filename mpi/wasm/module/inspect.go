@@ -156,6 +156,8 @@ func (m *Module) section(s section) error {
 		return r.err // their initial values are the engine's to read
 	case exportSection:
 		return m.exports(r)
+	case startSection:
+		m.start, m.starts = r.u32(), true
 	case dataSection:
 		m.Data = s.size
 		return nil
@@ -238,13 +240,16 @@ func (m *Module) exports(r *reader) error {
 	return r.end()
 }
 
-// check checks the exports.
+// check checks the exports, and the start.
 func (m *Module) check() error {
 	have := map[Kind]int{Function: len(m.funcs), TableOf: len(m.Tables), Memory: len(m.Memories), Global: m.globals}
 	for _, e := range m.Exports {
 		if n, ok := have[e.Kind]; ok && uint64(e.Index) >= uint64(n) {
 			return fmt.Errorf("it exports a %s that is not there", e.Kind)
 		}
+	}
+	if m.starts && uint64(m.start) >= uint64(len(m.funcs)) {
+		return errors.New("it starts with a function that is not there")
 	}
 	return nil
 }

@@ -22,6 +22,8 @@ type Module struct {
 	types     []FuncType
 	funcs     []uint32 // the type of each function, imported ones first
 	globals   int
+	start     uint32 // the function that the start section names, …
+	starts    bool   // if there is one
 }
 
 // Kind is what an import or export is.

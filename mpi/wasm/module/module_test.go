@@ -270,7 +270,8 @@ func TestExportTable(t *testing.T) {
 	}
 }
 
-// FuzzInspect: no bytes break it, and what ExportTable makes of a module is one, with the table exported.
+// FuzzInspect: no bytes break it, and what ExportTable makes of a module is one, with the table exported; what AddSafepoints makes of it has
+// a memory more.
 func FuzzInspect(f *testing.F) {
 	f.Add(program())
 	f.Add(build(types, sec(tableSection, vec([]byte{0x70, 0, 3})), sec(exportSection, vec())))
@@ -294,6 +295,12 @@ func FuzzInspect(f *testing.F) {
 		}
 		if got, ok := after.FunctionTable(); ok != m.hasFunctionTable() || got != name {
 			t.Errorf("exported as %q, not %q", got, name)
+		}
+		if out, err = AddSafepoints(wasm); err == nil {
+			after, err := Inspect(out)
+			if _, ok := after.Export(Safepoint); err != nil || !ok || len(after.Memories) != 2 || after.starts {
+				t.Errorf("with safepoints: %v, %+v", err, after)
+			}
 		}
 	})
 }

@@ -18,7 +18,6 @@
 //
 // # How instances are stopped
 //
-// The engine has an epoch that counts up. Code looks at it in every loop and function, and calls back when it has moved since the
-// instance began or was last asked. So a pull of a brake asks all instances of the engine, in C, and those that have it end. Nothing ticks
-// while nobody is stopped, and one engine serves all jobs.
+// The code has safepoints, in every loop and function, at which it looks at the first word of a memory that the program itself cannot
+// reach, and traps if it is set (module.AddSafepoints). A pull of a brake sets the words of its instances, and of no others.
 package native

@@ -6,18 +6,9 @@
 
 #include "_cgo_export.h"
 
-static bool stopped(const struct instance *in) { return __atomic_load_n(in->stop, __ATOMIC_ACQUIRE) != 0; }
-
-void ipfsmpi_brake_set(uint32_t *stop) { __atomic_store_n(stop, 1, __ATOMIC_RELEASE); }
+static bool stopped(const struct instance *in) { return in->stop && __atomic_load_n(in->stop, __ATOMIC_ACQUIRE) != 0; }
 
 // Functions of the host.
-
-static void find_memory(struct instance *in, const wasmtime_extern_t *item) {
-  if (item->kind == WASMTIME_EXTERN_MEMORY) {
-    in->memory = item->of.memory;
-    in->has_memory = true;
-  }
-}
 
 void ipfsmpi_instance_look(struct instance *in) {
   if (!in->has_memory) return;
@@ -32,10 +23,6 @@ static wasm_trap_t *call_host(void *env, wasmtime_caller_t *caller, wasmtime_val
   struct instance *in = wasmtime_context_get_data(wasmtime_caller_context(caller));
   uint64_t args[max_args];
   for (unsigned i = 0; i < f->params; i++) args[i] = f->wide >> i & 1 ? (uint64_t)raw[i].i64 : (uint32_t)raw[i].i32;
-  if (!in->has_memory) { // a start function, which runs before ipfsmpi_instance_start gets hold of the instance
-    wasmtime_extern_t item;
-    if (wasmtime_caller_export_get(caller, "memory", 6, &item)) find_memory(in, &item);
-  }
   if (stopped(in) || !ipfsmpi_call_host(in->number, f->id, args, f->params)) return wasmtime_trap_new("ended by the host", 17);
   switch (f->result) {
   case 'i':
@@ -84,61 +71,55 @@ wasmtime_error_t *ipfsmpi_program_link(struct program *p, const wasmtime_module_
 
 // Instances.
 
-// on_epoch is called in a loop or at the beginning of a function once the epoch has moved: any instance of the engine was to be
-// stopped, maybe this one.
-static wasmtime_error_t *on_epoch(wasmtime_context_t *context, void *data, uint64_t *delta,
-                                  wasmtime_update_deadline_kind_t *kind) {
-  (void)context;
-  if (stopped(data)) return wasmtime_error_new("stopped");
-  *delta = 1;
-  *kind = WASMTIME_UPDATE_DEADLINE_CONTINUE;
-  return NULL;
-}
-
-struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, const uint32_t *stop, int64_t memory, int64_t elements,
-                              int64_t tables) {
+struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, int64_t memory, int64_t elements, int64_t tables) {
   struct instance *in = calloc(1, sizeof *in);
   if (!in) return NULL;
   in->number = number;
-  in->stop = stop;
   in->store = wasmtime_store_new(p->engine, in, NULL);
   in->context = wasmtime_store_context(in->store);
-  wasmtime_store_limiter(in->store, memory, elements, 1, tables, 1);
-  wasmtime_store_epoch_deadline_callback(in->store, on_epoch, in, NULL);
-  wasmtime_context_set_epoch_deadline(in->context, 1);
+  wasmtime_store_limiter(in->store, memory, elements, 1, tables, 2); // memories: its own, and that of safepoints
   return in;
 }
 
 static void finish(struct instance *in, struct ending *end) {
+  wasmtime_trap_code_t code;
+  bool safepoint = end->trap && wasmtime_trap_code(end->trap, &code) && code == WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED;
   ipfsmpi_instance_look(in);
-  end->what = end->trap ? ended_trap : !end->error ? ended_well : ended_error;
-  if (end->what == ended_error && stopped(in)) end->what = ended_stopped;
+  end->what = safepoint && stopped(in) ? ended_stopped : end->trap ? ended_trap : end->error ? ended_error : ended_well;
 }
 
-// ipfsmpi_instance_start makes the instance and runs _start, which is a function without parameters and results.
-void ipfsmpi_instance_start(struct instance *in, const struct program *p, const char *table, size_t table_len, struct ending *end) {
+static bool find(struct instance *in, const char *name, size_t len, uint8_t kind, wasmtime_extern_t *item) {
+  return len && wasmtime_instance_export_get(in->context, &in->instance, name, len, item) && item->kind == kind;
+}
+
+// ipfsmpi_instance_make makes the instance and finds what it exports. It runs nothing of the program.
+void ipfsmpi_instance_make(struct instance *in, const struct program *p, const char *table, size_t table_len, const char *safepoint,
+                           size_t safepoint_len, struct ending *end) {
+  wasmtime_extern_t item;
+  end->error = wasmtime_instance_pre_instantiate(p->pre, in->context, &in->instance, &end->trap);
+  if (!end->error && !end->trap) {
+    if (find(in, "memory", 6, WASMTIME_EXTERN_MEMORY, &item)) {
+      in->memory = item.of.memory;
+      in->has_memory = true;
+    }
+    if (find(in, table, table_len, WASMTIME_EXTERN_TABLE, &item)) {
+      in->table = item.of.table;
+      in->has_table = true;
+    }
+    if (find(in, safepoint, safepoint_len, WASMTIME_EXTERN_MEMORY, &item))
+      in->stop = (uint32_t *)wasmtime_memory_data(in->context, &item.of.memory);
+    else
+      end->error = wasmtime_error_new("no safepoints");
+  }
+  finish(in, end);
+}
+
+// ipfsmpi_instance_run runs a function without parameters and results.
+void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, struct ending *end) {
   wasmtime_extern_t item;
   wasmtime_val_raw_t none[1];
-  if (stopped(in)) {
-    end->what = ended_stopped;
-    return;
-  }
-  end->error = wasmtime_instance_pre_instantiate(p->pre, in->context, &in->instance, &end->trap);
-  if (end->error || end->trap) {
-    finish(in, end);
-    return;
-  }
-  if (wasmtime_instance_export_get(in->context, &in->instance, "memory", 6, &item)) find_memory(in, &item);
-  if (table_len && wasmtime_instance_export_get(in->context, &in->instance, table, table_len, &item) &&
-      item.kind == WASMTIME_EXTERN_TABLE) {
-    in->table = item.of.table;
-    in->has_table = true;
-  }
-  ipfsmpi_instance_look(in);
-  if (wasmtime_instance_export_get(in->context, &in->instance, "_start", 6, &item) && item.kind == WASMTIME_EXTERN_FUNC)
+  if (find(in, name, name_len, WASMTIME_EXTERN_FUNC, &item))
     end->error = wasmtime_func_call_unchecked(in->context, &item.of.func, none, 1, &end->trap);
-  else
-    end->error = wasmtime_error_new("no _start");
   finish(in, end);
 }
 

@@ -6,7 +6,6 @@ package native
 // #cgo nocallback ipfsmpi_instance_grow
 // #cgo noescape ipfsmpi_instance_free
 // #cgo nocallback ipfsmpi_instance_free
-// #cgo nocallback ipfsmpi_brake_set
 // #include "instance.h"
 // #include <stdlib.h>
 import "C"
@@ -15,8 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"unsafe"
-
-	"github.com/bytecodealliance/wasmtime-go/v44"
 )
 
 // Host answers the calls of one instance, on the goroutine that runs it.
@@ -24,30 +21,6 @@ type Host interface {
 	// Call runs a function of the host by its ID. args are its parameters, those of 32 bits with the upper half zero; they are
 	// gone after the call. With false the program ends at once. It must not panic.
 	Call(id int, args []uint64) (result uint64, ok bool)
-}
-
-// Brake stops instances.
-type Brake struct {
-	flag   *C.uint32_t
-	engine *wasmtime.Engine
-}
-
-// NewBrake makes a brake for instances of programs of the engine.
-func NewBrake(engine *wasmtime.Engine) *Brake {
-	return &Brake{(*C.uint32_t)(C.calloc(1, C.sizeof_uint32_t)), engine}
-}
-
-// Pull ends the instances that have the brake: those that compute soon, the others as soon as they come back from the host. A pull may miss
-// an instance that another brake's pull has just looked at: pull again while there are any. It may be called by any goroutine.
-func (b *Brake) Pull() {
-	C.ipfsmpi_brake_set(b.flag)
-	b.engine.IncrementEpoch()
-}
-
-// Close frees the brake. No instance may have it any more.
-func (b *Brake) Close() {
-	C.free(unsafe.Pointer(b.flag))
-	b.flag = nil
 }
 
 // Limits bound what an instance takes.
@@ -61,16 +34,17 @@ type Limits struct {
 type Instance struct {
 	c      *C.struct_instance
 	host   Host
+	brake  *Brake
 	number uint32
 }
 
 // New makes an instance, which has to be closed.
 func (p *Program) New(h Host, b *Brake, l Limits) (*Instance, error) {
-	in := &Instance{host: h}
+	in := &Instance{host: h, brake: b}
 	if in.number = instances.add(in); in.number == 0 {
 		return nil, fmt.Errorf("native: there are %d instances", maxInstances)
 	}
-	in.c = C.ipfsmpi_instance_new(&p.c, C.uint32_t(in.number), b.flag, C.int64_t(l.Memory), C.int64_t(l.Elements), C.int64_t(l.Tables))
+	in.c = C.ipfsmpi_instance_new(&p.c, C.uint32_t(in.number), C.int64_t(l.Memory), C.int64_t(l.Elements), C.int64_t(l.Tables))
 	if in.c == nil {
 		instances.remove(in.number)
 		return nil, errors.New("native: out of memory")
@@ -85,12 +59,36 @@ func (in *Instance) Close() {
 	instances.remove(in.number)
 }
 
-// Start instantiates the program and runs its _start, a function without parameters and results, to the end. table is the name under
-// which its table of functions is exported, or empty. The error is a [*Trap], [ErrStopped] or one of wasmtime's own.
-func (in *Instance) Start(p *Program, table string) error {
+// Exports are the names under which a program exports what an instance needs besides its memory and _start.
+type Exports struct {
+	Table     string // its table of functions; may be empty
+	Safepoint string // the memory whose first word ends it once it is not 0
+	Begin     string // a function to run before _start, if there is one of that name
+}
+
+// Start instantiates the program and runs its _start, a function without parameters and results, to the end. The error is a [*Trap],
+// [ErrStopped] or one of wasmtime's own.
+func (in *Instance) Start(p *Program, x Exports) error {
 	var end C.struct_ending
-	name := []byte(table)
-	C.ipfsmpi_instance_start(in.c, &p.c, chars(name), C.size_t(len(name)), &end)
+	table, safepoint := []byte(x.Table), []byte(x.Safepoint)
+	C.ipfsmpi_instance_make(in.c, &p.c, chars(table), C.size_t(len(table)), chars(safepoint), C.size_t(len(safepoint)), &end)
+	if err := takeEnding(&end); err != nil {
+		return err
+	}
+	if !in.brake.hold(in) {
+		return ErrStopped
+	}
+	defer in.brake.release(in)
+	if err := in.run(x.Begin); err != nil {
+		return err
+	}
+	return in.run("_start")
+}
+
+func (in *Instance) run(function string) error {
+	var end C.struct_ending
+	name := []byte(function)
+	C.ipfsmpi_instance_run(in.c, chars(name), C.size_t(len(name)), &end)
 	return takeEnding(&end)
 }
 

@@ -23,10 +23,10 @@ struct program {
   size_t count;
 };
 
-// One run of a program. It belongs to the thread that runs it, but for stop.
+// One run of a program. It belongs to the thread that runs it, but for what stop points to.
 struct instance {
   uint32_t number;      // what Go knows it by
-  const uint32_t *stop; // not 0 when the program must end; shared by instances, written by any thread
+  uint32_t *stop; // once it is made, a word of its own that is not 0 when the program must end; written by any thread
   wasmtime_store_t *store;
   wasmtime_context_t *context;
   wasmtime_instance_t instance;
@@ -51,7 +51,7 @@ enum {
   ended_well = 0,
   ended_trap,         // trap
   ended_error,        // error: of wasmtime itself, such as a limit of the store
-  ended_stopped,      // stop was set
+  ended_stopped,      // at a safepoint
   ended_no_table,     // there is no table of functions
   ended_no_function,  // the table has no such element
   ended_null,         // the element is null
@@ -64,15 +64,15 @@ enum {
 const char *ipfsmpi_program_define(struct program *p, size_t i, const char *module, size_t module_len, const char *name, size_t name_len,
                            const char *params, size_t nparams);
 wasmtime_error_t *ipfsmpi_program_link(struct program *p, const wasmtime_module_t *module);
-struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, const uint32_t *stop, int64_t memory, int64_t elements,
-                              int64_t tables);
-void ipfsmpi_instance_start(struct instance *in, const struct program *p, const char *table, size_t table_len, struct ending *end);
+struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, int64_t memory, int64_t elements, int64_t tables);
+void ipfsmpi_instance_make(struct instance *in, const struct program *p, const char *table, size_t table_len, const char *safepoint,
+                           size_t safepoint_len, struct ending *end);
+void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, struct ending *end);
 uint64_t ipfsmpi_instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct ending *end);
 bool ipfsmpi_instance_grow(struct instance *in, uint64_t pages, uint64_t *before);
 void ipfsmpi_instance_look(struct instance *in);
 void ipfsmpi_instance_free(struct instance *in);
 
-void ipfsmpi_brake_set(uint32_t *stop);
 void ipfsmpi_ending_free(struct ending *end);
 int ipfsmpi_ending_code(const struct ending *end);
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/bytecodealliance/wasmtime-go/v44"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
 )
 
 // TestDeclarations compiles wasmtime.h after the headers of wasmtime-go: a prototype, type or constant that is not theirs is an error.
@@ -27,7 +29,7 @@ type guest struct {
 	t      testing.TB
 	engine *wasmtime.Engine
 	prog   *Program
-	brake  *Brake
+	brake  Brake
 	in     *Instance
 	call   func(id int, args []uint64) (uint64, bool)
 }
@@ -37,10 +39,14 @@ func (g *guest) Call(id int, args []uint64) (uint64, bool) { return g.call(id, a
 func newGuest(t testing.TB, wat string, functions ...Function) *guest {
 	t.Helper()
 	cfg := wasmtime.NewConfig()
-	cfg.SetEpochInterruption(true)
+	cfg.SetWasmThreads(true)
+	cfg.SetWasmMultiMemory(true)
 	e := wasmtime.NewEngineWithConfig(cfg)
 	bin, err := wasmtime.Wat2Wasm(wat)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if bin, err = module.AddSafepoints(bin); err != nil {
 		t.Fatal(err)
 	}
 	m, err := wasmtime.NewModule(e, bin)
@@ -52,18 +58,21 @@ func newGuest(t testing.TB, wat string, functions ...Function) *guest {
 		t.Fatal(err)
 	}
 	m.Close()
-	g := &guest{t: t, engine: e, prog: p, brake: NewBrake(e)}
-	g.in, err = p.New(g, g.brake, Limits{Memory: 1 << 20, Elements: 100, Tables: 1})
+	g := &guest{t: t, engine: e, prog: p}
+	g.in, err = p.New(g, &g.brake, Limits{Memory: 1 << 20, Elements: 100, Tables: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		g.in.Close()
-		g.brake.Close()
 		g.prog.Close()
 		g.engine.Close()
 	})
 	return g
+}
+
+func (g *guest) start() error {
+	return g.in.Start(g.prog, Exports{Safepoint: module.Safepoint, Begin: module.Begin})
 }
 
 func BenchmarkCall(b *testing.B) {
@@ -79,11 +88,11 @@ func BenchmarkCall(b *testing.B) {
 				Function{"env", "f", 7, strings.Repeat("i", n), 'i'})
 			g.call = func(id int, args []uint64) (uint64, bool) { return 0, id == 7 }
 			for b.Loop() {
-				if err := g.in.Start(g.prog, ""); err != nil {
+				if err := g.start(); err != nil {
 					b.Fatal(err)
 				}
 				g.in.Close()
-				g.in, _ = g.prog.New(g, g.brake, Limits{Memory: 1 << 20, Elements: 100, Tables: 1})
+				g.in, _ = g.prog.New(g, &g.brake, Limits{Memory: 1 << 20, Elements: 100, Tables: 1})
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/calls, "ns/call")
 		})

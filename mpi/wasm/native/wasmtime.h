@@ -25,7 +25,6 @@ typedef struct wasmtime_store wasmtime_store_t;
 
 typedef uint8_t wasm_valkind_t;
 typedef uint8_t wasmtime_trap_code_t;
-typedef uint8_t wasmtime_update_deadline_kind_t;
 typedef struct wasm_byte_vec_t { size_t size; char *data; } wasm_byte_vec_t;
 typedef wasm_byte_vec_t wasm_name_t;
 typedef struct wasm_frame_vec_t { size_t size; wasm_frame_t **data; } wasm_frame_vec_t;
@@ -48,7 +47,8 @@ typedef wasm_trap_t *(*wasmtime_func_unchecked_callback_t)(void *env, wasmtime_c
 
 enum { WASM_I32 = 0, WASM_I64 = 1, WASM_F32 = 2, WASM_F64 = 3 };
 enum { WASMTIME_EXTERN_FUNC = 0, WASMTIME_EXTERN_TABLE = 2, WASMTIME_EXTERN_MEMORY = 3 };
-enum { WASMTIME_FUNCREF = 5, WASMTIME_UPDATE_DEADLINE_CONTINUE = 0 };
+enum { WASMTIME_FUNCREF = 5 };
+enum { WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED = 9 };
 #endif
 
 _Static_assert(sizeof(wasmtime_instance_t) == 16, "instance");
@@ -60,7 +60,7 @@ _Static_assert(sizeof(wasmtime_val_t) == 32 && offsetof(wasmtime_val_t, of) == 8
 _Static_assert(sizeof(wasmtime_val_raw_t) == 16 && _Alignof(wasmtime_val_raw_t) == 8, "val_raw");
 _Static_assert(WASM_I32 == 0 && WASM_I64 == 1 && WASM_F64 == 3, "kinds of values");
 _Static_assert(WASMTIME_EXTERN_FUNC == 0 && WASMTIME_EXTERN_TABLE == 2 && WASMTIME_EXTERN_MEMORY == 3, "kinds of externs");
-_Static_assert(WASMTIME_FUNCREF == 5 && WASMTIME_UPDATE_DEADLINE_CONTINUE == 0, "constants");
+_Static_assert(WASMTIME_FUNCREF == 5 && WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED == 9, "constants");
 
 void wasmtime_config_memory_may_move_set(wasm_config_t *, bool);
 void wasmtime_config_async_stack_size_set(wasm_config_t *, uint64_t);
@@ -94,15 +94,8 @@ void wasmtime_store_delete(wasmtime_store_t *store);
 wasmtime_context_t *wasmtime_store_context(wasmtime_store_t *store);
 void wasmtime_store_limiter(wasmtime_store_t *store, int64_t memory_size, int64_t table_elements, int64_t instances,
                             int64_t tables, int64_t memories);
-void wasmtime_store_epoch_deadline_callback(
-    wasmtime_store_t *store,
-    wasmtime_error_t *(*func)(wasmtime_context_t *context, void *data, uint64_t *epoch_deadline_delta,
-                              wasmtime_update_deadline_kind_t *update_kind),
-    void *data, void (*finalizer)(void *));
 void *wasmtime_context_get_data(const wasmtime_context_t *context);
-void wasmtime_context_set_epoch_deadline(wasmtime_context_t *context, uint64_t ticks_beyond_current);
 wasmtime_context_t *wasmtime_caller_context(wasmtime_caller_t *caller);
-bool wasmtime_caller_export_get(wasmtime_caller_t *caller, const char *name, size_t name_len, wasmtime_extern_t *item);
 
 wasmtime_linker_t *wasmtime_linker_new(wasm_engine_t *engine);
 void wasmtime_linker_delete(wasmtime_linker_t *linker);

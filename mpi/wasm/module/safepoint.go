@@ -1,0 +1,120 @@
+package module
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// What [AddSafepoints] exports.
+const (
+	Safepoint = "ipfs-mpi safepoint" // the memory to look at
+	Begin     = "ipfs-mpi begin"     // the start function, if the module has one
+)
+
+// look is what a program does at a safepoint: it traps if the first word of memory 1 is set. The load is an atomic one, which no
+// compiler moves out of a loop; memory need not be shared for that.
+var look = []byte{
+	0x41, 0, // i32.const 0
+	0xfe, 0x10, 0x42, 1, 0, // i32.atomic.load, of memory 1
+	0x04, 0x40, // if
+	0x00, // unreachable
+	0x0b, // end
+}
+
+// maxSafepoints bounds by how much a module grows, to 11 MiB.
+const maxSafepoints = 1 << 20
+
+// AddSafepoints returns a module that traps, at an unreachable instruction, soon after somebody has set the first word of a memory
+// that it exports as [Safepoint]: it looks there in every round of a loop, and in every function that calls others. A function that an engine
+// would run while it makes an instance is exported as [Begin] instead, so that nothing runs before the memory is there to be set.
+//
+// The module has to be valid, with one memory and not more: then nothing that was in it can reach the new one.
+//
+// Engines can do so themselves, but what they put into a loop calls a function when the time has come; a call may change all
+// floating-point registers, so whatever the loop keeps in them goes through memory in every round. A trap needs nothing of it.
+func AddSafepoints(wasm []byte) ([]byte, error) {
+	m, err := Inspect(wasm)
+	if err != nil {
+		return nil, err
+	}
+	exports := [][]byte{export(Safepoint, 2, 1)}
+	if m.starts {
+		exports = append(exports, export(Begin, 0, m.start))
+	}
+	for _, name := range []string{Safepoint, Begin} {
+		if _, taken := m.Export(name); taken {
+			return nil, fmt.Errorf("module: it exports something as %q", name)
+		}
+	}
+	switch {
+	case len(m.Memories) != 1:
+		return nil, fmt.Errorf("module: it has %d memories instead of one", len(m.Memories))
+	case len(m.Exports)+len(exports) > maxExports:
+		return nil, fmt.Errorf("module: it has %d exports", len(m.Exports))
+	}
+	return edit(wasm, map[byte]func(*reader) []byte{
+		memorySection: with([]byte{1 /* bounded */, 1, 1}),
+		exportSection: with(exports...),
+		startSection:  func(*reader) []byte { return nil },
+		codeSection:   safe,
+	})
+}
+
+// safe is a code section with safepoints.
+func safe(old *reader) []byte {
+	if len(old.b) == 0 {
+		return nil
+	}
+	out := make([]byte, 0, len(old.b)+len(old.b)/8)
+	n := old.count(maxFunctions, "functions")
+	out = binary.AppendUvarint(out, uint64(n))
+	left := maxSafepoints
+	for range n {
+		body := old.take(uint64(old.u32()))
+		r := reader{b: body, at: old.at - int64(len(body)), what: old.what}
+		points := r.safepoints()
+		if left -= len(points); left < 0 {
+			r.fail("more than %d loops and functions", maxSafepoints)
+		}
+		if r.err != nil {
+			old.err = r.err
+			return nil
+		}
+		out = binary.AppendUvarint(out, uint64(len(body)+len(points)*len(look)))
+		from := 0
+		for _, to := range points {
+			out = append(append(out, body[from:to]...), look...)
+			from = to
+		}
+		out = append(out, body[from:]...)
+	}
+	return out
+}
+
+// safepoints reads a function's body and tells, as offsets in it, where to look: at the beginning if it calls functions, behind its locals,
+// and at the beginning of each loop.
+func (r *reader) safepoints() (points []int) {
+	whole := len(r.b)
+	for range r.count(maxLocals, "groups of locals") {
+		r.u32()
+		r.valType()
+	}
+	points = append(points, whole-len(r.b))
+	calls := false
+	for len(r.b) > 0 {
+		op := r.byte()
+		r.immediates(op)
+		switch op {
+		case opLoop:
+			points = append(points, whole-len(r.b))
+		case opCall, opCallIndirect, opReturnCall, opReturnCallIndirect:
+			calls = true
+		}
+	}
+	if !calls {
+		return points[1:]
+	}
+	return points
+}
+
+const maxLocals = 50_000 // of a function, as engines have it
