@@ -36,7 +36,7 @@ func (e *Endpoint) close() {
 		}
 		e.sleep(seq)
 	}
-	e.w.cfg.Load.busy.Add(-1)
+	e.w.cfg.Load.add(-1)
 }
 
 // wipe forgets all that is in the mailbox, which is locked.

@@ -39,8 +39,7 @@
 // # Progress
 //
 // Whoever makes a request complete does all that is to be done for it; the rank itself need not call. Its owner, if it waits, is
-// woken: it spins for a little while cores are idle and that was the faster way of late, or it parks on a word that the kernel wakes it
-// by. What has to be done after a request, as a collective operation's next step, are tasks: see [Request.Then] and [Endpoint.Post].
+// woken: it looks for a little while whether it may go on, if that was of use lately, and then parks on a word that the kernel wakes it by. What has to be done after a request, as a collective operation's next step, are tasks: see [Request.Then] and [Endpoint.Post].
 package match
 
 import (
@@ -69,8 +68,8 @@ type Config struct {
 	Eager int   // bytes of a message at most that is sent before it is matched; 64 KiB
 	Room  int   // bytes of unmatched messages that one rank holds for another; 256 KiB, less in a job of very many ranks: see MaxHeld
 	Queue int   // requests of one rank at once; 1 << 18
-	// Cores is how many ranks may be running or spinning at once for one to spin while it waits; 0 for what the machine has.
-	// -1 for never.
+	// Cores is how many ranks can run at once; 0 for what the machine has. If more do, those that look whether they may go on leave their
+	// cores to the others between two looks. -1: none looks, all park.
 	Cores int
 	// Load counts the ranks of all worlds that share the machine. Nil for only those of this one.
 	Load *Load

@@ -24,3 +24,6 @@ func (*parker) park(word *atomic.Uint32, was uint32) {
 func (*parker) wake(word *atomic.Uint32) {
 	syscall.RawSyscall6(syscall.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWake, 1, 0, 0, 0)
 }
+
+// yield lets another thread of the machine that is ready have the core.
+func yield() { syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) }

@@ -3,6 +3,7 @@
 package match
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -33,3 +34,6 @@ func (p *parker) wake(*atomic.Uint32) {
 		p.cond.Broadcast()
 	}
 }
+
+// yield lets another goroutine that is ready have the processor.
+func yield() { runtime.Gosched() }

@@ -118,7 +118,7 @@ func (e *Endpoint) run() bool {
 }
 
 // Wait runs tasks, and returns once ready says so, which is asked again after each request of this endpoint that is
-// done, each task, and each message that came after a probe found none; or with the error the world was aborted with. It spins a
+// done, each task, and each message that came after a probe found none; or with the error the world was aborted with. It looks a
 // little, then parks.
 func (e *Endpoint) Wait(ready func() bool) error {
 	if err := e.err(); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// ways to wait: as the machine allows, and never spinning.
-var ways = map[string]int{"spin": 0, "park": -1}
+// ways to wait, by Config.Cores: to look for a while, on cores enough and on one that has to be left to others, and to park at once.
+var ways = map[string]int{"look": 1 << 10, "leave": 1, "park": -1}
 
 // Ranks that wait for each other all the time are always woken, whatever comes between looking and sleeping.
 func TestNoLostWakeups(t *testing.T) {

@@ -2,80 +2,71 @@ package match
 
 import "time"
 
-// waits is what a rank knows of how it waited, to choose between spinning and parking. Spinning is the faster one while the rank that
-// is waited for has a core of its own; if other processes take the cores, or the answer comes from another node, it keeps from
-// running just what it waits for. So both are timed, and what did better is done.
+// waits is what a rank knows of how it waited: whether to look for a while before it parks, or to park at once.
 type waits struct {
-	cost   [2]time.Duration // of a wait that parks at once, and of one that spins first: an average of late
-	vain   int              // spins that ended without what they waited for, less those that did
+	vain   int // looks that ended without what they waited for, less those that did
 	number uint
 }
 
 const (
-	// spinMost is how long a rank spins before it parks: about what it costs to park and to be woken.
-	spinMost = 50 * time.Microsecond
-	// shortWait is a wait that says something about how to wait.
-	shortWait = 4 * spinMost
-	// explore is how often the other way is tried: once in so many waits.
-	explore = 256
-	// vainMost is after how many spins in vain it is no use.
+	// lookMost is how long a rank looks before it parks: a few times what it costs to park and to be woken.
+	lookMost = 200 * time.Microsecond
+	// vainMost is after how many looks in vain it is no use, …
 	vainMost = 8
+	// … and how often it is tried again: once in so many waits.
+	explore = 256
+	// crowd is for how many ranks for each core it is worth to look: with more, those that look are in the way of what they wait for.
+	crowd = 16
 )
 
-// spins reports whether to spin in the next wait.
-func (w *waits) spins() bool {
+// looks reports whether to look in the next wait.
+func (w *waits) looks() bool {
 	w.number++
-	better := w.cost[1] <= w.cost[0] && w.vain < vainMost
-	if w.number%explore == 0 {
-		return !better
-	}
-	return better
+	return w.vain < vainMost || w.number%explore == 0
 }
 
-// done counts a wait.
-func (w *waits) done(spun, parked bool, took time.Duration) {
-	if spun && parked {
+// looked counts a wait that began with looking.
+func (w *waits) looked(found bool) {
+	switch {
+	case !found:
 		w.vain = min(w.vain+1, 2*vainMost)
-	} else if spun {
+	case w.vain >= vainMost:
+		w.vain = 0 // it was tried again, and worked
+	default:
 		w.vain = max(w.vain-1, 0)
-		if w.vain >= vainMost {
-			w.vain = 0 // it was tried again, and worked
-		}
 	}
-	if took > shortWait {
-		return
-	}
-	i := 0
-	if spun {
-		i = 1
-	}
-	w.cost[i] += (took - w.cost[i]) / 4
 }
 
 // sleep returns once seq is not what it was, or for no reason.
 func (e *Endpoint) sleep(was uint32) {
-	load := &e.w.cfg.Load.busy
-	start := time.Now()
-	spin := load.Load() <= e.w.cores
-	if spin && e.waits.spins() {
-		for {
-			for range 64 {
-				if e.seq.Load() != was {
-					e.waits.done(true, false, time.Since(start))
-					return
-				}
-			}
-			if load.Load() > e.w.cores || time.Since(start) > spinMost {
-				break
-			}
+	if e.w.cfg.Load.ranks.Load() <= crowd*e.w.cores && e.waits.looks() {
+		found := e.look(was)
+		e.waits.looked(found)
+		if found {
+			return
 		}
-		e.park(was)
-		e.waits.done(true, true, time.Since(start))
-		return
 	}
 	e.park(was)
-	if spin {
-		e.waits.done(false, true, time.Since(start))
+}
+
+// look reports whether seq became other than it was within the time that it is worth to look. It leaves its core to any other thread that
+// is ready: now and then while there is one for each rank that runs or looks, all the time while there are more. So cores do not
+// go to sleep between a message and the next, which it takes long to wake from, and nobody waits for one that only looks.
+func (e *Endpoint) look(was uint32) bool {
+	rounds := 16 // some microseconds
+	for start := time.Now(); ; {
+		if e.w.cfg.Load.busy.Load() > e.w.cores {
+			rounds = 1
+		}
+		for range 64 * rounds {
+			if e.seq.Load() != was {
+				return true
+			}
+		}
+		if time.Since(start) > lookMost {
+			return false
+		}
+		yield()
 	}
 }
 

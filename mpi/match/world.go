@@ -27,8 +27,17 @@ type World struct {
 	wg     sync.WaitGroup
 }
 
-// Load counts the ranks, of one world or more, that use a core: that run or spin, not those that are parked.
-type Load struct{ busy atomic.Int64 }
+// Load counts the ranks of one world or more.
+type Load struct {
+	ranks atomic.Int64
+	busy  atomic.Int64 // those that use a core: that run or look, not those that are parked
+}
+
+// add counts ranks, all busy, or with a negative n those that have ended.
+func (l *Load) add(n int) {
+	l.ranks.Add(int64(n))
+	l.busy.Add(int64(n))
+}
 
 // New makes a world. It starts nothing.
 func New(ctx context.Context, cfg Config) *World {
@@ -52,7 +61,7 @@ func New(ctx context.Context, cfg Config) *World {
 		w.endpoints[rank] = e
 		w.local = append(w.local, e)
 	}
-	cfg.Load.busy.Add(int64(len(w.local)))
+	cfg.Load.add(len(w.local))
 	w.stop = context.AfterFunc(ctx, func() { w.Abort(context.Cause(ctx)) })
 	return w
 }
