@@ -16,9 +16,6 @@ var common = []string{
 	"-fno-builtin-index", "-fno-builtin-rindex", // clang would take a program's own variable of that name for the function
 	// Every engine of today has these. (Not -mbulk-memory: with it older versions of clang take errno for a variable of a thread.)
 	"-msign-ext", "-mnontrapping-fptoint", "-mmutable-globals", "-msimd128",
-	// A loop looks in every round whether it is to end, and keeps no floating-point number in a register over that. clang by itself
-	// unrolls loops for WebAssembly little: up to 30 of these units.
-	"-mllvm", "-unroll-partial-threshold=250",
 	"-D_WASI_EMULATED_MMAN", "-D_WASI_EMULATED_SIGNAL", "-D_WASI_EMULATED_PROCESS_CLOCKS", "-D_WASI_EMULATED_GETPID",
 }
 
