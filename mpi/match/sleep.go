@@ -15,8 +15,10 @@ const (
 	vainMost = 8
 	// … and how often it is tried again: once in so many waits.
 	explore = 256
-	// crowd is for how many ranks for each core it is worth to look: with more, those that look are in the way of what they wait for.
-	crowd = 16
+	// crowd is for how many ranks of each core it is worth to look: with more, those that look are in the way of what they wait for. They
+	// are counted whether they are parked or not, or as soon as some park others would begin to look. A rank that looks keeps one of Go's
+	// processors: package node has as many for them (ranksPerCore).
+	crowd = 8
 )
 
 // looks reports whether to look in the next wait.
@@ -29,7 +31,7 @@ func (w *waits) looks() bool {
 func (w *waits) looked(found bool) {
 	switch {
 	case !found:
-		w.vain = min(w.vain+1, 2*vainMost)
+		w.vain = min(w.vain+1, vainMost)
 	case w.vain >= vainMost:
 		w.vain = 0 // it was tried again, and worked
 	default:
@@ -53,8 +55,8 @@ func (e *Endpoint) sleep(was uint32) {
 // is ready: now and then while there is one for each rank that runs or looks, all the time while there are more. So cores do not
 // go to sleep between a message and the next, which it takes long to wake from, and nobody waits for one that only looks.
 func (e *Endpoint) look(was uint32) bool {
-	rounds := 16 // some microseconds
 	for start := time.Now(); ; {
+		rounds := 16 // a microsecond or two
 		if e.w.cfg.Load.busy.Load() > e.w.cores {
 			rounds = 1
 		}

@@ -17,7 +17,8 @@ type processors struct {
 // ofProcess is the only one: GOMAXPROCS is the process's.
 var ofProcess processors
 
-// ranksPerCore is for how many ranks there are more processors. Each costs Go memory, and work in its collector.
+// ranksPerCore is for how many ranks there are more processors: for all that may look while they wait (crowd of package match). Each costs Go
+// memory, and work in its collector.
 const ranksPerCore = 8
 
 // add counts ranks, or with a negative n those that have ended. Once there are none, GOMAXPROCS is what it was.

@@ -189,7 +189,10 @@ func (r *Runtime) translate(eng *engine, wasm []byte) (*wasmtime.Module, error) 
 		if err := wasmtime.ModuleValidate(plain.Engine, wasm); err != nil {
 			return nil, flatten(err)
 		}
-		if wasm, err = module.AddSafepoints(wasm); err != nil {
+		r.inspecting <- struct{}{}
+		wasm, err = module.AddSafepoints(wasm)
+		<-r.inspecting
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -11,9 +11,10 @@
 // that a single instance that computes cannot be interrupted before its time is up: the
 // epoch is the engine's. It ends at its next call into the host instead.
 //
-// All MPI programs share another, without an epoch. Their code gets safepoints before it is compiled (module.AddSafepoints): in each loop and
-// function it looks at a word of its instance's own, and traps once it is set. So a job costs no engine and no copy of the code, ends at once
-// whatever its ranks do, and a loop costs three instructions more, but no register.
+// All MPI programs share another, without an epoch. Their code gets safepoints before it is compiled (module.AddSafepoints): there, in every loop
+// above all, it looks at a word of its instance's own, and traps once it is set. So a job costs no engine and no copy of the code, ends soon
+// whatever its ranks do, and a loop costs three instructions more, but no register. The word is in a memory of its own, so an instance has
+// twice the addresses reserved that one memory takes.
 //
 // # Ranks
 //

@@ -6,13 +6,14 @@ import (
 
 	"github.com/bytecodealliance/wasmtime-go/v44"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
 )
 
 // engineConfig names what newEngine sets, for the cache: change it with newEngine, or code
 // compiled under other settings is found there (wasmtime would refuse most of it, not all).
-const engineConfig = "epoch, safepoints simd bulk multivalue reftypes tailcall relaxed-deterministic fixed-memory speed"
+const engineConfig = module.Safepoints + " epoch simd bulk multivalue reftypes tailcall relaxed-deterministic fixed-memory speed"
 
 // maxWasmStack is the stack of one program, in bytes. It is part of the stack of the thread
 // that runs it, of which glibc gives at least 2 MiB, and the host's functions need some too.

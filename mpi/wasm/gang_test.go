@@ -324,6 +324,8 @@ func TestStopped(t *testing.T) {
 		"calls and calls":     rankWAT("", tell+"(call $two (i32.const 60))) (func $two (param i32) (if (local.get 0) (then (call $two (i32.sub (local.get 0) (i32.const 1))) (call $two (i32.sub (local.get 0) (i32.const 1)))))"),
 		"calls in its place":  rankWAT("", tell+"(call $tail)) (func $tail (return_call $tail)"),
 		"jumps by a table":    rankWAT("", tell+"(loop $l (block $b (br_table $l $b $l (i32.const 7))))"),
+		"fills":               rankWAT("", tell+"(drop (memory.grow (i32.const 1000))) "+strings.Repeat("(call $leaf) ", 3000)+") (func $leaf "+strings.Repeat("(memory.fill (i32.const 0) (i32.const 0) (i32.const 65000000))", 30)),
+		"calls a long leaf":   rankWAT("", tell+strings.Repeat("(call $leaf) ", 300_000)+") (func $leaf (local f64) "+strings.Repeat("(local.set 0 (f64.sqrt (local.get 0)))", 10_000)),
 		"begins":              rankWAT("(start $begin) ", ") (func $begin "+tell+"(loop $l (br $l))"),
 		"loops in a callback": strings.Replace(callbackWAT(8), "(i32.store (i32.const 0)", tell+"(i32.store (i32.const 0)", 1),
 	} {
@@ -348,7 +350,12 @@ func TestStopped(t *testing.T) {
 			runtime.Gosched()
 			start := time.Now()
 			cancel(errors.New("rank 2 trapped"))
-			o := <-out
+			var o mpi.Outcome
+			select {
+			case o = <-out:
+			case <-time.After(4 * slack):
+				t.Fatal("it goes on")
+			}
 			if o.Reason != mpi.Cancelled || o.Detail != "rank 2 trapped" {
 				t.Errorf("%s: %s", o.Reason, o.Detail)
 			}
@@ -359,6 +366,35 @@ func TestStopped(t *testing.T) {
 				t.Errorf("the next: %+v", o)
 			}
 		})
+	}
+}
+
+// TestStoppedInACall: a rank that is in a call of the host when it is stopped gets no further one, in a callback neither.
+func TestStoppedInACall(t *testing.T) {
+	size := "(drop (call $size (i32.const 0) (i32.const 0)))"
+	for name, wat := range map[string]string{
+		"":              rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0))) "+size),
+		"in a callback": strings.Replace(callbackWAT(8), "(loop $l (br $l))", "(drop (call $rank (i32.const 0) (i32.const 0))) "+size, 1),
+	} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		g := gangOf(t, newRuntime(t), ctx, wat)
+		calls := 0
+		x := execLimits()
+		x.MPI = &library{do: func(l *library, name string, args []uint64) (uint64, error) {
+			switch calls++; name {
+			case "MPI_Op_create":
+				return l.Invoke(uint32(args[0]), 1, 2, 3, 4)
+			case "MPI_Comm_rank":
+				cancel(errors.New("rank 2 trapped"))
+				g.(*gang).watch.Wait() // the brake is pulled
+			default:
+				t.Errorf("%s is called", name)
+			}
+			return 0, nil
+		}}
+		if o := g.Run(x); o.Reason != mpi.Cancelled || o.Detail != "rank 2 trapped" || calls == 0 {
+			t.Errorf("%s: %s: %s; %d calls", name, o.Reason, o.Detail, calls)
+		}
 	}
 }
 

@@ -266,8 +266,6 @@ func (r *rank) explain(out *mpi.Outcome, err error) {
 		out.Reason, out.Detail = mpi.Cancelled, r.g.why()
 	case !errors.As(err, &trap):
 		explainError(r.g.p, r.x.Memory, out, flatten(err).Error())
-	case trap.Code < 0 && r.g.ctx.Err() != nil:
-		out.Reason, out.Detail = mpi.Cancelled, r.g.why()
 	default:
 		out.Reason, out.Detail = mpi.Trapped, trapText(wasmtime.TrapCode(trap.Code), r.g.p.code.eng.stack)+whereIn(trap.Frames)
 	}

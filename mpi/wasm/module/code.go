@@ -1,38 +1,50 @@
 package module
 
-// Instructions that safepoints are about.
+// kind is what safepoints have to know of an instruction.
+type kind int
+
 const (
-	opLoop               = 0x03
-	opCall               = 0x10
-	opCallIndirect       = 0x11
-	opReturnCall         = 0x12
-	opReturnCallIndirect = 0x13
+	plain kind = iota
+	loop
+	call // of a function, also in place of a return
+	bulk // takes as long as what it works on is large
 )
 
-// immediates reads what follows the first byte of an instruction. It knows those of WebAssembly 2.0, tail calls and relaxed SIMD, and
-// leaves it to the engine whether they are valid where they stand.
-func (r *reader) immediates(op byte) {
+// instruction reads one. It knows those of WebAssembly 2.0, tail calls and relaxed SIMD, and leaves it to the engine whether they are
+// valid where they stand; but none may name another memory than the first.
+func (r *reader) instruction() kind {
+	op := r.byte()
 	switch {
-	case op == 0x02, op == opLoop, op == 0x04: // block, loop, if: a type, or its number
-		r.number(5)
-	case op == 0x0c, op == 0x0d, op == opCall, op == opReturnCall: // and br, br_if
+	case op == 0x03: // loop
+		r.blockType()
+		return loop
+	case op == 0x02, op == 0x04: // block, if
+		r.blockType()
+	case op == 0x10, op == 0x12: // call, return_call
+		r.u32()
+		return call
+	case op == 0x11, op == 0x13: // call_indirect, return_call_indirect
+		r.u32()
+		r.u32()
+		return call
+	case op == 0x0c, op == 0x0d: // br, br_if
 		r.u32()
 	case op == 0x0e: // br_table
 		for range r.count(len(r.b), "labels") {
 			r.u32()
 		}
 		r.u32()
-	case op == opCallIndirect, op == opReturnCallIndirect:
-		r.u32()
-		r.u32()
 	case op == 0x1c: // select, with types
 		r.valTypes()
-	case op >= 0x20 && op <= 0x26: // locals, globals, elements of tables
+	case op >= 0x20 && op <= 0x26, op == 0xd2: // locals, globals, elements of tables, ref.func
 		r.u32()
 	case op >= 0x28 && op <= 0x3e: // loads and stores
 		r.memArg()
-	case op == 0x3f, op == 0x40, op == 0xd2: // memory.size, memory.grow, ref.func
-		r.u32()
+	case op == 0x3f: // memory.size
+		r.memory()
+	case op == 0x40: // memory.grow
+		r.memory()
+		return bulk
 	case op == 0x41, op == 0xd0: // i32.const, ref.null
 		r.number(5)
 	case op == 0x42: // i64.const
@@ -42,30 +54,44 @@ func (r *reader) immediates(op byte) {
 	case op == 0x44: // f64.const
 		r.take(8)
 	case op == 0xfc:
-		r.bulkImmediates()
+		return r.bulkInstruction()
 	case op == 0xfd:
-		r.vectorImmediates()
+		r.vectorInstruction()
 	case op == 0x00, op == 0x01, op == 0x05, op == 0x0b, op == 0x0f, op == 0x1a, op == 0x1b, op >= 0x45 && op <= 0xc4, op == 0xd1:
 	default:
 		r.fail("the unknown instruction %#x", op)
 	}
+	return plain
 }
 
-// bulkImmediates is for what works on whole memories and tables, and conversions that saturate.
-func (r *reader) bulkImmediates() {
+// bulkInstruction is for what works on whole memories and tables, and conversions that saturate.
+func (r *reader) bulkInstruction() kind {
 	switch op := r.u32(); op {
 	case 0, 1, 2, 3, 4, 5, 6, 7: // conversions
-	case 9, 11, 13, 15, 16, 17: // data.drop, memory.fill, elem.drop, table.grow, table.size, table.fill
+		return plain
+	case 9, 13, 16: // data.drop, elem.drop, table.size
 		r.u32()
-	case 8, 10, 12, 14: // memory.init, memory.copy, table.init, table.copy
+		return plain
+	case 8: // memory.init
 		r.u32()
+		r.memory()
+	case 10: // memory.copy
+		r.memory()
+		r.memory()
+	case 11: // memory.fill
+		r.memory()
+	case 12, 14: // table.init, table.copy
+		r.u32()
+		r.u32()
+	case 15, 17: // table.grow, table.fill
 		r.u32()
 	default:
 		r.fail("the unknown instruction 0xfc %d", op)
 	}
+	return bulk
 }
 
-func (r *reader) vectorImmediates() {
+func (r *reader) vectorInstruction() {
 	switch op := r.u32(); {
 	case op <= 11, op == 92, op == 93: // loads and stores
 		r.memArg()
@@ -81,12 +107,28 @@ func (r *reader) vectorImmediates() {
 	}
 }
 
-// memArg reads an alignment and an offset. With one memory, nothing says which one is meant.
+// memArg reads an alignment and an offset. A memory other than the first would be named between them, if bit 6 of the alignment said so.
 func (r *reader) memArg() {
-	if r.u32() >= 32 {
-		r.fail("an access to another memory than the only one")
+	if r.u32() >= 1<<6 {
+		r.fail("an access to another memory than the first")
 	}
 	r.u32()
+}
+
+func (r *reader) memory() {
+	if r.u32() != 0 {
+		r.fail("an access to another memory than the first")
+	}
+}
+
+// blockType reads what a block takes and leaves: nothing, one value, or as the type of a number says.
+func (r *reader) blockType() {
+	switch c := r.byte(); {
+	case c == nullable:
+		r.number(5)
+	case c >= 0x80:
+		r.number(4)
+	}
 }
 
 // number reads a signed LEB128 number of at most so many bytes.

@@ -118,11 +118,22 @@ func (r *reader) valType() byte {
 		return 'r'
 	case 0x6f:
 		return 'e'
+	case nullable: // the long form
+		switch r.byte() {
+		case 0x70:
+			return 'r'
+		case 0x6f:
+			return 'e'
+		}
+		r.fail("a value of an unknown reference type")
 	default:
 		r.fail("a value of the unknown type %#x", c)
 	}
 	return 0
 }
+
+// nullable begins the long form of a reference's type.
+const nullable = 0x63
 
 const maxValues = 1000 // parameters or results of a function, as engines have it
 

@@ -5,6 +5,9 @@ import (
 	"fmt"
 )
 
+// Safepoints names how [AddSafepoints] changes modules. It is part of what compiled code is kept under: change it with what follows.
+const Safepoints = "safepoints-2"
+
 // What [AddSafepoints] exports.
 const (
 	Safepoint = "ipfs-mpi safepoint" // the memory to look at
@@ -21,14 +24,26 @@ var look = []byte{
 	0x0b, // end
 }
 
-// maxSafepoints bounds by how much a module grows, to 11 MiB.
-const maxSafepoints = 1 << 20
+const (
+	// maxSafepoints bounds by how much a module grows, to 11 MiB.
+	maxSafepoints = 1 << 20
+	// maxBody is how many bytes a function may have, as engines have it.
+	maxBody = 7_654_321
+	// stretch is how many instructions may stand between two safepoints, and small how many a function may have that has none: it counts for
+	// that many where it is called.
+	stretch, small = 1000, 64
+)
 
 // AddSafepoints returns a module that traps, at an unreachable instruction, soon after somebody has set the first word of a memory
-// that it exports as [Safepoint]: it looks there in every round of a loop, and in every function that calls others. A function that an engine
-// would run while it makes an instance is exported as [Begin] instead, so that nothing runs before the memory is there to be set.
+// that it exports as [Safepoint]. It looks there in every round of a loop, at the beginning of all but small functions, before what may
+// take long by itself, and now and then in long functions. What runs longest without a look is one instruction that fills or copies gigabytes.
+// Code made to jump over the looks within functions has to end in time nevertheless: it only goes forward.
 //
-// The module has to be valid, with one memory and not more: then nothing that was in it can reach the new one.
+// A function that an engine would run while it makes an instance is exported as [Begin] instead, so that nothing runs before the memory
+// is there to be set.
+//
+// The module has to be valid, with one memory and not more: then nothing that was in it can reach the new one. No instruction that names
+// another is taken; whatever else might, such as initial data, is left to the engine.
 //
 // Engines can do so themselves, but what they put into a loop calls a function when the time has come; a call may change all
 // floating-point registers, so whatever the loop keeps in them goes through memory in every round. A trap needs nothing of it.
@@ -73,14 +88,17 @@ func safe(old *reader) []byte {
 		body := old.take(uint64(old.u32()))
 		r := reader{b: body, at: old.at - int64(len(body)), what: old.what}
 		points := r.safepoints()
+		size := len(body) + len(points)*len(look)
 		if left -= len(points); left < 0 {
 			r.fail("more than %d loops and functions", maxSafepoints)
+		} else if size > maxBody {
+			r.fail("a function of %d bytes", size)
 		}
 		if r.err != nil {
 			old.err = r.err
 			return nil
 		}
-		out = binary.AppendUvarint(out, uint64(len(body)+len(points)*len(look)))
+		out = binary.AppendUvarint(out, uint64(size))
 		from := 0
 		for _, to := range points {
 			out = append(append(out, body[from:to]...), look...)
@@ -88,33 +106,48 @@ func safe(old *reader) []byte {
 		}
 		out = append(out, body[from:]...)
 	}
+	old.end()
 	return out
 }
 
-// safepoints reads a function's body and tells, as offsets in it, where to look: at the beginning if it calls functions, behind its locals,
-// and at the beginning of each loop.
+// safepoints reads a function's body and tells where to look, as offsets in it: between instructions, for a look leaves nothing behind.
 func (r *reader) safepoints() (points []int) {
 	whole := len(r.b)
-	for range r.count(maxLocals, "groups of locals") {
+	at := func() int { return whole - len(r.b) }
+	for range r.count(len(r.b), "groups of locals") {
 		r.u32()
 		r.valType()
 	}
-	points = append(points, whole-len(r.b))
-	calls := false
+	points = append(points, at())
+	count := 0 // of instructions
+	since := 0 // the last look, with those of functions that have none
+	mark := func(at int) {
+		if at != points[len(points)-1] {
+			points = append(points, at)
+		}
+		since = 0
+	}
+	alone := true // it calls nothing and does nothing that takes long
 	for len(r.b) > 0 {
-		op := r.byte()
-		r.immediates(op)
-		switch op {
-		case opLoop:
-			points = append(points, whole-len(r.b))
-		case opCall, opCallIndirect, opReturnCall, opReturnCallIndirect:
-			calls = true
+		before := at()
+		count++
+		since++
+		switch r.instruction() {
+		case loop:
+			mark(at())
+		case call:
+			since += small
+			alone = false
+		case bulk:
+			mark(before)
+			alone = false
+		}
+		if since >= stretch && len(r.b) > 0 {
+			mark(at())
 		}
 	}
-	if !calls {
+	if alone && count <= small {
 		return points[1:]
 	}
 	return points
 }
-
-const maxLocals = 50_000 // of a function, as engines have it

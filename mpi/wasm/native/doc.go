@@ -18,6 +18,6 @@
 //
 // # How instances are stopped
 //
-// The code has safepoints, in every loop and function, at which it looks at the first word of a memory that the program itself cannot
-// reach, and traps if it is set (module.AddSafepoints). A pull of a brake sets the words of its instances, and of no others.
+// The code has safepoints, at which it looks at the first word of a memory that the program itself cannot reach, and traps if it is set
+// (module.AddSafepoints). A pull of a brake sets the words of its instances, and of no others.
 package native

@@ -9,9 +9,9 @@ import (
 	"unsafe"
 )
 
-// Trap is a rule of WebAssembly that the program broke, or the end that the host gave it.
+// Trap is a rule of WebAssembly that the program broke.
 type Trap struct {
-	Code   int      // as wasmtime counts them; -1 if the host ended it
+	Code   int      // as wasmtime counts them
 	Frames []string // names of the innermost functions, the program's own words; "func7" for one that has none
 }
 

@@ -23,7 +23,8 @@ static wasm_trap_t *call_host(void *env, wasmtime_caller_t *caller, wasmtime_val
   struct instance *in = wasmtime_context_get_data(wasmtime_caller_context(caller));
   uint64_t args[max_args];
   for (unsigned i = 0; i < f->params; i++) args[i] = f->wide >> i & 1 ? (uint64_t)raw[i].i64 : (uint32_t)raw[i].i32;
-  if (stopped(in) || !ipfsmpi_call_host(in->number, f->id, args, f->params)) return wasmtime_trap_new("ended by the host", 17);
+  if (stopped(in)) in->refused = true;
+  if (in->refused || !ipfsmpi_call_host(in->number, f->id, args, f->params)) return wasmtime_trap_new("ended by the host", 17);
   switch (f->result) {
   case 'i':
     raw[0].i32 = (int32_t)args[0];
@@ -81,11 +82,13 @@ struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, 
   return in;
 }
 
+// finish says how a call of the program ended. What a function of the host returns as a trap comes back as an error.
 static void finish(struct instance *in, struct ending *end) {
   wasmtime_trap_code_t code;
   bool safepoint = end->trap && wasmtime_trap_code(end->trap, &code) && code == WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED;
   ipfsmpi_instance_look(in);
-  end->what = safepoint && stopped(in) ? ended_stopped : end->trap ? ended_trap : end->error ? ended_error : ended_well;
+  end->what = end->trap ? ended_trap : end->error ? ended_error : ended_well;
+  if ((safepoint && stopped(in)) || (end->error && in->refused)) end->what = ended_stopped;
 }
 
 static bool find(struct instance *in, const char *name, size_t len, uint8_t kind, wasmtime_extern_t *item) {
@@ -114,12 +117,14 @@ void ipfsmpi_instance_make(struct instance *in, const struct program *p, const c
   finish(in, end);
 }
 
-// ipfsmpi_instance_run runs a function without parameters and results.
-void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, struct ending *end) {
+// ipfsmpi_instance_run runs a function without parameters and results, which is there unless it is optional.
+void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, bool optional, struct ending *end) {
   wasmtime_extern_t item;
   wasmtime_val_raw_t none[1];
   if (find(in, name, name_len, WASMTIME_EXTERN_FUNC, &item))
     end->error = wasmtime_func_call_unchecked(in->context, &item.of.func, none, 1, &end->trap);
+  else if (!optional)
+    end->error = wasmtime_error_new("it exports no such function");
   finish(in, end);
 }
 

@@ -79,16 +79,16 @@ func (in *Instance) Start(p *Program, x Exports) error {
 		return ErrStopped
 	}
 	defer in.brake.release(in)
-	if err := in.run(x.Begin); err != nil {
+	if err := in.run(x.Begin, true); err != nil {
 		return err
 	}
-	return in.run("_start")
+	return in.run("_start", false)
 }
 
-func (in *Instance) run(function string) error {
+func (in *Instance) run(function string, optional bool) error {
 	var end C.struct_ending
 	name := []byte(function)
-	C.ipfsmpi_instance_run(in.c, chars(name), C.size_t(len(name)), &end)
+	C.ipfsmpi_instance_run(in.c, chars(name), C.size_t(len(name)), C.bool(optional), &end)
 	return takeEnding(&end)
 }
 

@@ -33,6 +33,7 @@ struct instance {
   wasmtime_memory_t memory;
   wasmtime_table_t table;
   bool has_memory, has_table;
+  bool refused; // a call of the host, because it was to stop
   uint8_t *base; // of the memory
   size_t size;   // of the memory, when last looked at
   const void *checked; // the function that the last invoke called
@@ -51,7 +52,7 @@ enum {
   ended_well = 0,
   ended_trap,         // trap
   ended_error,        // error: of wasmtime itself, such as a limit of the store
-  ended_stopped,      // at a safepoint
+  ended_stopped,      // because it had to stop
   ended_no_table,     // there is no table of functions
   ended_no_function,  // the table has no such element
   ended_null,         // the element is null
@@ -67,7 +68,7 @@ wasmtime_error_t *ipfsmpi_program_link(struct program *p, const wasmtime_module_
 struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, int64_t memory, int64_t elements, int64_t tables);
 void ipfsmpi_instance_make(struct instance *in, const struct program *p, const char *table, size_t table_len, const char *safepoint,
                            size_t safepoint_len, struct ending *end);
-void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, struct ending *end);
+void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, bool optional, struct ending *end);
 uint64_t ipfsmpi_instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct ending *end);
 bool ipfsmpi_instance_grow(struct instance *in, uint64_t pages, uint64_t *before);
 void ipfsmpi_instance_look(struct instance *in);

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -96,5 +97,61 @@ func BenchmarkCall(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/calls, "ns/call")
 		})
+	}
+}
+
+const (
+	callsTwice = `(module (import "env" "f" (func $f (result i32))) (memory (export "memory") 1)
+	  (table (export "t") 1 funcref) (elem (i32.const 0) $loop) (func $loop (loop $l (br $l)))
+	  (func (export "_start") (drop (call $f)) (drop (call $f))))`
+	loops = `(module (import "env" "f" (func $f (result i32))) (memory (export "memory") 1)
+	  (func (export "_start") (drop (call $f)) (loop $l (br $l))))`
+	traps = `(module (import "env" "f" (func $f (result i32))) (memory (export "memory") 1)
+	  (func (export "_start") (drop (call $f)) (i32.store (i32.const -1) (i32.const 0))))`
+)
+
+// TestBrake pulls it before an instance starts, in a call of the host, and before it calls back: it ends each time, and calls no more.
+func TestBrake(t *testing.T) {
+	f := Function{"env", "f", 1, "", 'i'}
+	for name, tt := range map[string]struct {
+		wat    string
+		before bool
+		calls  int
+		invoke bool
+		want   bool // ErrStopped
+	}{
+		"before it starts":       {wat: callsTwice, before: true, want: true},
+		"in a call, and another": {wat: callsTwice, calls: 1, want: true},
+		"in a call, and a loop":  {wat: loops, calls: 1, want: true},
+		"before a callback":      {wat: callsTwice, calls: 1, invoke: true, want: true},
+		"before a trap":          {wat: traps, calls: 1}, // its own comes first
+	} {
+		g := newGuest(t, tt.wat, f)
+		calls := 0
+		g.call = func(int, []uint64) (uint64, bool) {
+			calls++
+			g.brake.Pull()
+			if tt.invoke {
+				if _, err := g.in.Invoke(0); !errors.Is(err, ErrStopped) {
+					t.Errorf("%s: the callback: %v", name, err)
+				}
+			}
+			return 0, true
+		}
+		if tt.before {
+			g.brake.Pull()
+		}
+		err := g.in.Start(g.prog, Exports{Table: "t", Safepoint: module.Safepoint, Begin: module.Begin})
+		if errors.Is(err, ErrStopped) != tt.want || err == nil || calls != tt.calls {
+			t.Errorf("%s: %v after %d calls", name, err, calls)
+		}
+		g.brake.Pull() // nothing is left of it
+	}
+}
+
+func TestNoStart(t *testing.T) {
+	g := newGuest(t, `(module (memory (export "memory") 1))`)
+	if err := g.start(); err == nil || !strings.Contains(err.Error(), "no such function") {
+		t.Error(err)
 	}
 }

@@ -1,0 +1,111 @@
+package module
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var memory = sec(memorySection, vec([]byte{0, 1}))
+
+// body is a function's, without locals.
+func body(code ...[]byte) []byte {
+	b := slices.Concat([]byte{0}, slices.Concat(code...), []byte{0x0b})
+	return append(binary.AppendUvarint(nil, uint64(len(b))), b...)
+}
+
+// withBody is a module with a memory and one function, of type ()→().
+func withBody(code ...[]byte) []byte {
+	return build(sec(typeSection, vec([]byte{0x60, 0, 0})), sec(functionSection, vec([]byte{0})), memory, sec(codeSection, vec(body(code...))))
+}
+
+// TestWhereToLook: in loops, where calls are, before what takes long, and now and then.
+func TestWhereToLook(t *testing.T) {
+	nops := func(n int) []byte { return bytes.Repeat([]byte{1}, n) }
+	loop, end := []byte{3, 0x40}, []byte{0x0b}
+	call := []byte{0x10, 0}
+	fill := []byte{0x41, 0, 0x41, 0, 0x41, 0, 0xfc, 11, 0}
+	for name, tt := range map[string]struct{ code, want [][]byte }{
+		"nothing":        {nil, nil},
+		"small":          {[][]byte{nops(small - 1)}, [][]byte{nops(small - 1)}},
+		"not small":      {[][]byte{nops(small)}, [][]byte{look, nops(small)}},
+		"a loop":         {[][]byte{nops(2), loop, end}, [][]byte{nops(2), loop, look, end}},
+		"loops":          {[][]byte{loop, loop, end, end}, [][]byte{loop, look, loop, look, end, end}},
+		"a typed loop":   {[][]byte{{3, 0x80, 0x80, 0x80, 0x80, 0}, end}, [][]byte{{3, 0x80, 0x80, 0x80, 0x80, 0}, look, end}},
+		"of a reference": {[][]byte{{3, 0x63, 0x70, 0xd0, 0x70}, end, {0x1a}}, [][]byte{{3, 0x63, 0x70}, look, {0xd0, 0x70}, end, {0x1a}}},
+		"a call":         {[][]byte{nops(1), call}, [][]byte{look, nops(1), call}},
+		"instead":        {[][]byte{{0x12, 0}}, [][]byte{look, {0x12, 0}}},
+		"by a table":     {[][]byte{{0x41, 0, 0x11, 0, 0}}, [][]byte{look, {0x41, 0, 0x11, 0, 0}}},
+		"a fill":         {[][]byte{fill}, [][]byte{look, fill[:6], look, fill[6:]}},
+		"a long one":     {[][]byte{nops(2*stretch + 1)}, [][]byte{look, nops(stretch), look, nops(stretch), look, nops(1)}},
+		"many calls":     {[][]byte{bytes.Repeat(call, 20)}, [][]byte{look, bytes.Repeat(call, 16), look, bytes.Repeat(call, 4)}},
+		"numbers":        {[][]byte{{0x41, 0x83, 3}, {0x1a}, {0x44, 3, 3, 3, 3, 3, 3, 3, 3}, {0x1a}}, [][]byte{{0x41, 0x83, 3}, {0x1a}, {0x44, 3, 3, 3, 3, 3, 3, 3, 3}, {0x1a}}},
+	} {
+		out, err := AddSafepoints(withBody(tt.code...))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if want := sec(codeSection, vec(body(tt.want...))); !bytes.HasSuffix(out, want) {
+			t.Errorf("%s: % x\ndoes not end in % x", name, out, want)
+		}
+	}
+}
+
+func TestSafepointSections(t *testing.T) {
+	start := sec(startSection, []byte{0})
+	custom := sec(customSection, str("x"), []byte{7})
+	functions := slices.Concat(sec(typeSection, vec([]byte{0x60, 0, 0})), sec(functionSection, vec([]byte{0})))
+	code := sec(codeSection, vec(body()))
+	two := sec(memorySection, vec([]byte{0, 1}, []byte{1, 1, 1}))
+	mine := exp(Safepoint, 2, 1)
+	for name, tt := range map[string]struct{ in, want []byte }{
+		"no exports":    {build(functions, memory, code), build(functions, two, sec(exportSection, vec(mine)), code)},
+		"an export":     {build(functions, memory, sec(exportSection, vec(exp("f", 0, 0))), code), build(functions, two, sec(exportSection, vec(exp("f", 0, 0), mine)), code)},
+		"no functions":  {build(memory), build(two, sec(exportSection, vec(mine)))},
+		"begins":        {build(functions, memory, start, code), build(functions, two, sec(exportSection, vec(mine, exp(Begin, 0, 0))), code)},
+		"in its places": {build(custom, functions, custom, memory, custom, code, custom), build(custom, functions, custom, two, custom, sec(exportSection, vec(mine)), code, custom)},
+	} {
+		if got, err := AddSafepoints(tt.in); err != nil || !bytes.Equal(got, tt.want) {
+			t.Errorf("%s: %v\n    % x\nnot % x", name, err, got, tt.want)
+		}
+	}
+}
+
+func TestNoSafepoints(t *testing.T) {
+	functions := slices.Concat(sec(typeSection, vec([]byte{0x60, 0, 0})), sec(functionSection, vec([]byte{0})))
+	other := "another memory than the first"
+	loops := func(n int) []byte { return bytes.Repeat([]byte{3, 0x40, 0x0b}, n) }
+	for name, tt := range map[string]struct {
+		wasm []byte
+		want string
+	}{
+		"no memory":      {build(functions, sec(codeSection, vec(body()))), "0 memories"},
+		"two memories":   {build(sec(memorySection, vec([]byte{0, 1}, []byte{0, 1}))), "2 memories"},
+		"its name":       {build(memory, sec(exportSection, vec(exp(Safepoint, 2, 0)))), "exports something"},
+		"its function":   {build(functions, memory, sec(exportSection, vec(exp(Begin, 0, 0))), sec(codeSection, vec(body()))), "exports something"},
+		"no such start":  {build(memory, sec(startSection, []byte{0})), "function that is not there"},
+		"a load":         {withBody([]byte{0x41, 0, 0x28, 0x42, 1, 0, 0x1a}), other},
+		"a size":         {withBody([]byte{0x3f, 1, 0x1a}), other},
+		"a grow":         {withBody([]byte{0x40, 1}), other},
+		"a fill":         {withBody([]byte{0xfc, 11, 1}), other},
+		"a copy to":      {withBody([]byte{0xfc, 10, 1, 0}), other},
+		"a copy from":    {withBody([]byte{0xfc, 10, 0, 1}), other},
+		"an init":        {withBody([]byte{0xfc, 8, 0, 1}), other},
+		"a vector":       {withBody([]byte{0xfd, 0, 0x44, 1, 0}), other},
+		"a lane":         {withBody([]byte{0xfd, 84, 0x40, 1, 0, 0}), other},
+		"an atomic":      {withBody([]byte{0xfe, 0x10, 2, 0}), "unknown instruction"},
+		"unknown":        {withBody([]byte{0x06, 0x40}), "unknown instruction"},
+		"cut off":        {withBody([]byte{0x44, 1}), "cut off"},
+		"too many bytes": {withBody([]byte{0x41, 0x80, 0x80, 0x80, 0x80, 0x80, 0}), "more than 5 bytes"},
+		"after the last": {build(functions, memory, sec(codeSection, vec(body()), []byte{1})), "bytes too many"},
+		"too long":       {withBody(loops(600_000)), "a function of"},
+		"too many loops": {build(sec(typeSection, vec([]byte{0x60, 0, 0})), sec(functionSection, vec([]byte{0}, []byte{0}, []byte{0})), memory, sec(codeSection, vec(body(loops(400_000)), body(loops(400_000)), body(loops(400_000))))), "more than 1048576"},
+	} {
+		if _, err := AddSafepoints(tt.wasm); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
