@@ -12,7 +12,6 @@ import (
 	"github.com/bytecodealliance/wasmtime-go/v44"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 )
 
@@ -189,10 +188,7 @@ func (r *Runtime) translate(eng *engine, wasm []byte) (*wasmtime.Module, error) 
 		if err := wasmtime.ModuleValidate(plain.Engine, wasm); err != nil {
 			return nil, flatten(err)
 		}
-		r.inspecting <- struct{}{}
-		wasm, err = module.AddSafepoints(wasm)
-		<-r.inspecting
-		if err != nil {
+		if wasm, err = r.addSafepoints(wasm); err != nil {
 			return nil, err
 		}
 	}

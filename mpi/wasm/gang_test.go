@@ -317,15 +317,18 @@ func TestStopped(t *testing.T) {
 	tell := "(drop (call $rank (i32.const 0) (i32.const 0)))"
 	poll := `(import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))`
 	for name, wat := range map[string]string{
-		"computes":            rankWAT("", tell+"(loop $l (br $l))"),
-		"recurs":              rankWAT("", tell+"(loop $l (call $leaf) (br $l))) (func $leaf"),
-		"sleeps":              rankWAT(poll, tell+"(i64.store (i32.const 24) (i64.const -1)) (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))"),
-		"calls":               rankWAT("", tell+"(loop $l (drop (call $size (i32.const 0) (i32.const 0))) (br $l))"),
-		"calls and calls":     rankWAT("", tell+"(call $two (i32.const 60))) (func $two (param i32) (if (local.get 0) (then (call $two (i32.sub (local.get 0) (i32.const 1))) (call $two (i32.sub (local.get 0) (i32.const 1)))))"),
-		"calls in its place":  rankWAT("", tell+"(call $tail)) (func $tail (return_call $tail)"),
-		"jumps by a table":    rankWAT("", tell+"(loop $l (block $b (br_table $l $b $l (i32.const 7))))"),
-		"fills":               rankWAT("", tell+"(drop (memory.grow (i32.const 1000))) "+strings.Repeat("(call $leaf) ", 3000)+") (func $leaf "+strings.Repeat("(memory.fill (i32.const 0) (i32.const 0) (i32.const 65000000))", 30)),
-		"calls a long leaf":   rankWAT("", tell+strings.Repeat("(call $leaf) ", 300_000)+") (func $leaf (local f64) "+strings.Repeat("(local.set 0 (f64.sqrt (local.get 0)))", 10_000)),
+		"computes":           rankWAT("", tell+"(loop $l (br $l))"),
+		"calls a leaf":       rankWAT("", tell+"(loop $l (call $leaf) (br $l))) (func $leaf"),
+		"sleeps":             rankWAT(poll, tell+"(i64.store (i32.const 24) (i64.const -1)) (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))"),
+		"calls":              rankWAT("", tell+"(loop $l (drop (call $size (i32.const 0) (i32.const 0))) (br $l))"),
+		"calls and calls":    rankWAT("", tell+"(call $two (i32.const 60))) (func $two (param i32) (if (local.get 0) (then (call $two (i32.sub (local.get 0) (i32.const 1))) (call $two (i32.sub (local.get 0) (i32.const 1)))))"),
+		"calls in its place": rankWAT("", tell+"(call $tail)) (func $tail (return_call $tail)"),
+		"jumps by a table":   rankWAT("", tell+"(loop $l (block $b (br_table $l $b $l (i32.const 7))))"),
+		"fills":              rankWAT("", tell+"(drop (memory.grow (i32.const 1000))) "+strings.Repeat("(call $leaf) ", 3000)+") (func $leaf "+strings.Repeat("(memory.fill (i32.const 0) (i32.const 0) (i32.const 65000000))", 30)),
+		"calls a long leaf":  rankWAT("", tell+strings.Repeat("(call $leaf) ", 50_000)+") (global $x (mut f64) (f64.const 3)) (func $leaf (global.get $x) "+strings.Repeat("f64.sqrt ", 10_000)+"(global.set $x)"),
+		"returns": rankWAT("", "(call $f)) (global $n (mut i32) (i32.const 2000)) (global $x (mut f64) (f64.const 3)) (func $leaf (global.get $x) "+strings.Repeat("f64.sqrt ", 58)+
+			" (global.set $x)) (func $f (global.set $n (i32.sub (global.get $n) (i32.const 1))) (if (global.get $n) (then (call $f)) (else "+tell+"))"+
+			strings.Repeat("(block "+strings.Repeat("(call $leaf) ", 12)+"(br 0) "+strings.Repeat("nop ", 217)+")", 200)),
 		"begins":              rankWAT("(start $begin) ", ") (func $begin "+tell+"(loop $l (br $l))"),
 		"loops in a callback": strings.Replace(callbackWAT(8), "(i32.store (i32.const 0)", tell+"(i32.store (i32.const 0)", 1),
 	} {
@@ -344,7 +347,7 @@ func TestStopped(t *testing.T) {
 				}
 				return 0, nil
 			}}
-			out := make(chan mpi.Outcome)
+			out := make(chan mpi.Outcome, 1)
 			go func() { out <- g.Run(x) }()
 			<-ready
 			runtime.Gosched()
@@ -395,6 +398,22 @@ func TestStoppedInACall(t *testing.T) {
 		if o := g.Run(x); o.Reason != mpi.Cancelled || o.Detail != "rank 2 trapped" || calls == 0 {
 			t.Errorf("%s: %s: %s; %d calls", name, o.Reason, o.Detail, calls)
 		}
+	}
+}
+
+// TestExitInACallback: a program that ends itself in a callback does not come back to where the library called it.
+func TestExitInACallback(t *testing.T) {
+	l := &library{do: func(l *library, name string, args []uint64) (uint64, error) {
+		if name != "MPI_Op_create" {
+			t.Errorf("%s is called after the end", name)
+			return 0, nil
+		}
+		l.Invoke(uint32(args[0]), 1, 2, 3, 4) // a library that goes on regardless
+		return 0, nil
+	}}
+	wat := strings.Replace(callbackWAT(6), "(i32.const 6) (i32.const 0) (i32.const 0)))", "(i32.const 6) (i32.const 0) (i32.const 0))) (drop (call $rank (i32.const 0) (i32.const 0)))", 1)
+	if out := runOn(t, wat, l); out.Reason != mpi.Exited || out.Exit != 9 || l.calls != 1 {
+		t.Errorf("%+v after %d calls", out, l.calls)
 	}
 }
 

@@ -24,6 +24,13 @@ func (r *Runtime) inspect(wasm []byte) (out []byte, info moduleInfo, err error) 
 	return inspect(wasm)
 }
 
+// addSafepoints is [module.AddSafepoints], for one module at a time.
+func (r *Runtime) addSafepoints(wasm []byte) ([]byte, error) {
+	r.inspecting <- struct{}{}
+	defer func() { <-r.inspecting }()
+	return module.AddSafepoints(wasm)
+}
+
 // inspect checks that a module can be linked and started. An MPI program is changed to export its table of functions.
 func inspect(wasm []byte) (out []byte, info moduleInfo, err error) {
 	m, err := module.Inspect(wasm)

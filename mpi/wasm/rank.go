@@ -161,7 +161,7 @@ func (r *rank) Call(id int, args []uint64) (result uint64, ok bool) {
 	if err != nil {
 		r.end(err)
 	}
-	return v, r.cause == nil && r.fault == ""
+	return v, r.cause == nil && r.fault == "" && r.host.End().Why == wasi.Running // a callback may have ended it
 }
 
 // maxNested bounds calls of MPI from callbacks of calls of MPI, …

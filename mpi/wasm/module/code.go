@@ -5,7 +5,10 @@ type kind int
 
 const (
 	plain kind = iota
+	block      // or if
 	loop
+	otherwise // else
+	end
 	call // of a function, also in place of a return
 	bulk // takes as long as what it works on is large
 )
@@ -20,6 +23,11 @@ func (r *reader) instruction() kind {
 		return loop
 	case op == 0x02, op == 0x04: // block, if
 		r.blockType()
+		return block
+	case op == 0x05:
+		return otherwise
+	case op == 0x0b:
+		return end
 	case op == 0x10, op == 0x12: // call, return_call
 		r.u32()
 		return call
@@ -57,7 +65,7 @@ func (r *reader) instruction() kind {
 		return r.bulkInstruction()
 	case op == 0xfd:
 		r.vectorInstruction()
-	case op == 0x00, op == 0x01, op == 0x05, op == 0x0b, op == 0x0f, op == 0x1a, op == 0x1b, op >= 0x45 && op <= 0xc4, op == 0xd1:
+	case op == 0x00, op == 0x01, op == 0x0f, op == 0x1a, op == 0x1b, op >= 0x45 && op <= 0xc4, op == 0xd1:
 	default:
 		r.fail("the unknown instruction %#x", op)
 	}

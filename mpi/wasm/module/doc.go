@@ -3,7 +3,7 @@
 //
 // It is strict where it looks (the order of sections, lengths, indices, numbers of more bytes than they may have) and does not
 // check the code of functions, which is for the engine: what [Inspect] takes may still be refused there. It may be given any
-// bytes: it allocates in proportion to them, and not more than some 100 MB.
+// bytes: it allocates in proportion to them, some 100 MB at most, or two and a half times the module's size to change it.
 //
 //	m, err := module.Inspect(wasm)
 //	use := m.Use()

@@ -6,7 +6,7 @@ import (
 )
 
 // Safepoints names how [AddSafepoints] changes modules. It is part of what compiled code is kept under: change it with what follows.
-const Safepoints = "safepoints-2"
+const Safepoints = "safepoints-3"
 
 // What [AddSafepoints] exports.
 const (
@@ -29,15 +29,16 @@ const (
 	maxSafepoints = 1 << 20
 	// maxBody is how many bytes a function may have, as engines have it.
 	maxBody = 7_654_321
-	// stretch is how many instructions may stand between two safepoints, and small how many a function may have that has none: it counts for
-	// that many where it is called.
-	stretch, small = 1000, 64
+	// stretch is how many instructions may run from one look to the next. small is how many a function may have that does not look, if it
+	// neither calls nor does what takes long; a call counts for so many. tail is how many may follow a call: deep recursion returns through
+	// as many of them as there are frames.
+	stretch, small, tail = 1000, 64, 100
 )
 
 // AddSafepoints returns a module that traps, at an unreachable instruction, soon after somebody has set the first word of a memory
-// that it exports as [Safepoint]. It looks there in every round of a loop, at the beginning of all but small functions, before what may
-// take long by itself, and now and then in long functions. What runs longest without a look is one instruction that fills or copies gigabytes.
-// Code made to jump over the looks within functions has to end in time nevertheless: it only goes forward.
+// that it exports as [Safepoint]. It looks there in every round of a loop, at the beginning of functions that call or are not small,
+// before what may take long by itself, and in long functions now and then, whichever way is taken through them. What runs longest without a
+// look is one instruction that fills or copies gigabytes.
 //
 // A function that an engine would run while it makes an instance is exported as [Begin] instead, so that nothing runs before the memory
 // is there to be set.
@@ -90,9 +91,9 @@ func safe(old *reader) []byte {
 		points := r.safepoints()
 		size := len(body) + len(points)*len(look)
 		if left -= len(points); left < 0 {
-			r.fail("more than %d loops and functions", maxSafepoints)
+			r.fail("more than %d safepoints", maxSafepoints)
 		} else if size > maxBody {
-			r.fail("a function of %d bytes", size)
+			r.fail("a function of %d bytes with its safepoints: engines take %d", size, maxBody)
 		}
 		if r.err != nil {
 			old.err = r.err
@@ -119,30 +120,47 @@ func (r *reader) safepoints() (points []int) {
 		r.valType()
 	}
 	points = append(points, at())
-	count := 0 // of instructions
-	since := 0 // the last look, with those of functions that have none
+	var (
+		weight int   // of what came so far: an instruction, and what a call may do without a look
+		last   int   // weight at the last look that every way to here has taken
+		open   []int // for each block that is open, last as it was where it began: from there a jump may skip what is in it
+		alone  = true
+		count  int
+	)
 	mark := func(at int) {
 		if at != points[len(points)-1] {
 			points = append(points, at)
 		}
-		since = 0
+		last = weight
 	}
-	alone := true // it calls nothing and does nothing that takes long
 	for len(r.b) > 0 {
 		before := at()
 		count++
-		since++
+		weight++
 		switch r.instruction() {
+		case block:
+			open = append(open, last)
 		case loop:
 			mark(at())
+			open = append(open, last)
+		case otherwise:
+			if len(open) > 0 {
+				last = open[len(open)-1]
+			}
+		case end:
+			if len(open) > 0 {
+				last = open[len(open)-1]
+				open = open[:len(open)-1]
+			}
 		case call:
-			since += small
 			alone = false
+			weight += small
+			last = min(last, weight-(stretch-tail))
 		case bulk:
-			mark(before)
 			alone = false
+			mark(before)
 		}
-		if since >= stretch && len(r.b) > 0 {
+		if weight-last >= stretch && len(r.b) > 0 {
 			mark(at())
 		}
 	}

@@ -39,8 +39,14 @@ func TestWhereToLook(t *testing.T) {
 		"instead":        {[][]byte{{0x12, 0}}, [][]byte{look, {0x12, 0}}},
 		"by a table":     {[][]byte{{0x41, 0, 0x11, 0, 0}}, [][]byte{look, {0x41, 0, 0x11, 0, 0}}},
 		"a fill":         {[][]byte{fill}, [][]byte{look, fill[:6], look, fill[6:]}},
+		"to the end":     {[][]byte{nops(stretch - 1)}, [][]byte{look, nops(stretch - 1)}},
+		"and one more":   {[][]byte{nops(stretch)}, [][]byte{look, nops(stretch), look}},
+		"a long block":   {[][]byte{{2, 0x40}, nops(stretch), end, nops(1)}, [][]byte{look, {2, 0x40}, nops(stretch - 1), look, nops(1), end, look, nops(1)}},
+		"alternatives":   {[][]byte{{0x41, 0, 4, 0x40}, nops(stretch), {5}, nops(1), end}, [][]byte{look, {0x41, 0, 4, 0x40}, nops(stretch - 2), look, nops(2), {5}, look, nops(1), end, look}},
+		"after a loop":   {[][]byte{nops(stretch - 2), loop, end, nops(stretch - 3)}, [][]byte{look, nops(stretch - 2), loop, look, end, nops(stretch - 3)}},
+		"after a call":   {[][]byte{call, nops(tail)}, [][]byte{look, call, nops(tail), look}},
 		"a long one":     {[][]byte{nops(2*stretch + 1)}, [][]byte{look, nops(stretch), look, nops(stretch), look, nops(1)}},
-		"many calls":     {[][]byte{bytes.Repeat(call, 20)}, [][]byte{look, bytes.Repeat(call, 16), look, bytes.Repeat(call, 4)}},
+		"many calls":     {[][]byte{bytes.Repeat(call, 4)}, [][]byte{look, bytes.Repeat(call, 3), look, call}},
 		"numbers":        {[][]byte{{0x41, 0x83, 3}, {0x1a}, {0x44, 3, 3, 3, 3, 3, 3, 3, 3}, {0x1a}}, [][]byte{{0x41, 0x83, 3}, {0x1a}, {0x44, 3, 3, 3, 3, 3, 3, 3, 3}, {0x1a}}},
 	} {
 		out, err := AddSafepoints(withBody(tt.code...))
@@ -102,7 +108,7 @@ func TestNoSafepoints(t *testing.T) {
 		"too many bytes": {withBody([]byte{0x41, 0x80, 0x80, 0x80, 0x80, 0x80, 0}), "more than 5 bytes"},
 		"after the last": {build(functions, memory, sec(codeSection, vec(body()), []byte{1})), "bytes too many"},
 		"too long":       {withBody(loops(600_000)), "a function of"},
-		"too many loops": {build(sec(typeSection, vec([]byte{0x60, 0, 0})), sec(functionSection, vec([]byte{0}, []byte{0}, []byte{0})), memory, sec(codeSection, vec(body(loops(400_000)), body(loops(400_000)), body(loops(400_000))))), "more than 1048576"},
+		"too many loops": {build(sec(typeSection, vec([]byte{0x60, 0, 0})), sec(functionSection, vec([]byte{0}, []byte{0}, []byte{0})), memory, sec(codeSection, vec(body(loops(400_000)), body(loops(400_000)), body(loops(400_000))))), "more than 1048576 safepoints"},
 	} {
 		if _, err := AddSafepoints(tt.wasm); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", name, err)

@@ -11,7 +11,7 @@ import (
 
 // Trap is a rule of WebAssembly that the program broke.
 type Trap struct {
-	Code   int      // as wasmtime counts them
+	Code   int      // as wasmtime counts them; -1 if it says none
 	Frames []string // names of the innermost functions, the program's own words; "func7" for one that has none
 }
 

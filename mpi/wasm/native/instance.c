@@ -83,6 +83,7 @@ struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, 
 }
 
 // finish says how a call of the program ended. What a function of the host returns as a trap comes back as an error.
+// An unreachable instruction of the program's own is taken for a safepoint once it has to stop anyway.
 static void finish(struct instance *in, struct ending *end) {
   wasmtime_trap_code_t code;
   bool safepoint = end->trap && wasmtime_trap_code(end->trap, &code) && code == WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED;

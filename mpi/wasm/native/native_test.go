@@ -145,7 +145,9 @@ func TestBrake(t *testing.T) {
 		if errors.Is(err, ErrStopped) != tt.want || err == nil || calls != tt.calls {
 			t.Errorf("%s: %v after %d calls", name, err, calls)
 		}
-		g.brake.Pull() // nothing is left of it
+		if len(g.brake.running) != 0 {
+			t.Errorf("%s: the brake still holds it", name)
+		}
 	}
 }
 
