@@ -6,7 +6,7 @@ import (
 )
 
 // Safepoints names how [AddSafepoints] changes modules. It is part of what compiled code is kept under: change it with what follows.
-const Safepoints = "safepoints-3"
+const Safepoints = "safepoints-4"
 
 // What [AddSafepoints] exports.
 const (
@@ -123,15 +123,20 @@ func (r *reader) safepoints() (points []int) {
 	var (
 		weight int   // of what came so far: an instruction, and what a call may do without a look
 		last   int   // weight at the last look that every way to here has taken
-		open   []int // for each block that is open, last as it was where it began: from there a jump may skip what is in it
-		alone  = true
-		count  int
+		open   []int // for each block that is open, last for who skips what else is in it: as it was at its beginning, or less behind a call
+		alone  = true // it neither calls nor does what takes long
+		count  int    // of instructions
 	)
 	mark := func(at int) {
 		if at != points[len(points)-1] {
 			points = append(points, at)
 		}
 		last = weight
+	}
+	lower := func() {
+		if top := len(open) - 1; top >= 0 {
+			open[top] = min(open[top], last)
+		}
 	}
 	for len(r.b) > 0 {
 		before := at()
@@ -151,11 +156,13 @@ func (r *reader) safepoints() (points []int) {
 			if len(open) > 0 {
 				last = open[len(open)-1]
 				open = open[:len(open)-1]
+				lower()
 			}
 		case call:
 			alone = false
 			weight += small
 			last = min(last, weight-(stretch-tail))
+			lower()
 		case bulk:
 			alone = false
 			mark(before)
