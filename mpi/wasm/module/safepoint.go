@@ -121,9 +121,9 @@ func (r *reader) safepoints() (points []int) {
 	}
 	points = append(points, at())
 	var (
-		weight int   // of what came so far: an instruction, and what a call may do without a look
-		last   int   // weight at the last look that every way to here has taken
-		open   []int // for each block that is open, last for who skips what else is in it: as it was at its beginning, or less behind a call
+		weight int    // of what came so far: an instruction, and what a call may do without a look
+		last   int    // weight at the last look that every way to here has taken
+		open   []int  // for each block that is open, last for who skips what else is in it: as it was at its beginning, or less behind a call
 		alone  = true // it neither calls nor does what takes long
 		count  int    // of instructions
 	)
