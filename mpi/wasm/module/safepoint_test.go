@@ -3,6 +3,7 @@ package module
 import (
 	"bytes"
 	"encoding/binary"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -117,4 +118,144 @@ func TestNoSafepoints(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// scramble is structured code at random: blocks in blocks, with calls in them and jumps out of them.
+func scramble(random *rand.Rand, depth int) (code []byte) {
+	for range random.IntN(8) {
+		switch k := random.IntN(9); {
+		case k < 3:
+			code = append(code, bytes.Repeat([]byte{1}, random.IntN(600))...)
+		case k == 3:
+			code = append(code, 0x10, 0)
+		case k == 4:
+			code = append(code, 0x0c, byte(random.IntN(depth+1)))
+		case depth == 6:
+		case k < 7:
+			code = slices.Concat(code, []byte{2, 0x40}, scramble(random, depth+1), []byte{0x0b})
+		case k == 7:
+			code = slices.Concat(code, []byte{3, 0x40}, scramble(random, depth+1), []byte{0x0b})
+		default:
+			code = slices.Concat(code, []byte{4, 0x40}, scramble(random, depth+1), []byte{5}, scramble(random, depth+1), []byte{0x0b})
+		}
+	}
+	return code
+}
+
+// walk goes through code with safepoints, and decides at random whether a jump is taken. It tells the most that ran without a look, and
+// behind the last call before one.
+func walk(random *rand.Rand, code []byte) (most, behind int) {
+	type frame struct{ begin, other, end int } // other: behind its else, if it has one
+	frames, open := map[int]*frame{}, []*frame{}
+	next := func(at int) int { // the instruction behind
+		switch {
+		case bytes.HasPrefix(code[at:], look):
+			return at + len(look)
+		case code[at] >= 2 && code[at] <= 4, code[at] == 0x0c, code[at] == 0x10:
+			return at + 2
+		}
+		return at + 1
+	}
+	for at := 0; at < len(code); at = next(at) {
+		switch {
+		case bytes.HasPrefix(code[at:], look):
+		case code[at] >= 2 && code[at] <= 4:
+			frames[at] = &frame{begin: at}
+			open = append(open, frames[at])
+		case code[at] == 5:
+			open[len(open)-1].other = at + 1
+			frames[at] = open[len(open)-1]
+		case code[at] == 0x0b && len(open) > 0:
+			open[len(open)-1].end = at
+			open = open[:len(open)-1]
+		}
+	}
+	since, after, called := 0, 0, false
+	step := func(n int) {
+		since += n
+		most = max(most, since)
+		if after += n; called {
+			behind = max(behind, after)
+		}
+	}
+	for at, steps := 0, 0; at < len(code) && steps < 10_000; steps++ {
+		if bytes.HasPrefix(code[at:], look) {
+			since, called = 0, false
+			at = next(at)
+			continue
+		}
+		step(1)
+		switch code[at] {
+		case 2, 3:
+			open = append(open, frames[at])
+		case 4:
+			open = append(open, frames[at])
+			if random.IntN(2) == 0 {
+				at = frames[at].other
+				continue
+			}
+		case 5:
+			at = frames[at].end // which ends it
+			continue
+		case 0x0b:
+			if len(open) == 0 {
+				return most, behind
+			}
+			open = open[:len(open)-1]
+		case 0x10:
+			step(small)
+			after, called = 0, true
+		case 0x0c:
+			if k := int(code[at+1]); random.IntN(2) == 0 {
+				if k >= len(open) {
+					return most, behind // out of the function
+				}
+				to := open[len(open)-1-k]
+				open = open[:len(open)-k]
+				if code[to.begin] == 3 { // a loop goes on at its beginning
+					open = open[:len(open)-1]
+					at = to.begin
+				} else {
+					at = to.end
+				}
+				continue
+			}
+		}
+		at = next(at)
+	}
+	return most, behind
+}
+
+// TestNoWayAround: whichever way is taken through a function, it looks often enough.
+func TestNoWayAround(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		code := scramble(random, 0)
+		out, err := AddSafepoints(withBody(code))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			most, behind := walk(random, codeOf(t, out))
+			if most > stretch+small || behind > tail+small {
+				t.Fatalf("%d without a look, %d behind a call: % x", most, behind, out)
+			}
+		}
+	}
+}
+
+// codeOf is the code of the only function, which has no locals.
+func codeOf(t *testing.T, wasm []byte) (code []byte) {
+	t.Helper()
+	if err := sections(wasm, func(s section) error {
+		if s.id == codeSection {
+			s.body.u32()
+			s.body.u32()
+			code = s.body.b[1:]
+		}
+		return s.body.err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return code
 }
