@@ -39,7 +39,8 @@
 // # Progress
 //
 // Whoever makes a request complete does all that is to be done for it; the rank itself need not call. Its owner, if it waits, is
-// woken: it looks for a little while whether it may go on, if that was of use lately, and then parks on a word that the kernel wakes it by. What has to be done after a request, as a collective operation's next step, are tasks: see [Request.Then] and [Endpoint.Post].
+// woken: it looks for a little while whether it may go on, if that was of use lately, and then parks on a word that the kernel wakes it
+// by. What has to be done after a request, as a collective operation's next step, are tasks: see [Request.Then] and [Endpoint.Post].
 package match
 
 import (

@@ -29,8 +29,8 @@ type Runtime struct {
 	// compiling is held by whoever compiles: wasmtime uses all cores for one module, and
 	// takes some hundred times its size in memory.
 	compiling chan struct{}
-	// inspecting is held by whoever looks into a module, which may take some 100 MB, or more to change it. It is not compiling: what is in the cache does
-	// not wait for a compilation.
+	// inspecting is held by whoever looks into a module, which may take some 100 MB, or more to change it. It is not
+	// compiling: what is in the cache does not wait for a compilation.
 	inspecting chan struct{}
 	builds     sync.WaitGroup // goroutines of build
 	once       sync.Once      // of Close
