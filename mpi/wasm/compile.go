@@ -162,7 +162,7 @@ func (r *Runtime) make(id codeID, wasm []byte) (c *code, fresh bool, err error) 
 	}
 	c = &code{id: id, eng: eng, info: info}
 	if c.module = r.cache.load(eng.Engine, id); c.module == nil {
-		if c.module, err = r.translate(eng, wasm); err != nil {
+		if c.module, err = r.translate(c, wasm); err != nil {
 			return nil, false, err
 		}
 		fresh = true
@@ -176,11 +176,11 @@ func (r *Runtime) make(id codeID, wasm []byte) (c *code, fresh bool, err error) 
 	return c, fresh, nil
 }
 
-// translate makes machine code of a module, for one of the engines.
-func (r *Runtime) translate(eng *engine, wasm []byte) (*wasmtime.Module, error) {
+// translate makes machine code of a module, for the engine of c.
+func (r *Runtime) translate(c *code, wasm []byte) (*wasmtime.Module, error) {
 	r.compiling <- struct{}{}
 	defer func() { <-r.compiling }()
-	if eng.linker == nil { // an MPI program
+	if c.info.mpi {
 		plain, err := r.engine(false)
 		if err != nil {
 			return nil, err
@@ -192,7 +192,7 @@ func (r *Runtime) translate(eng *engine, wasm []byte) (*wasmtime.Module, error) 
 			return nil, err
 		}
 	}
-	m, err := wasmtime.NewModule(eng.Engine, wasm)
+	m, err := wasmtime.NewModule(c.eng.Engine, wasm)
 	if err != nil {
 		return nil, flatten(err)
 	}

@@ -12,24 +12,20 @@ import (
 // instructionsWAT has an instruction of each form, each in a function with a loop before and behind it, in which a safepoint comes to stand.
 // _start runs one that counts, and is trapped if it counts wrong.
 func instructionsWAT() string {
-	var b strings.Builder
-	b.WriteString(rankWAT("", `(local i32 f64)
+	wat := strings.TrimSuffix(rankWAT("", `(local i32 f64)
 	  (loop $outer
 	    (loop $inner (br_if $inner (i32.rem_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 7))))
 	    (local.set 1 (f64.add (local.get 1) (f64.const 0.5)))
 	    (br_if $outer (i32.lt_u (local.get 0) (i32.const 7000))))
 	  (if (i32.ne (local.get 0) (i32.const 7000)) (then unreachable))
-	  (if (f64.ne (local.get 1) (f64.const 500)) (then unreachable))`))
-	wat := strings.TrimSuffix(b.String(), ")")
-	b.Reset()
-	b.WriteString(wat + `
+	  (if (f64.ne (local.get 1) (f64.const 500)) (then unreachable))`), ")") + `
 	  (type $pair (func (param i32 i32) (result i32 i32)))
 	  (type $none (func))
 	  (table $t 10 20 funcref)
 	  (global $g (mut i64) (i64.const 1))
 	  (elem $e func $leaf $leaf)
 	  (data $d "some bytes")
-	  (func $leaf)`)
+	  (func $leaf)`
 	for _, body := range []string{
 		"nop", "unreachable", "return", "(br 0)", "(br_if 0 (i32.const 0))", "(br_table 0 0 0 0 (i32.const 1))",
 		"(if (i32.const 1) (then nop) (else nop))", "(drop (block (result v128) (v128.const i64x2 -1 3)))",
@@ -52,9 +48,9 @@ func instructionsWAT() string {
 		"(drop (f32x4.relaxed_madd (v128.const i64x2 3 3) (v128.const i64x2 3 3) (v128.const i64x2 3 3)))",
 		"(drop (i32x4.relaxed_dot_i8x16_i7x16_add_s (v128.const i64x2 3 3) (v128.const i64x2 3 3) (v128.const i64x2 3 3)))",
 	} {
-		b.WriteString("\n(func (local i32 i32 f64 v128) (loop nop) " + body + " (loop $l (br_if $l (i32.const 0))))")
+		wat += "\n(func (local i32 i32 f64 v128) (loop nop) " + body + " (loop $l (br_if $l (i32.const 0))))"
 	}
-	return b.String() + ")"
+	return wat + ")"
 }
 
 func TestEveryInstruction(t *testing.T) {

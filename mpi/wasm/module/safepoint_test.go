@@ -9,7 +9,11 @@ import (
 	"testing"
 )
 
-var memory = sec(memorySection, vec([]byte{0, 1}))
+// One function, of type ()→(), and a memory.
+var (
+	functions = slices.Concat(sec(typeSection, vec([]byte{0x60, 0, 0})), sec(functionSection, vec([]byte{0})))
+	memory    = sec(memorySection, vec([]byte{0, 1}))
+)
 
 // body is a function's, without locals.
 func body(code ...[]byte) []byte {
@@ -17,9 +21,9 @@ func body(code ...[]byte) []byte {
 	return append(binary.AppendUvarint(nil, uint64(len(b))), b...)
 }
 
-// withBody is a module with a memory and one function, of type ()→().
+// withBody is a module with a memory and one function.
 func withBody(code ...[]byte) []byte {
-	return build(sec(typeSection, vec([]byte{0x60, 0, 0})), sec(functionSection, vec([]byte{0})), memory, sec(codeSection, vec(body(code...))))
+	return build(functions, memory, sec(codeSection, vec(body(code...))))
 }
 
 // TestWhereToLook: in loops, where calls are, before what takes long, and now and then.
@@ -67,7 +71,6 @@ func TestWhereToLook(t *testing.T) {
 func TestSafepointSections(t *testing.T) {
 	start := sec(startSection, []byte{0})
 	custom := sec(customSection, str("x"), []byte{7})
-	functions := slices.Concat(sec(typeSection, vec([]byte{0x60, 0, 0})), sec(functionSection, vec([]byte{0})))
 	code := sec(codeSection, vec(body()))
 	two := sec(memorySection, vec([]byte{0, 1}, []byte{1, 1, 1}))
 	mine := exp(Safepoint, 2, 1)
@@ -85,7 +88,6 @@ func TestSafepointSections(t *testing.T) {
 }
 
 func TestNoSafepoints(t *testing.T) {
-	functions := slices.Concat(sec(typeSection, vec([]byte{0x60, 0, 0})), sec(functionSection, vec([]byte{0})))
 	other := "another memory than the first"
 	loops := func(n int) []byte { return bytes.Repeat([]byte{3, 0x40, 0x0b}, n) }
 	for name, tt := range map[string]struct {
