@@ -138,8 +138,8 @@ func (n *fakeNode) Peers(ctx context.Context, fresh bool) ([]mpi.Member, error) 
 		return nil, nil
 	}
 	return []mpi.Member{
-		{Peer: peer1, Agent: "ipfs-mpi/0.1.0", Slots: 2, Serves: []mpi.Interpreter{echo}},
-		{Peer: peer2, Agent: "ipfs-mpi/0.1.0", Slots: 2, Serves: []mpi.Interpreter{echo}},
+		{Peer: peer1, Agent: "ipfs-mpi/0.1.0", HandlerSlots: 2, Serves: []mpi.Interpreter{echo}},
+		{Peer: peer2, Agent: "ipfs-mpi/0.1.0", HandlerSlots: 2, Serves: []mpi.Interpreter{echo}},
 		{Peer: mute, Agent: "ipfs-mpi/0.1.0"}, // in no pool
 	}, nil
 }

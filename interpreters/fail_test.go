@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 const failing = "fail/1.0.0"
@@ -44,13 +45,13 @@ func TestFailDoesNotEndBySelf(t *testing.T) {
 	for _, data := range []string{"loop", "slow 3600000", "flood-stderr"} {
 		t.Run(data, func(t *testing.T) {
 			in := mpi.Envelope{Messages: []mpi.Message{{From: "O", To: "A", Data: []byte(data)}}}
-			out := load(t, failing+"/run.wasm").Run(context.Background(), mpi.Exec{
+			out := load(t, failing+"/run.wasm").Run(context.Background(), exec.Exec{
 				Args: []string{failing}, Stdin: in.AppendJSON(nil), Memory: 64 << 20, Timeout: time.Second, Output: 1 << 20,
 			})
 			if out.Reason != mpi.TimedOut {
 				t.Errorf("got %q: %s, want %q", out.Reason, out.Detail, mpi.TimedOut)
 			}
-			if flood := data == "flood-stderr"; flood != (len(out.Stderr) > 0) || len(out.Stderr) > mpi.MaxStderr {
+			if flood := data == "flood-stderr"; flood != (len(out.Stderr) > 0) || len(out.Stderr) > exec.MaxStderr {
 				t.Errorf("%d bytes of standard error kept", len(out.Stderr))
 			}
 		})

@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
+	osexec "os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
 )
 
@@ -24,7 +25,7 @@ var store struct {
 	err  error
 	rt   *wasm.Runtime
 	mu   sync.Mutex
-	code map[string]mpi.Program
+	code map[string]exec.Program
 }
 
 func TestMain(m *testing.M) {
@@ -51,11 +52,11 @@ func build(t testing.TB) string {
 			return
 		}
 		store.dir = filepath.Join(temp, "store")
-		out, err := exec.Command("go", "run", "-trimpath", "./build", "-tests", "-o", store.dir).CombinedOutput()
+		out, err := osexec.Command("go", "run", "-trimpath", "./build", "-tests", "-o", store.dir).CombinedOutput()
 		if err != nil {
 			store.err = fmt.Errorf("%w\n%s", err, out)
 		}
-		store.rt, store.code = wasm.New(wasm.Config{}), map[string]mpi.Program{}
+		store.rt, store.code = wasm.New(wasm.Config{}), map[string]exec.Program{}
 	})
 	if store.err != nil {
 		t.Fatal(store.err)
@@ -64,7 +65,7 @@ func build(t testing.TB) string {
 }
 
 // load compiles a handler of the store, "echo/1.0.0/run.wasm".
-func load(t testing.TB, path string) mpi.Program {
+func load(t testing.TB, path string) exec.Program {
 	t.Helper()
 	p := loadAny(t, path)
 	if p.MPI() {
@@ -74,7 +75,7 @@ func load(t testing.TB, path string) mpi.Program {
 }
 
 // loadAny compiles a module of the store.
-func loadAny(t testing.TB, path string) mpi.Program {
+func loadAny(t testing.TB, path string) exec.Program {
 	t.Helper()
 	dir := build(t)
 	store.mu.Lock()
@@ -95,10 +96,10 @@ func loadAny(t testing.TB, path string) mpi.Program {
 }
 
 // execute gives the program what a node gives an instance of it.
-func execute(t testing.TB, name, host, origin string, peers []string, stdin []byte) mpi.Outcome {
+func execute(t testing.TB, name, host, origin string, peers []string, stdin []byte) exec.Outcome {
 	t.Helper()
 	p := load(t, name+"/run.wasm")
-	return p.Run(context.Background(), mpi.Exec{
+	return p.Run(context.Background(), exec.Exec{
 		Args:    []string{name},
 		Env:     []string{"MPI_HOST=" + host, "MPI_ORIGIN=" + origin, "MPI_PEERS=" + strings.Join(peers, " ")},
 		Stdin:   stdin,
@@ -110,7 +111,7 @@ func execute(t testing.TB, name, host, origin string, peers []string, stdin []by
 }
 
 // send gives the message {pid, From, To, Data} to the program and returns what it sends.
-func send(t testing.TB, name, from, to, origin string, peers []string, data []byte) ([]mpi.Message, mpi.Outcome) {
+func send(t testing.TB, name, from, to, origin string, peers []string, data []byte) ([]mpi.Message, exec.Outcome) {
 	t.Helper()
 	const pid = 11
 	in := mpi.Envelope{Pid: pid, Messages: []mpi.Message{{Pid: pid, From: mpi.PeerID(from), To: mpi.PeerID(to), Data: data}}}
@@ -236,7 +237,7 @@ func TestProbe(t *testing.T) {
 
 func TestInit(t *testing.T) {
 	for name, exit := range map[string]int{"probe/1.0.0": 0, "initfail/1.0.0": 3} {
-		out := load(t, name+"/init.wasm").Run(context.Background(), mpi.Exec{
+		out := load(t, name+"/init.wasm").Run(context.Background(), exec.Exec{
 			Args: []string{name}, Files: os.DirFS(filepath.Join(store.dir, name)), Memory: 64 << 20, Timeout: time.Minute, Output: 1 << 10,
 		})
 		if out.Exit != exit || (out.Reason == mpi.Exited) != (exit != 0) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/process"
@@ -20,21 +20,21 @@ func TestJobs(t *testing.T) {
 	} {
 		args := strings.Fields(line)
 		t.Run(args[0], func(t *testing.T) {
-			program, ok := loadAny(t, args[0]+"/run.wasm").(mpi.Ganger)
+			program, ok := loadAny(t, args[0]+"/run.wasm").(exec.MPIProgram)
 			if !ok || !program.MPI() {
 				t.Fatal("it is not an MPI program")
 			}
 			net := matchtest.Start(t.Context(), []int{0}, 0, match.Config{})
 			defer net.Close()
-			gang, err := program.Gang(t.Context())
+			gang, err := program.RankGroup(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer gang.Close()
 			var stdout, stderr bytes.Buffer
 			lib := process.New(process.Config{World: net.World(0), Nodes: []int{0}, Slots: 1, Processor: "test", Program: args[0], Start: time.Now()})
-			out := gang.Run(mpi.Exec{
-				Args: args, MPI: lib, Memory: 64 << 20, Scratch: &mpi.Scratch{Limit: 16 << 20}, Streams: &mpi.Streams{Out: &stdout, Err: &stderr},
+			out := gang.Run(exec.Exec{
+				Args: args, MPI: lib, Memory: 64 << 20, Scratch: &exec.Scratch{Limit: 16 << 20}, Streams: &exec.Streams{Out: &stdout, Err: &stderr},
 			})
 			if out.Reason != "" || lib.Ended() != nil || stdout.Len() == 0 {
 				t.Errorf("%s %s, %v, %d bytes of output\n%s", out.Reason, out.Detail, lib.Ended(), stdout.Len(), &stderr)

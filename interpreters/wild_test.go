@@ -18,6 +18,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/process"
@@ -34,7 +35,7 @@ const (
 
 // wildPrograms runs jobs of wild programs.
 type wildPrograms struct {
-	program mpi.Ganger
+	program exec.MPIProgram
 	types   [][]string // see parameterTypes
 }
 
@@ -49,7 +50,7 @@ func newWildPrograms(t testing.TB) *wildPrograms {
 		p.Close()
 		rt.Close()
 	})
-	return &wildPrograms{p.(mpi.Ganger), parameterTypes(t)}
+	return &wildPrograms{p.(exec.MPIProgram), parameterTypes(t)}
 }
 
 // wildJob is one job: ranks 0 to 2 make calls out of bytes; rank 3, the witness, receives what they send it, and nothing else of its
@@ -92,7 +93,7 @@ func (w *wildPrograms) run(t testing.TB, mode wildMode, in []byte, only int, mor
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	gang, err := w.program.Gang(ctx)
+	gang, err := w.program.RankGroup(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,9 +107,9 @@ func (w *wildPrograms) run(t testing.TB, mode wildMode, in []byte, only int, mor
 		r := newWildRank(j, rank, mode, in, only)
 		r.more = more
 		ranks.Go(func() {
-			r.check(gang.Run(mpi.Exec{
-				Args: []string{"wild"}, MPI: r, Memory: wildMemory, Timeout: time.Hour, Scratch: &mpi.Scratch{Limit: 1 << 20},
-				Streams: &mpi.Streams{In: r, Out: io.Discard, Err: io.Discard},
+			r.check(gang.Run(exec.Exec{
+				Args: []string{"wild"}, MPI: r, Memory: wildMemory, Timeout: time.Hour, Scratch: &exec.Scratch{Limit: 1 << 20},
+				Streams: &exec.Streams{In: r, Out: io.Discard, Err: io.Discard},
 			}))
 		})
 	}
@@ -174,8 +175,8 @@ func newWildRank(j *wildJob, rank int, mode wildMode, in []byte, only int) *wild
 	return &wildRank{wildCalls: newWildCalls(j.types, rank, mode, in, only), j: j, rank: rank, lib: lib}
 }
 
-// Attach implements [mpi.Library].
-func (r *wildRank) Attach(g mpi.Guest) {
+// Attach implements [exec.Library].
+func (r *wildRank) Attach(g exec.Guest) {
 	r.guest = g
 	r.lib.Attach(g)
 }
@@ -193,7 +194,7 @@ func (r *wildRank) Read(to []byte) (int, error) {
 	return copy(to, record), nil
 }
 
-// Call implements [mpi.Library].
+// Call implements [exec.Library].
 func (r *wildRank) Call(f int, args []uint64) (uint64, error) {
 	in := !r.isSet.Load()
 	given := [wildArgs]uint64{}
@@ -220,7 +221,7 @@ func (r *wildRank) Call(f int, args []uint64) (uint64, error) {
 	return result, err
 }
 
-// Close implements [mpi.Library]. The memory is still there.
+// Close implements [exec.Library]. The memory is still there.
 func (r *wildRank) Close() {
 	r.lib.Close()
 	if r.rank != witness {
@@ -239,7 +240,7 @@ func (r *wildRank) Close() {
 }
 
 // check checks how the rank ended.
-func (r *wildRank) check(out mpi.Outcome) {
+func (r *wildRank) check(out exec.Outcome) {
 	ok := false
 	switch out.Reason {
 	case "", mpi.Trapped, mpi.Exited, mpi.OutOfMemory, mpi.Aborted:
@@ -257,7 +258,7 @@ func (r *wildRank) check(out mpi.Outcome) {
 
 // bystander is a program of another job. It waits, and nothing of its memory may change.
 func (w *wildPrograms) bystander(t *testing.T) (end func()) {
-	gang, err := w.program.Gang(context.Background())
+	gang, err := w.program.RankGroup(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +267,7 @@ func (w *wildPrograms) bystander(t *testing.T) (end func()) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		in := bytes.NewReader(bytes.Join([][]byte{wildRecordOf("MPI_Init", 0, 0), wildRecordOf("MPI_Recv", witnessAt, 1, abi.Int, 0, 0, abi.CommSelf, 0)}, nil))
-		out := gang.Run(mpi.Exec{Args: []string{"wild"}, MPI: r, Memory: wildMemory, Streams: &mpi.Streams{In: in, Out: io.Discard, Err: io.Discard}})
+		out := gang.Run(exec.Exec{Args: []string{"wild"}, MPI: r, Memory: wildMemory, Streams: &exec.Streams{In: in, Out: io.Discard, Err: io.Discard}})
 		if out.Reason != mpi.Cancelled || out.Detail != errStuck.Error() {
 			t.Errorf("the bystander ended: %s: %s", out.Reason, out.Detail)
 		}
@@ -281,11 +282,11 @@ func (w *wildPrograms) bystander(t *testing.T) (end func()) {
 
 type bystander struct {
 	*process.Process
-	guest mpi.Guest
+	guest exec.Guest
 	t     *testing.T
 }
 
-func (b *bystander) Attach(g mpi.Guest) {
+func (b *bystander) Attach(g exec.Guest) {
 	b.guest = g
 	b.Process.Attach(g)
 }

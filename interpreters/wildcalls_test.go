@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // The wild program's memory, in areas of 4 KiB: what it works with; zeros; ones; ranks; large numbers; handles, in 256 bytes for each
@@ -113,7 +113,7 @@ type wildCalls struct {
 	chunk []byte     // for this one
 	n     int        // calls made
 	more  uint32     // how often each call of only is made once more
-	guest mpi.Guest
+	guest exec.Guest
 	live  map[string][]uint32 // handles, by type
 }
 

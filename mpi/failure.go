@@ -51,7 +51,6 @@ const (
 	MaxFailures      = 256     // in one Done
 	MaxFailureDetail = 1 << 10 // bytes
 	MaxFailureStderr = 4 << 10 // bytes, the last ones
-	MaxStderr        = 64 << 10
 )
 
 // Clip cuts the failure's texts to what may travel.

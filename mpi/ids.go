@@ -39,3 +39,7 @@ func NewRequestID(origin PeerID) RequestID {
 
 // String is the nonce in hex, for logs.
 func (r RequestID) String() string { return hex.EncodeToString(r.Nonce[:]) }
+
+// JobID names one job, everywhere and for all time: its origin and 16 random bytes, like a
+// [RequestID].
+type JobID = RequestID

@@ -14,6 +14,7 @@ func (i Interpreter) String() string { return i.Name + "/" + i.Version }
 const (
 	MaxNameLen    = 128
 	MaxVersionLen = 128
+	MaxServes     = 1024 // interpreters of one node
 )
 
 // ValidName reports whether s can name an interpreter: 1 to [MaxNameLen] bytes of

@@ -6,59 +6,6 @@ import (
 	"time"
 )
 
-// Transport carries frames between this node and its peers, each once and in order for
-// as long as a session lasts. mpi/p2p implements it over libp2p.
-type Transport interface {
-	// Self is this node's peer ID.
-	Self() PeerID
-	// ParsePeer reads a peer ID in any of its spellings: base58, CID, or the end of a
-	// multiaddr ("/p2p/…").
-	ParsePeer(s string) (PeerID, error)
-	// Start takes frames from peers and gives them to h until Close.
-	Start(h Receiver) error
-	// Send queues f for the peer, opening a session if there is none, and returns once f
-	// is within the peer's credit: from then on it arrives once, or h.Lost is called with
-	// the session's number. Sessions are numbered upwards from 1 over this node's
-	// life. An error means that f was not and will not be sent: one that wraps
-	// [ErrUnreachable] when no session could be had, [ErrRefused] when the peer's policy
-	// keeps us out, [ErrTooLarge] when f is over the peer's limit, or ctx's own.
-	Send(ctx context.Context, to PeerID, f Frame) (session uint64, err error)
-	// Close says goodbye on every session, waits for what it started, within ctx.
-	Close(ctx context.Context) error
-}
-
-// JobTransport is the [Transport] for the frames of jobs.
-type JobTransport interface {
-	Transport
-	// Post is Send without waiting, in the order of the calls of both: what there is no credit for yet is kept, so whoever calls it bounds
-	// what it calls it for. It keeps nothing of f. If f will never be sent, failed is called once, from another goroutine, unless
-	// the transport is closed.
-	Post(to PeerID, f Frame, failed func(error))
-	// Watch makes sure that a session to the peer is lost soon if the peer is gone, until stop is called. It opens none.
-	Watch(PeerID) (stop func())
-}
-
-// Errors of [Transport.Send].
-var (
-	ErrUnreachable = transportError("peer unreachable")
-	ErrRefused     = transportError("peer refuses us")
-	ErrTooLarge    = transportError("over the peer's size limit")
-)
-
-type transportError string
-
-func (e transportError) Error() string { return string(e) }
-
-// Receiver is given what a [Transport] takes from peers. Its methods return at once.
-type Receiver interface {
-	// Receive is called in order for the frames of one peer, at the same time for several.
-	// The receiver owns f, but for the Data of a Packet, which is valid only until it returns.
-	Receive(from PeerID, f Frame)
-	// Lost says that the session is over: what was sent on it and has no Accept, Refuse or
-	// Done yet never will. It is called once for each session that ends, after the last frame.
-	Lost(peer PeerID, session uint64, why error)
-}
-
 // Pools knows which peers serve what. mpi/rendezvous implements it over libp2p discovery.
 type Pools interface {
 	Start() error
@@ -79,22 +26,6 @@ type Pools interface {
 	Suspect(PeerID)
 	// Close says goodbye to the peers in view and waits for what it started, within ctx.
 	Close(ctx context.Context) error
-}
-
-// Exchanger sends a hello and returns the peer's own. mpi/p2p implements it for
-// mpi/rendezvous. An error wraps [ErrUnreachable] or [ErrRefused] where that is the cause,
-// or [ErrVersion].
-type Exchanger interface {
-	Exchange(ctx context.Context, to PeerAddrs, mine Hello) (Hello, error)
-}
-
-// ErrVersion means that a peer speaks the protocol in another version.
-var ErrVersion = transportError("peer speaks another version of the protocol")
-
-// Greeter answers a peer's hello; ok is false to say nothing. mpi/rendezvous implements it for
-// mpi/p2p. It returns at once.
-type Greeter interface {
-	Greet(from PeerID, theirs Hello) (mine Hello, ok bool)
 }
 
 // Store is the set of interpreters that this node may serve. mpi/store implements it over
@@ -140,52 +71,10 @@ type Skipped struct {
 	Why  string `json:"why"`
 }
 
-// Runtime compiles programs. mpi/wasm implements it over wasmtime.
-type Runtime interface {
-	// Compile readies a program for execution. key is what the result may be cached under on
-	// disk: a name for exactly these bytes.
-	Compile(ctx context.Context, key string, wasm []byte) (Program, error)
-	Close() error
-}
-
-// Program is compiled code, safe for use by many goroutines.
-type Program interface {
-	// MPI reports whether the program imports MPI functions. If not it is a handler.
-	MPI() bool
-	// Run makes one instance, runs its _start to the end and discards it. It always comes
-	// back: at the latest about a tick (10 ms) after x.Timeout, or after ctx ends where the program
-	// is in a host call. It never panics for anything a guest does.
-	Run(ctx context.Context, x Exec) Outcome
-	// Close frees the code once the last Run is over.
-	Close() error
-}
-
-// Exec is what one instance gets and what it may use.
-type Exec struct {
-	Args    []string
-	Env     []string // "KEY=value"
-	Stdin   []byte
-	Files   fs.FS         // preopened read-only as "/" (and "."); nil for none
-	Memory  int64         // bytes of linear memory at most
-	Timeout time.Duration // wall clock
-	Output  int           // bytes on standard output at most
-	// Stderr, if set, is given each whole line of standard error as it comes, without its
-	// newline, cut at 4 KiB, and at most some hundred of them.
-	Stderr func(line string)
-
-	// For ranks of a job, run by a [Gang]:
-	MPI     Library  // answers the MPI functions
-	Streams *Streams // instead of Stdin, Output and Stderr
-	Scratch *Scratch // where it may write files; nil for nowhere
-}
-
-// Outcome is how an instance ended. Reason is empty for success: an exit with code 0.
-type Outcome struct {
-	Stdout  []byte
-	Stderr  []byte // the last [MaxStderr] bytes
-	Reason  Reason // "", Trapped, Exited, TimedOut, OutOfMemory, OutputLimit, Cancelled or Internal
-	Exit    int    // with Exited
-	Detail  string // for people
-	Memory  int64  // bytes of linear memory at its end
-	Elapsed time.Duration
+// Member is a peer that answered a hello.
+type Member struct {
+	Peer         PeerID        `json:"peer"`
+	Agent        string        `json:"agent"`
+	HandlerSlots uint32        `json:"slots"`
+	Serves       []Interpreter `json:"serves"`
 }

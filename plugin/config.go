@@ -25,21 +25,22 @@ import (
 // Config is the plugin's settings, found at Plugins.Plugins.mpi.Config of Kubo's configuration. docs/config.md
 // documents each; config.schema.json beside this file is their JSON Schema.
 type Config struct {
-	Store      string              // IPFS path of the store; empty: this node serves nothing
-	API        ma.Multiaddr        // where the JSON API listens
-	Token      string              // bearer token of the JSON API; empty: none asked
-	Serve      []selector.Selector // which interpreters of the store; empty: all
-	Programs   Programs            // which programs may run here for peers
-	Listed     []mpi.CID           // and these, with ProgramsListed
-	Allow      []peer.ID           // if not empty, only these peers are talked to
-	Deny       []peer.ID           // these never
-	Slots      int                 // instances running at once
-	Ranks      int                 // ranks of jobs running at once
-	Memory     int64               // bytes of linear memory for each instance
-	Timeout    time.Duration       // wall clock of each instance
-	MaxMessage int64               // bytes of Data in one message
-	MaxStore   int64               // bytes of the store kept pinned; 0: no limit
-	KeepUnused time.Duration       // how long what is no longer served stays pinned
+	Store        string              // IPFS path of the store; empty: this node serves nothing
+	API          ma.Multiaddr        // where the JSON API listens
+	Token        string              // bearer token of the JSON API; empty: none asked
+	Serve        []selector.Selector // which interpreters of the store; empty: all
+	Programs     Programs            // which programs may run here for peers
+	Listed       []mpi.CID           // and these, with ProgramsListed
+	Allow        []peer.ID           // if not empty, only these peers are talked to
+	Deny         []peer.ID           // these never
+	HandlerSlots int                 // instances running at once
+	RankSlots    int                 // ranks of jobs running at once
+	Memory       int64               // bytes of linear memory for each instance
+	Timeout      time.Duration       // wall clock of each instance
+	MaxMessage   int64               // bytes of Data in one message
+	MaxStore     int64               // bytes of the store kept pinned; 0: no limit
+	KeepUnused   time.Duration       // how long what is no longer served stays pinned
+	Notes        []string            // what the owner should change some day; logged at the start
 }
 
 // Programs says which programs a node runs for its peers.
@@ -55,15 +56,15 @@ const (
 // DefaultConfig is the configuration of a node that sets nothing.
 func DefaultConfig() Config {
 	return Config{
-		API:        ma.StringCast("/ip4/127.0.0.1/tcp/8000"),
-		Programs:   ProgramsStore,
-		Slots:      2 * runtime.NumCPU(),
-		Ranks:      node.DefaultRanks(),
-		Memory:     256 << 20,
-		Timeout:    30 * time.Second,
-		MaxMessage: 4 << 20,
-		MaxStore:   4 << 30,
-		KeepUnused: 24 * time.Hour,
+		API:          ma.StringCast("/ip4/127.0.0.1/tcp/8000"),
+		Programs:     ProgramsStore,
+		HandlerSlots: 2 * runtime.NumCPU(),
+		RankSlots:    node.DefaultRankSlots(),
+		Memory:       256 << 20,
+		Timeout:      30 * time.Second,
+		MaxMessage:   4 << 20,
+		MaxStore:     4 << 30,
+		KeepUnused:   24 * time.Hour,
 	}
 }
 
@@ -124,19 +125,19 @@ var settings = map[string]setting{
 		`an object {"Allow": […], "Deny": […]} of lists of peer IDs; with a non-empty Allow only those are talked to`,
 		setPeers,
 	},
-	"Slots": {
+	"HandlerSlots": {
 		"a whole number from 1 to 4096",
 		func(c *Config, v any) error {
 			n, err := whole(v, 1, 4096)
-			c.Slots = int(n)
+			c.HandlerSlots = int(n)
 			return err
 		},
 	},
-	"Ranks": {
+	"RankSlots": {
 		"a whole number from 1 to 4096",
 		func(c *Config, v any) error {
 			n, err := whole(v, 1, 4096)
-			c.Ranks = int(n)
+			c.RankSlots = int(n)
 			return err
 		},
 	},
@@ -168,6 +169,9 @@ var settings = map[string]setting{
 	},
 }
 
+// renamed are the old names of keys, which go on working.
+var renamed = map[string]string{"Slots": "HandlerSlots", "Ranks": "RankSlots"}
+
 // ParseConfig reads the settings from what Kubo hands to a plugin: JSON, unmarshalled into any; nil for
 // none. It is strict: an unknown key or a bad value is an error that names the key, the value and
 // what is accepted.
@@ -181,7 +185,15 @@ func ParseConfig(raw any) (Config, error) {
 		return c, fmt.Errorf("%s is %s: it must be an object with the keys %s", configKey, show(raw), knownKeys())
 	}
 	for _, key := range slices.Sorted(maps.Keys(m)) {
-		s, ok := settings[key]
+		name := key
+		if now, ok := renamed[key]; ok {
+			if _, both := m[now]; both {
+				return c, fmt.Errorf("%s.%s is the old name of %s, which is set too: remove it with: ipfs config edit", configKey, key, now)
+			}
+			c.Notes = append(c.Notes, fmt.Sprintf("%s.%s is called %s now; the old name goes on working", configKey, key, now))
+			name = now
+		}
+		s, ok := settings[name]
 		if !ok {
 			return c, fmt.Errorf("%s.%s: unknown key%s; the keys are %s (remove it with: ipfs config edit)", configKey, key, didYouMean(key), knownKeys())
 		}
@@ -195,6 +207,11 @@ func ParseConfig(raw any) (Config, error) {
 func knownKeys() string { return strings.Join(slices.Sorted(maps.Keys(settings)), ", ") }
 
 func didYouMean(key string) string {
+	for old, now := range renamed {
+		if strings.EqualFold(old, key) {
+			return fmt.Sprintf(" (did you mean %s?)", now)
+		}
+	}
 	for known := range settings {
 		if strings.EqualFold(known, key) {
 			return fmt.Sprintf(" (did you mean %s?)", known)

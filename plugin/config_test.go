@@ -48,17 +48,17 @@ func TestParseConfig(t *testing.T) {
 			func(c *Config) { c.Store = "/ipfs/bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354" }},
 		{`{"Store":"QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn/"}`,
 			func(c *Config) { c.Store = "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn/" }},
-		{`{"Slots":3,"Memory":"64MiB","Timeout":"1m30s","MaxMessage":2048,"MaxStore":0,"KeepUnused":"0s","Programs":"any","Token":"s3cret"}`,
+		{`{"HandlerSlots":3,"Memory":"64MiB","Timeout":"1m30s","MaxMessage":2048,"MaxStore":0,"KeepUnused":"0s","Programs":"any","Token":"s3cret"}`,
 			func(c *Config) {
-				c.Slots, c.Memory, c.Timeout, c.MaxMessage, c.MaxStore, c.KeepUnused = 3, 64<<20, 90*time.Second, 2048, 0, 0
+				c.HandlerSlots, c.Memory, c.Timeout, c.MaxMessage, c.MaxStore, c.KeepUnused = 3, 64<<20, 90*time.Second, 2048, 0, 0
 				c.Programs, c.Token = ProgramsAny, "s3cret"
 			}},
-		{`{"Ranks":64,"Programs":["QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn","bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"]}`,
+		{`{"RankSlots":64,"Programs":["QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn","bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"]}`,
 			func(c *Config) {
-				c.Ranks, c.Programs = 64, ProgramsListed
+				c.RankSlots, c.Programs = 64, ProgramsListed
 				c.Listed = []mpi.CID{"bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354", "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"}
 			}},
-		{`{"Slots":"5"}`, func(c *Config) { c.Slots = 5 }}, // what "ipfs config … 5" writes
+		{`{"HandlerSlots":"5"}`, func(c *Config) { c.HandlerSlots = 5 }}, // what "ipfs config … 5" writes
 	} {
 		want := DefaultConfig()
 		tc.want(&want)
@@ -84,6 +84,23 @@ func TestParseConfig(t *testing.T) {
 	}
 }
 
+// The old name of a key goes on working, and the owner is told the new one.
+func TestParseConfigTakesOldNames(t *testing.T) {
+	in := decode(t, `{"Slots":3,"Ranks":5}`)
+	c, err := ParseConfig(in)
+	if err != nil || c.HandlerSlots != 3 || c.RankSlots != 5 || len(c.Notes) != 2 {
+		t.Fatalf("got %+v, %v, want 3 handler slots, 5 rank slots and a note for each", c, err)
+	}
+	if err := schema(t).Validate(in); err != nil {
+		t.Errorf("the schema refuses the old names: %v", err)
+	}
+	for i, words := range [][]string{{"Ranks", "RankSlots"}, {"Slots", "HandlerSlots"}} {
+		if !strings.Contains(c.Notes[i], configKey+"."+words[0]+" ") || !strings.Contains(c.Notes[i], words[1]) {
+			t.Errorf("note %q does not name %v", c.Notes[i], words)
+		}
+	}
+}
+
 // An error must name the key, the value and what is accepted; the schema must refuse the same, where a schema can tell.
 func TestParseConfigRefuses(t *testing.T) {
 	for _, tc := range []struct {
@@ -93,7 +110,7 @@ func TestParseConfigRefuses(t *testing.T) {
 	}{
 		{`"yes"`, []string{configKey, `"yes"`, "object"}, true},
 		{`{"Stoer":"x"}`, []string{"Stoer", "unknown key", "Store"}, true},
-		{`{"slots":1}`, []string{"slots", "did you mean Slots?"}, true},
+		{`{"slots":1}`, []string{"slots", "did you mean HandlerSlots?"}, true},
 		{`{"Store":"/ipfs/nonsense"}`, []string{"Store", `"/ipfs/nonsense"`, "/ipns/NAME"}, false},
 		{`{"Store":7}`, []string{"Store", "7", "not a string"}, true},
 		{`{"API":"localhost:8000"}`, []string{"API", "localhost:8000", "/ip4/127.0.0.1/tcp/8000"}, false},
@@ -103,12 +120,13 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`{"Programs":"some"}`, []string{"Programs", `"some"`, `"any"`}, true},
 		{`{"Programs":["bafk"]}`, []string{"Programs", `"bafk"`, "CID"}, true},
 		{`{"Programs":null}`, []string{"Programs", "null", "CIDs"}, true},
-		{`{"Ranks":0}`, []string{"Ranks", "0", "from 1 to 4096"}, true},
+		{`{"Slots":1,"HandlerSlots":2}`, []string{"Slots", "HandlerSlots", "old name"}, false},
+		{`{"RankSlots":0}`, []string{"RankSlots", "0", "from 1 to 4096"}, true},
 		{`{"Peers":{"Allow":["bob"]}}`, []string{"Peers", "Allow", "bob", "peer ID"}, false},
 		{`{"Peers":{"Block":[]}}`, []string{"Peers", "Block", "Deny"}, true},
-		{`{"Slots":0}`, []string{"Slots", "0", "from 1 to 4096"}, true},
-		{`{"Slots":1.5}`, []string{"Slots", "1.5", "whole number"}, true},
-		{`{"Slots":"many"}`, []string{"Slots", `"many"`, "whole number"}, true},
+		{`{"HandlerSlots":0}`, []string{"HandlerSlots", "0", "from 1 to 4096"}, true},
+		{`{"HandlerSlots":1.5}`, []string{"HandlerSlots", "1.5", "whole number"}, true},
+		{`{"HandlerSlots":"many"}`, []string{"HandlerSlots", `"many"`, "whole number"}, true},
 		{`{"Memory":"1KiB"}`, []string{"Memory", `"1KiB"`, "64KiB"}, false},
 		{`{"Memory":"a lot"}`, []string{"Memory", `"a lot"`, "256MiB"}, true},
 		{`{"Timeout":"0s"}`, []string{"Timeout", `"0s"`, "1ms"}, false},
@@ -150,8 +168,9 @@ func TestConfigIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := slices.Sorted(maps.Keys(settings))
-	if got := slices.Sorted(maps.Keys(doc.Properties)); !slices.Equal(got, keys) {
-		t.Errorf("the schema has the keys %v, the code %v", got, keys)
+	all := slices.Sorted(slices.Values(slices.Concat(keys, slices.Collect(maps.Keys(renamed)))))
+	if got := slices.Sorted(maps.Keys(doc.Properties)); !slices.Equal(got, all) {
+		t.Errorf("the schema has the keys %v, the code %v", got, all)
 	}
 	page, err := os.ReadFile(filepath.Join("..", "docs", "config.md"))
 	if err != nil {
@@ -194,7 +213,7 @@ func TestRawConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := ParseConfig(v); err != nil || c.Slots != 2 {
+	if c, err := ParseConfig(v); err != nil || c.HandlerSlots != 2 {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }

@@ -73,7 +73,7 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	s.jobs = p2p.New(parts.Host, p2p.ForJobs(p2p.Config{Admit: admit, Log: parts.Log}))
 	pools := rendezvous.New(rendezvous.Config{
 		Host: parts.Host, Routing: parts.Routing, Exchanger: s.transport, Protocol: string(p2p.PoolProtocol),
-		Agent: agent, Slots: uint32(cfg.Slots), Admit: admit, Log: parts.Log,
+		Agent: agent, HandlerSlots: uint32(cfg.HandlerSlots), Admit: admit, Log: parts.Log,
 	})
 	s.transport.Greet(pools)
 	s.runtime = wasm.New(wasm.Config{CacheDir: filepath.Join(s.dir, "cache"), Log: parts.Log})
@@ -83,9 +83,9 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	})
 	s.node = node.New(node.Config{
 		Transport: s.transport, Pools: pools, Store: st, Runtime: s.runtime, Admit: admit,
-		Agent: agent, Slots: cfg.Slots, Memory: cfg.Memory, Timeout: cfg.Timeout, MaxMessage: cfg.MaxMessage,
+		Agent: agent, HandlerSlots: cfg.HandlerSlots, Memory: cfg.Memory, Timeout: cfg.Timeout, MaxMessage: cfg.MaxMessage,
 		AnyProgram: cfg.Programs == ProgramsAny, Programs: cfg.Listed,
-		JobTransport: s.jobs, Ranks: cfg.Ranks, JobsDir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Log: parts.Log,
+		JobTransport: s.jobs, RankSlots: cfg.RankSlots, JobsDir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Log: parts.Log,
 	})
 	s.api = http.New(s.node, http.Config{
 		Listen: listen, Token: cfg.Token, Log: parts.Log,
@@ -98,6 +98,9 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 func (s *Service) Start(ctx context.Context) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
+	}
+	for _, note := range s.cfg.Notes {
+		s.parts.Log.Warn(note)
 	}
 	if err := s.node.Start(ctx); err != nil {
 		return err
@@ -113,7 +116,7 @@ func (s *Service) Start(ctx context.Context) error {
 		return errors.Join(err, s.Close(ctx))
 	}
 	s.uninstrument = stop
-	s.parts.Log.Info("serving", "api", s.api.Addr(), "store", s.cfg.Store, "slots", s.cfg.Slots)
+	s.parts.Log.Info("serving", "api", s.api.Addr(), "store", s.cfg.Store, "handlerSlots", s.cfg.HandlerSlots)
 	return nil
 }
 

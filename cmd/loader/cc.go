@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/cc"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/cc"
 )
 
 func (a *app) ccCommand() *cobra.Command {

@@ -38,7 +38,7 @@ With --json, standard output gets exactly one document, on one line, once all is
   {"nodes":[{"peer":"12D3…","api":"http://127.0.0.1:…","rpc":"/ip4/127.0.0.1/tcp/…","repo":"/tmp/…"}]}`,
 		Example: `  ipfs-mpi cluster -n 3 --store bin/store
   ipfs-mpi cluster -n 2 --store bin/store --json > nodes.json
-  ipfs-mpi cluster --store bin/store --mpi-config '{"Slots": 1}' --dir /tmp/look-inside`,
+  ipfs-mpi cluster --store bin/store --mpi-config '{"HandlerSlots": 1}' --dir /tmp/look-inside`,
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
 			if o.n < 1 || o.n > maxNodes {

@@ -144,7 +144,7 @@ func (fakeNode) Peers(context.Context, bool) ([]mpi.Member, error) {
 		many[i] = echo
 	}
 	return []mpi.Member{
-		{Peer: alice, Agent: "ipfs-mpi/9 \x1b[2J", Slots: 4, Serves: many},
-		{Peer: bob, Agent: "other/1", Slots: 1},
+		{Peer: alice, Agent: "ipfs-mpi/9 \x1b[2J", HandlerSlots: 4, Serves: many},
+		{Peer: bob, Agent: "other/1", HandlerSlots: 1},
 	}, nil
 }

@@ -51,7 +51,7 @@ func peerRows(peers []mpi.Member) [][]string {
 			}
 			serves = append(serves, clean(in.String(), false))
 		}
-		rows = append(rows, []string{string(p.Peer), clean(p.Agent, false), strconv.FormatUint(uint64(p.Slots), 10), strings.Join(serves, ", ")})
+		rows = append(rows, []string{string(p.Peer), clean(p.Agent, false), strconv.FormatUint(uint64(p.HandlerSlots), 10), strings.Join(serves, ", ")})
 	}
 	return rows
 }

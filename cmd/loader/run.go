@@ -53,7 +53,7 @@ one, unless --peers says otherwise. PROGRAM is the name of an interpreter (its n
 or the path of a .wasm file, which is added to IPFS: peers run it if their Programs is "any" or lists its CID (docs/config.md).
 What follows it are its arguments.
 
-Slots are room for ranks: a node has as many as its setting Ranks says.
+Slots are room for ranks: a node has as many as its setting RankSlots says.
 
 Standard input goes to rank 0, standard output and standard error come from all ranks, in whole lines. When a rank fails,
 or a node is lost, the job ends everywhere. Ctrl-C ends it, too; a second ctrl-C leaves at once.
@@ -295,7 +295,7 @@ func (r *runner) ended(ctx context.Context, job *mpi.Job) error {
 		if r.o.ranks == 1 {
 			fewer = ""
 		}
-		why += "; " + fewer + "wait for slots with --wait-slots; a node has as many as its Ranks setting"
+		why += "; " + fewer + "wait for slots with --wait-slots; a node has as many as its RankSlots setting"
 	}
 	return exitCode{jobExit(job), errors.New(why)}
 }

@@ -61,8 +61,8 @@ const (
 
 var sources = map[string]string{
 	"interpreters/build/x.txt":               "no version",
-	"interpreters/sdk/c/sdk.h":               cHeader,
-	"interpreters/sdk/start/first.c":         "",
+	"sdk/c/sdk.h":                            cHeader,
+	"sdk/start/first.c":                      "",
 	"interpreters/gopher/1.0.0/main.go":      goMain,
 	"interpreters/gopher/1.0.0/README.md":    "not in the store",
 	"interpreters/sea/1.0.0/main.c":          cMain,
@@ -88,7 +88,7 @@ func TestBuildIsIncremental(t *testing.T) {
 		{"a source", func() { write(t, "interpreters/gopher/1.0.0/main.go", goMain+"// x\n") }, nil, "built gopher/1.0.0"},
 		{"a file", func() { write(t, "interpreters/sea/1.0.0/files/a/b.txt", "other") }, nil, "built sea/1.0.0"},
 		{"a README", func() { write(t, "interpreters/gopher/1.0.0/README.md", "other") }, nil, ""},
-		{"a header of the SDK", func() { write(t, "interpreters/sdk/c/sdk.h", cHeader+"//\n") }, nil, "built sea/1.0.0, built sea/1.0.0-rc.1"},
+		{"a header of the SDK", func() { write(t, "sdk/c/sdk.h", cHeader+"//\n") }, nil, "built sea/1.0.0, built sea/1.0.0-rc.1"},
 		{"a torn result", func() { write(t, "bin/store/sea/1.0.0/run.wasm", "") }, nil, "built sea/1.0.0"},
 		{"a stray file", func() { write(t, "bin/store/sea/1.0.0/stray", "") }, nil, "built sea/1.0.0"},
 		{"a lost result", func() { os.RemoveAll("bin/store/sea") }, nil, "built sea/1.0.0, built sea/1.0.0-rc.1"},
@@ -146,7 +146,7 @@ func TestBuildReportsEveryFailure(t *testing.T) {
 		t.Skip(err)
 	}
 	module(t, map[string]string{
-		"interpreters/sdk/start/first.c": "",
+		"sdk/start/first.c":              "",
 		"interpreters/bad/1.0.0/main.go": "package main\n\nfunc main() { undefinedHere() }\n",
 		"interpreters/bad/1.0.1/main.c":  "int main(void) { return undeclared(); }\n",
 		"interpreters/good/1.0.0/main.c": "int main(void) { return 0; }\n",

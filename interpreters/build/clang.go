@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/cc"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/cc"
 )
 
 // cFlags are what the store's programs are compiled with beside what every program is.

@@ -28,7 +28,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/cc"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/cc"
 )
 
 func main() {

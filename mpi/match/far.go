@@ -1,12 +1,12 @@
 package match
 
-import "github.com/ipfs-mpi/ipfs-mpi/mpi"
+import "github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 
 // What a rank says to ranks of other nodes.
 
 // sendFar sends to another node.
 func (e *Endpoint) sendFar(r *Request) {
-	p := mpi.Packet{Kind: mpi.PacketRequest, From: int32(e.rank), To: int32(r.env.Peer), Context: r.env.Context, Source: r.env.Source, Tag: r.env.Tag, Size: r.size}
+	p := frame.Packet{Kind: frame.PacketRTS, From: int32(e.rank), To: int32(r.env.Peer), Context: r.env.Context, Source: r.env.Source, Tag: r.env.Tag, Size: r.size}
 	cost := r.size + Overhead
 	var l hold
 	defer l.rescue()
@@ -29,7 +29,7 @@ func (e *Endpoint) sendFar(r *Request) {
 	}
 	to.credit -= int(cost)
 	l.unlock()
-	p.Kind = mpi.PacketEager
+	p.Kind = frame.PacketEager
 	data, whole := r.buf.Bytes()
 	var pooled *[]byte
 	if !whole {
@@ -61,7 +61,7 @@ func (e *Endpoint) name(names *map[uint64]*Request, r *Request) uint64 {
 }
 
 // tell sends a packet and waits until there is room for it.
-func (e *Endpoint) tell(p mpi.Packet) {
+func (e *Endpoint) tell(p frame.Packet) {
 	if err := e.w.cfg.Link.Send(e.ctx, p); err != nil && e.ctx.Err() == nil {
 		e.w.Abort(err)
 	}
@@ -69,7 +69,7 @@ func (e *Endpoint) tell(p mpi.Packet) {
 
 // clear asks for the data of a message of another node that was matched by r. The mailbox is locked; clear unlocks it.
 func (e *Endpoint) clear(l *hold, r *Request, from int, id uint64) {
-	p := mpi.Packet{Kind: mpi.PacketClear, From: int32(e.rank), To: int32(from), ID: id, Size: r.Status.Bytes}
+	p := frame.Packet{Kind: frame.PacketCTS, From: int32(e.rank), To: int32(from), ID: id, Size: r.Status.Bytes}
 	if p.Size > 0 {
 		if !r.counted && !r.count() {
 			p.Size = 0 // the sender at least is done
@@ -93,13 +93,13 @@ type answer struct {
 }
 
 func (a answer) put(e *Endpoint) {
-	p := mpi.Packet{From: int32(e.rank), To: int32(a.from)}
+	p := frame.Packet{From: int32(e.rank), To: int32(a.from)}
 	if a.id != 0 {
-		p.Kind, p.ID = mpi.PacketMatched, a.id
+		p.Kind, p.ID = frame.PacketAck, a.id
 		e.w.cfg.Link.Put(p)
 	}
 	if a.credit != 0 {
-		p.Kind, p.ID, p.Size = mpi.PacketCredit, 0, int64(a.credit)
+		p.Kind, p.ID, p.Size = frame.PacketCredit, 0, int64(a.credit)
 		e.w.cfg.Link.Put(p)
 	}
 }
@@ -173,7 +173,7 @@ func (e *Endpoint) sendData(r *Request, pooled **[]byte) bool {
 		return false
 	}
 	defer e.unpin()
-	p := mpi.Packet{Kind: mpi.PacketData, From: int32(e.rank), To: int32(r.env.Peer), Peer: r.peer}
+	p := frame.Packet{Kind: frame.PacketData, From: int32(e.rank), To: int32(r.env.Peer), Peer: r.peer}
 	data, whole := r.buf.Bytes()
 	for ; p.Offset < r.wants; p.Offset += int64(len(p.Data)) {
 		n := min(chunk, r.wants-p.Offset)
@@ -211,5 +211,5 @@ func (e *Endpoint) sent(r *Request) {
 
 // cancelFar asks the receiver to forget a message.
 func (e *Endpoint) cancelFar(r *Request) {
-	e.tell(mpi.Packet{Kind: mpi.PacketCancel, From: int32(e.rank), To: int32(r.env.Peer), ID: r.id})
+	e.tell(frame.Packet{Kind: frame.PacketCancel, From: int32(e.rank), To: int32(r.env.Peer), ID: r.id})
 }

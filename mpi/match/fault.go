@@ -4,6 +4,7 @@ import (
 	"runtime/debug"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // A fault of the host's own, a panic, costs the job and not the daemon. Who calls an [Endpoint] deals with its panics itself; those
@@ -56,4 +57,4 @@ func (w *World) fault(v any) {
 }
 
 // errFault says no more than peers need.
-var errFault = &mpi.ExitError{Reason: mpi.Internal, Exit: 1, Detail: "a fault of the node: see its log"}
+var errFault = &exec.ExitError{Reason: mpi.Internal, Exit: 1, Detail: "a fault of the node: see its log"}

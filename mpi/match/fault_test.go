@@ -8,14 +8,16 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // badLink is another node's end that panics when it is to say that a message was taken back.
 type badLink struct{}
 
-func (badLink) Send(context.Context, mpi.Packet) error { return nil }
-func (badLink) Put(p mpi.Packet) {
-	if p.Kind == mpi.PacketCanceled {
+func (badLink) Send(context.Context, frame.Packet) error { return nil }
+func (badLink) Put(p frame.Packet) {
+	if p.Kind == frame.PacketCanceled {
 		panic("of the link")
 	}
 }
@@ -30,7 +32,7 @@ func unchecked(size int) datatype.Buffer {
 // over checks that a job ended by a fault, and that nothing keeps its ranks from ending.
 func over(t *testing.T, w *World) {
 	t.Helper()
-	var exit *mpi.ExitError
+	var exit *exec.ExitError
 	for _, e := range w.local {
 		if err := e.Wait(func() bool { return false }); !errors.As(err, &exit) || exit.Reason != mpi.Internal {
 			t.Errorf("rank %d: %v", e.rank, err)
@@ -47,17 +49,17 @@ func TestFaultInReceive(t *testing.T) {
 		for name, give := range map[string]func(e *Endpoint, w *World) error{
 			"eager": func(e *Endpoint, w *World) error {
 				e.Recv(new(Request), from(2, 1), unchecked(size))
-				return w.Receive(mpi.Packet{Kind: mpi.PacketEager, From: 2, To: 0, Context: 4, Source: 2, Tag: 1, Data: make([]byte, size)})
+				return w.Receive(frame.Packet{Kind: frame.PacketEager, From: 2, To: 0, Context: 4, Source: 2, Tag: 1, Data: make([]byte, size)})
 			},
 			"data": func(e *Endpoint, w *World) error {
 				e.Recv(new(Request), from(2, 1), unchecked(size))
-				if err := w.Receive(mpi.Packet{Kind: mpi.PacketRequest, From: 2, To: 0, Context: 4, Source: 2, Tag: 1, ID: 7, Size: int64(size)}); err != nil {
+				if err := w.Receive(frame.Packet{Kind: frame.PacketRTS, From: 2, To: 0, Context: 4, Source: 2, Tag: 1, ID: 7, Size: int64(size)}); err != nil {
 					return err
 				}
-				return w.Receive(mpi.Packet{Kind: mpi.PacketData, From: 2, To: 0, Peer: 1, Data: make([]byte, size)})
+				return w.Receive(frame.Packet{Kind: frame.PacketData, From: 2, To: 0, Peer: 1, Data: make([]byte, size)})
 			},
 			"answer": func(_ *Endpoint, w *World) error {
-				return w.Receive(mpi.Packet{Kind: mpi.PacketCancel, From: 2, To: 0, ID: 5})
+				return w.Receive(frame.Packet{Kind: frame.PacketCancel, From: 2, To: 0, ID: 5})
 			},
 		} {
 			t.Run(fmt.Sprintf("%s/%d", name, size), func(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // network joins the worlds of a job. Packets wait in queues, in order for each pair of nodes, until deliver moves them, or, once it
@@ -18,24 +18,24 @@ type network struct {
 	worlds []*World
 
 	mu     sync.Mutex
-	queues map[[2]int][]mpi.Packet
+	queues map[[2]int][]frame.Packet
 	random *rand.Rand
 	wake   *sync.Cond
 	closed bool
 	wg     sync.WaitGroup
-	see    func(mpi.Packet) // what is told of each packet before it is delivered; nil for nobody
+	see    func(frame.Packet) // what is told of each packet before it is delivered; nil for nobody
 }
 
 // link is a node's.
 type link struct{ *network }
 
-func (l link) Send(_ context.Context, p mpi.Packet) error {
+func (l link) Send(_ context.Context, p frame.Packet) error {
 	p.Data = append([]byte(nil), p.Data...)
 	l.Put(p)
 	return nil
 }
 
-func (l link) Put(p mpi.Packet) {
+func (l link) Put(p frame.Packet) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pair := [2]int{l.nodes[p.From], l.nodes[p.To]}
@@ -45,7 +45,7 @@ func (l link) Put(p mpi.Packet) {
 
 // newNetwork makes the worlds of a job whose ranks are on these nodes.
 func newNetwork(t testing.TB, nodes []int, seed uint64, cfg Config) *network {
-	n := &network{t: t, nodes: nodes, queues: map[[2]int][]mpi.Packet{}, random: rand.New(rand.NewPCG(seed, 7))}
+	n := &network{t: t, nodes: nodes, queues: map[[2]int][]frame.Packet{}, random: rand.New(rand.NewPCG(seed, 7))}
 	n.wake = sync.NewCond(&n.mu)
 	for node := range max(nodes[0], nodes[len(nodes)-1]) + 1 {
 		c := cfg

@@ -47,7 +47,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // Link carries packets to ranks on other nodes, in order for each node, whether by Send or by Put. node implements it, and fills in
@@ -55,10 +55,10 @@ import (
 type Link interface {
 	// Send takes a packet and returns once there is room for it, or with an error when the job is over. It does not keep
 	// p.Data. It may block.
-	Send(ctx context.Context, p mpi.Packet) error
+	Send(ctx context.Context, p frame.Packet) error
 	// Put takes a packet that has no or little Data, and returns at once. It is for answers, of which there are only
 	// as many as there were packets.
-	Put(p mpi.Packet)
+	Put(p frame.Packet)
 }
 
 // Config of a [World]. The zero value of a limit is its default.

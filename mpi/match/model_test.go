@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // model is matching as MPI 5.0, 3.5 tells it, in the plainest way: two lists for each rank, searched from the front.
@@ -181,14 +181,14 @@ func (r *run) cancel() {
 
 // watch tells the model of each packet that is delivered.
 func (r *run) watch() {
-	r.see = func(p mpi.Packet) {
+	r.see = func(p frame.Packet) {
 		switch pair := [2]int{int(p.From), int(p.To)}; p.Kind {
-		case mpi.PacketEager, mpi.PacketRequest:
+		case frame.PacketEager, frame.PacketRTS:
 			s := r.flying[pair][0]
 			r.flying[pair] = r.flying[pair][1:]
 			r.named[[2]uint64{uint64(p.From), p.ID}] = s
 			r.arrive(s)
-		case mpi.PacketCancel:
+		case frame.PacketCancel:
 			r.cancelSend(r.named[[2]uint64{uint64(p.From), p.ID}])
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // ways to wait, by Config.Cores: to look for a while, on cores enough and on one that has to be left to others, and to park at once.
@@ -198,7 +199,7 @@ func TestFaultInATask(t *testing.T) {
 	e := w.Endpoint(0)
 	e.Post(func() { panic("of the test") }, false)
 	<-w.ctx.Done() // the rank is elsewhere
-	var exit *mpi.ExitError
+	var exit *exec.ExitError
 	if err := e.Wait(func() bool { return false }); !errors.As(err, &exit) || exit.Reason != mpi.Internal || told != "of the test" {
 		t.Errorf("the job ended with %v, and %v was told", err, told)
 	}

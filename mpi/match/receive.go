@@ -3,7 +3,7 @@ package match
 import (
 	"fmt"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // What ranks of other nodes say. All of it is what a stranger sent.
@@ -14,7 +14,7 @@ const remoteMost = 1 << 20
 // Receive takes a packet from another node. It returns at once, and keeps nothing of p.Data. A packet that breaks the protocol is
 // an error, and harms nothing: the packets of a peer are what a stranger sent. The caller has made sure that p.From is a rank of
 // the node it came from.
-func (w *World) Receive(p mpi.Packet) error {
+func (w *World) Receive(p frame.Packet) error {
 	if w.failure.Load() != nil {
 		return nil
 	}
@@ -32,28 +32,28 @@ func (w *World) Receive(p mpi.Packet) error {
 	l.lock(e)
 	if e.closed.Load() { // its rank has ended
 		l.unlock()
-		if p.Kind == mpi.PacketCancel {
-			w.cfg.Link.Put(mpi.Packet{Kind: mpi.PacketCanceled, From: p.To, To: p.From, ID: p.ID, Size: 1})
+		if p.Kind == frame.PacketCancel {
+			w.cfg.Link.Put(frame.Packet{Kind: frame.PacketCanceled, From: p.To, To: p.From, ID: p.ID, Size: 1})
 		}
 		return nil
 	}
 	var why string
 	switch p.Kind {
-	case mpi.PacketEager:
+	case frame.PacketEager:
 		why = e.eager(&l, p)
-	case mpi.PacketRequest:
+	case frame.PacketRTS:
 		why = e.request(&l, p)
-	case mpi.PacketClear:
+	case frame.PacketCTS:
 		why = e.cleared(&l, p)
-	case mpi.PacketData:
+	case frame.PacketData:
 		why = e.data(&l, p)
-	case mpi.PacketMatched:
+	case frame.PacketAck:
 		why = e.known(&l, p)
-	case mpi.PacketCredit:
+	case frame.PacketCredit:
 		why = e.credit(&l, p)
-	case mpi.PacketCancel:
+	case frame.PacketCancel:
 		why = e.cancels(&l, p)
-	case mpi.PacketCanceled:
+	case frame.PacketCanceled:
 		why = e.canceled(&l, p)
 	default:
 		why = "there is no such kind"
@@ -65,11 +65,11 @@ func (w *World) Receive(p mpi.Packet) error {
 	return broken(p, why)
 }
 
-func broken(p mpi.Packet, why string) error { return fmt.Errorf("match: %v: %s", p, why) }
+func broken(p frame.Packet, why string) error { return fmt.Errorf("match: %v: %s", p, why) }
 
 // Each of the following takes a packet of one kind with the mailbox locked, and unlocks it, or says what is wrong with the packet.
 
-func (e *Endpoint) badEnvelope(p mpi.Packet) string {
+func (e *Endpoint) badEnvelope(p frame.Packet) string {
 	switch {
 	case p.Tag < 0:
 		return "the tag is negative"
@@ -81,7 +81,7 @@ func (e *Endpoint) badEnvelope(p mpi.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) eager(l *hold, p mpi.Packet) string {
+func (e *Endpoint) eager(l *hold, p frame.Packet) string {
 	if why := e.badEnvelope(p); why != "" {
 		return why
 	}
@@ -136,7 +136,7 @@ func (e *Endpoint) announce(l *hold, a *arrival) {
 	e.arrive(l, a)
 }
 
-func (e *Endpoint) request(l *hold, p mpi.Packet) string {
+func (e *Endpoint) request(l *hold, p frame.Packet) string {
 	if why := e.badEnvelope(p); why != "" {
 		return why
 	}
@@ -164,14 +164,14 @@ func (e *Endpoint) request(l *hold, p mpi.Packet) string {
 }
 
 // awaiting is the send that a packet is about, if it waits for that.
-func (e *Endpoint) awaiting(p mpi.Packet, eager bool) *Request {
+func (e *Endpoint) awaiting(p frame.Packet, eager bool) *Request {
 	if r := e.sends[p.ID]; r != nil && r.env.Peer == int(p.From) && r.where == inSends && r.eager == eager {
 		return r
 	}
 	return nil
 }
 
-func (e *Endpoint) cleared(l *hold, p mpi.Packet) string {
+func (e *Endpoint) cleared(l *hold, p frame.Packet) string {
 	r := e.awaiting(p, false)
 	if r == nil {
 		return "no message waits for that"
@@ -189,7 +189,7 @@ func (e *Endpoint) cleared(l *hold, p mpi.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) known(l *hold, p mpi.Packet) string {
+func (e *Endpoint) known(l *hold, p frame.Packet) string {
 	r := e.awaiting(p, true)
 	if r == nil {
 		return "no message waits for that"
@@ -200,7 +200,7 @@ func (e *Endpoint) known(l *hold, p mpi.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) data(l *hold, p mpi.Packet) string {
+func (e *Endpoint) data(l *hold, p frame.Packet) string {
 	r := e.recvs[p.Peer]
 	switch {
 	case r == nil || r.from != int(p.From):
@@ -230,7 +230,7 @@ func (e *Endpoint) data(l *hold, p mpi.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) credit(l *hold, p mpi.Packet) string {
+func (e *Endpoint) credit(l *hold, p frame.Packet) string {
 	to := e.peer(int(p.From))
 	if p.Size <= 0 || p.Size > int64(e.w.cfg.Room-to.credit) {
 		return "it is more than was used"
@@ -240,8 +240,8 @@ func (e *Endpoint) credit(l *hold, p mpi.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) cancels(l *hold, p mpi.Packet) string {
-	reply := mpi.Packet{Kind: mpi.PacketCanceled, From: p.To, To: p.From, ID: p.ID}
+func (e *Endpoint) cancels(l *hold, p frame.Packet) string {
+	reply := frame.Packet{Kind: frame.PacketCanceled, From: p.To, To: p.From, ID: p.ID}
 	var back answer
 	if a := e.ids[far{int(p.From), p.ID}]; a != nil {
 		reply.Size = 1
@@ -258,7 +258,7 @@ func (e *Endpoint) cancels(l *hold, p mpi.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) canceled(l *hold, p mpi.Packet) string {
+func (e *Endpoint) canceled(l *hold, p frame.Packet) string {
 	r := e.sends[p.ID]
 	if r == nil || r.env.Peer != int(p.From) || !r.cancelling || p.Size != 0 && p.Size != 1 {
 		return "nobody asked for that"

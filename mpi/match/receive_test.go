@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // Packets that break the protocol are errors that say why, and change nothing.
@@ -16,62 +16,62 @@ func TestBrokenPackets(t *testing.T) {
 	e.Send(&large, to(0, 1, 1), datatype.Of(make([]byte, 500)), Standard)  // ID 1: waits for Clear
 	e.Send(&sync, to(0, 1, 2), datatype.Of(make([]byte, 10)), Synchronous) // ID 2: waits for Matched
 	e.Recv(&in, from(1, 9), datatype.Of(make([]byte, 1000)))
-	if err := w.Receive(mpi.Packet{Kind: mpi.PacketRequest, From: 1, Context: 4, Source: 1, Tag: 9, ID: 7, Size: 1000}); err != nil {
+	if err := w.Receive(frame.Packet{Kind: frame.PacketRTS, From: 1, Context: 4, Source: 1, Tag: 9, ID: 7, Size: 1000}); err != nil {
 		t.Fatal(err) // it is matched: name 3 waits for Data
 	}
-	eager := mpi.Packet{Kind: mpi.PacketEager, From: 1, Context: 4, Source: 1, Tag: 1, Data: make([]byte, 8)}
-	request := mpi.Packet{Kind: mpi.PacketRequest, From: 1, Context: 4, Source: 1, Tag: 1, ID: 50, Size: 1000}
+	eager := frame.Packet{Kind: frame.PacketEager, From: 1, Context: 4, Source: 1, Tag: 1, Data: make([]byte, 8)}
+	request := frame.Packet{Kind: frame.PacketRTS, From: 1, Context: 4, Source: 1, Tag: 1, ID: 50, Size: 1000}
 	if err := w.Receive(request); err != nil {
 		t.Fatal(err)
 	}
-	with := func(p mpi.Packet, change func(p *mpi.Packet)) mpi.Packet { change(&p); return p }
+	with := func(p frame.Packet, change func(p *frame.Packet)) frame.Packet { change(&p); return p }
 	for _, c := range []struct {
 		why string
-		p   mpi.Packet
+		p   frame.Packet
 	}{
-		{"from a rank of another node", with(eager, func(p *mpi.Packet) { p.From = 0 })},
-		{"from a rank of another node", with(eager, func(p *mpi.Packet) { p.From = -1 })},
-		{"from a rank of another node", with(eager, func(p *mpi.Packet) { p.From = 3 })},
-		{"from a rank of another node", with(eager, func(p *mpi.Packet) { p.To = 2 })},
-		{"from a rank of another node", with(eager, func(p *mpi.Packet) { p.To = 1 << 30 })},
-		{"no such kind", with(eager, func(p *mpi.Packet) { p.Kind = 0 })},
-		{"no such kind", with(eager, func(p *mpi.Packet) { p.Kind = 99 })},
-		{"tag is negative", with(eager, func(p *mpi.Packet) { p.Tag = AnyTag })},
-		{"no such source", with(eager, func(p *mpi.Packet) { p.Source = AnySource })},
-		{"no such source", with(request, func(p *mpi.Packet) { p.Source = 3 })},
-		{"too large", with(eager, func(p *mpi.Packet) { p.Data = make([]byte, 101) })},
-		{"of that ID", with(eager, func(p *mpi.Packet) { p.ID = 50 })},
+		{"from a rank of another node", with(eager, func(p *frame.Packet) { p.From = 0 })},
+		{"from a rank of another node", with(eager, func(p *frame.Packet) { p.From = -1 })},
+		{"from a rank of another node", with(eager, func(p *frame.Packet) { p.From = 3 })},
+		{"from a rank of another node", with(eager, func(p *frame.Packet) { p.To = 2 })},
+		{"from a rank of another node", with(eager, func(p *frame.Packet) { p.To = 1 << 30 })},
+		{"no such kind", with(eager, func(p *frame.Packet) { p.Kind = 0 })},
+		{"no such kind", with(eager, func(p *frame.Packet) { p.Kind = 99 })},
+		{"tag is negative", with(eager, func(p *frame.Packet) { p.Tag = AnyTag })},
+		{"no such source", with(eager, func(p *frame.Packet) { p.Source = AnySource })},
+		{"no such source", with(request, func(p *frame.Packet) { p.Source = 3 })},
+		{"too large", with(eager, func(p *frame.Packet) { p.Data = make([]byte, 101) })},
+		{"of that ID", with(eager, func(p *frame.Packet) { p.ID = 50 })},
 		{"of that ID", request},
-		{"has no ID", with(request, func(p *mpi.Packet) { p.ID = 0 })},
-		{"negative", with(request, func(p *mpi.Packet) { p.ID, p.Size = 51, -1 })},
-		{"waits for that", mpi.Packet{Kind: mpi.PacketClear, From: 1, ID: 99, Size: 1, Peer: 1}},
-		{"waits for that", mpi.Packet{Kind: mpi.PacketClear, From: 2, ID: 1, Size: 1, Peer: 1}},
-		{"waits for that", mpi.Packet{Kind: mpi.PacketClear, From: 1, ID: 2, Size: 1, Peer: 1}},
-		{"not as large", mpi.Packet{Kind: mpi.PacketClear, From: 1, ID: 1, Size: 501, Peer: 1}},
-		{"not as large", mpi.Packet{Kind: mpi.PacketClear, From: 1, ID: 1, Size: -1, Peer: 1}},
-		{"waits for that", mpi.Packet{Kind: mpi.PacketMatched, From: 1, ID: 1}},
-		{"waits for that", mpi.Packet{Kind: mpi.PacketMatched, From: 2, ID: 2}},
-		{"waits for that", mpi.Packet{Kind: mpi.PacketData, From: 1, Peer: 99, Data: []byte{1}}},
-		{"waits for that", mpi.Packet{Kind: mpi.PacketData, From: 2, Peer: 3, Data: []byte{1}}},
-		{"out of order", mpi.Packet{Kind: mpi.PacketData, From: 1, Peer: 3, Offset: 1, Data: []byte{1}}},
-		{"out of order", mpi.Packet{Kind: mpi.PacketData, From: 1, Peer: 3, Offset: -1, Data: []byte{1}}},
-		{"size that was asked", mpi.Packet{Kind: mpi.PacketData, From: 1, Peer: 3}},
-		{"size that was asked", mpi.Packet{Kind: mpi.PacketData, From: 1, Peer: 3, Data: make([]byte, 1001)}},
-		{"more than was used", mpi.Packet{Kind: mpi.PacketCredit, From: 1, Size: 1000}},
-		{"more than was used", mpi.Packet{Kind: mpi.PacketCredit, From: 1, Size: -1}},
-		{"more than was used", mpi.Packet{Kind: mpi.PacketCredit, From: 2, Size: 1}},
-		{"nobody asked", mpi.Packet{Kind: mpi.PacketCanceled, From: 1, ID: 1, Size: 1}},
+		{"has no ID", with(request, func(p *frame.Packet) { p.ID = 0 })},
+		{"negative", with(request, func(p *frame.Packet) { p.ID, p.Size = 51, -1 })},
+		{"waits for that", frame.Packet{Kind: frame.PacketCTS, From: 1, ID: 99, Size: 1, Peer: 1}},
+		{"waits for that", frame.Packet{Kind: frame.PacketCTS, From: 2, ID: 1, Size: 1, Peer: 1}},
+		{"waits for that", frame.Packet{Kind: frame.PacketCTS, From: 1, ID: 2, Size: 1, Peer: 1}},
+		{"not as large", frame.Packet{Kind: frame.PacketCTS, From: 1, ID: 1, Size: 501, Peer: 1}},
+		{"not as large", frame.Packet{Kind: frame.PacketCTS, From: 1, ID: 1, Size: -1, Peer: 1}},
+		{"waits for that", frame.Packet{Kind: frame.PacketAck, From: 1, ID: 1}},
+		{"waits for that", frame.Packet{Kind: frame.PacketAck, From: 2, ID: 2}},
+		{"waits for that", frame.Packet{Kind: frame.PacketData, From: 1, Peer: 99, Data: []byte{1}}},
+		{"waits for that", frame.Packet{Kind: frame.PacketData, From: 2, Peer: 3, Data: []byte{1}}},
+		{"out of order", frame.Packet{Kind: frame.PacketData, From: 1, Peer: 3, Offset: 1, Data: []byte{1}}},
+		{"out of order", frame.Packet{Kind: frame.PacketData, From: 1, Peer: 3, Offset: -1, Data: []byte{1}}},
+		{"size that was asked", frame.Packet{Kind: frame.PacketData, From: 1, Peer: 3}},
+		{"size that was asked", frame.Packet{Kind: frame.PacketData, From: 1, Peer: 3, Data: make([]byte, 1001)}},
+		{"more than was used", frame.Packet{Kind: frame.PacketCredit, From: 1, Size: 1000}},
+		{"more than was used", frame.Packet{Kind: frame.PacketCredit, From: 1, Size: -1}},
+		{"more than was used", frame.Packet{Kind: frame.PacketCredit, From: 2, Size: 1}},
+		{"nobody asked", frame.Packet{Kind: frame.PacketCanceled, From: 1, ID: 1, Size: 1}},
 	} {
 		if err := w.Receive(c.p); err == nil || !strings.Contains(err.Error(), c.why) {
 			t.Errorf("%v: the error is %v, not %q", c.p, err, c.why)
 		}
 	}
 	for i := range 2 { // with the one above, as many as a rank may have
-		if err := w.Receive(with(request, func(p *mpi.Packet) { p.ID = uint64(60 + i) })); err != nil {
+		if err := w.Receive(with(request, func(p *frame.Packet) { p.ID = uint64(60 + i) })); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Receive(with(request, func(p *mpi.Packet) { p.ID = 70 })); err == nil {
+	if err := w.Receive(with(request, func(p *frame.Packet) { p.ID = 70 })); err == nil {
 		t.Error("more messages to come than a rank may have")
 	}
 	for range 1000 / (8 + Overhead) {
@@ -85,7 +85,7 @@ func TestBrokenPackets(t *testing.T) {
 	if large.Done() || sync.Done() || in.Done() {
 		t.Error("a broken packet completed a request")
 	}
-	if err := w.Receive(mpi.Packet{Kind: mpi.PacketData, From: 1, Peer: 3, Data: make([]byte, 1000)}); err != nil || !in.Done() {
+	if err := w.Receive(frame.Packet{Kind: frame.PacketData, From: 1, Peer: 3, Data: make([]byte, 1000)}); err != nil || !in.Done() {
 		t.Errorf("what is right does not work any more: %v", err)
 	}
 }
@@ -122,7 +122,7 @@ func fuzzReceive(t *testing.T, script []byte) {
 				n.end(rank).RecvMessage(r, m, buf)
 			}
 		default:
-			n.worlds[0].Receive(mpi.Packet{Kind: mpi.PacketKind(kind), From: int32(peer), To: int32(rank), Context: 4, Source: int32(op[3]) % 5, Tag: tag,
+			n.worlds[0].Receive(frame.Packet{Kind: frame.PacketKind(kind), From: int32(peer), To: int32(rank), Context: 4, Source: int32(op[3]) % 5, Tag: tag,
 				ID: uint64(op[4] % 8), Peer: uint64(op[6] % 8), Size: int64(int8(op[5])), Offset: int64(int8(op[6])), Data: make([]byte, op[5]%80)})
 		}
 	}

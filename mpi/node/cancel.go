@@ -1,6 +1,9 @@
 package node
 
-import "github.com/ipfs-mpi/ipfs-mpi/mpi"
+import (
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+)
 
 // expire ends a task when the request's time is up, wherever it is: what it sent and what has no end yet is named, or else the
 // message itself, which nobody came to.
@@ -70,7 +73,7 @@ func (n *Node) passOn(w owner, id mpi.RequestID) []*outgoing {
 	for _, o := range dropped {
 		if !told[o.to] && !(o.index < 0 && o.to == id.Origin) {
 			told[o.to] = true
-			n.reply(o.to, mpi.Cancel{Request: id})
+			n.reply(o.to, frame.Cancel{Request: id})
 		}
 	}
 	return dropped

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
+	osexec "os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -21,6 +21,7 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/rendezvous"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
@@ -41,7 +42,7 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	cacheDir = filepath.Join(dir, "cache")
 	file := filepath.Join(dir, "guest.wasm")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, "./testdata/guest")
+	cmd := osexec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, "./testdata/guest")
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the guest: %v\n%s", err, out)
@@ -111,7 +112,7 @@ func (s *shelf) Close(context.Context) error { return nil }
 // oneKey compiles under one key whatever is asked: the tests give many CIDs to the same guest.
 type oneKey struct{ *wasm.Runtime }
 
-func (r oneKey) Compile(ctx context.Context, _ string, code []byte) (mpi.Program, error) {
+func (r oneKey) Compile(ctx context.Context, _ string, code []byte) (exec.Program, error) {
 	return r.Runtime.Compile(ctx, "guest", code)
 }
 
@@ -155,7 +156,7 @@ func newNode(t *testing.T, i int, set ...func(i int, c *Config)) testNode {
 		t.Fatal(err)
 	}
 	tr := p2p.New(h, p2p.Config{Grace: time.Second})
-	pools := rendezvous.New(rendezvous.Config{Host: h, Exchanger: tr, Protocol: string(p2p.PoolProtocol), Agent: "test", Slots: 2})
+	pools := rendezvous.New(rendezvous.Config{Host: h, Exchanger: tr, Protocol: string(p2p.PoolProtocol), Agent: "test", HandlerSlots: 2})
 	tr.Greet(pools)
 	id := cidOf("guest")
 	c := Config{
@@ -165,7 +166,7 @@ func newNode(t *testing.T, i int, set ...func(i int, c *Config)) testNode {
 			list:  []mpi.Interpreter{{Name: "guest", Version: "1.0.0", CID: id}},
 		},
 		JobTransport: p2p.New(h, p2p.ForJobs(p2p.Config{})), Host: fmt.Sprintf("host%d", i),
-		Agent: "test", Slots: 2, Memory: 64 << 20, Timeout: 20 * time.Second, MaxMessage: 1 << 20,
+		Agent: "test", HandlerSlots: 2, Memory: 64 << 20, Timeout: 20 * time.Second, MaxMessage: 1 << 20,
 	}
 	for _, f := range set {
 		f(i, &c)

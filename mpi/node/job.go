@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
@@ -24,7 +25,7 @@ type jobs struct {
 	files room       // of what they write
 
 	mu    sync.RWMutex       // guards the rest
-	parts map[[16]byte]*part // by mpi.JobKey
+	parts map[[16]byte]*part // by frame.JobKey
 	mine  map[[16]byte]*job  // that have not ended, by the nonce of their ID
 	all   map[string]*job    // and those that have, by Job.ID
 	vain  vain
@@ -53,10 +54,10 @@ func (js *jobs) init(n *Node) {
 	js.mine = map[[16]byte]*job{}
 	js.all = map[string]*job{}
 	js.vain = vain{}
-	if n.cfg.Ranks == 0 {
-		n.cfg.Ranks = DefaultRanks()
+	if n.cfg.RankSlots == 0 {
+		n.cfg.RankSlots = DefaultRankSlots()
 	}
-	js.slots.total = n.cfg.Ranks
+	js.slots.total = n.cfg.RankSlots
 	js.keep.dir, js.keep.log = n.cfg.JobsDir, n.log
 }
 
@@ -106,13 +107,13 @@ func (js *jobs) close(ctx context.Context) error {
 }
 
 // post sends a frame to a node, which may be this one. The caller holds no lock. failed may be nil.
-func (js *jobs) post(to mpi.PeerID, f mpi.JobFrame, failed func(error)) {
+func (js *jobs) post(to mpi.PeerID, f frame.JobFrame, failed func(error)) {
 	if to == js.n.self {
-		switch x := f.(type) { // nothing of f is kept: see mpi.JobTransport
-		case mpi.Output:
+		switch x := f.(type) { // nothing of f is kept: see frame.JobTransport
+		case frame.Output:
 			x.Data = bytes.Clone(x.Data)
 			f = x
-		case mpi.Input:
+		case frame.Input:
 			x.Data = bytes.Clone(x.Data)
 			f = x
 		}
@@ -123,7 +124,7 @@ func (js *jobs) post(to mpi.PeerID, f mpi.JobFrame, failed func(error)) {
 		failed = func(error) {}
 	}
 	if js.n.cfg.JobTransport == nil {
-		js.n.wg.Go(func() { failed(mpi.ErrUnreachable) })
+		js.n.wg.Go(func() { failed(frame.ErrUnreachable) })
 		return
 	}
 	js.n.cfg.JobTransport.Post(to, f, failed)
@@ -140,22 +141,22 @@ func (js *jobs) watch(p mpi.PeerID) (stop func()) {
 // jobReceiver takes the frames of jobs.
 type jobReceiver struct{ js *jobs }
 
-// Receive implements [mpi.Receiver].
-func (r jobReceiver) Receive(from mpi.PeerID, f mpi.Frame) {
+// Receive implements [frame.Receiver].
+func (r jobReceiver) Receive(from mpi.PeerID, f frame.Frame) {
 	switch f := f.(type) {
-	case mpi.Packet:
+	case frame.Packet:
 		r.js.mu.RLock()
 		p := r.js.parts[f.Job]
 		r.js.mu.RUnlock()
 		if p != nil {
 			p.packet(from, f)
 		}
-	case mpi.JobFrame:
+	case frame.JobFrame:
 		r.js.receive(from, f)
 	}
 }
 
-// Lost implements [mpi.Receiver].
+// Lost implements [frame.Receiver].
 func (r jobReceiver) Lost(peer mpi.PeerID, session uint64, why error) {
 	js := r.js
 	js.n.log.Debug("session for jobs lost", "peer", peer, "session", session, "why", why)
@@ -174,16 +175,16 @@ func (r jobReceiver) Lost(peer mpi.PeerID, session uint64, why error) {
 }
 
 // receive gives a frame to the job or the part that it is for, if from may say it.
-func (js *jobs) receive(from mpi.PeerID, f mpi.JobFrame) {
+func (js *jobs) receive(from mpi.PeerID, f frame.JobFrame) {
 	switch f := f.(type) {
-	case mpi.Slots, mpi.Prepared, mpi.Output, mpi.Written, mpi.Taken, mpi.Exit, mpi.Failed, mpi.Stopped:
+	case frame.Reservation, frame.Prepared, frame.Output, frame.FileChunk, frame.InputCredit, frame.Exit, frame.Failed, frame.Stopped:
 		js.mu.RLock()
 		j := js.mine[f.Of().Nonce]
 		js.mu.RUnlock()
 		if j != nil && f.Of().Origin == js.n.self {
 			j.receive(from, f)
 		}
-	case mpi.Offer:
+	case frame.Offer:
 		if f.Job.Origin == from {
 			js.post(from, js.offered(from, f), nil)
 		}
@@ -192,17 +193,17 @@ func (js *jobs) receive(from mpi.PeerID, f mpi.JobFrame) {
 			return
 		}
 		js.mu.RLock()
-		p := js.parts[mpi.JobKey(f.Of())]
+		p := js.parts[frame.JobKey(f.Of())]
 		js.mu.RUnlock()
 		if p != nil {
 			p.receive(f)
 			return
 		}
 		switch f.(type) {
-		case mpi.Stop:
-			js.post(from, mpi.Stopped{Job: f.Of()}, nil)
-		case mpi.Place, mpi.Start:
-			js.post(from, mpi.Failed{Job: f.Of(), Rank: -1, Reason: mpi.NoSlots, Detail: "the node has not kept its slots so long"}, nil)
+		case frame.Stop:
+			js.post(from, frame.Stopped{Job: f.Of()}, nil)
+		case frame.Place, frame.Start:
+			js.post(from, frame.Failed{Job: f.Of(), Rank: -1, Reason: mpi.NoSlots, Detail: "the node has not kept its slots so long"}, nil)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // failing are programs whose rank 1 fails in some way while the others wait for it in vain, or compute.
@@ -18,7 +19,7 @@ var failing = goPrograms{
 	"ring": ring,
 	"trap": withMPI(func(g *goRank) {
 		if g.rank == 1 {
-			panic(ended{&mpi.ExitError{Reason: mpi.Trapped, Detail: "wasm trap: unreachable"}})
+			panic(ended{&exec.ExitError{Reason: mpi.Trapped, Detail: "wasm trap: unreachable"}})
 		}
 		g.recv(1)
 	}),
@@ -235,7 +236,7 @@ func TestJobsSideBySide(t *testing.T) {
 // A job with too few slots fails at once and says what it lacks, or waits.
 func TestJobLacksSlots(t *testing.T) {
 	nodes := startJobs(t, 2, failing, func(i int, c *Config) {
-		c.Ranks = 2 + i
+		c.RankSlots = 2 + i
 		if i == 1 {
 			c.Memory = 1 << 20
 		}
@@ -280,7 +281,7 @@ func TestJobIsDeclined(t *testing.T) {
 		} else {
 			c.Admit = func(p mpi.PeerID) bool { return p != origin }
 		}
-		c.Ranks = 1
+		c.RankSlots = 1
 	})
 	l := nodes[0].run(t, mpi.JobSpec{File: "ring", Ranks: 2})
 	l.failed(t, mpi.NoSlots, -1, 1, "2 ranks wanted, 1 slots found", "refused", "does not work for this origin")
@@ -294,7 +295,7 @@ func TestJobOfAnyProgram(t *testing.T) {
 	nodes := startJobs(t, 4, goPrograms{}, func(i int, c *Config) {
 		s := c.Store.(*shelf)
 		c.Runtime = failing
-		c.Ranks = 2
+		c.RankSlots = 2
 		switch i {
 		case 0:
 			return // the origin, which is to add it

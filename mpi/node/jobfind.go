@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // seat is a node as a job sees it: from its offer to its end there. The job's mutex guards it.
@@ -137,7 +138,7 @@ func (j *job) offer(peers []mpi.PeerID) error {
 		j.seats[p] = seats[i]
 	}
 	j.mu.Unlock()
-	f := mpi.Offer{Job: j.id, Program: j.program.CID, Name: programName(j.program), Ranks: uint32(spec.Ranks), Memory: spec.Memory}
+	f := frame.Offer{Job: j.id, Program: j.program.CID, Name: programName(j.program), Ranks: uint32(spec.Ranks), Memory: spec.Memory}
 	for i, p := range peers {
 		j.js.post(p, f, func(err error) { j.decline(seats[i], err) })
 	}
@@ -206,7 +207,7 @@ func (j *job) place() bool {
 		}
 		return a.came - b.came
 	})
-	list = list[:min(len(list), mpi.MaxJobNodes)]
+	list = list[:min(len(list), frame.MaxJobNodes)]
 	j.record.Ranks = make([]mpi.JobRank, 0, spec.Ranks)
 	for lap := 0; len(j.record.Ranks) < spec.Ranks; lap++ {
 		before := len(j.record.Ranks)
@@ -331,7 +332,7 @@ func (j *job) release() {
 	}
 	j.mu.Unlock()
 	for _, s := range idle {
-		j.js.post(s.peer, mpi.Stop{Job: j.id, Detail: "the slots are not needed"}, nil)
+		j.js.post(s.peer, frame.Stop{Job: j.id, Detail: "the slots are not needed"}, nil)
 		s.unwatch()
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // patient bounds how long a test waits for what must come; it decides nothing but how long a failure takes.
@@ -23,7 +24,7 @@ const soon = 2 * time.Second
 
 // goRank is a rank of a program written in Go.
 type goRank struct {
-	x    mpi.Exec
+	x    exec.Exec
 	ctx  context.Context // of the gang
 	mem  []byte
 	rank int
@@ -53,7 +54,7 @@ func (g *goRank) call(name string, args ...int) int {
 // must calls an MPI function that has to succeed.
 func (g *goRank) must(name string, args ...int) {
 	if code := g.call(name, args...); code != abi.Success {
-		panic(ended{&mpi.ExitError{Reason: mpi.Aborted, Exit: 99, Detail: fmt.Sprintf("%s returned %d", name, code)}})
+		panic(ended{&exec.ExitError{Reason: mpi.Aborted, Exit: 99, Detail: fmt.Sprintf("%s returned %d", name, code)}})
 	}
 }
 
@@ -65,7 +66,7 @@ func (g *goRank) printf(format string, args ...any) {
 
 // exit ends the rank with a code.
 func (g *goRank) exit(code int) {
-	panic(ended{&mpi.ExitError{Reason: mpi.Exited, Exit: code, Detail: fmt.Sprintf("exit code %d", code)}})
+	panic(ended{&exec.ExitError{Reason: mpi.Exited, Exit: code, Detail: fmt.Sprintf("exit code %d", code)}})
 }
 
 func (g *goRank) put(addr int, v int32) { binary.LittleEndian.PutUint32(g.mem[addr:], uint32(v)) }
@@ -95,7 +96,7 @@ func (g *goRank) Invoke(uint32, ...uint64) (uint64, error) { return 0, errors.Ne
 // goPrograms is a runtime whose programs are Go functions, named by their bytes.
 type goPrograms map[string]func(g *goRank)
 
-func (r goPrograms) Compile(_ context.Context, _ string, wasm []byte) (mpi.Program, error) {
+func (r goPrograms) Compile(_ context.Context, _ string, wasm []byte) (exec.Program, error) {
 	if f := r[string(wasm)]; f != nil {
 		return goProgram{f, string(wasm) != "handler"}, nil
 	}
@@ -109,11 +110,11 @@ type goProgram struct {
 	isMPI bool
 }
 
-func (p goProgram) MPI() bool                                 { return p.isMPI }
-func (p goProgram) Run(context.Context, mpi.Exec) mpi.Outcome { return mpi.Outcome{} }
-func (p goProgram) Close() error                              { return nil }
+func (p goProgram) MPI() bool                                   { return p.isMPI }
+func (p goProgram) Run(context.Context, exec.Exec) exec.Outcome { return exec.Outcome{} }
+func (p goProgram) Close() error                                { return nil }
 
-func (p goProgram) Gang(ctx context.Context) (mpi.Gang, error) { return goGang{ctx, p.f}, nil }
+func (p goProgram) Gang(ctx context.Context) (exec.RankGroup, error) { return goGang{ctx, p.f}, nil }
 
 type goGang struct {
 	ctx context.Context
@@ -122,7 +123,7 @@ type goGang struct {
 
 func (goGang) Close() error { return nil }
 
-func (x goGang) Run(e mpi.Exec) (out mpi.Outcome) {
+func (x goGang) Run(e exec.Exec) (out exec.Outcome) {
 	g := &goRank{x: e, ctx: x.ctx, mem: make([]byte, 1<<20)}
 	e.MPI.Attach(g)
 	defer e.MPI.Close()
@@ -133,7 +134,7 @@ func (x goGang) Run(e mpi.Exec) (out mpi.Outcome) {
 		if !ok && r != nil {
 			panic(r)
 		}
-		var exit *mpi.ExitError
+		var exit *exec.ExitError
 		switch {
 		case !ok:
 		case errors.As(end.err, &exit) && exit.Reason == mpi.Exited && exit.Exit == 0:
@@ -172,7 +173,7 @@ func serve(c *Config, programs goPrograms) {
 		s.world[id] = &mpi.Bundle{Run: []byte(name), Files: fstest.MapFS{}}
 		s.list = append(s.list, mpi.Interpreter{Name: name, Version: "1.0.0", CID: id})
 	}
-	c.Store, c.Runtime, c.Ranks = s, programs, 8
+	c.Store, c.Runtime, c.RankSlots = s, programs, 8
 }
 
 // logged is what the events of a job were, to its end.

@@ -8,6 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
 )
 
@@ -15,7 +16,7 @@ import (
 type stranger struct {
 	*p2p.Transport
 	host   host.Host
-	frames chan mpi.Frame
+	frames chan frame.Frame
 }
 
 func newStranger(t *testing.T, know ...testNode) *stranger {
@@ -24,7 +25,7 @@ func newStranger(t *testing.T, know ...testNode) *stranger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stranger{p2p.New(h, p2p.ForJobs(p2p.Config{})), h, make(chan mpi.Frame, 1024)}
+	s := &stranger{p2p.New(h, p2p.ForJobs(p2p.Config{})), h, make(chan frame.Frame, 1024)}
 	if err := s.Start(s); err != nil {
 		t.Fatal(err)
 	}
@@ -35,10 +36,10 @@ func newStranger(t *testing.T, know ...testNode) *stranger {
 	return s
 }
 
-func (s *stranger) Receive(_ mpi.PeerID, f mpi.Frame) { s.frames <- f }
-func (s *stranger) Lost(mpi.PeerID, uint64, error)    {}
+func (s *stranger) Receive(_ mpi.PeerID, f frame.Frame) { s.frames <- f }
+func (s *stranger) Lost(mpi.PeerID, uint64, error)      {}
 
-func (s *stranger) say(t *testing.T, to testNode, frames ...mpi.Frame) {
+func (s *stranger) say(t *testing.T, to testNode, frames ...frame.Frame) {
 	t.Helper()
 	for _, f := range frames {
 		if _, err := s.Send(t.Context(), to.Self(), f); err != nil {
@@ -48,7 +49,7 @@ func (s *stranger) say(t *testing.T, to testNode, frames ...mpi.Frame) {
 }
 
 // hears waits for the next frame.
-func hears[F mpi.Frame](t *testing.T, s *stranger) F {
+func hears[F frame.Frame](t *testing.T, s *stranger) F {
 	t.Helper()
 	select {
 	case f := <-s.frames:
@@ -69,31 +70,31 @@ func TestHostileOrigin(t *testing.T) {
 	n := nodes[0]
 	s := newStranger(t, n)
 	id := func() mpi.JobID { return mpi.NewRequestID(s.Self()) }
-	offer := func(id mpi.JobID, ranks uint32) mpi.Offer {
-		return mpi.Offer{Job: id, Program: cidOf("wait"), Name: "wait", Ranks: ranks}
+	offer := func(id mpi.JobID, ranks uint32) frame.Offer {
+		return frame.Offer{Job: id, Program: cidOf("wait"), Name: "wait", Ranks: ranks}
 	}
 	// An offer in another's name is not answered; the next one is.
-	s.say(t, n, mpi.Offer{Job: mpi.NewRequestID(nodes[1].Self()), Program: cidOf("wait"), Ranks: 8})
+	s.say(t, n, frame.Offer{Job: mpi.NewRequestID(nodes[1].Self()), Program: cidOf("wait"), Ranks: 8})
 	a := id()
 	s.say(t, n, offer(a, 1<<31))
-	if got := hears[mpi.Slots](t, s); got.Job != a || got.Ranks != 8 {
+	if got := hears[frame.Reservation](t, s); got.Job != a || got.Ranks != 8 {
 		t.Errorf("for all the ranks in the world: %+v", got)
 	}
 	s.say(t, n, offer(a, 1)) // the same again
-	if got := hears[mpi.Slots](t, s); got.Ranks != 0 || got.Reason != mpi.Busy {
+	if got := hears[frame.Reservation](t, s); got.Ranks != 0 || got.Reason != mpi.Busy {
 		t.Errorf("for a job twice: %+v", got)
 	}
 	b := id()
 	s.say(t, n, offer(b, 1))
-	if got := hears[mpi.Slots](t, s); got.Ranks != 0 || got.Reason != mpi.NoSlots || got.Held != 8 {
+	if got := hears[frame.Reservation](t, s); got.Ranks != 0 || got.Reason != mpi.NoSlots || got.Held != 8 {
 		t.Errorf("without slots left: %+v", got)
 	}
-	s.say(t, n, mpi.Stop{Job: a})
-	hears[mpi.Stopped](t, s)
+	s.say(t, n, frame.Stop{Job: a})
+	hears[frame.Stopped](t, s)
 	idle(t, n)
 
 	self, other := n.Self(), nodes[1].Self()
-	for name, f := range map[string]mpi.Place{
+	for name, f := range map[string]frame.Place{
 		"more ranks than slots": {Nodes: []mpi.PeerID{self}, Ranks: []uint32{0, 0, 0}, Args: []string{"x"}},
 		"no rank here":          {Nodes: []mpi.PeerID{other}, Ranks: []uint32{0}, Args: []string{"x"}},
 		"one node twice":        {Nodes: []mpi.PeerID{self, other, other}, Ranks: []uint32{0, 1, 2}, Args: []string{"x"}},
@@ -102,46 +103,46 @@ func TestHostileOrigin(t *testing.T) {
 	} {
 		f.Job = id()
 		s.say(t, n, offer(f.Job, 2))
-		hears[mpi.Slots](t, s)
+		hears[frame.Reservation](t, s)
 		s.say(t, n, f)
-		if got := hears[mpi.Failed](t, s); got.Job != f.Job || got.Reason != mpi.Refused {
+		if got := hears[frame.Failed](t, s); got.Job != f.Job || got.Reason != mpi.Refused {
 			t.Errorf("%s: %+v", name, got)
 		}
-		hears[mpi.Stopped](t, s)
-		s.say(t, n, mpi.Stop{Job: f.Job})
-		hears[mpi.Stopped](t, s)
+		hears[frame.Stopped](t, s)
+		s.say(t, n, frame.Stop{Job: f.Job})
+		hears[frame.Stopped](t, s)
 		idle(t, n)
 	}
 
 	// Place, Start and Stop of jobs that are not known.
-	s.say(t, n, mpi.Place{Job: id(), Nodes: []mpi.PeerID{self}, Ranks: []uint32{0}})
-	hears[mpi.Failed](t, s)
-	s.say(t, n, mpi.Start{Job: id()})
-	hears[mpi.Failed](t, s)
-	s.say(t, n, mpi.Stop{Job: id()})
-	hears[mpi.Stopped](t, s)
-	s.say(t, n, mpi.Heard{Job: id(), Bytes: 1 << 62}, mpi.Input{Job: id()})
+	s.say(t, n, frame.Place{Job: id(), Nodes: []mpi.PeerID{self}, Ranks: []uint32{0}})
+	hears[frame.Failed](t, s)
+	s.say(t, n, frame.Start{Job: id()})
+	hears[frame.Failed](t, s)
+	s.say(t, n, frame.Stop{Job: id()})
+	hears[frame.Stopped](t, s)
+	s.say(t, n, frame.OutputCredit{Job: id(), Bytes: 1 << 62}, frame.Input{Job: id()})
 
 	// More input than may be under way, and credit without end.
 	c := id()
 	s.say(t, n, offer(c, 1))
-	hears[mpi.Slots](t, s)
-	s.say(t, n, mpi.Place{Job: c, Nodes: []mpi.PeerID{self}, Ranks: []uint32{0}, Args: []string{"x"}, Stdin: true}, mpi.Heard{Job: c, Bytes: 1 << 62})
-	hears[mpi.Prepared](t, s)
+	hears[frame.Reservation](t, s)
+	s.say(t, n, frame.Place{Job: c, Nodes: []mpi.PeerID{self}, Ranks: []uint32{0}, Args: []string{"x"}, Stdin: true}, frame.OutputCredit{Job: c, Bytes: 1 << 62})
+	hears[frame.Prepared](t, s)
 	for range 5 {
-		s.say(t, n, mpi.Input{Job: c, Data: make([]byte, mpi.MaxJobPart)})
+		s.say(t, n, frame.Input{Job: c, Data: make([]byte, frame.MaxJobPart)})
 	}
-	if got := hears[mpi.Failed](t, s); got.Reason != mpi.Internal {
+	if got := hears[frame.Failed](t, s); got.Reason != mpi.Internal {
 		t.Errorf("too much input: %+v", got)
 	}
-	hears[mpi.Stopped](t, s)
-	s.say(t, n, mpi.Stop{Job: c})
-	hears[mpi.Stopped](t, s)
+	hears[frame.Stopped](t, s)
+	s.say(t, n, frame.Stop{Job: c})
+	hears[frame.Stopped](t, s)
 	idle(t, n)
 
 	// An origin that vanishes after an offer.
 	s.say(t, n, offer(id(), 4))
-	hears[mpi.Slots](t, s)
+	hears[frame.Reservation](t, s)
 	s.host.Close()
 	idle(t, n)
 	n.run(t, mpi.JobSpec{File: "ring", Ranks: 4}).isDone(t)
@@ -149,7 +150,7 @@ func TestHostileOrigin(t *testing.T) {
 
 // Who is not of a job can do nothing to it; a node of it that breaks the rules ends it.
 func TestHostileNode(t *testing.T) {
-	nodes := startJobs(t, 2, failing, func(_ int, c *Config) { c.Ranks = 2 })
+	nodes := startJobs(t, 2, failing, func(_ int, c *Config) { c.RankSlots = 2 })
 	n := nodes[0]
 	out := newStranger(t, nodes...)
 	j := started(t, n, mpi.JobSpec{File: "wait", Ranks: 4})
@@ -157,37 +158,37 @@ func TestHostileNode(t *testing.T) {
 	id := n.jobs.all[j.ID].id
 	n.jobs.mu.RUnlock()
 	for _, to := range nodes {
-		for _, f := range []mpi.Frame{
-			mpi.Offer{Job: id, Program: cidOf("wait"), Ranks: 4}, mpi.Place{Job: id, Nodes: []mpi.PeerID{out.Self()}, Ranks: []uint32{0}},
-			mpi.Start{Job: id}, mpi.Stop{Job: id}, mpi.Input{Job: id}, mpi.Heard{Job: id, Bytes: 1}, mpi.Slots{Job: id, Ranks: 100}, mpi.Prepared{Job: id},
-			mpi.Output{Job: id, Stream: 1, Data: []byte("forged\n")}, mpi.Written{Job: id, Name: "forged"}, mpi.Exit{Job: id, Rank: 1}, mpi.Taken{Job: id, Bytes: 1},
-			mpi.Exit{Job: id, Rank: 1, Reason: mpi.Trapped}, mpi.Failed{Job: id, Reason: mpi.Trapped}, mpi.Stopped{Job: id},
-			mpi.Packet{Job: mpi.JobKey(id), Kind: mpi.PacketEager, From: 1, To: 0, Tag: 5}, mpi.Packet{Job: mpi.JobKey(id), Kind: 99, From: 1 << 30, To: 1 << 30},
+		for _, f := range []frame.Frame{
+			frame.Offer{Job: id, Program: cidOf("wait"), Ranks: 4}, frame.Place{Job: id, Nodes: []mpi.PeerID{out.Self()}, Ranks: []uint32{0}},
+			frame.Start{Job: id}, frame.Stop{Job: id}, frame.Input{Job: id}, frame.OutputCredit{Job: id, Bytes: 1}, frame.Reservation{Job: id, Ranks: 100}, frame.Prepared{Job: id},
+			frame.Output{Job: id, Stream: 1, Data: []byte("forged\n")}, frame.FileChunk{Job: id, Name: "forged"}, frame.Exit{Job: id, Rank: 1}, frame.InputCredit{Job: id, Bytes: 1},
+			frame.Exit{Job: id, Rank: 1, Reason: mpi.Trapped}, frame.Failed{Job: id, Reason: mpi.Trapped}, frame.Stopped{Job: id},
+			frame.Packet{Job: frame.JobKey(id), Kind: frame.PacketEager, From: 1, To: 0, Tag: 5}, frame.Packet{Job: frame.JobKey(id), Kind: 99, From: 1 << 30, To: 1 << 30},
 		} {
 			out.say(t, to, f)
 		}
-		out.say(t, to, mpi.Stop{Job: mpi.NewRequestID(out.Self())}) // all of it was taken when this is answered
-		hears[mpi.Stopped](t, out)
+		out.say(t, to, frame.Stop{Job: mpi.NewRequestID(out.Self())}) // all of it was taken when this is answered
+		hears[frame.Stopped](t, out)
 	}
 	if r, err := n.Job(j.ID); err != nil || r.State != mpi.JobRunning {
 		t.Fatalf("the job is %+v, %v", r, err)
 	}
 	// A stranger that says it speaks for a rank of the job.
 	n.jobs.mu.RLock()
-	p := n.jobs.parts[mpi.JobKey(id)]
+	p := n.jobs.parts[frame.JobKey(id)]
 	n.jobs.mu.RUnlock()
-	p.packet(nodes[1].Self(), mpi.Packet{Kind: mpi.PacketEager, From: 0, To: 2, Tag: 5}) // rank 0 is not there
+	p.packet(nodes[1].Self(), frame.Packet{Kind: frame.PacketEager, From: 0, To: 2, Tag: 5}) // rank 0 is not there
 	if p.running.Err() != nil {
 		t.Error("a forged rank ends the job")
 	}
-	p.packet(nodes[1].Self(), mpi.Packet{Kind: 99, From: 1, To: 0}) // and this is a node of the job that breaks the protocol
+	p.packet(nodes[1].Self(), frame.Packet{Kind: 99, From: 1, To: 0}) // and this is a node of the job that breaks the protocol
 	n.follow(t, j.ID).failed(t, mpi.Internal, -1, 1, "breaks the protocol")
 	idle(t, nodes...)
 }
 
 // A node that takes ranks and then lies about them.
 func TestHostileTaker(t *testing.T) {
-	nodes := startJobs(t, 1, failing, func(_ int, c *Config) { c.Ranks = 1 })
+	nodes := startJobs(t, 1, failing, func(_ int, c *Config) { c.RankSlots = 1 })
 	n := nodes[0]
 	s := newStranger(t, n)
 	begin := func() (string, mpi.JobID) {
@@ -195,29 +196,29 @@ func TestHostileTaker(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := hears[mpi.Offer](t, s)
-		s.say(t, n, mpi.Prepared{Job: o.Job}, mpi.Slots{Job: o.Job, Ranks: 1 << 31}, mpi.Slots{Job: o.Job})
-		if p := hears[mpi.Place](t, s); len(p.Ranks) != 2 {
+		o := hears[frame.Offer](t, s)
+		s.say(t, n, frame.Prepared{Job: o.Job}, frame.Reservation{Job: o.Job, Ranks: 1 << 31}, frame.Reservation{Job: o.Job})
+		if p := hears[frame.Place](t, s); len(p.Ranks) != 2 {
 			t.Errorf("placed: %+v", p)
 		}
-		s.say(t, n, mpi.Prepared{Job: o.Job})
-		hears[mpi.Start](t, s)
+		s.say(t, n, frame.Prepared{Job: o.Job})
+		hears[frame.Start](t, s)
 		return j.ID, o.Job
 	}
 	stop := func(id mpi.JobID) {
-		hears[mpi.Stop](t, s)
-		s.say(t, n, mpi.Stopped{Job: id})
+		hears[frame.Stop](t, s)
+		s.say(t, n, frame.Stopped{Job: id})
 		idle(t, n)
 	}
 
 	j, id := begin() // the end of a rank that is not its own, twice; output of one, and of its own without end
-	s.say(t, n, mpi.Exit{Job: id, Rank: 0}, mpi.Exit{Job: id, Rank: 7}, mpi.Exit{Job: id, Rank: 0}, mpi.Output{Job: id, Rank: 0, Stream: 1, Data: []byte("forged\n")})
-	s.say(t, n, mpi.Exit{Job: id, Rank: 1}, mpi.Exit{Job: id, Rank: 1})
+	s.say(t, n, frame.Exit{Job: id, Rank: 0}, frame.Exit{Job: id, Rank: 7}, frame.Exit{Job: id, Rank: 0}, frame.Output{Job: id, Rank: 0, Stream: 1, Data: []byte("forged\n")})
+	s.say(t, n, frame.Exit{Job: id, Rank: 1}, frame.Exit{Job: id, Rank: 1})
 	n.awaitEvent(t, j, "of rank 1's end", func(e mpi.JobEvent) bool { return e.Type == "exit" && e.Rank == 1 })
 	if r, err := n.Job(j); err != nil || r.State != mpi.JobRunning {
 		t.Errorf("it is %+v, %v", r, err)
 	}
-	for _, f := range []mpi.Written{
+	for _, f := range []frame.FileChunk{
 		{Name: "../../etc/passwd", Size: 1, Data: []byte("x")}, {Name: "/abs", Size: 1, Data: []byte("x")},
 		{Name: "late", Size: 8, Offset: 4, Data: []byte("x")}, {Name: "small", Size: 1, Data: []byte("too much")},
 	} {
@@ -232,13 +233,13 @@ func TestHostileTaker(t *testing.T) {
 		j, id = begin()
 	}
 	go func() { // more than the window, unread
-		for range 2 * mpi.OutputWindow / mpi.MaxJobPart {
-			_, _ = s.Send(t.Context(), n.Self(), mpi.Output{Job: id, Rank: 1, Stream: 1, Data: make([]byte, mpi.MaxJobPart)})
+		for range 2 * frame.OutputWindow / frame.MaxJobPart {
+			_, _ = s.Send(t.Context(), n.Self(), frame.Output{Job: id, Rank: 1, Stream: 1, Data: make([]byte, frame.MaxJobPart)})
 		}
 		for range 10000 {
-			_, _ = s.Send(t.Context(), n.Self(), mpi.Output{Job: id, Rank: 1, Stream: 1})
+			_, _ = s.Send(t.Context(), n.Self(), frame.Output{Job: id, Rank: 1, Stream: 1})
 		}
-		_, _ = s.Send(t.Context(), n.Self(), mpi.Failed{Job: id, Rank: 0, Peer: n.Self(), Reason: "", Detail: "lies"})
+		_, _ = s.Send(t.Context(), n.Self(), frame.Failed{Job: id, Rank: 0, Peer: n.Self(), Reason: "", Detail: "lies"})
 	}()
 	l := n.follow(t, j)
 	if l.State != mpi.JobFailed || l.Cause.Reason == "" {
@@ -258,10 +259,10 @@ func TestReasonForNoSlots(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := hears[mpi.Offer](t, s)
-		s.say(t, n, mpi.Slots{Job: o.Job, Reason: said})
+		o := hears[frame.Offer](t, s)
+		s.say(t, n, frame.Reservation{Job: o.Job, Reason: said})
 		n.follow(t, j.ID).failed(t, want, -1, 1, string(said))
-		hears[mpi.Stop](t, s)
+		hears[frame.Stop](t, s)
 	}
 }
 
@@ -270,7 +271,7 @@ func TestExitsAreBounded(t *testing.T) {
 	j := newJob(&jobs{}, mpi.NewRequestID("origin"), mpi.JobSpec{Ranks: 3}, mpi.Interpreter{})
 	j.seats["taker"] = &seat{peer: "taker", ranks: []int{1, 2}}
 	for range 1000 {
-		j.receive("taker", mpi.Exit{Rank: 1})
+		j.receive("taker", frame.Exit{Rank: 1})
 	}
 	if len(j.queue) != 2 {
 		t.Errorf("%d ends of ranks wait, of a node with 2", len(j.queue))
@@ -283,21 +284,21 @@ func TestOneNonceOfTwoOrigins(t *testing.T) {
 	first, second := newStranger(t, n), newStranger(t, n)
 	a := mpi.NewRequestID(first.Self())
 	b := mpi.JobID{Origin: second.Self(), Nonce: a.Nonce}
-	first.say(t, n, mpi.Offer{Job: a, Program: cidOf("wait"), Ranks: 2})
-	if got := hears[mpi.Slots](t, first); got.Ranks != 2 {
+	first.say(t, n, frame.Offer{Job: a, Program: cidOf("wait"), Ranks: 2})
+	if got := hears[frame.Reservation](t, first); got.Ranks != 2 {
 		t.Errorf("the first is given %+v", got)
 	}
-	second.say(t, n, mpi.Offer{Job: b, Program: cidOf("wait"), Ranks: 2})
-	if got := hears[mpi.Slots](t, second); got.Job != b || got.Ranks != 2 {
+	second.say(t, n, frame.Offer{Job: b, Program: cidOf("wait"), Ranks: 2})
+	if got := hears[frame.Reservation](t, second); got.Job != b || got.Ranks != 2 {
 		t.Errorf("the second is given %+v", got)
 	}
-	second.say(t, n, mpi.Stop{Job: a}, mpi.Stop{Job: b})
-	if got := hears[mpi.Stopped](t, second); got.Job != b {
+	second.say(t, n, frame.Stop{Job: a}, frame.Stop{Job: b})
+	if got := hears[frame.Stopped](t, second); got.Job != b {
 		t.Errorf("the first's job is stopped by the second: %+v", got)
 	}
-	first.say(t, n, mpi.Place{Job: a, Nodes: []mpi.PeerID{n.Self()}, Ranks: []uint32{0, 0}, Args: []string{"x"}})
-	hears[mpi.Prepared](t, first)
-	first.say(t, n, mpi.Stop{Job: a})
-	hears[mpi.Stopped](t, first)
+	first.say(t, n, frame.Place{Job: a, Nodes: []mpi.PeerID{n.Self()}, Ranks: []uint32{0, 0}, Args: []string{"x"}})
+	hears[frame.Prepared](t, first)
+	first.say(t, n, frame.Stop{Job: a})
+	hears[frame.Stopped](t, first)
 	idle(t, n)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // JobInput implements [mpi.Jobs].
@@ -53,7 +54,7 @@ type inputPart struct {
 
 // readInput reads a part whenever the one before was dealt with, until next is closed.
 func readInput(in io.Reader, parts chan<- inputPart, next <-chan struct{}) {
-	buf := make([]byte, mpi.MaxJobPart/2)
+	buf := make([]byte, frame.MaxJobPart/2)
 	for {
 		n, err := in.Read(buf)
 		select {
@@ -92,7 +93,7 @@ func (j *job) fed() {
 // give sends a part of standard input to rank 0 once there is room for it; without data, its end. It is false if the job has ended, or ctx.
 func (j *job) give(ctx context.Context, data []byte) (bool, error) {
 	room := func() bool {
-		return j.ctx.Err() != nil || j.record.State == mpi.JobRunning && j.input+int64(len(data)) <= mpi.InputWindow
+		return j.ctx.Err() != nil || j.record.State == mpi.JobRunning && j.input+int64(len(data)) <= frame.InputWindow
 	}
 	stop := context.AfterFunc(j.ctx, func() {
 		j.mu.Lock()
@@ -113,7 +114,7 @@ func (j *job) give(ctx context.Context, data []byte) (bool, error) {
 	at := slices.IndexFunc(j.order, func(s *seat) bool { return slices.Contains(s.ranks, 0) })
 	to := j.order[at].peer
 	j.mu.Unlock()
-	j.js.post(to, mpi.Input{Job: j.id, Data: data}, nil)
+	j.js.post(to, frame.Input{Job: j.id, Data: data}, nil)
 	return true, nil
 }
 
@@ -134,7 +135,7 @@ func newStdin(p *part) *stdin { return &stdin{p: p, more: make(chan struct{}, 1)
 func (s *stdin) put(data []byte) bool {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
-	if len(s.data)+len(data) > mpi.InputWindow || s.end && len(data) > 0 {
+	if len(s.data)+len(data) > frame.InputWindow || s.end && len(data) > 0 {
 		return false
 	}
 	s.data = append(s.data, data...)
@@ -159,7 +160,7 @@ func (s *stdin) Read(b []byte) (int, error) {
 		s.p.mu.Unlock()
 		switch {
 		case n > 0:
-			s.p.js.post(s.p.id.Origin, mpi.Taken{Job: s.p.id, Bytes: int64(n)}, nil)
+			s.p.js.post(s.p.id.Origin, frame.InputCredit{Job: s.p.id, Bytes: int64(n)}, nil)
 			return n, nil
 		case end:
 			return 0, io.EOF

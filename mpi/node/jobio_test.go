@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // talkers are programs that read and write.
@@ -49,14 +51,14 @@ var talkers = goPrograms{
 	"deaf":  withMPI(func(g *goRank) { g.forever() }),
 	"quiet": withMPI(func(g *goRank) {}),
 	"files": withMPI(func(g *goRank) {
-		g.x.Scratch.Files = append(g.x.Scratch.Files, mpi.ScratchFile{Name: "all.txt", Data: []byte(fmt.Sprintf("of rank %d", g.rank))})
+		g.x.Scratch.Files = append(g.x.Scratch.Files, exec.ScratchFile{Name: "all.txt", Data: []byte(fmt.Sprintf("of rank %d", g.rank))})
 		if g.rank == 1 {
 			g.x.Scratch.Files = append(g.x.Scratch.Files,
-				mpi.ScratchFile{Name: "out/picture.png", Data: bytes.Repeat([]byte("pixels"), 100_000)}, mpi.ScratchFile{Name: "nothing"})
+				exec.ScratchFile{Name: "out/picture.png", Data: bytes.Repeat([]byte("pixels"), 100_000)}, exec.ScratchFile{Name: "nothing"})
 		}
 	}),
 	"hoard": withMPI(func(g *goRank) {
-		g.x.Scratch.Files = []mpi.ScratchFile{{Name: "hoard", Data: make([]byte, maxJobFiles/2+1)}}
+		g.x.Scratch.Files = []exec.ScratchFile{{Name: "hoard", Data: make([]byte, maxJobFiles/2+1)}}
 	}),
 }
 
@@ -263,7 +265,7 @@ func TestJobInput(t *testing.T) {
 	}
 	given := make(chan error, 1)
 	go func() {
-		given <- nodes[0].JobInput(t.Context(), j.ID, strings.NewReader(strings.Repeat("x", 4*mpi.InputWindow)))
+		given <- nodes[0].JobInput(t.Context(), j.ID, strings.NewReader(strings.Repeat("x", 4*frame.InputWindow)))
 	}()
 	nodes[0].awaitEvent(t, j.ID, "of running", func(e mpi.JobEvent) bool { return e.State == mpi.JobRunning })
 	if _, err := nodes[0].CancelJob(t.Context(), j.ID); err != nil {
@@ -298,7 +300,7 @@ func TestJobInputComesFirst(t *testing.T) {
 	nodes := startJobs(t, 1, goPrograms{"deaf": talkers["deaf"], "reader": withMPI(func(g *goRank) {
 		all, _ := io.ReadAll(g.x.Streams.In)
 		g.printf("%s", all)
-	})}, func(_ int, c *Config) { c.Ranks = 1 })
+	})}, func(_ int, c *Config) { c.RankSlots = 1 })
 	first, err := nodes[0].StartJob(t.Context(), mpi.JobSpec{File: "deaf", Ranks: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
@@ -20,7 +21,7 @@ type part struct {
 	id    mpi.JobID
 	key   [16]byte  // of id
 	made  time.Time // the offer's
-	offer mpi.Offer
+	offer frame.Offer
 	over  chan struct{} // closed when nothing is left
 	kept  int           // slots, until Place
 
@@ -38,7 +39,7 @@ type part struct {
 	mu     sync.Mutex // guards the rest
 	state  partState
 	expiry *time.Timer // what the origin has to do next
-	place  mpi.Place
+	place  frame.Place
 	local  []int
 	stdin  *stdin // of rank 0, if it is here and has input
 	told   bool   // the origin knows that the job failed here
@@ -58,9 +59,9 @@ const (
 const startMax = fetchTimeout + 30*time.Second
 
 // offered answers an offer.
-func (js *jobs) offered(from mpi.PeerID, f mpi.Offer) mpi.Slots {
-	none := func(why mpi.Reason, format string, args ...any) mpi.Slots {
-		return mpi.Slots{Job: f.Job, Reason: why, Detail: fmt.Sprintf(format, args...)}
+func (js *jobs) offered(from mpi.PeerID, f frame.Offer) frame.Reservation {
+	none := func(why mpi.Reason, format string, args ...any) frame.Reservation {
+		return frame.Reservation{Job: f.Job, Reason: why, Detail: fmt.Sprintf(format, args...)}
 	}
 	n := js.n
 	if from != n.self && !n.cfg.Admit(from) {
@@ -72,7 +73,7 @@ func (js *jobs) offered(from mpi.PeerID, f mpi.Offer) mpi.Slots {
 	if why, detail := n.programs.runs(f.Program, from == n.self); why != "" {
 		return none(why, "%s", detail)
 	}
-	key := mpi.JobKey(f.Job)
+	key := frame.JobKey(f.Job)
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	switch {
@@ -89,7 +90,7 @@ func (js *jobs) offered(from mpi.PeerID, f mpi.Offer) mpi.Slots {
 		return none(mpi.Busy, "%s", why)
 	}
 	got, held, used := js.slots.hold(int(min(f.Ranks, mpi.MaxRanks)))
-	answer := mpi.Slots{Job: f.Job, Ranks: uint32(got), Held: uint32(held)}
+	answer := frame.Reservation{Job: f.Job, Ranks: uint32(got), Held: uint32(held)}
 	if got < int(f.Ranks) {
 		answer.Reason, answer.Detail = mpi.NoSlots, fmt.Sprintf("%d of its %d slots are in use", used, js.slots.total)
 	}
@@ -100,7 +101,7 @@ func (js *jobs) offered(from mpi.PeerID, f mpi.Offer) mpi.Slots {
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.running, p.abort = context.WithCancelCause(p.ctx)
 	p.output.init()
-	p.expiry = time.AfterFunc(mpi.SlotsKept, p.expire)
+	p.expiry = time.AfterFunc(frame.ReservationTime, p.expire)
 	js.parts[key] = p
 	return answer
 }
@@ -137,11 +138,11 @@ func (p *part) unstarted() {
 }
 
 // receive takes what the origin says.
-func (p *part) receive(f mpi.JobFrame) {
+func (p *part) receive(f frame.JobFrame) {
 	switch f := f.(type) {
-	case mpi.Place:
+	case frame.Place:
 		p.placed(f)
-	case mpi.Start:
+	case frame.Start:
 		p.mu.Lock()
 		ok := p.state == ready
 		if ok {
@@ -150,16 +151,16 @@ func (p *part) receive(f mpi.JobFrame) {
 			close(p.begin)
 		}
 		p.mu.Unlock()
-	case mpi.Heard:
+	case frame.OutputCredit:
 		p.output.give(f.Bytes)
-	case mpi.Input:
+	case frame.Input:
 		p.mu.Lock()
 		in := p.stdin
 		p.mu.Unlock()
 		if in != nil && !in.put(f.Data) {
 			p.fail(-1, "", mpi.Internal, "the origin sends more input than it may")
 		}
-	case mpi.Stop:
+	case frame.Stop:
 		p.stop(f.Detail)
 	}
 }
@@ -200,11 +201,11 @@ func (p *part) end() {
 	p.js.mu.Unlock()
 	p.cancel(nil)
 	close(p.over)
-	p.js.post(p.id.Origin, mpi.Stopped{Job: p.id}, nil)
+	p.js.post(p.id.Origin, frame.Stopped{Job: p.id}, nil)
 }
 
 // placed takes the ranks that are to run here.
-func (p *part) placed(f mpi.Place) {
+func (p *part) placed(f frame.Place) {
 	local, err := p.check(f)
 	p.mu.Lock()
 	if p.state != offered || p.ctx.Err() != nil {
@@ -231,7 +232,7 @@ func (p *part) placed(f mpi.Place) {
 }
 
 // check looks for what is wrong with a Place, and returns the ranks that are here.
-func (p *part) check(f mpi.Place) (local []int, err error) {
+func (p *part) check(f frame.Place) (local []int, err error) {
 	if len(f.Args) == 0 {
 		return nil, errors.New("it does not name the program")
 	}
@@ -284,7 +285,7 @@ func (p *part) run(err error) {
 	p.mu.Lock()
 	p.state = ready
 	p.mu.Unlock()
-	p.js.post(p.id.Origin, mpi.Prepared{Job: p.id}, nil)
+	p.js.post(p.id.Origin, frame.Prepared{Job: p.id}, nil)
 	select {
 	case <-p.begin:
 	case <-p.running.Done():
@@ -307,7 +308,7 @@ func (p *part) fail(rank int, peer mpi.PeerID, why mpi.Reason, detail string) {
 	p.told = true
 	p.mu.Unlock()
 	if first && p.ctx.Err() == nil { // before Stopped, which may follow at once
-		p.js.post(p.id.Origin, mpi.Failed{Job: p.id, Rank: int64(rank), Peer: peer, Reason: why, Detail: detail}, nil)
+		p.js.post(p.id.Origin, frame.Failed{Job: p.id, Rank: int64(rank), Peer: peer, Reason: why, Detail: detail}, nil)
 	}
 	p.abort(errors.New(detail))
 }
@@ -333,7 +334,7 @@ func (p *part) lost(peer mpi.PeerID, why error) {
 }
 
 // packet takes what a rank of another node says.
-func (p *part) packet(from mpi.PeerID, k mpi.Packet) {
+func (p *part) packet(from mpi.PeerID, k frame.Packet) {
 	w, peers := p.world.Load(), p.peers.Load()
 	if w == nil || peers == nil || k.From < 0 || int(k.From) >= len(*peers) || (*peers)[k.From] != from {
 		p.js.n.log.Debug("packet dropped", "job", p.id, "from", from, "packet", k)
@@ -348,7 +349,7 @@ func (p *part) packet(from mpi.PeerID, k mpi.Packet) {
 type link struct{ p *part }
 
 // Send implements [match.Link].
-func (l link) Send(ctx context.Context, k mpi.Packet) error {
+func (l link) Send(ctx context.Context, k frame.Packet) error {
 	p := l.p
 	k.Job = p.key
 	to := (*p.peers.Load())[k.To]
@@ -362,7 +363,7 @@ func (l link) Send(ctx context.Context, k mpi.Packet) error {
 }
 
 // Put implements [match.Link].
-func (l link) Put(k mpi.Packet) {
+func (l link) Put(k frame.Packet) {
 	p := l.p
 	k.Job = p.key
 	to := (*p.peers.Load())[k.To]
@@ -376,12 +377,12 @@ type credit struct {
 	changed chan struct{} // closed and made anew when there is more
 }
 
-func (c *credit) init() { c.left, c.changed = mpi.OutputWindow, make(chan struct{}) }
+func (c *credit) init() { c.left, c.changed = frame.OutputWindow, make(chan struct{}) }
 
 func (c *credit) give(n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.left = min(c.left+min(max(n, 0), mpi.OutputWindow), mpi.OutputWindow)
+	c.left = min(c.left+min(max(n, 0), frame.OutputWindow), frame.OutputWindow)
 	close(c.changed)
 	c.changed = make(chan struct{})
 }

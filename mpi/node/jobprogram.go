@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 const takesNoRanks = "the interpreter calls no MPI function: it is a handler of messages"
@@ -45,7 +46,7 @@ func (ps *programs) isHandler(cid mpi.CID) bool {
 }
 
 // ganger is a program for a job, once it is prepared.
-func (ps *programs) ganger(ctx context.Context, cid mpi.CID, own bool) (mpi.Ganger, fs.FS, error) {
+func (ps *programs) ganger(ctx context.Context, cid mpi.CID, own bool) (exec.MPIProgram, fs.FS, error) {
 	if why, detail := ps.runs(cid, own); why != "" {
 		return nil, nil, fmt.Errorf("%s: %s", why, detail)
 	}
@@ -70,7 +71,7 @@ func (ps *programs) ganger(ctx context.Context, cid mpi.CID, own bool) (mpi.Gang
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	p.used = time.Now()
-	code, ok := p.code.(mpi.Ganger)
+	code, ok := p.code.(exec.MPIProgram)
 	switch {
 	case p.state == mpi.Failing:
 		return nil, nil, p.err

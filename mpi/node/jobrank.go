@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/process"
 )
@@ -20,7 +22,7 @@ import (
 type team struct {
 	p     *part
 	world *match.World
-	gang  mpi.Gang
+	gang  exec.RankGroup
 	files fs.FS
 	room  share // for what the ranks write
 }
@@ -32,7 +34,7 @@ func (p *part) prepare() (*team, error) {
 	if err != nil {
 		return nil, err
 	}
-	gang, err := code.Gang(p.running)
+	gang, err := code.RankGroup(p.running)
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +92,9 @@ func (t *team) rank(r int, start time.Time, stdout, stderr *lines) {
 	})
 	files := lease{of: &t.room}
 	defer files.end()
-	x := mpi.Exec{
+	x := exec.Exec{
 		Args: p.place.Args, Env: p.place.Env, Files: t.files, Memory: n.cfg.Memory, Timeout: mpi.MaxJobTime, MPI: proc,
-		Streams: &mpi.Streams{Out: stdout, Err: stderr}, Scratch: &mpi.Scratch{Limit: maxJobFiles, Take: files.take},
+		Streams: &exec.Streams{Out: stdout, Err: stderr}, Scratch: &exec.Scratch{Limit: maxJobFiles, Take: files.take},
 	}
 	if p.place.Memory > 0 {
 		x.Memory = min(x.Memory, p.place.Memory)
@@ -102,7 +104,7 @@ func (t *team) rank(r int, start time.Time, stdout, stderr *lines) {
 		x.Streams.In = p.stdin
 	}
 	out := t.gang.Run(x)
-	exit := mpi.Exit{Job: p.id, Rank: uint32(r), Reason: out.Reason, Code: int64(out.Exit), Detail: out.Detail, Memory: out.Memory}
+	exit := frame.Exit{Job: p.id, Rank: uint32(r), Reason: out.Reason, Code: int64(out.Exit), Detail: out.Detail, Memory: out.Memory}
 	if err := proc.Ended(); err != nil && out.Reason == "" {
 		exit.Reason, exit.Code, exit.Detail = mpi.Aborted, 1, err.Error()
 	}
@@ -119,7 +121,7 @@ func (t *team) rank(r int, start time.Time, stdout, stderr *lines) {
 
 // ended tells the origin of the end of a rank. If it failed, the others here end too; if it ended because another did, there is
 // nothing to tell but that.
-func (t *team) ended(exit mpi.Exit) {
+func (t *team) ended(exit frame.Exit) {
 	p := t.p
 	if exit.Reason == "" {
 		p.js.post(p.id.Origin, exit, nil)
@@ -138,7 +140,7 @@ func (t *team) ended(exit mpi.Exit) {
 }
 
 // describe says how a rank ended, for people.
-func describe(x mpi.Exit) string {
+func describe(x frame.Exit) string {
 	switch {
 	case x.Detail != "":
 		return x.Detail
@@ -157,16 +159,16 @@ func (p *part) info() map[string]string {
 }
 
 // sendFile sends a file that a rank wrote to the origin.
-func (p *part) sendFile(r int, f mpi.ScratchFile) error {
-	if len(f.Name) > mpi.MaxJobFile {
-		return fmt.Errorf("its name has %d bytes, at most %d", len(f.Name), mpi.MaxJobFile)
+func (p *part) sendFile(r int, f exec.ScratchFile) error {
+	if len(f.Name) > frame.MaxJobFile {
+		return fmt.Errorf("its name has %d bytes, at most %d", len(f.Name), frame.MaxJobFile)
 	}
 	for at := 0; at < len(f.Data) || at == 0; {
-		data := f.Data[at:min(at+mpi.MaxJobPart, len(f.Data))]
-		if err := p.output.take(p.running, int64(len(data)+mpi.OutputCost)); err != nil {
+		data := f.Data[at:min(at+frame.MaxJobPart, len(f.Data))]
+		if err := p.output.take(p.running, int64(len(data)+frame.OutputCost)); err != nil {
 			return err
 		}
-		p.js.post(p.id.Origin, mpi.Written{Job: p.id, Rank: uint32(r), Name: f.Name, Size: int64(len(f.Data)), Offset: int64(at), Data: data}, nil)
+		p.js.post(p.id.Origin, frame.FileChunk{Job: p.id, Rank: uint32(r), Name: f.Name, Size: int64(len(f.Data)), Offset: int64(at), Data: data}, nil)
 		if at += len(data); len(data) == 0 {
 			return nil
 		}
@@ -239,16 +241,16 @@ func (l *lines) flush() error {
 // send sends a piece of the stream. mu is held.
 func (l *lines) send(b []byte) error {
 	for len(b) > 0 {
-		n := min(len(b), mpi.MaxJobPart/2)
+		n := min(len(b), frame.MaxJobPart/2)
 		if n < len(b) { // rather between lines
 			if end := bytes.LastIndexByte(b[:n], '\n') + 1; end > 0 {
 				n = end
 			}
 		}
-		if err := l.p.output.take(l.p.running, int64(n+mpi.OutputCost)); err != nil {
+		if err := l.p.output.take(l.p.running, int64(n+frame.OutputCost)); err != nil {
 			return err
 		}
-		l.p.js.post(l.p.id.Origin, mpi.Output{Job: l.p.id, Rank: l.rank, Stream: l.stream, Data: b[:n]}, nil)
+		l.p.js.post(l.p.id.Origin, frame.Output{Job: l.p.id, Rank: l.rank, Stream: l.stream, Data: b[:n]}, nil)
 		b = b[n:]
 	}
 	return nil
@@ -273,5 +275,5 @@ func flushAfter(ctx context.Context, out, err *lines) {
 	}
 }
 
-// DefaultRanks is how many ranks of jobs a node runs at once if it is not told: some for each core, since ranks wait much.
-func DefaultRanks() int { return max(8, 4*runtime.NumCPU()) }
+// DefaultRankSlots is how many ranks of jobs a node runs at once if it is not told: some for each core, since ranks wait much.
+func DefaultRankSlots() int { return max(8, 4*runtime.NumCPU()) }

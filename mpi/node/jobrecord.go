@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // job is a job that began here, from its start to its end and as long as its record is kept.
@@ -200,7 +201,7 @@ func (j *job) finish() {
 }
 
 // write takes a part of a file that a rank wrote. It waits for the disk, without the mutex that frames wait for.
-func (j *job) write(w mpi.Written) error {
+func (j *job) write(w frame.FileChunk) error {
 	rank := int(w.Rank)
 	i := slices.IndexFunc(j.files, func(f *file) bool { return f.Rank == rank && f.Name == w.Name })
 	if i < 0 {

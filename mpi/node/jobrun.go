@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // said is what a node has said of a job and is dealt with in order.
 type said struct {
 	from *seat
-	f    mpi.JobFrame
+	f    frame.JobFrame
 }
 
 // run is the life of a job.
@@ -44,7 +45,7 @@ func (j *job) run() {
 func (j *job) prepare() error {
 	spec := &j.record.Spec
 	j.mu.Lock()
-	f := mpi.Place{
+	f := frame.Place{
 		Job: j.id, Args: append([]string{programName(j.program)}, spec.Args...), Env: spec.Env,
 		Memory: spec.Memory, Timeout: spec.Timeout, Slots: uint32(j.total()), Stdin: spec.Stdin, Ranks: make([]uint32, spec.Ranks),
 	}
@@ -86,7 +87,7 @@ func (j *job) prepare() error {
 	}
 	j.state(mpi.JobRunning, "")
 	for _, s := range order {
-		j.js.post(s.peer, mpi.Start{Job: j.id}, func(err error) { j.lost(s.peer, err) })
+		j.js.post(s.peer, frame.Start{Job: j.id}, func(err error) { j.lost(s.peer, err) })
 	}
 	return nil
 }
@@ -117,7 +118,7 @@ func (j *job) stop() {
 	}
 	j.mu.Unlock()
 	for _, s := range all {
-		j.js.post(s.peer, mpi.Stop{Job: j.id, Detail: detail}, func(err error) { j.lost(s.peer, err) })
+		j.js.post(s.peer, frame.Stop{Job: j.id, Detail: detail}, func(err error) { j.lost(s.peer, err) })
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
@@ -130,7 +131,7 @@ func (j *job) stop() {
 }
 
 // receive takes what a node says of the job.
-func (j *job) receive(from mpi.PeerID, f mpi.JobFrame) {
+func (j *job) receive(from mpi.PeerID, f frame.JobFrame) {
 	j.mu.Lock()
 	s := j.seats[from]
 	if s == nil || s.gone {
@@ -140,19 +141,19 @@ func (j *job) receive(from mpi.PeerID, f mpi.JobFrame) {
 	var cause *mpi.JobCause
 	news := true
 	switch f := f.(type) {
-	case mpi.Slots:
+	case frame.Reservation:
 		j.granted(s, f)
-	case mpi.Prepared:
+	case frame.Prepared:
 		s.prepared = true
-	case mpi.Stopped:
+	case frame.Stopped:
 		s.stopped = true
-	case mpi.Taken:
+	case frame.InputCredit:
 		if slices.Contains(s.ranks, 0) {
 			j.input = max(j.input-f.Bytes, 0)
 		}
-	case mpi.Failed:
+	case frame.Failed:
 		cause = j.causeOf(s, f)
-	case mpi.Exit:
+	case frame.Exit:
 		if !slices.Contains(s.ranks, int(f.Rank)) || s.exits == len(s.ranks) {
 			break
 		}
@@ -162,10 +163,10 @@ func (j *job) receive(from mpi.PeerID, f mpi.JobFrame) {
 		}
 		news = false
 		j.enqueue(s, f)
-	case mpi.Output:
+	case frame.Output:
 		news = false
 		cause = j.hear(s, f, f.Rank, len(f.Data))
-	case mpi.Written:
+	case frame.FileChunk:
 		news = false
 		cause = j.hear(s, f, f.Rank, len(f.Data))
 	}
@@ -179,7 +180,7 @@ func (j *job) receive(from mpi.PeerID, f mpi.JobFrame) {
 }
 
 // granted notes how many slots a node keeps. mu is held.
-func (j *job) granted(s *seat, f mpi.Slots) {
+func (j *job) granted(s *seat, f frame.Reservation) {
 	if s.answered {
 		return
 	}
@@ -197,20 +198,20 @@ func (j *job) granted(s *seat, f mpi.Slots) {
 }
 
 // hear queues what a rank wrote, within the window of its node. mu is held.
-func (j *job) hear(s *seat, f mpi.JobFrame, rank uint32, n int) *mpi.JobCause {
+func (j *job) hear(s *seat, f frame.JobFrame, rank uint32, n int) *mpi.JobCause {
 	if !slices.Contains(s.ranks, int(rank)) {
 		return nil
 	}
-	if s.queued+n+mpi.OutputCost > mpi.OutputWindow {
+	if s.queued+n+frame.OutputCost > frame.OutputWindow {
 		return &mpi.JobCause{Rank: -1, Peer: s.peer, Reason: mpi.Internal, Detail: "the node sends more output than it may"}
 	}
-	s.queued += n + mpi.OutputCost
+	s.queued += n + frame.OutputCost
 	j.enqueue(s, f)
 	return nil
 }
 
 // enqueue has what a node says dealt with in order. mu is held.
-func (j *job) enqueue(s *seat, f mpi.JobFrame) {
+func (j *job) enqueue(s *seat, f frame.JobFrame) {
 	j.queue = append(j.queue, said{s, f})
 	select {
 	case j.more <- struct{}{}:
@@ -219,7 +220,7 @@ func (j *job) enqueue(s *seat, f mpi.JobFrame) {
 }
 
 // causeOf is what a node says made it give up. mu is held.
-func (j *job) causeOf(s *seat, f mpi.Failed) *mpi.JobCause {
+func (j *job) causeOf(s *seat, f frame.Failed) *mpi.JobCause {
 	c := &mpi.JobCause{Rank: -1, Peer: s.peer, Reason: f.Reason, Detail: f.Detail, Exit: 1}
 	if f.Rank >= 0 && slices.Contains(s.ranks, int(f.Rank)) {
 		c.Rank = int(f.Rank)
@@ -300,15 +301,15 @@ func (j *job) pump(ctx context.Context) {
 
 func (j *job) deal(x said) {
 	switch f := x.f.(type) {
-	case mpi.Output:
+	case frame.Output:
 		j.print(f)
 		j.done(x.from, len(f.Data))
-	case mpi.Written:
+	case frame.FileChunk:
 		if err := j.write(f); err != nil {
 			j.fail(mpi.JobCause{Rank: int(f.Rank), Peer: x.from.peer, Reason: mpi.OutputLimit, Detail: err.Error()})
 		}
 		j.done(x.from, len(f.Data))
-	case mpi.Exit:
+	case frame.Exit:
 		j.exited(f)
 	}
 }
@@ -316,22 +317,22 @@ func (j *job) deal(x said) {
 // done tells a node that its output was dealt with, from time to time.
 func (j *job) done(s *seat, n int) {
 	j.mu.Lock()
-	n += mpi.OutputCost
+	n += frame.OutputCost
 	s.queued -= n
 	s.heard += n
 	tell := s.heard
-	if tell < mpi.OutputWindow/4 {
+	if tell < frame.OutputWindow/4 {
 		tell = 0
 	}
 	s.heard -= tell
 	j.mu.Unlock()
 	if tell > 0 {
-		j.js.post(s.peer, mpi.Heard{Job: j.id, Bytes: int64(tell)}, nil)
+		j.js.post(s.peer, frame.OutputCredit{Job: j.id, Bytes: int64(tell)}, nil)
 	}
 }
 
 // print makes events of output, one for each line.
-func (j *job) print(f mpi.Output) {
+func (j *job) print(f frame.Output) {
 	kind := "stdout"
 	if f.Stream == 2 {
 		kind = "stderr"
@@ -342,7 +343,7 @@ func (j *job) print(f mpi.Output) {
 }
 
 // exited notes the end of a rank.
-func (j *job) exited(f mpi.Exit) {
+func (j *job) exited(f frame.Exit) {
 	j.mu.Lock()
 	r := &j.record.Ranks[f.Rank]
 	if r.Exit != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // lonely is a node whose peers are the test: no network, so that time is the test's.
@@ -16,23 +17,23 @@ type lonely struct {
 	*Node
 	near map[mpi.PeerID]*lonely // other such nodes, which hear what it says
 	mu   sync.Mutex
-	said map[mpi.PeerID][]mpi.Frame // to the test
+	said map[mpi.PeerID][]frame.Frame // to the test
 }
 
 type lonelyTransport struct {
-	mpi.JobTransport
+	frame.JobTransport
 	n    *lonely
 	self mpi.PeerID
 }
 
 func (l lonelyTransport) Self() mpi.PeerID                        { return l.self }
-func (lonelyTransport) Start(mpi.Receiver) error                  { return nil }
+func (lonelyTransport) Start(frame.Receiver) error                { return nil }
 func (lonelyTransport) Close(context.Context) error               { return nil }
 func (lonelyTransport) Watch(mpi.PeerID) func()                   { return func() {} }
 func (lonelyTransport) ParsePeer(text string) (mpi.PeerID, error) { return mpi.PeerID(text), nil }
-func (l lonelyTransport) Post(to mpi.PeerID, f mpi.Frame, _ func(error)) {
+func (l lonelyTransport) Post(to mpi.PeerID, f frame.Frame, _ func(error)) {
 	if near := l.n.near[to]; near != nil {
-		near.jobs.receive(l.self, f.(mpi.JobFrame))
+		near.jobs.receive(l.self, f.(frame.JobFrame))
 		return
 	}
 	l.n.mu.Lock()
@@ -48,9 +49,9 @@ func (lonelyPools) Close(context.Context) error { return nil }
 
 // newLonely starts a node with 8 slots. Its ranks must not wait for each other: the bubble does not see them park.
 func newLonely(t *testing.T, self mpi.PeerID, programs goPrograms) *lonely {
-	n := &lonely{near: map[mpi.PeerID]*lonely{}, said: map[mpi.PeerID][]mpi.Frame{}}
+	n := &lonely{near: map[mpi.PeerID]*lonely{}, said: map[mpi.PeerID][]frame.Frame{}}
 	tr := lonelyTransport{n: n, self: self}
-	c := Config{Transport: tr, JobTransport: tr, Pools: lonelyPools{}, Memory: 1 << 20, Slots: 1, Timeout: time.Minute, AnyProgram: true}
+	c := Config{Transport: tr, JobTransport: tr, Pools: lonelyPools{}, Memory: 1 << 20, HandlerSlots: 1, Timeout: time.Minute, AnyProgram: true}
 	serve(&c, programs)
 	n.Node = New(c)
 	if err := n.Start(t.Context()); err != nil {
@@ -76,7 +77,7 @@ func withLonely(t *testing.T, programs goPrograms, test func(t *testing.T, n *lo
 }
 
 // hear is what the node has said to a peer since it was asked last, once it has no more to do.
-func (n *lonely) hear(from mpi.PeerID) []mpi.Frame {
+func (n *lonely) hear(from mpi.PeerID) []frame.Frame {
 	synctest.Wait()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -86,11 +87,11 @@ func (n *lonely) hear(from mpi.PeerID) []mpi.Frame {
 }
 
 // offer offers a new job to the node, and returns its answer.
-func (n *lonely) offer(origin mpi.PeerID, ranks uint32) mpi.Slots {
+func (n *lonely) offer(origin mpi.PeerID, ranks uint32) frame.Reservation {
 	n.hear(origin)
-	n.jobs.receive(origin, mpi.Offer{Job: mpi.NewRequestID(origin), Program: cidOf("wait"), Ranks: ranks})
+	n.jobs.receive(origin, frame.Offer{Job: mpi.NewRequestID(origin), Program: cidOf("wait"), Ranks: ranks})
 	list := n.hear(origin)
-	return list[len(list)-1].(mpi.Slots)
+	return list[len(list)-1].(frame.Reservation)
 }
 
 // An origin whose offers lapse again and again is refused for a growing while; others get their turn, and in the end it is forgotten.
@@ -103,12 +104,12 @@ func TestSlotsKeptInVain(t *testing.T) {
 			if got := n.offer("greedy", 100); got.Ranks != 4 { // two that lapse together cost one pause
 				t.Fatalf("before it pauses for %v: %+v", want, got)
 			}
-			time.Sleep(mpi.SlotsKept)
+			time.Sleep(frame.ReservationTime)
 			start := time.Now()
 			for {
 				got := n.offer("greedy", 8)
 				if got.Ranks > 0 {
-					n.jobs.receive("greedy", mpi.Stop{Job: got.Job})
+					n.jobs.receive("greedy", frame.Stop{Job: got.Job})
 					break
 				}
 				if got.Reason != mpi.Busy || !strings.Contains(got.Detail, "without placing ranks") {
@@ -117,7 +118,7 @@ func TestSlotsKeptInVain(t *testing.T) {
 				if other := n.offer("other", 8); other.Ranks != 8 {
 					t.Fatalf("another origin gets %+v", other)
 				} else {
-					n.jobs.receive("other", mpi.Stop{Job: other.Job})
+					n.jobs.receive("other", frame.Stop{Job: other.Job})
 				}
 				time.Sleep(vainFirst / 2)
 			}
@@ -130,7 +131,7 @@ func TestSlotsKeptInVain(t *testing.T) {
 		}
 		time.Sleep(vainLast + time.Second)
 		n.offer("greedy", 8)
-		time.Sleep(mpi.SlotsKept + vainFirst)
+		time.Sleep(frame.ReservationTime + vainFirst)
 		if got := n.offer("greedy", 8); got.Ranks != 8 {
 			t.Errorf("long after it gets %+v", got)
 		}
@@ -177,8 +178,8 @@ func TestPlacedAndNotStarted(t *testing.T) {
 			if got.Ranks != 8 {
 				t.Fatalf("it gets %+v", got)
 			}
-			n.jobs.receive("slow", mpi.Place{Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: make([]uint32, 8), Args: []string{"x"}})
-			if _, ok := n.hear("slow")[0].(mpi.Prepared); !ok {
+			n.jobs.receive("slow", frame.Place{Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: make([]uint32, 8), Args: []string{"x"}})
+			if _, ok := n.hear("slow")[0].(frame.Prepared); !ok {
 				t.Fatal("not prepared")
 			}
 			time.Sleep(fetchTimeout)
@@ -187,7 +188,7 @@ func TestPlacedAndNotStarted(t *testing.T) {
 			}
 			time.Sleep(startMax - fetchTimeout)
 			list := n.hear("slow")
-			if f, ok := list[0].(mpi.Failed); !ok || f.Reason != mpi.TimedOut || n.jobs.slots.count() != 0 {
+			if f, ok := list[0].(frame.Failed); !ok || f.Reason != mpi.TimedOut || n.jobs.slots.count() != 0 {
 				t.Errorf("it says %+v, and %d slots are in use", list, n.jobs.slots.count())
 			}
 		}
@@ -199,9 +200,9 @@ func TestPartsOfOneOrigin(t *testing.T) {
 	withLonely(t, goPrograms{"wait": func(*goRank) {}}, func(t *testing.T, n *lonely) {
 		for range maxOpenJobs {
 			got := n.offer("many", 1)
-			n.jobs.receive("many", mpi.Place{Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: []uint32{0}, Args: []string{"x"}})
+			n.jobs.receive("many", frame.Place{Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: []uint32{0}, Args: []string{"x"}})
 			synctest.Wait()
-			n.jobs.receive("many", mpi.Start{Job: got.Job})
+			n.jobs.receive("many", frame.Start{Job: got.Job})
 		}
 		if got := n.offer("many", 1); got.Ranks != 0 || got.Reason != mpi.Busy {
 			t.Errorf("one more is %+v", got)

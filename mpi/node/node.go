@@ -28,28 +28,30 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // Config is what a node is made of and what it may use.
 type Config struct {
-	Transport mpi.Transport
+	Transport frame.Transport
 	Pools     mpi.Pools
 	Store     mpi.Store
-	Runtime   mpi.Runtime
+	Runtime   exec.Runtime
 
-	Admit      func(mpi.PeerID) bool // peers, and origins that they name; nil admits all
-	Agent      string                // software and version, for people
-	Slots      int                   // instances at once
-	Memory     int64                 // bytes of linear memory of an instance
-	Timeout    time.Duration         // wall clock of an instance
-	MaxMessage int64                 // bytes of Data
-	AnyProgram bool                  // run programs that are not the store's, by CID
-	Programs   []mpi.CID             // those of them that run, if not any does
+	Admit        func(mpi.PeerID) bool // peers, and origins that they name; nil admits all
+	Agent        string                // software and version, for people
+	HandlerSlots int                   // instances at once
+	Memory       int64                 // bytes of linear memory of an instance
+	Timeout      time.Duration         // wall clock of an instance
+	MaxMessage   int64                 // bytes of Data
+	AnyProgram   bool                  // run programs that are not the store's, by CID
+	Programs     []mpi.CID             // those of them that run, if not any does
 
-	JobTransport mpi.JobTransport // carries the frames of jobs; nil for a node whose jobs run on it alone
-	Ranks        int              // of jobs, at once; 0 for DefaultRanks
-	JobsDir      string           // keeps the records of jobs; empty for as long as the node lives
-	Host         string           // the node's name, for its programs
+	JobTransport frame.JobTransport // carries the frames of jobs; nil for a node whose jobs run on it alone
+	RankSlots    int                // of jobs, at once; 0 for DefaultRankSlots
+	JobsDir      string             // keeps the records of jobs; empty for as long as the node lives
+	Host         string             // the node's name, for its programs
 
 	Log *slog.Logger // nil discards
 }
@@ -135,7 +137,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 			err = errors.Join(err, n.Close(ctx))
 		}
 	}()
-	for range n.cfg.Slots {
+	for range n.cfg.HandlerSlots {
 		n.wg.Go(n.work)
 	}
 	if err := n.cfg.Transport.Start(n); err != nil {
@@ -184,26 +186,26 @@ func (n *Node) shut(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Receive implements [mpi.Receiver].
-func (n *Node) Receive(from mpi.PeerID, f mpi.Frame) {
+// Receive implements [frame.Receiver].
+func (n *Node) Receive(from mpi.PeerID, f frame.Frame) {
 	switch f := f.(type) {
-	case mpi.Deliver:
+	case frame.Deliver:
 		if f.Answer {
 			n.receiveAnswer(from, f)
 		} else {
 			n.receiveMessage(from, f)
 		}
-	case mpi.Accept:
+	case frame.Accept:
 		n.ledger.accepted(from, f.ID)
-	case mpi.Refuse:
+	case frame.Refuse:
 		if o := n.ledger.take(from, f.ID); o != nil {
 			o.end(o.failure(f.Reason, f.Detail))
 		}
-	case mpi.Done:
+	case frame.Done:
 		if o := n.ledger.take(from, f.ID); o != nil {
 			o.owner.ended(o, ofPeer(o, f.Failures), f.Omitted)
 		}
-	case mpi.Cancel:
+	case frame.Cancel:
 		n.cancelTasks(from, f.Request)
 	}
 }
@@ -227,7 +229,7 @@ func ofPeer(o *outgoing, told []mpi.Failure) []mpi.Failure {
 	return list
 }
 
-// Lost implements [mpi.Receiver].
+// Lost implements [frame.Receiver].
 func (n *Node) Lost(peer mpi.PeerID, session uint64, why error) {
 	n.log.Info("session lost", "peer", peer, "session", session, "why", why)
 	for _, o := range n.ledger.lose(peer, session) {
@@ -241,7 +243,7 @@ func (n *Node) Lost(peer mpi.PeerID, session uint64, why error) {
 }
 
 // reply sends a frame about a message to whoever sent the message.
-func (n *Node) reply(to mpi.PeerID, f mpi.Frame) {
+func (n *Node) reply(to mpi.PeerID, f frame.Frame) {
 	if to == n.self {
 		n.Receive(n.self, f)
 		return

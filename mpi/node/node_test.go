@@ -210,7 +210,7 @@ func TestTimeout(t *testing.T) {
 
 // A client that hangs up cancels what is queued for it, here and at the peers.
 func TestHangUp(t *testing.T) {
-	nodes := start(t, 2, func(_ int, c *Config) { c.Slots = 1 })
+	nodes := start(t, 2, func(_ int, c *Config) { c.HandlerSlots = 1 })
 	a, b := nodes[0], nodes[1]
 	ctx, cancel := context.WithCancel(t.Context())
 	r := mpi.Request{File: "guest", Expected: 9, Timeout: time.Hour}

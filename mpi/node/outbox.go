@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // note is one frame on its way to a peer.
 type note struct {
-	frame    mpi.Frame
+	frame    frame.Frame
 	deadline time.Time
 	out      *outgoing // for a message: dropped from the ledger means not wanted any more
 }
@@ -95,9 +96,9 @@ func (b *outbox) send(to mpi.PeerID, x note) {
 
 func reasonOf(err error) mpi.Reason {
 	switch {
-	case errors.Is(err, mpi.ErrRefused):
+	case errors.Is(err, frame.ErrRefused):
 		return mpi.Refused
-	case errors.Is(err, mpi.ErrTooLarge):
+	case errors.Is(err, frame.ErrTooLarge):
 		return mpi.TooLarge
 	case errors.Is(err, context.DeadlineExceeded):
 		return mpi.TimedOut

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // programs are what this node runs: the interpreters of its store, and, if it runs any program, those that peers named
@@ -48,7 +49,7 @@ type program struct {
 	waiting []*task       // that came while it was being prepared
 	settled chan struct{} // closed when it is prepared, or has failed
 	used    time.Time
-	code    mpi.Program
+	code    exec.Program
 	files   fs.FS
 }
 
@@ -245,7 +246,7 @@ func (p *program) prepare() {
 }
 
 // settle notes what came of build. It returns the tasks that waited for it, and why they wait in vain, if they do.
-func (p *program) settle(code mpi.Program, files fs.FS, err error) ([]*task, error) {
+func (p *program) settle(code exec.Program, files fs.FS, err error) ([]*task, error) {
 	ps := p.ps
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -272,7 +273,7 @@ func (p *program) settle(code mpi.Program, files fs.FS, err error) ([]*task, err
 }
 
 // build is prepare without the bookkeeping. What cannot be fetched is tried again until the program is retired.
-func (p *program) build() (mpi.Program, fs.FS, error) {
+func (p *program) build() (exec.Program, fs.FS, error) {
 	n := p.ps.n
 	bundle, err := p.open()
 	if err != nil {
@@ -327,7 +328,7 @@ func (p *program) initialise(b *mpi.Bundle) error {
 		return err
 	}
 	defer code.Close()
-	out := code.Run(p.ctx, mpi.Exec{
+	out := code.Run(p.ctx, exec.Exec{
 		Args: []string{p.String()}, Env: []string{"MPI_HOST=" + string(n.self)}, Files: b.Files,
 		Memory: n.cfg.Memory, Timeout: n.cfg.Timeout, Output: 64 << 10,
 		Stderr: func(line string) { n.log.Info("stderr", "init of", p.String(), "line", line) },

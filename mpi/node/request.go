@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // request is what this node's API asked for. It is the root [owner]: of the messages that the request pushes.
@@ -150,7 +151,7 @@ func (q *request) send(program mpi.CID, msgs []mpi.Message) {
 
 // send sends one message, of a request or of a task.
 func (n *Node) send(o *outgoing, program mpi.CID, data []byte, answer bool) {
-	d := mpi.Deliver{
+	d := frame.Deliver{
 		ID: n.ledger.add(o), Request: o.request, Program: program, Answer: answer,
 		Budget: time.Until(o.deadline), Pid: o.pid, Data: data,
 	}
@@ -261,23 +262,23 @@ func (q *request) expire() {
 }
 
 // receiveAnswer takes a message that an interpreter sent home, if its request still waits.
-func (n *Node) receiveAnswer(from mpi.PeerID, d mpi.Deliver) {
+func (n *Node) receiveAnswer(from mpi.PeerID, d frame.Deliver) {
 	n.mu.Lock()
 	q := n.requests[d.Request]
 	n.mu.Unlock()
 	if q == nil {
-		n.reply(from, mpi.Refuse{ID: d.ID, Reason: mpi.Gone, Detail: "the request is over"})
+		n.reply(from, frame.Refuse{ID: d.ID, Reason: mpi.Gone, Detail: "the request is over"})
 		return
 	}
 	if why := q.answer(from, d); why != "" {
-		n.reply(from, mpi.Refuse{ID: d.ID, Reason: why, Detail: "the origin cannot hold the answer"})
+		n.reply(from, frame.Refuse{ID: d.ID, Reason: why, Detail: "the origin cannot hold the answer"})
 		return
 	}
 	n.totals.answers.Add(1)
-	n.reply(from, mpi.Accept{ID: d.ID})
+	n.reply(from, frame.Accept{ID: d.ID})
 }
 
-func (q *request) answer(from mpi.PeerID, d mpi.Deliver) mpi.Reason {
+func (q *request) answer(from mpi.PeerID, d frame.Deliver) mpi.Reason {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {

@@ -178,7 +178,7 @@ func (n *Node) Status() mpi.NodeStatus {
 	open := len(n.requests)
 	n.mu.Unlock()
 	return mpi.NodeStatus{
-		Peer: n.self, Agent: n.cfg.Agent, Started: n.started, Slots: n.cfg.Slots,
+		Peer: n.self, Agent: n.cfg.Agent, Started: n.started, Slots: n.cfg.HandlerSlots,
 		Running: int(n.running.Load()), Queued: n.queue.len(), Open: open, Peers: len(n.cfg.Pools.Known()),
 		Store: n.cfg.Store.Status(),
 		Totals: mpi.NodeTotals{

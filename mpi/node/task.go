@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // task is one message that this node's interpreter handles. It is an [owner] of what the interpreter sends.
@@ -38,11 +40,11 @@ type task struct {
 }
 
 // receiveMessage takes a message for an interpreter here, or refuses it.
-func (n *Node) receiveMessage(from mpi.PeerID, d mpi.Deliver) {
+func (n *Node) receiveMessage(from mpi.PeerID, d frame.Deliver) {
 	t, why, detail := n.admitTask(from, d)
 	if t == nil {
 		n.totals.refused.Add(1)
-		n.reply(from, mpi.Refuse{ID: d.ID, Reason: why, Detail: detail})
+		n.reply(from, frame.Refuse{ID: d.ID, Reason: why, Detail: detail})
 		return
 	}
 	n.totals.delivered.Add(1)
@@ -63,11 +65,11 @@ func (t *task) accept() {
 	t.said = true
 	t.mu.Unlock()
 	if !said {
-		t.n.reply(t.from, mpi.Accept{ID: t.id})
+		t.n.reply(t.from, frame.Accept{ID: t.id})
 	}
 }
 
-func (n *Node) admitTask(from mpi.PeerID, d mpi.Deliver) (*task, mpi.Reason, string) {
+func (n *Node) admitTask(from mpi.PeerID, d frame.Deliver) (*task, mpi.Reason, string) {
 	if n.closed.Load() {
 		return nil, mpi.Refused, "the node is stopping"
 	}
@@ -148,7 +150,7 @@ func (t *task) run() {
 }
 
 // exec is what the instance gets.
-func (t *task) exec(data []byte, left time.Duration) mpi.Exec {
+func (t *task) exec(data []byte, left time.Duration) exec.Exec {
 	n, cfg := t.n, &t.n.cfg
 	peers, _ := cfg.Pools.Peers(t.program.cid)
 	var list bytes.Buffer
@@ -159,7 +161,7 @@ func (t *task) exec(data []byte, left time.Duration) mpi.Exec {
 		list.WriteString(string(p))
 	}
 	in := mpi.Envelope{Pid: t.pid, Messages: []mpi.Message{{Pid: t.pid, To: n.self, From: t.from, Data: data}}}
-	return mpi.Exec{
+	return exec.Exec{
 		Args:    []string{t.program.String()},
 		Env:     []string{"MPI_HOST=" + string(n.self), "MPI_ORIGIN=" + string(t.req.Origin), "MPI_PEERS=" + list.String()},
 		Stdin:   in.AppendJSON(make([]byte, 0, 512+4*len(data))),
@@ -307,7 +309,7 @@ func (t *task) finish(own ...mpi.Failure) {
 	if t.saying != nil {
 		t.saying.Stop()
 	}
-	done := mpi.Done{ID: t.id, Failures: append(own, t.failures...), Omitted: t.omitted}
+	done := frame.Done{ID: t.id, Failures: append(own, t.failures...), Omitted: t.omitted}
 	room := t.room
 	t.mu.Unlock()
 

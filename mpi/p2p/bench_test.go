@@ -8,6 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 const benchSize = 1 << 10
@@ -57,7 +58,7 @@ func benchmarkEcho(b *testing.B, inFlight int) {
 	client := startNode(b, x, Config{}, back)
 	echo := newSink()
 	server := New(y, Config{})
-	echo.hook = func(from mpi.PeerID, f mpi.Frame) { server.Send(ctx, from, f) }
+	echo.hook = func(from mpi.PeerID, f frame.Frame) { server.Send(ctx, from, f) }
 	if err := server.Start(echo); err != nil {
 		b.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // Close leaves nothing behind, whatever is going on.
@@ -18,12 +19,12 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 	m := newMute(t)
 	know(a.h, m.h)
 	for _, to := range []*node{b, c} {
-		a.mustSend(t, to, mpi.Accept{ID: 1})
+		a.mustSend(t, to, frame.Accept{ID: 1})
 		to.frame(t)
 	}
-	b.mustSend(t, a, mpi.Accept{ID: 1})
+	b.mustSend(t, a, frame.Accept{ID: 1})
 	a.frame(t)
-	if _, err := a.Send(t.Context(), mpi.PeerID(m.h.ID().String()), mpi.Accept{ID: 1}); err != nil {
+	if _, err := a.Send(t.Context(), mpi.PeerID(m.h.ID().String()), frame.Accept{ID: 1}); err != nil {
 		t.Fatal(err)
 	}
 	c.h.Close()
@@ -61,7 +62,7 @@ func TestCloseEndsWaitingSends(t *testing.T) {
 	if err := a.Close(ctx); err != nil {
 		t.Error(err)
 	}
-	if err := <-last; !errors.Is(err, mpi.ErrUnreachable) {
+	if err := <-last; !errors.Is(err, frame.ErrUnreachable) {
 		t.Errorf("waiting Send: %v", err)
 	}
 	if a.queued.Load() != 0 {
@@ -75,14 +76,14 @@ func TestCloseWithoutStart(t *testing.T) {
 	if err := tr.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if _, err := tr.Exchange(t.Context(), mpi.PeerAddrs{Peer: tr.Self()}, mpi.Hello{}); err == nil {
+	if _, err := tr.Exchange(t.Context(), frame.PeerAddrs{Peer: tr.Self()}, frame.Hello{}); err == nil {
 		t.Error("hello after Close")
 	}
 }
 
 func TestCloseOnClosedHost(t *testing.T) {
 	a, b := pair(t, Config{Grace: time.Hour}, Config{})
-	a.mustSend(t, b, mpi.Accept{ID: 1})
+	a.mustSend(t, b, frame.Accept{ID: 1})
 	b.frame(t)
 	a.h.Close()
 	a.stop(t)

@@ -3,7 +3,7 @@ package p2p
 import (
 	"fmt"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -13,7 +13,7 @@ func (o *outbound) next() uint64 { return o.first + uint64(len(o.entries)) }
 
 func (o *outbound) fits(body message) error {
 	if n := wire.DataLen(o.next(), body.size()); n > o.maxFrame {
-		return fmt.Errorf("p2p: send to %s: a frame of %d bytes: %w, %d bytes", o.name, n, mpi.ErrTooLarge, o.maxFrame)
+		return fmt.Errorf("p2p: send to %s: a frame of %d bytes: %w, %d bytes", o.name, n, frame.ErrTooLarge, o.maxFrame)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -19,7 +20,7 @@ import (
 func stuck(t *testing.T, cfg Config) (n *node, release func()) {
 	gate := make(chan struct{})
 	s := newSink()
-	s.hook = func(_ mpi.PeerID, f mpi.Frame) { <-gate; s.frames <- f }
+	s.hook = func(_ mpi.PeerID, f frame.Frame) { <-gate; s.frames <- f }
 	n = startNode(t, newHost(t), cfg, s)
 	release = sync.OnceFunc(func() { close(gate) })
 	t.Cleanup(release) // before the node's Close: cleanups run last in, first out
@@ -74,13 +75,13 @@ func TestCredit(t *testing.T) {
 		t.Errorf("%d frames of 1 KiB went into a window of %d", n, window)
 	}
 	// Others do not wait for it.
-	a.mustSend(t, c, mpi.Accept{ID: 1})
+	a.mustSend(t, c, frame.Accept{ID: 1})
 	c.frame(t)
 	// A Send that gives up is not sent, and holds nobody up.
 	ctx, cancel := context.WithCancel(t.Context())
 	given := make(chan error, 1)
 	go func() {
-		_, err := a.Send(ctx, b.Self(), mpi.Accept{ID: 666})
+		_, err := a.Send(ctx, b.Self(), frame.Accept{ID: 666})
 		given <- err
 	}()
 	cancel()
@@ -92,12 +93,12 @@ func TestCredit(t *testing.T) {
 		t.Error(err)
 	}
 	for i := range n {
-		if d := b.frame(t).(mpi.Deliver); d.ID != uint64(i+1) {
+		if d := b.frame(t).(frame.Deliver); d.ID != uint64(i+1) {
 			t.Fatalf("frame %d, want %d", d.ID, i+1)
 		}
 	}
-	a.mustSend(t, b, mpi.Accept{ID: 1})
-	if f := b.frame(t); f != (mpi.Accept{ID: 1}) {
+	a.mustSend(t, b, frame.Accept{ID: 1})
+	if f := b.frame(t); f != (frame.Accept{ID: 1}) {
 		t.Errorf("got %v", f)
 	}
 }
@@ -109,7 +110,7 @@ func TestFrameLargerThanWindow(t *testing.T) {
 		a.mustSend(t, b, deliver(a, id, 1<<20))
 	}
 	for id := range uint64(3) {
-		if d := b.frame(t).(mpi.Deliver); d.ID != id || len(d.Data) != 1<<20 {
+		if d := b.frame(t).(frame.Deliver); d.ID != id || len(d.Data) != 1<<20 {
 			t.Errorf("got %d with %d bytes", d.ID, len(d.Data))
 		}
 	}
@@ -133,7 +134,7 @@ func TestTooLarge(t *testing.T) {
 	a, b := pair(t, Config{}, Config{MaxFrame: wire.MinMaxFrame})
 	for range 2 { // with the session being opened, and open
 		_, err := a.Send(t.Context(), b.Self(), deliver(a, 1, wire.MinMaxFrame))
-		if !errors.Is(err, mpi.ErrTooLarge) {
+		if !errors.Is(err, frame.ErrTooLarge) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -143,10 +144,10 @@ func TestTooLarge(t *testing.T) {
 	}
 	room := wire.MinMaxFrame - wire.DataLen(1, len(body))
 	a.mustSend(t, b, deliver(a, 2, room))
-	if d := b.frame(t).(mpi.Deliver); len(d.Data) != room {
+	if d := b.frame(t).(frame.Deliver); len(d.Data) != room {
 		t.Errorf("%d bytes of data", len(d.Data))
 	}
-	if _, err := a.Send(t.Context(), b.Self(), deliver(a, 3, room+1)); !errors.Is(err, mpi.ErrTooLarge) {
+	if _, err := a.Send(t.Context(), b.Self(), deliver(a, 3, room+1)); !errors.Is(err, frame.ErrTooLarge) {
 		t.Errorf("one byte more: %v", err)
 	}
 }
@@ -162,15 +163,15 @@ func TestSendErrors(t *testing.T) {
 	for _, x := range []struct {
 		name string
 		to   string
-		f    mpi.Frame
+		f    frame.Frame
 		want error
 	}{
-		{"itself", string(a.Self()), mpi.Accept{}, mpi.ErrUnreachable},
-		{"no peer ID", "nonsense", mpi.Accept{}, mpi.ErrUnreachable},
-		{"no address", unknown.String(), mpi.Accept{}, mpi.ErrUnreachable},
-		{"connection refused", gone.ID().String(), mpi.Accept{}, mpi.ErrUnreachable},
-		{"does not speak it", bare.ID().String(), mpi.Accept{}, mpi.ErrUnreachable},
-		{"a CID that is none", bare.ID().String(), mpi.Deliver{Request: mpi.NewRequestID(a.Self()), Program: "x"}, nil},
+		{"itself", string(a.Self()), frame.Accept{}, frame.ErrUnreachable},
+		{"no peer ID", "nonsense", frame.Accept{}, frame.ErrUnreachable},
+		{"no address", unknown.String(), frame.Accept{}, frame.ErrUnreachable},
+		{"connection refused", gone.ID().String(), frame.Accept{}, frame.ErrUnreachable},
+		{"does not speak it", bare.ID().String(), frame.Accept{}, frame.ErrUnreachable},
+		{"a CID that is none", bare.ID().String(), frame.Deliver{Request: mpi.NewRequestID(a.Self()), Program: "x"}, nil},
 	} {
 		start := time.Now()
 		n, err := a.Send(t.Context(), mpi.PeerID(x.to), x.f)
@@ -184,7 +185,7 @@ func TestSendErrors(t *testing.T) {
 	if len(a.losses) > 0 {
 		t.Error("a session that never was is lost")
 	}
-	if _, err := New(bare, Config{}).Send(t.Context(), a.Self(), mpi.Accept{}); !errors.Is(err, mpi.ErrUnreachable) {
+	if _, err := New(bare, Config{}).Send(t.Context(), a.Self(), frame.Accept{}); !errors.Is(err, frame.ErrUnreachable) {
 		t.Errorf("before Start: %v", err)
 	}
 }
@@ -196,11 +197,11 @@ func TestPeerThatComesBackIsReached(t *testing.T) {
 	know(a.h, b)
 	addr := b.Addrs()[0].String()
 	b.Close()
-	if _, err := a.Send(t.Context(), mpi.PeerID(b.ID().String()), mpi.Accept{}); !errors.Is(err, mpi.ErrUnreachable) {
+	if _, err := a.Send(t.Context(), mpi.PeerID(b.ID().String()), frame.Accept{}); !errors.Is(err, frame.ErrUnreachable) {
 		t.Fatalf("got %v", err)
 	}
 	c := newNode(t, Config{}, libp2p.Identity(key), libp2p.ListenAddrStrings(addr))
-	a.mustSend(t, c, mpi.Accept{ID: 1})
+	a.mustSend(t, c, frame.Accept{ID: 1})
 	c.frame(t)
 }
 
@@ -208,7 +209,7 @@ func TestPolicy(t *testing.T) {
 	nobody := func(mpi.PeerID) bool { return false }
 	open, closed := pair(t, Config{}, Config{Admit: nobody})
 	for _, x := range [][2]*node{{open, closed}, {closed, open}} {
-		if _, err := x[0].Send(t.Context(), x[1].Self(), mpi.Accept{}); !errors.Is(err, mpi.ErrRefused) {
+		if _, err := x[0].Send(t.Context(), x[1].Self(), frame.Accept{}); !errors.Is(err, frame.ErrRefused) {
 			t.Errorf("send: %v, want refused", err)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package p2p carries frames between peers over libp2p. It implements [mpi.Transport] and
-// [mpi.Exchanger]; docs/protocol.md specifies what it says on the wire.
+// Package p2p carries frames between peers over libp2p. It implements [frame.Transport] and
+// [frame.Exchanger]; docs/protocol.md specifies what it says on the wire.
 //
 // # Sessions
 //
@@ -7,7 +7,7 @@
 // acknowledgements come back on that stream. Frames are numbered, kept until they are acknowledged, and sent
 // again on a new stream when the old one breaks. The receiver takes each number once. So a
 // session outlives its stream and its connection, for a time of grace. It ends, and
-// [mpi.Receiver] is told, when the grace is over, when the peer says that it is gone, or when
+// [frame.Receiver] is told, when the grace is over, when the peer says that it is gone, or when
 // the peer turns out to be another life of itself (its incarnation differs).
 //
 // Sessions are kept as long as the peer answers, however idle. The layer above may wait

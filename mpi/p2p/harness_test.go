@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peerstore"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // patience is how long a test waits for what must come; it decides nothing but how long a
@@ -54,9 +55,9 @@ func know(a, b host.Host) {
 
 // sink is a receiver that keeps what it is given.
 type sink struct {
-	frames chan mpi.Frame
+	frames chan frame.Frame
 	losses chan loss
-	hook   func(from mpi.PeerID, f mpi.Frame) // instead of frames, if set
+	hook   func(from mpi.PeerID, f frame.Frame) // instead of frames, if set
 }
 
 type loss struct {
@@ -66,10 +67,10 @@ type loss struct {
 }
 
 func newSink() *sink {
-	return &sink{frames: make(chan mpi.Frame, 1<<16), losses: make(chan loss, 64)}
+	return &sink{frames: make(chan frame.Frame, 1<<16), losses: make(chan loss, 64)}
 }
 
-func (s *sink) Receive(from mpi.PeerID, f mpi.Frame) {
+func (s *sink) Receive(from mpi.PeerID, f frame.Frame) {
 	if s.hook != nil {
 		s.hook(from, f)
 		return
@@ -79,7 +80,7 @@ func (s *sink) Receive(from mpi.PeerID, f mpi.Frame) {
 
 func (s *sink) Lost(p mpi.PeerID, n uint64, why error) { s.losses <- loss{p, n, why} }
 
-func (s *sink) frame(t testing.TB) mpi.Frame {
+func (s *sink) frame(t testing.TB) frame.Frame {
 	t.Helper()
 	select {
 	case f := <-s.frames:
@@ -141,7 +142,7 @@ func pair(t testing.TB, a, b Config) (*node, *node) {
 	return x, y
 }
 
-func (n *node) mustSend(t testing.TB, to *node, f mpi.Frame) uint64 {
+func (n *node) mustSend(t testing.TB, to *node, f frame.Frame) uint64 {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -152,8 +153,8 @@ func (n *node) mustSend(t testing.TB, to *node, f mpi.Frame) uint64 {
 	return session
 }
 
-func deliver(n *node, id uint64, size int) mpi.Deliver {
-	d := mpi.Deliver{
+func deliver(n *node, id uint64, size int) frame.Deliver {
+	d := frame.Deliver{
 		ID: id, Request: mpi.RequestID{Origin: n.Self()}, Program: program,
 		Budget: time.Minute, Pid: 11,
 	}

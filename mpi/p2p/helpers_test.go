@@ -9,11 +9,11 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/protocol"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
-func equal(a, b mpi.Frame) bool { return reflect.DeepEqual(a, b) }
+func equal(a, b frame.Frame) bool { return reflect.DeepEqual(a, b) }
 
 // streams counts a host's streams of one protocol.
 func streams(h host.Host, p protocol.ID) int {

@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -97,7 +98,7 @@ func (r *raw) expectEnd() {
 	}
 }
 
-func data(t *testing.T, seq uint64, f mpi.Frame) []byte {
+func data(t *testing.T, seq uint64, f frame.Frame) []byte {
 	t.Helper()
 	body, err := wire.AppendMessage(nil, f)
 	if err != nil {
@@ -119,7 +120,7 @@ func TestHostileFirstFrames(t *testing.T) {
 		"a large Open":         {0xff, 0x7f, byte(wire.TypeOpen)},
 		"a length of zero":     {0},
 		"an unknown type":      {1, 0x7f},
-		"Data before Open":     data(t, 1, mpi.Accept{}),
+		"Data before Open":     data(t, 1, frame.Accept{}),
 		"no session ID":        zero,
 		"an Open with more":    append([]byte{wire.AppendOpen(nil, hail)[0] + 1}, append(wire.AppendOpen(nil, hail)[1:], 0)...),
 		"Welcome from sender":  wire.AppendWelcome(nil, wire.Welcome{Receiver: [16]byte{1}, Window: wire.MinWindow, MaxFrame: wire.MinMaxFrame}),
@@ -140,14 +141,14 @@ func TestHostileFramesInASession(t *testing.T) {
 	b := newNode(t, Config{})
 	h := newHost(t)
 	know(h, b.h)
-	badOrigin := mpi.Deliver{Request: mpi.RequestID{Origin: "nobody"}, Program: program}
-	badCID := mpi.Deliver{Request: mpi.RequestID{Origin: b.Self()}, Program: "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"}
+	badOrigin := frame.Deliver{Request: mpi.RequestID{Origin: "nobody"}, Program: program}
+	badCID := frame.Deliver{Request: mpi.RequestID{Origin: b.Self()}, Program: "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"}
 	for i, x := range []struct {
 		name  string
 		bytes []byte
 	}{
-		{"a gap", data(t, 3, mpi.Accept{})},
-		{"number 0", data(t, 0, mpi.Accept{})},
+		{"a gap", data(t, 3, frame.Accept{})},
+		{"number 0", data(t, 0, frame.Accept{})},
 		{"an empty message", []byte{2, byte(wire.TypeData), 2}},
 		{"an unknown kind", []byte{3, byte(wire.TypeData), 2, 0x7f}},
 		{"over MaxFrame", append(binary.AppendUvarint(nil, 5<<20), byte(wire.TypeData), 2)},
@@ -163,8 +164,8 @@ func TestHostileFramesInASession(t *testing.T) {
 			open.Session = [16]byte{0x10, byte(i)}
 			r := dialRaw(t, h, b)
 			w := r.open(open)
-			r.say(data(t, 1, mpi.Accept{ID: 1}))
-			if f := b.frame(t); f != (mpi.Accept{ID: 1}) {
+			r.say(data(t, 1, frame.Accept{ID: 1}))
+			if f := b.frame(t); f != (frame.Accept{ID: 1}) {
 				t.Fatalf("got %v", f)
 			}
 			r.say(x.bytes)
@@ -192,9 +193,9 @@ func TestReplay(t *testing.T) {
 		t.Errorf("last %d of a new session", w.Last)
 	}
 	for range 3 {
-		r.say(data(t, 1, mpi.Accept{ID: 1}))
+		r.say(data(t, 1, frame.Accept{ID: 1}))
 	}
-	r.say(data(t, 2, mpi.Accept{ID: 2}))
+	r.say(data(t, 2, frame.Accept{ID: 2}))
 	r.expectAck(2)
 
 	resumed := hail
@@ -204,11 +205,11 @@ func TestReplay(t *testing.T) {
 		t.Errorf("last %d, want 2", w.Last)
 	}
 	r.expectEnd() // superseded
-	again.say(data(t, 2, mpi.Accept{ID: 2}))
-	again.say(data(t, 3, mpi.Accept{ID: 3}))
+	again.say(data(t, 2, frame.Accept{ID: 2}))
+	again.say(data(t, 3, frame.Accept{ID: 3}))
 	again.expectAck(3)
 	for id := uint64(1); id <= 3; id++ {
-		if f := b.frame(t); f != (mpi.Accept{ID: id}) {
+		if f := b.frame(t); f != (frame.Accept{ID: id}) {
 			t.Errorf("got %v, want %d", f, id)
 		}
 	}
@@ -223,7 +224,7 @@ func TestResumeOfWhatIsNotKnown(t *testing.T) {
 	know(h, b.h)
 	r := dialRaw(t, h, b)
 	w := r.open(hail)
-	r.say(data(t, 1, mpi.Accept{ID: 1}))
+	r.say(data(t, 1, frame.Accept{ID: 1}))
 	r.expectAck(1)
 	for name, change := range map[string]func(*wire.Open){
 		"another session":           func(o *wire.Open) { o.Session[5] = 9 },
@@ -341,22 +342,22 @@ func TestHostileReceivers(t *testing.T) {
 	}{
 		{"an Ack for the future", welcome(nil), wire.AppendAck(nil, 2), nil},
 		{"an Ack of the end of time", welcome(nil), wire.AppendAck(nil, 1<<64-1), nil},
-		{"Data", welcome(nil), data(t, 1, mpi.Accept{}), nil},
+		{"Data", welcome(nil), data(t, 1, frame.Accept{}), nil},
 		{"a giant frame", welcome(nil), []byte{0xff, 0xff, 0xff, 0xff, 0x07, byte(wire.TypeAck)}, nil},
 		{"a Close", welcome(nil), wire.AppendClose(nil, wire.Close{Reason: 77}), nil},
-		{"frames of a new session", welcome(func(w *wire.Welcome) { w.Last = 7 }), nil, mpi.ErrUnreachable},
-		{"no window", welcome(func(w *wire.Welcome) { w.Window = 0 }), nil, mpi.ErrUnreachable},
-		{"no frames", welcome(func(w *wire.Welcome) { w.MaxFrame = 9 }), nil, mpi.ErrUnreachable},
-		{"no incarnation", welcome(func(w *wire.Welcome) { w.Receiver = [16]byte{} }), nil, mpi.ErrUnreachable},
-		{"a Pong for an answer", func(wire.Open) []byte { return wire.AppendPong(nil) }, nil, mpi.ErrUnreachable},
-		{"garbage", func(wire.Open) []byte { return bytes.Repeat([]byte("HTTP/1.1 400 Bad Request\r\n"), 9) }, nil, mpi.ErrUnreachable},
-		{"an unknown Reject", func(wire.Open) []byte { return wire.AppendReject(nil, wire.Reject{Code: 99}) }, nil, mpi.ErrUnreachable},
+		{"frames of a new session", welcome(func(w *wire.Welcome) { w.Last = 7 }), nil, frame.ErrUnreachable},
+		{"no window", welcome(func(w *wire.Welcome) { w.Window = 0 }), nil, frame.ErrUnreachable},
+		{"no frames", welcome(func(w *wire.Welcome) { w.MaxFrame = 9 }), nil, frame.ErrUnreachable},
+		{"no incarnation", welcome(func(w *wire.Welcome) { w.Receiver = [16]byte{} }), nil, frame.ErrUnreachable},
+		{"a Pong for an answer", func(wire.Open) []byte { return wire.AppendPong(nil) }, nil, frame.ErrUnreachable},
+		{"garbage", func(wire.Open) []byte { return bytes.Repeat([]byte("HTTP/1.1 400 Bad Request\r\n"), 9) }, nil, frame.ErrUnreachable},
+		{"an unknown Reject", func(wire.Open) []byte { return wire.AppendReject(nil, wire.Reject{Code: 99}) }, nil, frame.ErrUnreachable},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			a := newNode(t, Config{Grace: time.Hour})
 			h := answering(t, x.answer, x.then)
 			know(a.h, h)
-			session, err := a.Send(t.Context(), mpi.PeerID(h.ID().String()), mpi.Accept{ID: 1})
+			session, err := a.Send(t.Context(), mpi.PeerID(h.ID().String()), frame.Accept{ID: 1})
 			if !errors.Is(err, x.want) {
 				t.Fatalf("send: %v, want %v", err, x.want)
 			}
@@ -382,7 +383,7 @@ func TestFlappingReceiver(t *testing.T) {
 		}
 		s.Reset()
 	})
-	if _, err := a.Send(t.Context(), mpi.PeerID(h.ID().String()), mpi.Accept{ID: 1}); err != nil {
+	if _, err := a.Send(t.Context(), mpi.PeerID(h.ID().String()), frame.Accept{ID: 1}); err != nil {
 		t.Fatal(err)
 	}
 	a.loss(t)
@@ -396,8 +397,8 @@ func TestSessionsAreBounded(t *testing.T) {
 	dialRaw(t, h, b).open(hail)
 	a := newNode(t, Config{})
 	know(a.h, b.h)
-	_, err := a.Send(t.Context(), b.Self(), mpi.Accept{})
-	if !errors.Is(err, mpi.ErrUnreachable) || !isTold(err) {
+	_, err := a.Send(t.Context(), b.Self(), frame.Accept{})
+	if !errors.Is(err, frame.ErrUnreachable) || !isTold(err) {
 		t.Errorf("got %v", err)
 	}
 	r := dialRaw(t, a.h, b)

@@ -10,9 +10,10 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// ParsePeer implements [mpi.Transport].
+// ParsePeer implements [frame.Transport].
 func (t *Transport) ParsePeer(s string) (mpi.PeerID, error) { return parsePeer(s) }
 
 func parsePeer(s string) (mpi.PeerID, error) {
@@ -97,22 +98,22 @@ func (c *canon) checkCID(id mpi.CID) error {
 }
 
 // checkFrame checks the IDs that a frame names.
-func (c *canon) checkFrame(f mpi.Frame) error {
+func (c *canon) checkFrame(f frame.Frame) error {
 	switch f := f.(type) {
-	case mpi.Deliver:
+	case frame.Deliver:
 		if err := c.checkPeer(f.Request.Origin); err != nil {
 			return err
 		}
 		return c.checkCID(f.Program)
-	case mpi.Cancel:
+	case frame.Cancel:
 		return c.checkPeer(f.Request.Origin)
 	}
 	return c.checkJob(f)
 }
 
 // checkJob checks the IDs that a frame of a job names. A packet names none.
-func (c *canon) checkJob(f mpi.Frame) error {
-	j, ok := f.(mpi.JobFrame)
+func (c *canon) checkJob(f frame.Frame) error {
+	j, ok := f.(frame.JobFrame)
 	if !ok {
 		return nil
 	}
@@ -120,15 +121,15 @@ func (c *canon) checkJob(f mpi.Frame) error {
 		return err
 	}
 	switch f := f.(type) {
-	case mpi.Offer:
+	case frame.Offer:
 		return c.checkCID(f.Program)
-	case mpi.Place:
+	case frame.Place:
 		for _, p := range f.Nodes {
 			if err := c.checkPeer(p); err != nil {
 				return err
 			}
 		}
-	case mpi.Failed:
+	case frame.Failed:
 		if f.Peer != "" {
 			return c.checkPeer(f.Peer)
 		}
@@ -137,7 +138,7 @@ func (c *canon) checkJob(f mpi.Frame) error {
 }
 
 // checkHello checks the IDs that a hello names. Addresses are checked when they are used.
-func (c *canon) checkHello(h mpi.Hello) error {
+func (c *canon) checkHello(h frame.Hello) error {
 	for _, i := range h.Serves {
 		if err := c.checkCID(i.CID); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -20,15 +21,15 @@ import (
 func jobPair(t testing.TB) (*node, *node) { return pair(t, ForJobs(Config{}), ForJobs(Config{})) }
 
 // A packet says which it is and is full of that.
-func numbered(n, size int) mpi.Packet {
-	k := mpi.Packet{Kind: mpi.PacketEager, To: 1, ID: uint64(n), Data: make([]byte, size)}
+func numbered(n, size int) frame.Packet {
+	k := frame.Packet{Kind: frame.PacketEager, To: 1, ID: uint64(n), Data: make([]byte, size)}
 	for i := 0; i+8 <= size; i += 8 {
 		binary.LittleEndian.PutUint64(k.Data[i:], uint64(n))
 	}
 	return k
 }
 
-func isNumbered(k mpi.Packet) error {
+func isNumbered(k frame.Packet) error {
 	for i := 0; i+8 <= len(k.Data); i += 8 {
 		if v := binary.LittleEndian.Uint64(k.Data[i:]); v != k.ID {
 			return fmt.Errorf("packet %d has %d in it", k.ID, v)
@@ -44,8 +45,8 @@ func TestPacketsSurviveBrokenConnections(t *testing.T) {
 	const count = 400
 	done := make(chan struct{})
 	next := uint64(1)
-	y.hook = func(_ mpi.PeerID, f mpi.Frame) {
-		k := f.(mpi.Packet)
+	y.hook = func(_ mpi.PeerID, f frame.Frame) {
+		k := f.(frame.Packet)
 		if k.ID != next {
 			t.Errorf("packet %d came, want %d", k.ID, next)
 		}
@@ -86,8 +87,8 @@ func TestSendersTakeTurns(t *testing.T) {
 	last := map[int32]uint64{}
 	done := make(chan struct{})
 	total := 0
-	y.hook = func(_ mpi.PeerID, f mpi.Frame) {
-		k := f.(mpi.Packet)
+	y.hook = func(_ mpi.PeerID, f frame.Frame) {
+		k := f.(frame.Packet)
 		mu.Lock()
 		defer mu.Unlock()
 		if last[k.From]++; k.ID != last[k.From] {
@@ -128,9 +129,9 @@ func TestPostFails(t *testing.T) {
 	stranger.Close()
 	failed := make(chan error, 3)
 	to := mpi.PeerID(stranger.ID().String())
-	x.Post(to, mpi.Packet{}, func(err error) { failed <- err })
-	x.Post("nobody", mpi.Packet{}, func(err error) { failed <- err })
-	x.Post(to, mpi.Accept{}, func(err error) { failed <- err }) // no frame of a job
+	x.Post(to, frame.Packet{}, func(err error) { failed <- err })
+	x.Post("nobody", frame.Packet{}, func(err error) { failed <- err })
+	x.Post(to, frame.Accept{}, func(err error) { failed <- err }) // no frame of a job
 	for range 3 {
 		select {
 		case err := <-failed:
@@ -150,11 +151,11 @@ func TestPostsAreBounded(t *testing.T) {
 	m.h.SetStreamHandler(JobProtocol, m.handle)
 	know(x.h, m.h)
 	to := mpi.PeerID(m.h.ID().String())
-	if _, err := x.Send(t.Context(), to, mpi.Packet{}); err != nil { // the session is up
+	if _, err := x.Send(t.Context(), to, frame.Packet{}); err != nil { // the session is up
 		t.Fatal(err)
 	}
 	glut := make(chan error, 1)
-	k := mpi.Packet{Data: make([]byte, 16<<10)}
+	k := frame.Packet{Data: make([]byte, 16<<10)}
 	for range maxPosted/len(k.Data) + wire.MinWindow/len(k.Data) {
 		x.Post(to, k, func(err error) {
 			select {
@@ -164,7 +165,7 @@ func TestPostsAreBounded(t *testing.T) {
 		})
 	}
 	x.loss(t)
-	if err := <-glut; !errors.Is(err, errGlut) || !errors.Is(err, mpi.ErrUnreachable) {
+	if err := <-glut; !errors.Is(err, errGlut) || !errors.Is(err, frame.ErrUnreachable) {
 		t.Errorf("a Post too many: %v", err)
 	}
 }
@@ -183,7 +184,7 @@ func TestWatchedPeerIsLostSoon(t *testing.T) {
 			to := mpi.PeerID(m.h.ID().String())
 			stop := x.Watch(to)
 			defer stop()
-			if _, err := x.Send(t.Context(), to, mpi.Packet{}); err != nil {
+			if _, err := x.Send(t.Context(), to, frame.Packet{}); err != nil {
 				t.Fatal(err)
 			}
 			start := time.Now()
@@ -204,7 +205,7 @@ func TestWatchHurries(t *testing.T) {
 	m.h.SetStreamHandler(JobProtocol, m.handle)
 	know(x.h, m.h)
 	to := mpi.PeerID(m.h.ID().String())
-	if _, err := x.Send(t.Context(), to, mpi.Packet{}); err != nil {
+	if _, err := x.Send(t.Context(), to, frame.Packet{}); err != nil {
 		t.Fatal(err)
 	}
 	defer x.Watch(to)()
@@ -219,11 +220,11 @@ func TestWatchHurries(t *testing.T) {
 func TestFramesOfTheOtherProtocol(t *testing.T) {
 	for _, x := range []struct {
 		proto Config
-		f     mpi.Frame
+		f     frame.Frame
 	}{
-		{ForJobs(Config{}), mpi.Accept{ID: 1}},
-		{Config{}, mpi.Packet{}},
-		{Config{}, mpi.Stop{Job: mpi.JobID{Origin: "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"}}},
+		{ForJobs(Config{}), frame.Accept{ID: 1}},
+		{Config{}, frame.Packet{}},
+		{Config{}, frame.Stop{Job: mpi.JobID{Origin: "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"}}},
 	} {
 		y := newNode(t, x.proto)
 		h := newHost(t)

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // BenchmarkPackets compares packets of jobs with a bare libp2p stream between the same two hosts, in turns: round trips of what one rank sends and gets
@@ -112,14 +113,14 @@ func packetPipe(b *testing.B, size, every int, x, y host.Host) pipe {
 	back, there := newSink(), newSink()
 	client, server := startNode(b, x, ForJobs(Config{}), back), startNode(b, y, ForJobs(Config{}), there)
 	in, asked := make(chan struct{}, 1), make(chan struct{}, 1)
-	back.hook = func(mpi.PeerID, mpi.Frame) { in <- struct{}{} }
+	back.hook = func(mpi.PeerID, frame.Frame) { in <- struct{}{} }
 	got := 0
-	there.hook = func(mpi.PeerID, mpi.Frame) {
+	there.hook = func(mpi.PeerID, frame.Frame) {
 		if got++; got%every == 0 {
 			asked <- struct{}{}
 		}
 	}
-	k := mpi.Packet{Kind: mpi.PacketEager, To: 1, Data: make([]byte, size)}
+	k := frame.Packet{Kind: frame.PacketEager, To: 1, Data: make([]byte, size)}
 	binary.LittleEndian.PutUint64(k.Job[:], 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

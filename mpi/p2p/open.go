@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -35,7 +35,7 @@ func (o *outbound) open(ctx context.Context) (*stream, error) {
 // connect opens a stream and exchanges Open and Welcome.
 func (o *outbound) connect(ctx context.Context, again bool) (*stream, error) {
 	if !o.t.cfg.Admit(o.name) {
-		return nil, &fatalError{err: fmt.Errorf("%w: this node's own policy does not admit it", mpi.ErrRefused)}
+		return nil, &fatalError{err: fmt.Errorf("%w: this node's own policy does not admit it", frame.ErrRefused)}
 	}
 	s, err := o.t.newStream(ctx, o.peer, o.t.cfg.Protocol, again, senderMemory)
 	if err != nil {
@@ -86,13 +86,13 @@ func (o *outbound) shake(ctx context.Context, s *stream) error {
 func rejected(code wire.RejectCode) error {
 	switch code {
 	case wire.RejectRefused:
-		return told("%w: its policy does not admit this node", mpi.ErrRefused)
+		return told("%w: its policy does not admit this node", frame.ErrRefused)
 	case wire.RejectUnknown:
 		return told("the peer does not know the session any more")
 	case wire.RejectBusy:
-		return told("%w: it has no room for another session", mpi.ErrUnreachable)
+		return told("%w: it has no room for another session", frame.ErrUnreachable)
 	case wire.RejectStopping:
-		return told("%w: it is stopping", mpi.ErrUnreachable)
+		return told("%w: it is stopping", frame.ErrUnreachable)
 	}
-	return told("%w: it rejects the session with code 0x%02x", mpi.ErrUnreachable, byte(code))
+	return told("%w: it rejects the session with code 0x%02x", frame.ErrUnreachable, byte(code))
 }

@@ -14,6 +14,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -26,19 +27,19 @@ const (
 	maxPeerGreetings = 2
 )
 
-// Exchange implements [mpi.Exchanger]. It dials the peer if need be, at the given addresses too,
+// Exchange implements [frame.Exchanger]. It dials the peer if need be, at the given addresses too,
 // as far as they are valid; libp2p forgets those after some minutes unless it gets to know the peer. A peer that does
 // not speak the protocol in any version is [ErrNoProtocol].
-func (t *Transport) Exchange(ctx context.Context, to mpi.PeerAddrs, mine mpi.Hello) (mpi.Hello, error) {
+func (t *Transport) Exchange(ctx context.Context, to frame.PeerAddrs, mine frame.Hello) (frame.Hello, error) {
 	theirs, err := t.exchange(ctx, to, mine)
 	if err != nil {
-		return mpi.Hello{}, fmt.Errorf("p2p: hello to %s: %w", to.Peer, err)
+		return frame.Hello{}, fmt.Errorf("p2p: hello to %s: %w", to.Peer, err)
 	}
 	return theirs, nil
 }
 
-func (t *Transport) exchange(ctx context.Context, to mpi.PeerAddrs, mine mpi.Hello) (mpi.Hello, error) {
-	var none mpi.Hello
+func (t *Transport) exchange(ctx context.Context, to frame.PeerAddrs, mine frame.Hello) (frame.Hello, error) {
+	var none frame.Hello
 	if !t.enter() {
 		return none, errStopping
 	}
@@ -46,18 +47,18 @@ func (t *Transport) exchange(ctx context.Context, to mpi.PeerAddrs, mine mpi.Hel
 	if err := t.canon.checkHello(mine); err != nil {
 		return none, err
 	}
-	frame, err := wire.AppendHello(nil, mine)
+	hello, err := wire.AppendHello(nil, mine)
 	if err != nil {
 		return none, err
 	}
 	id, err := peer.Decode(string(to.Peer))
 	switch {
 	case err != nil:
-		return none, fmt.Errorf("%w: not a peer ID: %w", mpi.ErrUnreachable, err)
+		return none, fmt.Errorf("%w: not a peer ID: %w", frame.ErrUnreachable, err)
 	case id == t.host.ID():
-		return none, fmt.Errorf("%w: it is this node itself", mpi.ErrUnreachable)
+		return none, fmt.Errorf("%w: it is this node itself", frame.ErrUnreachable)
 	case !t.cfg.Admit(mpi.PeerID(id.String())):
-		return none, fmt.Errorf("%w: this node's own policy does not admit it", mpi.ErrRefused)
+		return none, fmt.Errorf("%w: this node's own policy does not admit it", frame.ErrRefused)
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline(ctx, t.cfg.HelloTimeout))
 	defer cancel()
@@ -72,7 +73,7 @@ func (t *Transport) exchange(ctx context.Context, to mpi.PeerAddrs, mine mpi.Hel
 		return none, err
 	}
 	defer s.release()
-	theirs, err := t.greet(ctx, s, frame, mine.Leaving)
+	theirs, err := t.greet(ctx, s, hello, mine.Leaving)
 	if err != nil {
 		s.Reset()
 		return none, err
@@ -81,11 +82,11 @@ func (t *Transport) exchange(ctx context.Context, to mpi.PeerAddrs, mine mpi.Hel
 	return theirs, nil
 }
 
-// usable are those of a peer's addresses that can be dialled, at most [mpi.MaxAddrs].
+// usable are those of a peer's addresses that can be dialled, at most [frame.MaxAddrs].
 func usable(id peer.ID, texts []string) []ma.Multiaddr {
 	var out []ma.Multiaddr
 	for _, s := range texts {
-		if len(out) == mpi.MaxAddrs || len(s) > mpi.MaxAddrLen {
+		if len(out) == frame.MaxAddrs || len(s) > frame.MaxAddrLen {
 			continue
 		}
 		addr, err := ma.NewMultiaddr(s)
@@ -102,16 +103,16 @@ func usable(id peer.ID, texts []string) []ma.Multiaddr {
 }
 
 // greet says hello on s and reads the answer. A goodbye has none: the peer hangs up when it has it.
-func (t *Transport) greet(ctx context.Context, s *stream, frame []byte, leaving bool) (mpi.Hello, error) {
-	var none mpi.Hello
+func (t *Transport) greet(ctx context.Context, s *stream, hello []byte, leaving bool) (frame.Hello, error) {
+	var none frame.Hello
 	stop := context.AfterFunc(ctx, func() { s.Reset() })
 	defer stop()
 	end, _ := ctx.Deadline()
 	s.SetDeadline(end)
-	s.frames = wire.NewReader(s, helloBuffer, mpi.MaxHello)
+	s.frames = wire.NewReader(s, helloBuffer, frame.MaxHello)
 	s.frames.Hold = s.hold
 
-	_, werr := s.Write(frame)
+	_, werr := s.Write(hello)
 	if werr == nil {
 		werr = s.CloseWrite()
 	}
@@ -201,7 +202,7 @@ func (t *Transport) handlePool(ns network.Stream) {
 	stop := context.AfterFunc(t.ctx, func() { s.Reset() })
 	defer stop()
 	s.SetDeadline(time.Now().Add(t.cfg.HelloTimeout))
-	s.frames = wire.NewReader(s, helloBuffer, mpi.MaxHello)
+	s.frames = wire.NewReader(s, helloBuffer, frame.MaxHello)
 	s.frames.Hold = s.hold
 	if err := t.answer(s, mpi.PeerID(id.String())); err != nil {
 		t.cfg.Log.Debug("hello not answered", "peer", id, "why", err)
@@ -220,7 +221,7 @@ func (t *Transport) answer(s *stream, from mpi.PeerID) error {
 		if err := s.CloseWrite(); err != nil {
 			return err
 		}
-		_, err := io.CopyN(io.Discard, s, mpi.MaxHello+16)
+		_, err := io.CopyN(io.Discard, s, frame.MaxHello+16)
 		if err == io.EOF {
 			err = nil
 		}
@@ -250,10 +251,10 @@ func (t *Transport) answer(s *stream, from mpi.PeerID) error {
 	if err := t.canon.checkHello(mine); err != nil {
 		return err
 	}
-	frame, err := wire.AppendHello(nil, mine)
+	hello, err := wire.AppendHello(nil, mine)
 	if err != nil {
 		return err
 	}
-	_, err = s.Write(frame)
+	_, err = s.Write(hello)
 	return err
 }

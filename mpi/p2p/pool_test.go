@@ -9,23 +9,24 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
 // host is a greeter that answers with a fixed hello and keeps those it gets.
 type porter struct {
-	says   mpi.Hello
+	says   frame.Hello
 	silent bool
-	heard  chan mpi.Hello
+	heard  chan frame.Hello
 }
 
-func (p *porter) Greet(from mpi.PeerID, theirs mpi.Hello) (mpi.Hello, bool) {
+func (p *porter) Greet(from mpi.PeerID, theirs frame.Hello) (frame.Hello, bool) {
 	p.heard <- theirs
 	return p.says, !p.silent
 }
 
 func newPorter() *porter {
-	return &porter{says: mpi.Hello{Agent: "porter/1", Slots: 3}, heard: make(chan mpi.Hello, 16)}
+	return &porter{says: frame.Hello{Agent: "porter/1", HandlerSlots: 3}, heard: make(chan frame.Hello, 16)}
 }
 
 func newGreeting(t *testing.T, cfg Config, p *porter) *node {
@@ -39,8 +40,8 @@ func newGreeting(t *testing.T, cfg Config, p *porter) *node {
 	return n
 }
 
-func (n *node) where() mpi.PeerAddrs {
-	pa := mpi.PeerAddrs{Peer: n.Self(), Addrs: []string{"nonsense", "/ip4/1.2.3.4/tcp/1/p2p/" + "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"}}
+func (n *node) where() frame.PeerAddrs {
+	pa := frame.PeerAddrs{Peer: n.Self(), Addrs: []string{"nonsense", "/ip4/1.2.3.4/tcp/1/p2p/" + "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"}}
 	for _, a := range n.h.Addrs() {
 		pa.Addrs = append(pa.Addrs, a.String())
 	}
@@ -50,10 +51,10 @@ func (n *node) where() mpi.PeerAddrs {
 func TestExchange(t *testing.T) {
 	a, p := newNode(t, Config{}), newPorter()
 	b := newGreeting(t, Config{}, p)
-	mine := mpi.Hello{
-		Agent: "test/1", Slots: 8,
+	mine := frame.Hello{
+		Agent: "test/1", HandlerSlots: 8,
 		Serves:  []mpi.Interpreter{{Name: "echo", Version: "1.0.0", CID: program}},
-		Members: []mpi.Members{{Program: program, Peers: []mpi.PeerAddrs{{Peer: a.Self(), Addrs: []string{"/ip4/127.0.0.1/tcp/1"}}}}},
+		Members: []frame.Members{{Program: program, Peers: []frame.PeerAddrs{{Peer: a.Self(), Addrs: []string{"/ip4/127.0.0.1/tcp/1"}}}}},
 		Wants:   []mpi.CID{program},
 	}
 	theirs, err := a.Exchange(t.Context(), b.where(), mine)
@@ -63,7 +64,7 @@ func TestExchange(t *testing.T) {
 	if got := <-p.heard; !reflect.DeepEqual(got, mine) {
 		t.Errorf("b heard %+v", got)
 	}
-	if theirs, err = a.Exchange(t.Context(), mpi.PeerAddrs{Peer: b.Self()}, mpi.Hello{Leaving: true}); err != nil || !reflect.DeepEqual(theirs, mpi.Hello{}) {
+	if theirs, err = a.Exchange(t.Context(), frame.PeerAddrs{Peer: b.Self()}, frame.Hello{Leaving: true}); err != nil || !reflect.DeepEqual(theirs, frame.Hello{}) {
 		t.Errorf("goodbye: %+v, %v", theirs, err)
 	}
 	if got := <-p.heard; !got.Leaving {
@@ -88,41 +89,41 @@ func TestExchangeErrors(t *testing.T) {
 	deadAt := dead.where()
 	dead.h.Close()
 
-	var full mpi.Hello // large enough that a refusing peer's Reject meets an unfinished write
+	var full frame.Hello // large enough that a refusing peer's Reject meets an unfinished write
 	for range 255 {
-		m := mpi.Members{Program: program}
+		m := frame.Members{Program: program}
 		for range 16 {
-			m.Peers = append(m.Peers, mpi.PeerAddrs{Peer: a.Self(), Addrs: []string{strings.Repeat("/", 150)}})
+			m.Peers = append(m.Peers, frame.PeerAddrs{Peer: a.Self(), Addrs: []string{strings.Repeat("/", 150)}})
 		}
 		full.Members = append(full.Members, m)
 	}
 	for _, x := range []struct {
 		name string
-		to   mpi.PeerAddrs
-		mine mpi.Hello
+		to   frame.PeerAddrs
+		mine frame.Hello
 		want error
 	}{
-		{"refused", refusing.where(), mpi.Hello{}, mpi.ErrRefused},
-		{"refused in the middle", refusing.where(), full, mpi.ErrRefused},
-		{"another version", newer.where(), mpi.Hello{}, mpi.ErrVersion},
-		{"does not speak it", bare.where(), mpi.Hello{}, ErrNoProtocol},
-		{"dead", deadAt, mpi.Hello{}, mpi.ErrUnreachable},
-		{"no peer ID", mpi.PeerAddrs{Peer: "x"}, mpi.Hello{}, mpi.ErrUnreachable},
-		{"itself", mpi.PeerAddrs{Peer: a.Self()}, mpi.Hello{}, mpi.ErrUnreachable},
-		{"no answer", silent.where(), mpi.Hello{}, nil},
-		{"hello of ours over a limit", bare.where(), mpi.Hello{Wants: make([]mpi.CID, mpi.MaxWants+1)}, nil},
+		{"refused", refusing.where(), frame.Hello{}, frame.ErrRefused},
+		{"refused in the middle", refusing.where(), full, frame.ErrRefused},
+		{"another version", newer.where(), frame.Hello{}, frame.ErrVersion},
+		{"does not speak it", bare.where(), frame.Hello{}, ErrNoProtocol},
+		{"dead", deadAt, frame.Hello{}, frame.ErrUnreachable},
+		{"no peer ID", frame.PeerAddrs{Peer: "x"}, frame.Hello{}, frame.ErrUnreachable},
+		{"itself", frame.PeerAddrs{Peer: a.Self()}, frame.Hello{}, frame.ErrUnreachable},
+		{"no answer", silent.where(), frame.Hello{}, nil},
+		{"hello of ours over a limit", bare.where(), frame.Hello{Wants: make([]mpi.CID, frame.MaxWants+1)}, nil},
 	} {
 		theirs, err := a.Exchange(t.Context(), x.to, x.mine)
 		if err == nil || x.want != nil && !errors.Is(err, x.want) {
 			t.Errorf("%s: %+v, %v", x.name, theirs, err)
 		}
-		for _, other := range []error{mpi.ErrRefused, mpi.ErrVersion, mpi.ErrUnreachable} {
+		for _, other := range []error{frame.ErrRefused, frame.ErrVersion, frame.ErrUnreachable} {
 			if x.want != nil && x.want != other && errors.Is(err, other) {
 				t.Errorf("%s: %v is %q too", x.name, err, other)
 			}
 		}
 	}
-	if _, err := refusing.Exchange(t.Context(), a.where(), mpi.Hello{}); !errors.Is(err, mpi.ErrRefused) {
+	if _, err := refusing.Exchange(t.Context(), a.where(), frame.Hello{}); !errors.Is(err, frame.ErrRefused) {
 		t.Errorf("a peer that we do not admit: %v", err)
 	}
 }
@@ -133,11 +134,11 @@ func TestHostileHellos(t *testing.T) {
 	b := newGreeting(t, Config{HelloTimeout: patience}, p)
 	h := newHost(t)
 	know(h, b.h)
-	good, err := wire.AppendHello(nil, mpi.Hello{})
+	good, err := wire.AppendHello(nil, frame.Hello{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	badCID, err := wire.AppendHello(nil, mpi.Hello{Wants: []mpi.CID{"QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"}})
+	badCID, err := wire.AppendHello(nil, frame.Hello{Wants: []mpi.CID{"QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +192,7 @@ func TestHellosOfOnePeerAreBounded(t *testing.T) {
 			t.Error("one more than may be is answered")
 		}
 	}
-	if _, err := other.Exchange(t.Context(), b.where(), mpi.Hello{}); err != nil {
+	if _, err := other.Exchange(t.Context(), b.where(), frame.Hello{}); err != nil {
 		t.Error(err)
 	}
 	if n := b.greeted(h); n > maxPeerGreetings {

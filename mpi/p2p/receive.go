@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -196,15 +197,15 @@ func (r *receipt) take(payload []byte) error {
 }
 
 // owned is a frame whose Data is the receiver's, unlike a packet's, which is of the buffer that is used again.
-func owned(f mpi.Frame) mpi.Frame {
+func owned(f frame.Frame) frame.Frame {
 	switch f := f.(type) {
-	case mpi.Output:
+	case frame.Output:
 		f.Data = bytes.Clone(f.Data)
 		return f
-	case mpi.Input:
+	case frame.Input:
 		f.Data = bytes.Clone(f.Data)
 		return f
-	case mpi.Written:
+	case frame.FileChunk:
 		f.Data = bytes.Clone(f.Data)
 		return f
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 	ma "github.com/multiformats/go-multiaddr"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 func relayHost(t *testing.T, opts ...libp2p.Option) host.Host {
@@ -46,11 +46,11 @@ func TestRelayedConnectionIsNotUsed(t *testing.T) {
 	if c := a.h.Network().Connectedness(hidden.h.ID()); c != network.Limited {
 		t.Fatalf("the connection is %v: this test needs a relayed one", c)
 	}
-	_, err := a.Send(t.Context(), hidden.Self(), mpi.Accept{ID: 1})
-	if !errors.Is(err, mpi.ErrUnreachable) || !strings.Contains(err.Error(), "relayed") {
+	_, err := a.Send(t.Context(), hidden.Self(), frame.Accept{ID: 1})
+	if !errors.Is(err, frame.ErrUnreachable) || !strings.Contains(err.Error(), "relayed") {
 		t.Errorf("send: %v", err)
 	}
-	if _, err := a.Exchange(t.Context(), mpi.PeerAddrs{Peer: hidden.Self()}, mpi.Hello{}); !errors.Is(err, mpi.ErrUnreachable) {
+	if _, err := a.Exchange(t.Context(), frame.PeerAddrs{Peer: hidden.Self()}, frame.Hello{}); !errors.Is(err, frame.ErrUnreachable) {
 		t.Errorf("hello: %v", err)
 	}
 	if streams(a.h, SessionProtocol)+streams(a.h, PoolProtocol) > 0 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -45,7 +46,7 @@ func (e entry) length() int {
 }
 
 // encode is what Send and Post do first. It copies Data, so the caller may change it afterwards.
-func (t *Transport) encode(f mpi.Frame) (message, error) {
+func (t *Transport) encode(f frame.Frame) (message, error) {
 	if err := t.canon.checkFrame(f); err != nil {
 		return nil, err
 	}
@@ -113,27 +114,27 @@ func (p *pool) empty() {
 
 func (t *Transport) forJobs() bool { return t.cfg.Protocol == JobProtocol }
 
-func sizeHint(f mpi.Frame) int {
+func sizeHint(f frame.Frame) int {
 	switch f := f.(type) {
-	case mpi.Packet:
+	case frame.Packet:
 		return wire.PacketSize + len(f.Data)
-	case mpi.Deliver:
+	case frame.Deliver:
 		return 64 + len(f.Request.Origin) + len(f.Program) + len(f.Data)
-	case mpi.Done:
+	case frame.Done:
 		return 32 + 256*len(f.Failures)
-	case mpi.Output:
+	case frame.Output:
 		return 128 + len(f.Data)
-	case mpi.Input:
+	case frame.Input:
 		return 128 + len(f.Data)
-	case mpi.Written:
+	case frame.FileChunk:
 		return 192 + len(f.Name) + len(f.Data)
 	}
 	return 128
 }
 
-// Send implements [mpi.Transport]. Where nothing else is being written to the peer it writes the frame itself, which it may not
+// Send implements [frame.Transport]. Where nothing else is being written to the peer it writes the frame itself, which it may not
 // break off when ctx ends. It must not be called from Receive, nor by what Receive waits for.
-func (t *Transport) Send(ctx context.Context, to mpi.PeerID, f mpi.Frame) (uint64, error) {
+func (t *Transport) Send(ctx context.Context, to mpi.PeerID, f frame.Frame) (uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -154,8 +155,8 @@ func (t *Transport) Send(ctx context.Context, to mpi.PeerID, f mpi.Frame) (uint6
 	}
 }
 
-// Post implements [mpi.JobTransport].
-func (t *Transport) Post(to mpi.PeerID, f mpi.Frame, failed func(error)) {
+// Post implements [frame.JobTransport].
+func (t *Transport) Post(to mpi.PeerID, f frame.Frame, failed func(error)) {
 	m, err := t.encode(f)
 	if err == nil {
 		err = t.post(to, m, failed)
@@ -189,7 +190,7 @@ func (t *Transport) enterGo(f func()) {
 	}
 }
 
-// Watch implements [mpi.JobTransport].
+// Watch implements [frame.JobTransport].
 func (t *Transport) Watch(p mpi.PeerID) (stop func()) {
 	t.mu.Lock()
 	t.watched[p]++
@@ -222,8 +223,8 @@ func (t *Transport) pings(p mpi.PeerID) (every, timeout time.Duration) {
 
 // unsent is the error of a Send whose frame was not sent because of why.
 func unsent(why error) error {
-	if errors.Is(why, mpi.ErrUnreachable) || errors.Is(why, mpi.ErrRefused) {
+	if errors.Is(why, frame.ErrUnreachable) || errors.Is(why, frame.ErrRefused) {
 		return why
 	}
-	return fmt.Errorf("%w: %w", mpi.ErrUnreachable, why)
+	return fmt.Errorf("%w: %w", frame.ErrUnreachable, why)
 }

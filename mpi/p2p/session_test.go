@@ -14,17 +14,18 @@ import (
 	"github.com/libp2p/go-libp2p"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
 func TestFramesArriveAsTheyWere(t *testing.T) {
 	a, b := pair(t, Config{}, Config{})
-	frames := []mpi.Frame{
-		mpi.Deliver{ID: 1, Request: mpi.NewRequestID(a.Self()), Program: program, Answer: true, Budget: time.Second, Pid: -5, Data: []byte("data")},
-		mpi.Accept{ID: 2},
-		mpi.Refuse{ID: 3, Reason: mpi.Busy, Detail: "full"},
-		mpi.Done{ID: 4, Omitted: 1, Failures: []mpi.Failure{{Index: -1, From: a.Self(), To: b.Self(), Reason: mpi.Trapped}}},
-		mpi.Cancel{Request: mpi.NewRequestID(b.Self())},
+	frames := []frame.Frame{
+		frame.Deliver{ID: 1, Request: mpi.NewRequestID(a.Self()), Program: program, Answer: true, Budget: time.Second, Pid: -5, Data: []byte("data")},
+		frame.Accept{ID: 2},
+		frame.Refuse{ID: 3, Reason: mpi.Busy, Detail: "full"},
+		frame.Done{ID: 4, Omitted: 1, Failures: []mpi.Failure{{Index: -1, From: a.Self(), To: b.Self(), Reason: mpi.Trapped}}},
+		frame.Cancel{Request: mpi.NewRequestID(b.Self())},
 		deliver(a, 5, 3<<20),
 	}
 	for _, f := range frames {
@@ -39,9 +40,9 @@ func TestFramesArriveAsTheyWere(t *testing.T) {
 	}
 }
 
-func sameFrame(a, b mpi.Frame) bool {
-	x, ok := a.(mpi.Deliver)
-	if y, ok2 := b.(mpi.Deliver); ok && ok2 {
+func sameFrame(a, b frame.Frame) bool {
+	x, ok := a.(frame.Deliver)
+	if y, ok2 := b.(frame.Deliver); ok && ok2 {
 		same := bytes.Equal(x.Data, y.Data)
 		x.Data, y.Data = nil, nil
 		return same && x.ID == y.ID && x.Request == y.Request && x.Program == y.Program &&
@@ -59,7 +60,7 @@ func TestOnceAndInOrderWhileConnectionsBreak(t *testing.T) {
 	received := new(atomic.Int64)
 	receive := func(n *node) {
 		for want := uint64(1); want <= frames; want++ {
-			d, ok := n.frame(t).(mpi.Deliver)
+			d, ok := n.frame(t).(frame.Deliver)
 			if !ok || d.ID != want {
 				t.Errorf("frame %d came where %d should", d.ID, want)
 				return
@@ -105,14 +106,14 @@ func TestOnceAndInOrderWhileConnectionsBreak(t *testing.T) {
 // A session on which nothing is under way is resumed too, at once.
 func TestIdleSessionResumes(t *testing.T) {
 	a, b := pair(t, Config{}, Config{})
-	a.mustSend(t, b, mpi.Accept{ID: 1})
+	a.mustSend(t, b, frame.Accept{ID: 1})
 	b.frame(t)
 	sever(a.h, b.h.ID())
 	eventually(t, "a new stream without a Send", func() bool { return streams(a.h, SessionProtocol) == 1 })
-	if n := a.mustSend(t, b, mpi.Accept{ID: 2}); n != 1 {
+	if n := a.mustSend(t, b, frame.Accept{ID: 2}); n != 1 {
 		t.Errorf("session %d, want the first one", n)
 	}
-	if f := b.frame(t); f != (mpi.Accept{ID: 2}) {
+	if f := b.frame(t); f != (frame.Accept{ID: 2}) {
 		t.Errorf("got %v", f)
 	}
 }
@@ -120,7 +121,7 @@ func TestIdleSessionResumes(t *testing.T) {
 func TestKilledPeerIsLostWithinGrace(t *testing.T) {
 	const grace = 300 * time.Millisecond
 	a, b := pair(t, Config{Grace: grace}, Config{})
-	session := a.mustSend(t, b, mpi.Accept{ID: 1})
+	session := a.mustSend(t, b, frame.Accept{ID: 1})
 	b.frame(t)
 	start := time.Now()
 	b.h.Close() // without a word from the transport, as by SIGKILL
@@ -133,7 +134,7 @@ func TestKilledPeerIsLostWithinGrace(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if _, err := a.Send(ctx, b.Self(), mpi.Accept{ID: 2}); !errors.Is(err, mpi.ErrUnreachable) {
+	if _, err := a.Send(ctx, b.Self(), frame.Accept{ID: 2}); !errors.Is(err, frame.ErrUnreachable) {
 		t.Errorf("send: %v, want unreachable", err)
 	}
 	if len(a.losses) > 0 {
@@ -146,7 +147,7 @@ func TestRestartedPeerIsLost(t *testing.T) {
 	key := newKey(t)
 	a, b := newNode(t, Config{}), newNode(t, Config{}, libp2p.Identity(key))
 	know(a.h, b.h)
-	session := a.mustSend(t, b, mpi.Accept{ID: 1})
+	session := a.mustSend(t, b, frame.Accept{ID: 1})
 	b.frame(t)
 	addr := b.h.Addrs()[0].String()
 	b.h.Close()
@@ -154,10 +155,10 @@ func TestRestartedPeerIsLost(t *testing.T) {
 	if l := a.loss(t); l.session != session || !errors.Is(l.why, errRestarted) && !isTold(l.why) {
 		t.Errorf("lost %+v", l)
 	}
-	if n := a.mustSend(t, c, mpi.Accept{ID: 2}); n != session+1 {
+	if n := a.mustSend(t, c, frame.Accept{ID: 2}); n != session+1 {
 		t.Errorf("session %d after %d", n, session)
 	}
-	if f := c.frame(t); f != (mpi.Accept{ID: 2}) {
+	if f := c.frame(t); f != (frame.Accept{ID: 2}) {
 		t.Errorf("got %v", f)
 	}
 }
@@ -177,7 +178,7 @@ func TestRestartIsKnownBeforeTheNewLifesFrames(t *testing.T) {
 
 	h := newHost(t)
 	s := newSink()
-	s.hook = func(mpi.PeerID, mpi.Frame) { note("frame"); close(arrived) }
+	s.hook = func(mpi.PeerID, frame.Frame) { note("frame"); close(arrived) }
 	a := New(h, Config{Grace: patience})
 	if err := a.Start(noting{s, func() { note("lost") }}); err != nil {
 		t.Fatal(err)
@@ -185,14 +186,14 @@ func TestRestartIsKnownBeforeTheNewLifesFrames(t *testing.T) {
 	t.Cleanup(func() { a.Close(context.Background()) })
 	b := newNode(t, Config{}, libp2p.Identity(key))
 	know(h, b.h)
-	if _, err := a.Send(t.Context(), b.Self(), mpi.Accept{ID: 1}); err != nil {
+	if _, err := a.Send(t.Context(), b.Self(), frame.Accept{ID: 1}); err != nil {
 		t.Fatal(err)
 	}
 	b.frame(t)
 	b.h.Close()
 	c := newNode(t, Config{}, libp2p.Identity(key)) // at an address that a does not know
 	know(c.h, h)
-	if _, err := c.Send(t.Context(), a.Self(), mpi.Accept{ID: 2}); err != nil {
+	if _, err := c.Send(t.Context(), a.Self(), frame.Accept{ID: 2}); err != nil {
 		t.Fatal(err)
 	}
 	<-arrived
@@ -214,11 +215,11 @@ func (n noting) Lost(p mpi.PeerID, s uint64, why error) { n.lost(); n.sink.Lost(
 // after the last frame.
 func TestGoodbye(t *testing.T) {
 	a, b := pair(t, Config{Grace: time.Hour}, Config{Grace: time.Hour})
-	session := a.mustSend(t, b, mpi.Accept{ID: 1})
+	session := a.mustSend(t, b, frame.Accept{ID: 1})
 	b.frame(t)
 	const frames = 500
 	for id := range uint64(frames) {
-		b.mustSend(t, a, mpi.Accept{ID: id})
+		b.mustSend(t, a, frame.Accept{ID: id})
 	}
 	b.stop(t)
 	if l := a.loss(t); l.session != session || !strings.Contains(l.why.Error(), closeText(wire.CloseStopping)) {
@@ -230,7 +231,7 @@ func TestGoodbye(t *testing.T) {
 	if l := b.loss(t); l.peer != a.Self() || !errors.Is(l.why, errFinished) {
 		t.Errorf("the stopped node itself lost %+v", l)
 	}
-	if _, err := b.Send(t.Context(), a.Self(), mpi.Accept{}); !errors.Is(err, mpi.ErrUnreachable) {
+	if _, err := b.Send(t.Context(), a.Self(), frame.Accept{}); !errors.Is(err, frame.ErrUnreachable) {
 		t.Errorf("send after close: %v", err)
 	}
 }
@@ -239,9 +240,9 @@ func TestGoodbye(t *testing.T) {
 // was lost with it.
 func TestLossIsMutual(t *testing.T) {
 	a, b := pair(t, Config{}, Config{})
-	session := a.mustSend(t, b, mpi.Accept{ID: 1})
+	session := a.mustSend(t, b, frame.Accept{ID: 1})
 	b.frame(t)
-	b.mustSend(t, a, mpi.Accept{ID: 1})
+	b.mustSend(t, a, frame.Accept{ID: 1})
 	a.frame(t)
 	b.mu.RLock()
 	o := b.outs[a.Self()]
@@ -253,10 +254,10 @@ func TestLossIsMutual(t *testing.T) {
 	if l := a.loss(t); l.session != session || !isTold(l.why) {
 		t.Errorf("a lost %+v", l)
 	}
-	if n := a.mustSend(t, b, mpi.Accept{ID: 2}); n != session+1 {
+	if n := a.mustSend(t, b, frame.Accept{ID: 2}); n != session+1 {
 		t.Errorf("session %d", n)
 	}
-	b.mustSend(t, a, mpi.Accept{ID: 2})
+	b.mustSend(t, a, frame.Accept{ID: 2})
 	b.frame(t)
 	a.frame(t)
 }
@@ -269,7 +270,7 @@ func TestSilentPeerIsLost(t *testing.T) {
 	know(a.h, m.h)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	session, err := a.Send(ctx, mpi.PeerID(m.h.ID().String()), mpi.Accept{ID: 1})
+	session, err := a.Send(ctx, mpi.PeerID(m.h.ID().String()), frame.Accept{ID: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +283,7 @@ func TestSilentPeerIsLost(t *testing.T) {
 func TestPingKeepsIdleSession(t *testing.T) {
 	cfg := Config{PingEvery: 5 * time.Millisecond, PingTimeout: patience, Grace: time.Millisecond}
 	a, b := pair(t, cfg, cfg)
-	a.mustSend(t, b, mpi.Accept{ID: 1})
+	a.mustSend(t, b, frame.Accept{ID: 1})
 	b.frame(t)
 	a.mu.RLock()
 	o := a.outs[b.Self()]
@@ -303,7 +304,7 @@ func TestSimultaneousOpens(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, x := range [][2]*node{{a, b}, {b, a}} {
 		for range 8 {
-			wg.Go(func() { x[0].mustSend(t, x[1], mpi.Accept{ID: 7}) })
+			wg.Go(func() { x[0].mustSend(t, x[1], frame.Accept{ID: 7}) })
 		}
 	}
 	wg.Wait()
@@ -321,11 +322,11 @@ func TestNoWayBackEndsThePeersSession(t *testing.T) {
 	a, b := pair(t, Config{MaxSessions: 1}, Config{})
 	c := newNode(t, Config{})
 	know(c.h, a.h)
-	c.mustSend(t, a, mpi.Accept{ID: 1}) // takes the one place
+	c.mustSend(t, a, frame.Accept{ID: 1}) // takes the one place
 	a.frame(t)
-	session := a.mustSend(t, b, mpi.Accept{ID: 1})
+	session := a.mustSend(t, b, frame.Accept{ID: 1})
 	b.frame(t)
-	if _, err := b.Send(t.Context(), a.Self(), mpi.Done{ID: 1}); !errors.Is(err, mpi.ErrUnreachable) {
+	if _, err := b.Send(t.Context(), a.Self(), frame.Done{ID: 1}); !errors.Is(err, frame.ErrUnreachable) {
 		t.Fatalf("got %v", err)
 	}
 	if l := a.loss(t); l.session != session || !isTold(l.why) {

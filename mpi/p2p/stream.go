@@ -14,7 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	msmux "github.com/multiformats/go-multistream"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -95,7 +95,7 @@ type handshakeError struct{ err error }
 
 func (e *handshakeError) Error() string { return "no answer from the peer: " + e.err.Error() }
 func (e *handshakeError) Unwrap() []error {
-	return []error{mpi.ErrUnreachable, e.err}
+	return []error{frame.ErrUnreachable, e.err}
 }
 
 // unanswered says what an error means that came instead of an answer on s. Protocols that a
@@ -116,7 +116,7 @@ func (t *Transport) newStream(ctx context.Context, p peer.ID, proto protocol.ID,
 	t.clearBackoff(p)
 	if again {
 		if _, err := t.host.Network().DialPeer(ctx, p); err != nil {
-			return nil, fmt.Errorf("%w: %w", mpi.ErrUnreachable, err)
+			return nil, fmt.Errorf("%w: %w", frame.ErrUnreachable, err)
 		}
 		ctx = network.WithNoDial(ctx, "dialled already")
 	}
@@ -126,7 +126,7 @@ func (t *Transport) newStream(ctx context.Context, p peer.ID, proto protocol.ID,
 	}
 	st, err := adopt(s, memory)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", mpi.ErrUnreachable, err)
+		return nil, fmt.Errorf("%w: %w", frame.ErrUnreachable, err)
 	}
 	return st, nil
 }
@@ -145,9 +145,9 @@ func (t *Transport) openFailed(p peer.ID, proto protocol.ID, err error) error {
 		return t.notSpoken(p, proto)
 	}
 	if t.host.Network().Connectedness(p) == network.Limited {
-		return fmt.Errorf("%w: there is only a relayed connection, which carries no data: %w", mpi.ErrUnreachable, err)
+		return fmt.Errorf("%w: there is only a relayed connection, which carries no data: %w", frame.ErrUnreachable, err)
 	}
-	return fmt.Errorf("%w: %w", mpi.ErrUnreachable, err)
+	return fmt.Errorf("%w: %w", frame.ErrUnreachable, err)
 }
 
 // notSpoken tells a peer of another version from one that does not speak ipfs-mpi at all, by
@@ -157,7 +157,7 @@ func (t *Transport) notSpoken(p peer.ID, proto protocol.ID) error {
 	known, _ := t.host.Peerstore().GetProtocols(p)
 	for _, k := range known {
 		if strings.HasPrefix(string(k), family) && k != proto {
-			return told("%w: it speaks %s, and this node %s", mpi.ErrVersion, k, proto)
+			return told("%w: it speaks %s, and this node %s", frame.ErrVersion, k, proto)
 		}
 	}
 	return told("%w: no %s", ErrNoProtocol, proto)

@@ -14,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -29,7 +30,7 @@ const (
 // it how long it waits for them to hang up.
 const linger = 2 * time.Second
 
-var errStopping = fmt.Errorf("%w: this node is stopping", mpi.ErrUnreachable)
+var errStopping = fmt.Errorf("%w: this node is stopping", frame.ErrUnreachable)
 
 // Transport is one node's end of all its sessions and hellos. Make it with [New].
 type Transport struct {
@@ -46,9 +47,9 @@ type Transport struct {
 
 	queued atomic.Int64 // bytes in all outbounds, see Config.MaxQueued
 
-	mu       sync.RWMutex // guards the fields below; never held while calling out
-	receiver mpi.Receiver // set by Start
-	greeter  mpi.Greeter  // set by Greet, before Start
+	mu       sync.RWMutex   // guards the fields below; never held while calling out
+	receiver frame.Receiver // set by Start
+	greeter  frame.Greeter  // set by Greet, before Start
 	closing  bool
 	outs     map[mpi.PeerID]*outbound
 	sessions uint64             // the number last given
@@ -64,8 +65,8 @@ type Transport struct {
 }
 
 var (
-	_ mpi.JobTransport = (*Transport)(nil)
-	_ mpi.Exchanger    = (*Transport)(nil)
+	_ frame.JobTransport = (*Transport)(nil)
+	_ frame.Exchanger    = (*Transport)(nil)
 )
 
 // New makes a transport over h, which stays the caller's. It does nothing before Start.
@@ -83,19 +84,19 @@ func New(h host.Host, cfg Config) *Transport {
 	return t
 }
 
-// Self implements [mpi.Transport].
+// Self implements [frame.Transport].
 func (t *Transport) Self() mpi.PeerID { return t.self }
 
 // Greet says who answers peers' hellos. Call it before Start; without it the pool protocol is
 // not offered.
-func (t *Transport) Greet(g mpi.Greeter) {
+func (t *Transport) Greet(g frame.Greeter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.greeter = g
 }
 
-// Start implements [mpi.Transport].
-func (t *Transport) Start(r mpi.Receiver) error {
+// Start implements [frame.Transport].
+func (t *Transport) Start(r frame.Receiver) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -136,14 +137,14 @@ func (t *Transport) outbound(to mpi.PeerID) (*outbound, error) {
 	case o != nil:
 		return o, nil
 	case to == t.self:
-		return nil, fmt.Errorf("%w: it is this node itself", mpi.ErrUnreachable)
+		return nil, fmt.Errorf("%w: it is this node itself", frame.ErrUnreachable)
 	}
 	id, err := peer.Decode(string(to))
 	if err != nil || id.String() != string(to) {
-		return nil, fmt.Errorf("%w: not a canonical peer ID", mpi.ErrUnreachable)
+		return nil, fmt.Errorf("%w: not a canonical peer ID", frame.ErrUnreachable)
 	}
 	if !t.cfg.Admit(to) {
-		return nil, fmt.Errorf("%w: this node's own policy does not admit it", mpi.ErrRefused)
+		return nil, fmt.Errorf("%w: this node's own policy does not admit it", frame.ErrRefused)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -153,9 +154,9 @@ func (t *Transport) outbound(to mpi.PeerID) (*outbound, error) {
 	case t.closing:
 		return nil, errStopping
 	case t.receiver == nil:
-		return nil, fmt.Errorf("%w: this node has not started", mpi.ErrUnreachable)
+		return nil, fmt.Errorf("%w: this node has not started", frame.ErrUnreachable)
 	case len(t.outs) >= t.cfg.MaxSessions:
-		return nil, fmt.Errorf("%w: this node has sessions to %d peers, its maximum", mpi.ErrUnreachable, len(t.outs))
+		return nil, fmt.Errorf("%w: this node has sessions to %d peers, its maximum", frame.ErrUnreachable, len(t.outs))
 	}
 	o = newOutbound(t, id, to)
 	t.outs[to] = o
@@ -180,7 +181,7 @@ func (t *Transport) forget(o *outbound) {
 	}
 }
 
-// Close implements [mpi.Transport]. Sessions that are up flush what they hold, for at most
+// Close implements [frame.Transport]. Sessions that are up flush what they hold, for at most
 // 2 s; then peers are told that their own sessions to this node are over. The receiver is told that every session
 // of this node is lost. The host stays open.
 func (t *Transport) Close(ctx context.Context) error {

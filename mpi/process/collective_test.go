@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // variant is one of the functions of a collective operation: blocking, nonblocking, persistent, each with its large counts.
@@ -348,7 +349,7 @@ func TestOperationTraps(t *testing.T) {
 			g.must("MPI_Iallreduce", in, out, 1, abi.Int, op, abi.CommWorld, g.alloc(4))
 			g.must("MPI_Recv", in, 1, abi.Int, g.rank, 5, abi.CommWorld, 0) // nobody sends this
 		})
-		var exit *mpi.ExitError
+		var exit *exec.ExitError
 		if !errors.As(errs[first], &exit) || exit.Reason != mpi.Trapped {
 			t.Errorf("%s: rank %d ended with %v", wait, first, errs[first])
 		}

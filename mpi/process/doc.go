@@ -1,5 +1,5 @@
 // Package process is MPI as one rank of a job sees it: every function of package abi, on the memory of the rank's guest.
-// It implements [mpi.Library].
+// It implements [exec.Library].
 //
 // # How it is put together
 //

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // MPI_Init, MPI_Init_thread (MPI 5.0, 11.2.1). The program's arguments are not looked at.
@@ -56,7 +57,7 @@ func stateFlag(at state) func(c *call) error {
 
 // abort ends the job (MPI 5.0, 11.5). It does so whatever the communicator.
 func abort(c *call) error {
-	return &mpi.ExitError{Reason: mpi.Aborted, Exit: int(c.int(1)), Detail: "the program called MPI_Abort"}
+	return &exec.ExitError{Reason: mpi.Aborted, Exit: int(c.int(1)), Detail: "the program called MPI_Abort"}
 }
 
 func version(c *call) error    { return c.writePair(0, abi.Version, abi.Subversion) }

@@ -7,12 +7,13 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // aborted is how a rank that ended with an error of MPI did; the test fails if err is something else.
-func aborted(t *testing.T, err error) *mpi.ExitError {
+func aborted(t *testing.T, err error) *exec.ExitError {
 	t.Helper()
-	var e *mpi.ExitError
+	var e *exec.ExitError
 	if !errors.As(err, &e) || e.Reason != mpi.Aborted {
 		t.Fatalf("the rank ended with %v, not by MPI", err)
 	}
@@ -20,7 +21,7 @@ func aborted(t *testing.T, err error) *mpi.ExitError {
 }
 
 // fails is the end of a program of one rank that calls Init itself and ends in a fatal error of a class.
-func fails(t *testing.T, class int, program func(g *guest)) *mpi.ExitError {
+func fails(t *testing.T, class int, program func(g *guest)) *exec.ExitError {
 	t.Helper()
 	e := aborted(t, jobErrs(t, []int{0}, program)[0])
 	if e.Exit != class {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // Error is an error of MPI: a code, of a class (MPI 5.0, 9.4), and what was wrong for people.
@@ -70,7 +71,7 @@ func (p *Process) fatal(c *call, err error) error {
 	if p.cfg.Stderr != nil {
 		fmt.Fprintln(p.cfg.Stderr, detail)
 	}
-	return &mpi.ExitError{Reason: mpi.Aborted, Exit: int(p.codes.class(e.Code)), Detail: detail}
+	return &exec.ExitError{Reason: mpi.Aborted, Exit: int(p.codes.class(e.Code)), Detail: detail}
 }
 
 // className is the name of a predefined error class, as in MPI_ERR_RANK.

@@ -16,6 +16,8 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
@@ -111,13 +113,13 @@ func (w *wild) handlesAt(kind string) uint64 {
 // nowhere is a [match.Link] that loses what it is given.
 type nowhere struct{}
 
-func (nowhere) Send(context.Context, mpi.Packet) error { return nil }
-func (nowhere) Put(mpi.Packet)                         {}
+func (nowhere) Send(context.Context, frame.Packet) error { return nil }
+func (nowhere) Put(frame.Packet)                         {}
 
-// Memory implements [mpi.Guest].
+// Memory implements [exec.Guest].
 func (w *wild) Memory() []byte { return w.all[wildGuard : wildGuard+w.size] }
 
-// Grow implements [mpi.Guest].
+// Grow implements [exec.Guest].
 func (w *wild) Grow(n int64) (uint32, int64, error) {
 	n = (n + 4095) &^ 4095
 	if n > int64(wildLimit-w.size) {
@@ -129,7 +131,7 @@ func (w *wild) Grow(n int64) (uint32, int64, error) {
 	return uint32(at), n, nil
 }
 
-// Invoke implements [mpi.Guest]: function 16 succeeds, 17 fails, 18 calls MPI.
+// Invoke implements [exec.Guest]: function 16 succeeds, 17 fails, 18 calls MPI.
 func (w *wild) Invoke(function uint32, _ ...uint64) (uint64, error) {
 	switch function {
 	case 16:
@@ -140,7 +142,7 @@ func (w *wild) Invoke(function uint32, _ ...uint64) (uint64, error) {
 		_, err := w.one(int(w.u16()) % len(abi.Functions))
 		return abi.Success, err
 	}
-	return 0, &mpi.ExitError{Reason: mpi.Trapped, Detail: "no such function in the table"}
+	return 0, &exec.ExitError{Reason: mpi.Trapped, Detail: "no such function in the table"}
 }
 
 func (w *wild) u8() byte {
@@ -300,13 +302,13 @@ func (w *wild) one(i int) (uint64, error) {
 		args[k] = w.arg(i, k)
 	}
 	if w.calls++; w.calls > 200 {
-		return 0, &mpi.ExitError{Reason: mpi.Trapped, Detail: "enough"}
+		return 0, &exec.ExitError{Reason: mpi.Trapped, Detail: "enough"}
 	}
 	timer := time.AfterFunc(2*time.Millisecond, func() { w.world.Abort(errBlocked) })
 	defer timer.Stop()
 	result, err := w.p.Call(i, args)
 	what := func() string { return fmt.Sprintf("%s%#x: %#x, %v", f.Name, args, result, err) }
-	var end *mpi.ExitError
+	var end *exec.ExitError
 	switch {
 	case err != nil:
 		if !errors.Is(err, errBlocked) && !errors.As(err, &end) {

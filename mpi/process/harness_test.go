@@ -12,6 +12,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
 )
@@ -225,10 +226,10 @@ func (g *guest) out(name string, args ...any) int32 {
 	return g.getInt(addr)
 }
 
-// Memory implements [mpi.Guest].
+// Memory implements [exec.Guest].
 func (g *guest) Memory() []byte { return g.mem }
 
-// Grow implements [mpi.Guest].
+// Grow implements [exec.Guest].
 func (g *guest) Grow(n int64) (uint32, int64, error) {
 	old := len(g.mem)
 	n = (n + 65535) &^ 65535
@@ -239,10 +240,10 @@ func (g *guest) Grow(n int64) (uint32, int64, error) {
 	return uint32(old), n, nil
 }
 
-// Invoke implements [mpi.Guest].
+// Invoke implements [exec.Guest].
 func (g *guest) Invoke(function uint32, args ...uint64) (uint64, error) {
 	if i := int(function) - 16; i >= 0 && i < len(g.table) {
 		return g.table[i](args...), nil
 	}
-	return 0, &mpi.ExitError{Reason: mpi.Trapped, Detail: "no such function in the table"}
+	return 0, &exec.ExitError{Reason: mpi.Trapped, Detail: "no such function in the table"}
 }

@@ -8,10 +8,11 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/coll"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-var _ mpi.Library = (*Process)(nil)
+var _ exec.Library = (*Process)(nil)
 
 // Config says what a [Process] is in its job.
 type Config struct {
@@ -31,7 +32,7 @@ type Process struct {
 	cfg   Config
 	rank  int
 	end   *match.Endpoint
-	guest mpi.Guest
+	guest exec.Guest
 	mem   []byte // the guest's memory as far as it has been looked at: see bytes
 	state state
 	calls call // the call under way, kept to spare an allocation; nested calls have their own
@@ -85,16 +86,16 @@ func New(cfg Config) *Process {
 	return p
 }
 
-// Attach implements [mpi.Library].
-func (p *Process) Attach(g mpi.Guest) { p.guest = g }
+// Attach implements [exec.Library].
+func (p *Process) Attach(g exec.Guest) { p.guest = g }
 
 // maxDepth bounds calls of MPI from callbacks of calls of MPI, and so the host's stack.
 const maxDepth = 32
 
-// Call implements [mpi.Library].
+// Call implements [exec.Library].
 func (p *Process) Call(index int, args []uint64) (uint64, error) {
 	if p.depth == maxDepth {
-		return 0, &mpi.ExitError{Reason: mpi.Trapped, Detail: "callbacks of MPI functions call each other without end"}
+		return 0, &exec.ExitError{Reason: mpi.Trapped, Detail: "callbacks of MPI functions call each other without end"}
 	}
 	c := &p.calls
 	if p.depth > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/routing"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // General is the namespace that every node advertises, whatever it serves.
@@ -30,7 +31,7 @@ const general mpi.CID = ""
 // Config is what a [Service] needs. Host, Exchanger and Protocol are required.
 type Config struct {
 	Host      host.Host
-	Exchanger mpi.Exchanger
+	Exchanger frame.Exchanger
 	// Protocol is the ID of the stream protocol whose speakers are asked.
 	Protocol string
 	// Discovery finds and tells in the network. If nil, Routing is used; if that is nil
@@ -38,9 +39,9 @@ type Config struct {
 	// soon after their context ends.
 	Discovery discovery.Discovery
 	Routing   routing.ContentRouting
-	// Agent and Slots are said in every hello.
-	Agent string
-	Slots uint32
+	// Agent and HandlerSlots are said in every hello.
+	Agent        string
+	HandlerSlots uint32
 	// Admit tells which peers may be asked, answered and in view; nil admits all. It
 	// returns at once and calls nothing of this package.
 	Admit  func(mpi.PeerID) bool
@@ -112,7 +113,7 @@ func defaultLimits() limits {
 	return limits{
 		peers: 4096, bytes: 32 << 20, candidates: 1024,
 		probes: 16, lookups: 4, adverts: 4, found: 100, tries: 5,
-		sourceHint: 128, allHints: 512, toldPeers: 512, toldBytes: 256 << 10, addrs: 2 * mpi.MaxAddrs,
+		sourceHint: 128, allHints: 512, toldPeers: 512, toldBytes: 256 << 10, addrs: 2 * frame.MaxAddrs,
 		gap: 100 * time.Millisecond, fresh: time.Second, again: 30 * time.Second,
 		forget: 30 * time.Minute, left: time.Minute,
 	}

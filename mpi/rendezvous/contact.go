@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // contact is all that the view knows of one peer: a member in view, or a candidate.
@@ -12,13 +13,13 @@ type contact struct {
 	id    mpi.PeerID
 	addrs []string // where hints and lookups saw it
 
-	in      bool      // in view: hello is its own word, and nothing says that it is gone
-	hello   mpi.Hello // its last, without Members
-	size    int       // of hello, about
-	useful  bool      // serves a program of v.pools
-	heard   time.Time // when it last said hello, asked or not
-	asked   uint64    // the epoch of our last hello that it answered
-	askedAt time.Time // when it did
+	in      bool        // in view: hello is its own word, and nothing says that it is gone
+	hello   frame.Hello // its last, without Members
+	size    int         // of hello, about
+	useful  bool        // serves a program of v.pools
+	heard   time.Time   // when it last said hello, asked or not
+	asked   uint64      // the epoch of our last hello that it answered
+	askedAt time.Time   // when it did
 
 	connected bool
 	speaks    bool      // it identified itself with our protocol on this connection

@@ -1,5 +1,5 @@
 // Package rendezvous knows which peers serve what: it implements [mpi.Pools] and
-// [mpi.Greeter] over a libp2p host and libp2p discovery. docs/pools.md tells the same
+// [frame.Greeter] over a libp2p host and libp2p discovery. docs/pools.md tells the same
 // from the outside.
 //
 // # Parts

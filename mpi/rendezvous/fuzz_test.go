@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // FuzzView has bytes play the network against a small view, and checks after each event
@@ -58,7 +59,7 @@ func (b *bench) event(kind, who byte, rounds []<-chan struct{}) []<-chan struct{
 	program := mpi.CID(fmt.Sprintf("bafy%d", who%4))
 	hello := serving(program, pool1)
 	for _, p := range peers(int(who), "h") {
-		hello.Members = append(hello.Members, mpi.Members{Program: program, Peers: []mpi.PeerAddrs{p, {Peer: id}}})
+		hello.Members = append(hello.Members, frame.Members{Program: program, Peers: []frame.PeerAddrs{p, {Peer: id}}})
 	}
 	if b.open[id].ticket.gen == 0 { // then whoever is asked takes its part
 		for other := range b.open {
@@ -86,7 +87,7 @@ func (b *bench) event(kind, who byte, rounds []<-chan struct{}) []<-chan struct{
 	case 9:
 		b.v.speaking(b.now, id)
 	case 10:
-		b.v.greeted(b.now, id, mpi.Hello{Leaving: true}, up)
+		b.v.greeted(b.now, id, frame.Hello{Leaving: true}, up)
 	case 11:
 		b.v.suspect(b.now, id)
 	case 12:
@@ -94,7 +95,7 @@ func (b *bench) event(kind, who byte, rounds []<-chan struct{}) []<-chan struct{
 	case 13:
 		b.v.serve(b.now, echo([]mpi.CID{pool1, program}[:who%3]...))
 	case 14:
-		b.v.found(b.now, program, mpi.PeerAddrs{Peer: id})
+		b.v.found(b.now, program, frame.PeerAddrs{Peer: id})
 	case 15:
 		b.now = b.now.Add(time.Duration(who) * time.Minute)
 		for _, l := range b.lookups {

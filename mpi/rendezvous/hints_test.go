@@ -6,14 +6,15 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // naming is a hello that names many peers of pool1.
-func naming(n int, prefix string) mpi.Hello {
+func naming(n int, prefix string) frame.Hello {
 	h := serving(pool1)
 	for all := peers(n, prefix); len(all) > 0; {
-		k := min(len(all), mpi.MaxPoolMembers)
-		h.Members = append(h.Members, mpi.Members{Program: pool1, Peers: all[:k]})
+		k := min(len(all), frame.MaxPoolMembers)
+		h.Members = append(h.Members, frame.Members{Program: pool1, Peers: all[:k]})
 		all = all[k:]
 	}
 	return h
@@ -66,7 +67,7 @@ func TestHintsOfManyPeersAreBounded(t *testing.T) {
 	for i := range 20 {
 		id := mpi.PeerID(fmt.Sprintf("sybil%d", i))
 		b.v.greeted(b.now, id, naming(200, string(id)), up)
-		b.v.greeted(b.now, id, mpi.Hello{Leaving: true}, up) // and anew: no fresh budget
+		b.v.greeted(b.now, id, frame.Hello{Leaving: true}, up) // and anew: no fresh budget
 		b.v.greeted(b.now, id, naming(200, string(id)+"b"), up)
 		for b.run(); len(b.open) > 0; b.run() {
 			for p := range b.open {
@@ -87,10 +88,10 @@ func TestHintsOfManyPeersAreBounded(t *testing.T) {
 func TestHintsForOtherPoolsAreIgnored(t *testing.T) {
 	b := joined(t, "a")
 	h := serving(pool1)
-	h.Members = []mpi.Members{
+	h.Members = []frame.Members{
 		{Program: pool2, Peers: peers(3, "p")},
 		{Program: general, Peers: peers(3, "q")},
-		{Program: pool1, Peers: []mpi.PeerAddrs{{Peer: "self"}, {Peer: "denied"}, {Peer: "a"}}},
+		{Program: pool1, Peers: []frame.PeerAddrs{{Peer: "self"}, {Peer: "denied"}, {Peer: "a"}}},
 	}
 	b.greet("a", h)
 	b.probed()
@@ -135,7 +136,7 @@ func TestHelloIsBounded(t *testing.T) {
 			}
 			seen[p.Peer] = true
 		}
-		if len(m.Peers) > mpi.MaxPoolMembers {
+		if len(m.Peers) > frame.MaxPoolMembers {
 			t.Errorf("%d members of one pool", len(m.Peers))
 		}
 	}
@@ -212,7 +213,7 @@ func TestAddressesAreMerged(t *testing.T) {
 	b := joined(t, "a", "b")
 	name := func(source mpi.PeerID, addrs ...string) {
 		h := serving(pool1)
-		h.Members = []mpi.Members{{Program: pool1, Peers: []mpi.PeerAddrs{{Peer: "x", Addrs: addrs}}}}
+		h.Members = []frame.Members{{Program: pool1, Peers: []frame.PeerAddrs{{Peer: "x", Addrs: addrs}}}}
 		b.v.greeted(b.now, source, h, up)
 	}
 	name("a", "/bad", "/worse")

@@ -19,6 +19,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 const testProtocol = "/ipfs-mpi/pool/1.0.0"
@@ -28,12 +29,12 @@ type greetings struct {
 	host host.Host
 
 	mu      sync.Mutex
-	greeter mpi.Greeter
+	greeter frame.Greeter
 	asked   []mpi.PeerID // whom we said hello to
 	refuse  bool
 }
 
-func (g *greetings) Exchange(ctx context.Context, to mpi.PeerAddrs, mine mpi.Hello) (theirs mpi.Hello, err error) {
+func (g *greetings) Exchange(ctx context.Context, to frame.PeerAddrs, mine frame.Hello) (theirs frame.Hello, err error) {
 	g.mu.Lock()
 	g.asked = append(g.asked, to.Peer)
 	g.mu.Unlock()
@@ -46,11 +47,11 @@ func (g *greetings) Exchange(ctx context.Context, to mpi.PeerAddrs, mine mpi.Hel
 		info.Addrs = append(info.Addrs, ma.StringCast(a))
 	}
 	if err := g.host.Connect(ctx, info); err != nil {
-		return theirs, fmt.Errorf("%w: %w", mpi.ErrUnreachable, err)
+		return theirs, fmt.Errorf("%w: %w", frame.ErrUnreachable, err)
 	}
 	st, err := g.host.NewStream(ctx, id, testProtocol)
 	if err != nil {
-		return theirs, fmt.Errorf("%w: %w", mpi.ErrUnreachable, err)
+		return theirs, fmt.Errorf("%w: %w", frame.ErrUnreachable, err)
 	}
 	defer st.Reset()
 	stop := context.AfterFunc(ctx, func() { st.Reset() })
@@ -63,13 +64,13 @@ func (g *greetings) Exchange(ctx context.Context, to mpi.PeerAddrs, mine mpi.Hel
 		io.Copy(io.Discard, st) // until the peer has read it
 		return theirs, nil
 	}
-	return theirs, json.NewDecoder(io.LimitReader(st, mpi.MaxHello)).Decode(&theirs)
+	return theirs, json.NewDecoder(io.LimitReader(st, frame.MaxHello)).Decode(&theirs)
 }
 
 func (g *greetings) handle(st network.Stream) {
 	defer st.Close()
-	var theirs mpi.Hello
-	if json.NewDecoder(io.LimitReader(st, mpi.MaxHello)).Decode(&theirs) != nil {
+	var theirs frame.Hello
+	if json.NewDecoder(io.LimitReader(st, frame.MaxHello)).Decode(&theirs) != nil {
 		st.Reset()
 		return
 	}
@@ -108,7 +109,7 @@ func newNode(t *testing.T, change ...func(*Config)) *node {
 	}
 	ex := &greetings{host: h}
 	cfg := Config{
-		Host: h, Exchanger: ex, Protocol: testProtocol, Agent: "test/1", Slots: 2,
+		Host: h, Exchanger: ex, Protocol: testProtocol, Agent: "test/1", HandlerSlots: 2,
 		Timing: Timing{BackoffMin: 50 * time.Millisecond, BackoffMax: time.Second},
 	}
 	if os.Getenv("VERBOSE") != "" {
@@ -201,7 +202,7 @@ func TestMembersAreExchanged(t *testing.T) {
 	for _, n := range append(nodes, hub) {
 		n.sees(t, "bafyecho", nodes...)
 	}
-	if known := hub.Known(); len(known) != 4 || known[0].Agent != "test/1" || known[0].Slots != 2 || known[0].Serves[0].String() != "echo/1.0.0" {
+	if known := hub.Known(); len(known) != 4 || known[0].Agent != "test/1" || known[0].HandlerSlots != 2 || known[0].Serves[0].String() != "echo/1.0.0" {
 		t.Errorf("the hub knows %+v", known)
 	}
 }

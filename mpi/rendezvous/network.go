@@ -14,6 +14,7 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 func (s *Service) subscribe() (event.Subscription, error) {
@@ -88,11 +89,11 @@ func (s *Service) link(name mpi.PeerID) link {
 // address fills in where the members of a hello were last seen, and leaves out those of
 // which that is not known or does not fit. A peer that is not local is told public
 // addresses only.
-func (s *Service) address(h mpi.Hello, local bool) mpi.Hello {
+func (s *Service) address(h frame.Hello, local bool) frame.Hello {
 	room := s.view.lim.toldBytes
-	var members []mpi.Members
+	var members []frame.Members
 	for _, m := range h.Members {
-		var peers []mpi.PeerAddrs
+		var peers []frame.PeerAddrs
 		for _, a := range m.Peers {
 			id, err := peer.Decode(string(a.Peer))
 			if err != nil {
@@ -109,7 +110,7 @@ func (s *Service) address(h mpi.Hello, local bool) mpi.Hello {
 			}
 		}
 		if len(peers) > 0 {
-			members = append(members, mpi.Members{Program: m.Program, Peers: peers})
+			members = append(members, frame.Members{Program: m.Program, Peers: peers})
 		}
 	}
 	h.Members = members
@@ -118,24 +119,24 @@ func (s *Service) address(h mpi.Hello, local bool) mpi.Hello {
 
 // named is what a lookup found, as the view keeps it. Discovery chose the addresses, and
 // they are not filtered: a network of our own may be all private.
-func named(info peer.AddrInfo) mpi.PeerAddrs {
-	return mpi.PeerAddrs{Peer: mpi.PeerID(info.ID.String()), Addrs: texts(info.ID, info.Addrs, true)}
+func named(info peer.AddrInfo) frame.PeerAddrs {
+	return frame.PeerAddrs{Peer: mpi.PeerID(info.ID.String()), Addrs: texts(info.ID, info.Addrs, true)}
 }
 
 // vet checks a hint: a peer ID in its canonical text, and of the addresses those that are
 // sound and may be dialled on the word of a peer that is local or not. Without any it is
 // no hint: nobody can have us search the network for made-up peers.
-func vet(a mpi.PeerAddrs, local bool) (mpi.PeerAddrs, bool) {
+func vet(a frame.PeerAddrs, local bool) (frame.PeerAddrs, bool) {
 	if len(a.Peer) > maxID {
-		return mpi.PeerAddrs{}, false
+		return frame.PeerAddrs{}, false
 	}
 	id, err := peer.Decode(string(a.Peer))
 	if err != nil || id.String() != string(a.Peer) {
-		return mpi.PeerAddrs{}, false
+		return frame.PeerAddrs{}, false
 	}
 	var addrs []ma.Multiaddr
-	for _, t := range a.Addrs[:min(len(a.Addrs), mpi.MaxAddrs)] {
-		if len(t) > mpi.MaxAddrLen {
+	for _, t := range a.Addrs[:min(len(a.Addrs), frame.MaxAddrs)] {
+		if len(t) > frame.MaxAddrLen {
 			continue
 		}
 		if m, err := ma.NewMultiaddr(t); err == nil {
@@ -143,21 +144,21 @@ func vet(a mpi.PeerAddrs, local bool) (mpi.PeerAddrs, bool) {
 		}
 	}
 	sound := texts(id, addrs, local)
-	return mpi.PeerAddrs{Peer: a.Peer, Addrs: sound}, len(sound) > 0
+	return frame.PeerAddrs{Peer: a.Peer, Addrs: sound}, len(sound) > 0
 }
 
-// texts writes up to [mpi.MaxAddrs] addresses of a peer without its ID at the end.
+// texts writes up to [frame.MaxAddrs] addresses of a peer without its ID at the end.
 func texts(id peer.ID, addrs []ma.Multiaddr, local bool) []string {
 	var list []string
 	for _, m := range addrs {
-		if len(list) == mpi.MaxAddrs {
+		if len(list) == frame.MaxAddrs {
 			break
 		}
 		m, of := peer.SplitAddr(m)
 		if m == nil || of != "" && of != id || !local && !manet.IsPublicAddr(m) {
 			continue
 		}
-		if t := m.String(); len(t) <= mpi.MaxAddrLen {
+		if t := m.String(); len(t) <= frame.MaxAddrLen {
 			list = append(list, t)
 		}
 	}
@@ -173,7 +174,7 @@ const (
 
 // clean cuts a peer's hello to its limits and drops what is not well formed. The result
 // shares nothing with it that anyone may change.
-func clean(h mpi.Hello) mpi.Hello {
+func clean(h frame.Hello) frame.Hello {
 	h.Agent = strings.ToValidUTF8(h.Agent[:min(len(h.Agent), maxAgent)], "")
 	h.Agent = strings.Map(printable, h.Agent)
 	var serves []mpi.Interpreter
@@ -183,15 +184,15 @@ func clean(h mpi.Hello) mpi.Hello {
 		}
 	}
 	var wants []mpi.CID
-	for _, w := range h.Wants[:min(len(h.Wants), mpi.MaxWants)] {
+	for _, w := range h.Wants[:min(len(h.Wants), frame.MaxWants)] {
 		if validCID(w) {
 			wants = append(wants, w)
 		}
 	}
-	var members []mpi.Members
-	for _, m := range h.Members[:min(len(h.Members), mpi.MaxPools)] {
+	var members []frame.Members
+	for _, m := range h.Members[:min(len(h.Members), frame.MaxPools)] {
 		if validCID(m.Program) {
-			m.Peers = m.Peers[:min(len(m.Peers), mpi.MaxPoolMembers)]
+			m.Peers = m.Peers[:min(len(m.Peers), frame.MaxPoolMembers)]
 			members = append(members, m)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 const (
@@ -22,23 +23,23 @@ func TestVet(t *testing.T) {
 	long := "/dns4/" + strings.Repeat("a.", 200) + "example/tcp/1"
 	for _, c := range []struct {
 		name  string
-		hint  mpi.PeerAddrs
+		hint  frame.PeerAddrs
 		local bool
 		want  []string
 		ok    bool
 	}{
-		{"no addresses", mpi.PeerAddrs{Peer: id1}, false, nil, false},
-		{"no peer ID", mpi.PeerAddrs{Peer: "p"}, false, nil, false},
-		{"a peer ID as a CID", mpi.PeerAddrs{Peer: "bafzaajaiaejcbpltkwo2yqk3yzgmbj37xnmtqaqwysswy7w6gwygrvm3s3yzjpjq"}, false, nil, false},
-		{"a peer ID without end", mpi.PeerAddrs{Peer: mpi.PeerID(strings.Repeat("Q", 1<<20))}, false, nil, false},
-		{"public", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/8.8.8.8/tcp/1", "/ip6/2606:4700::1/udp/1/quic-v1/p2p/" + id1}},
+		{"no addresses", frame.PeerAddrs{Peer: id1}, false, nil, false},
+		{"no peer ID", frame.PeerAddrs{Peer: "p"}, false, nil, false},
+		{"a peer ID as a CID", frame.PeerAddrs{Peer: "bafzaajaiaejcbpltkwo2yqk3yzgmbj37xnmtqaqwysswy7w6gwygrvm3s3yzjpjq"}, false, nil, false},
+		{"a peer ID without end", frame.PeerAddrs{Peer: mpi.PeerID(strings.Repeat("Q", 1<<20))}, false, nil, false},
+		{"public", frame.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/8.8.8.8/tcp/1", "/ip6/2606:4700::1/udp/1/quic-v1/p2p/" + id1}},
 			false, []string{"/ip4/8.8.8.8/tcp/1", "/ip6/2606:4700::1/udp/1/quic-v1"}, true},
-		{"private, from afar", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/127.0.0.1/tcp/1", "/ip4/192.168.1.1/tcp/1", "/ip6/fe80::1/tcp/1",
+		{"private, from afar", frame.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/127.0.0.1/tcp/1", "/ip4/192.168.1.1/tcp/1", "/ip6/fe80::1/tcp/1",
 			"/dns4/localhost/tcp/1", "/ip6/::ffff:10.0.0.1/tcp/1"}}, false, nil, false},
-		{"private, from near", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/192.168.1.1/tcp/1"}}, true, []string{"/ip4/192.168.1.1/tcp/1"}, true},
-		{"of another peer", mpi.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/8.8.8.8/tcp/1/p2p/" + id2}}, true, nil, false},
-		{"not addresses", mpi.PeerAddrs{Peer: id1, Addrs: []string{"", "/", "x", "/ip4/8.8.8.8/tcp/99999", long}}, true, nil, false},
-		{"too many", mpi.PeerAddrs{Peer: id1, Addrs: []string{"", "", "", "", "", "", "", "", "/ip4/8.8.8.8/tcp/1"}}, true, nil, false},
+		{"private, from near", frame.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/192.168.1.1/tcp/1"}}, true, []string{"/ip4/192.168.1.1/tcp/1"}, true},
+		{"of another peer", frame.PeerAddrs{Peer: id1, Addrs: []string{"/ip4/8.8.8.8/tcp/1/p2p/" + id2}}, true, nil, false},
+		{"not addresses", frame.PeerAddrs{Peer: id1, Addrs: []string{"", "/", "x", "/ip4/8.8.8.8/tcp/99999", long}}, true, nil, false},
+		{"too many", frame.PeerAddrs{Peer: id1, Addrs: []string{"", "", "", "", "", "", "", "", "/ip4/8.8.8.8/tcp/1"}}, true, nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, ok := vet(c.hint, c.local)
@@ -62,11 +63,11 @@ func TestWhatIsToldOfOthers(t *testing.T) {
 		}
 	}
 	told := func(local bool, ids ...mpi.PeerID) (list []string) {
-		var named []mpi.PeerAddrs
+		var named []frame.PeerAddrs
 		for _, id := range ids {
-			named = append(named, mpi.PeerAddrs{Peer: id})
+			named = append(named, frame.PeerAddrs{Peer: id})
 		}
-		for _, m := range n.address(mpi.Hello{Members: []mpi.Members{{Program: "bafy", Peers: named}}}, local).Members {
+		for _, m := range n.address(frame.Hello{Members: []frame.Members{{Program: "bafy", Peers: named}}}, local).Members {
 			for _, p := range m.Peers {
 				slices.Sort(p.Addrs)
 				list = append(list, p.Addrs...)
@@ -92,7 +93,7 @@ func TestClean(t *testing.T) {
 		change(&i)
 		return i
 	}
-	got := clean(mpi.Hello{
+	got := clean(frame.Hello{
 		Agent: "evil\x1b[31m\n\xff" + strings.Repeat("x", 1000),
 		Serves: []mpi.Interpreter{good,
 			with(func(i *mpi.Interpreter) { i.CID = "" }),
@@ -103,7 +104,7 @@ func TestClean(t *testing.T) {
 			with(func(i *mpi.Interpreter) { i.Version = "1\n" }),
 		},
 		Wants: []mpi.CID{"", "bafytwo", "\x00"},
-		Members: []mpi.Members{{Program: ""}, {Program: "bafyone", Peers: make([]mpi.PeerAddrs, 1000)},
+		Members: []frame.Members{{Program: ""}, {Program: "bafyone", Peers: make([]frame.PeerAddrs, 1000)},
 			{Program: "b/a"}},
 	})
 	if !strings.HasPrefix(got.Agent, "evil[31mxxx") || len(got.Agent) > maxAgent {
@@ -112,10 +113,10 @@ func TestClean(t *testing.T) {
 	if !reflect.DeepEqual(got.Serves, []mpi.Interpreter{good}) || !reflect.DeepEqual(got.Wants, []mpi.CID{"bafytwo"}) {
 		t.Errorf("serves %v, wants %q", got.Serves, got.Wants)
 	}
-	if len(got.Members) != 1 || len(got.Members[0].Peers) != mpi.MaxPoolMembers {
+	if len(got.Members) != 1 || len(got.Members[0].Peers) != frame.MaxPoolMembers {
 		t.Errorf("members %d", len(got.Members))
 	}
-	many := clean(mpi.Hello{Serves: echo(make([]mpi.CID, 5000)...), Wants: make([]mpi.CID, 5000), Members: make([]mpi.Members, 5000)})
+	many := clean(frame.Hello{Serves: echo(make([]mpi.CID, 5000)...), Wants: make([]mpi.CID, 5000), Members: make([]frame.Members, 5000)})
 	if len(many.Serves)+len(many.Wants)+len(many.Members) != 0 {
 		t.Error("empty CIDs pass")
 	}
@@ -123,7 +124,7 @@ func TestClean(t *testing.T) {
 	for range 5000 {
 		list = append(list, good)
 	}
-	if n := len(clean(mpi.Hello{Serves: list}).Serves); n != mpi.MaxServes {
+	if n := len(clean(frame.Hello{Serves: list}).Serves); n != mpi.MaxServes {
 		t.Errorf("%d served", n)
 	}
 }

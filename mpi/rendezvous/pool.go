@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // pool is what the view keeps of one pool that this node serves or was asked about.
@@ -87,7 +88,7 @@ func (v *view) makeRoom(now time.Time) {
 			oldest = program
 		}
 	}
-	if n >= mpi.MaxWants {
+	if n >= frame.MaxWants {
 		v.pools[oldest].until = time.Time{}
 		v.expire(now, oldest, v.pools[oldest])
 	}
@@ -210,7 +211,7 @@ func (v *view) linked(n int) {
 }
 
 // hinted follows what a peer says of another.
-func (v *view) hinted(now time.Time, source *contact, program mpi.CID, a mpi.PeerAddrs, local bool) {
+func (v *view) hinted(now time.Time, source *contact, program mpi.CID, a frame.PeerAddrs, local bool) {
 	if !v.eligible(a.Peer) {
 		return
 	}
@@ -228,7 +229,7 @@ func (v *view) hinted(now time.Time, source *contact, program mpi.CID, a mpi.Pee
 }
 
 // found follows what a lookup found.
-func (v *view) found(now time.Time, program mpi.CID, a mpi.PeerAddrs) {
+func (v *view) found(now time.Time, program mpi.CID, a frame.PeerAddrs) {
 	if v.pools[program] != nil && v.eligible(a.Peer) {
 		v.consider(now, program, a)
 	}
@@ -237,7 +238,7 @@ func (v *view) found(now time.Time, program mpi.CID, a mpi.PeerAddrs) {
 func (v *view) eligible(id mpi.PeerID) bool { return id != v.self && v.admit(id) }
 
 // consider probes a peer that someone named for a pool, unless that was tried lately.
-func (v *view) consider(now time.Time, program mpi.CID, a mpi.PeerAddrs) {
+func (v *view) consider(now time.Time, program mpi.CID, a frame.PeerAddrs) {
 	p := v.peers[a.Peer]
 	switch {
 	case p == nil:

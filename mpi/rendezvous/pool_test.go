@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 func discovering(v *view) { v.discovery = true }
@@ -40,9 +41,9 @@ func TestRefreshAsksConnectedAndNetwork(t *testing.T) {
 	if w := b.open["a"].mine.Wants; !slices.Equal(w, []mpi.CID{pool1}) {
 		t.Errorf("wants %v", w)
 	}
-	b.v.found(b.now, pool1, mpi.PeerAddrs{Peer: "b"})
+	b.v.found(b.now, pool1, frame.PeerAddrs{Peer: "b"})
 	hint := serving(pool1)
-	hint.Members = []mpi.Members{{Program: pool1, Peers: []mpi.PeerAddrs{{Peer: "c"}, {Peer: "denied"}, {Peer: "self"}}}}
+	hint.Members = []frame.Members{{Program: pool1, Peers: []frame.PeerAddrs{{Peer: "c"}, {Peer: "denied"}, {Peer: "self"}}}}
 	b.answer("a", hint)
 	b.answer("b", serving(pool1))
 	b.fail("mute", unsure)
@@ -120,11 +121,11 @@ func TestInterestEnds(t *testing.T) {
 	b.run()
 	b.v.looked(b.now, pool1, true)
 	b.pass(b.v.t.Interest - time.Second)
-	if w := b.v.hello("x", mpi.Hello{}).Wants; len(w) != 1 {
+	if w := b.v.hello("x", frame.Hello{}).Wants; len(w) != 1 {
 		t.Fatalf("wants %v", w)
 	}
 	b.pass(time.Second)
-	if w := b.v.hello("x", mpi.Hello{}).Wants; len(w) != 0 {
+	if w := b.v.hello("x", frame.Hello{}).Wants; len(w) != 0 {
 		t.Errorf("still wants %v", w)
 	}
 }
@@ -132,12 +133,12 @@ func TestInterestEnds(t *testing.T) {
 func TestInterestIsBounded(t *testing.T) {
 	b := newBench(t, discovering)
 	first := b.v.refresh(b.now, pool1)
-	for i := range 2 * mpi.MaxWants {
+	for i := range 2 * frame.MaxWants {
 		b.now = b.now.Add(time.Millisecond)
 		b.v.refresh(b.now, mpi.CID(fmt.Sprintf("bafy%d", i)))
 	}
 	b.run()
-	if w := b.v.hello("x", mpi.Hello{}).Wants; len(w) != mpi.MaxWants || slices.Contains(w, pool1) {
+	if w := b.v.hello("x", frame.Hello{}).Wants; len(w) != frame.MaxWants || slices.Contains(w, pool1) {
 		t.Errorf("wants %d pools", len(w))
 	}
 	if !over(first) {

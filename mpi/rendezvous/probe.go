@@ -4,13 +4,14 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // probe is an order to exchange hellos with a peer. Its outcome goes to answered or
 // failed, exactly once.
 type probe struct {
-	to     mpi.PeerAddrs
-	mine   mpi.Hello // Members without addresses
+	to     frame.PeerAddrs
+	mine   frame.Hello // Members without addresses
 	ticket ticket
 }
 
@@ -27,7 +28,7 @@ func (v *view) begin(now time.Time, p *contact) probe {
 	p.probing, p.again, p.needed, p.started = true, false, false, now
 	v.lanes[p.lane].busy++
 	return probe{
-		to:     mpi.PeerAddrs{Peer: p.id, Addrs: p.addrs},
+		to:     frame.PeerAddrs{Peer: p.id, Addrs: p.addrs},
 		mine:   v.hello(p.id, p.hello),
 		ticket: ticket{peer: p.id, gen: p.gen, lane: p.lane, epoch: v.epoch},
 	}
@@ -45,13 +46,13 @@ func (v *view) redeem(t ticket) *contact {
 }
 
 // greeted takes a peer's own hello and returns ours; false to say nothing.
-func (v *view) greeted(now time.Time, from mpi.PeerID, theirs mpi.Hello, l link) (mpi.Hello, bool) {
+func (v *view) greeted(now time.Time, from mpi.PeerID, theirs frame.Hello, l link) (frame.Hello, bool) {
 	if from == v.self || !v.admit(from) {
-		return mpi.Hello{}, false
+		return frame.Hello{}, false
 	}
 	if theirs.Leaving {
 		v.left(now, from)
-		return mpi.Hello{}, false
+		return frame.Hello{}, false
 	}
 	p := v.peers[from]
 	if p == nil {
@@ -71,7 +72,7 @@ func (v *view) greeted(now time.Time, from mpi.PeerID, theirs mpi.Hello, l link)
 }
 
 // answered is the end of a probe with the peer's hello.
-func (v *view) answered(now time.Time, t ticket, theirs mpi.Hello, l link) {
+func (v *view) answered(now time.Time, t ticket, theirs frame.Hello, l link) {
 	p := v.redeem(t)
 	if p == nil {
 		return
@@ -99,7 +100,7 @@ func (v *view) answered(now time.Time, t ticket, theirs mpi.Hello, l link) {
 
 // admitHello puts a hello of p in the view and follows its hints. It reports false, and
 // has forgotten p, when there is no room, or it is gone again and of no use.
-func (v *view) admitHello(now time.Time, p *contact, theirs mpi.Hello, l link) bool {
+func (v *view) admitHello(now time.Time, p *contact, theirs frame.Hello, l link) bool {
 	p.connected = l.up
 	if !v.enter(now, p, theirs) {
 		v.forget(now, p)

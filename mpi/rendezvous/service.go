@@ -15,9 +15,10 @@ import (
 	drouting "github.com/libp2p/go-libp2p/p2p/discovery/routing"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// Service implements [mpi.Pools] and [mpi.Greeter].
+// Service implements [mpi.Pools] and [frame.Greeter].
 type Service struct {
 	cfg      Config
 	protocol protocol.ID
@@ -51,8 +52,8 @@ const (
 )
 
 var (
-	_ mpi.Pools   = (*Service)(nil)
-	_ mpi.Greeter = (*Service)(nil)
+	_ mpi.Pools     = (*Service)(nil)
+	_ frame.Greeter = (*Service)(nil)
 )
 
 // New makes a service that does nothing before Start but to remember what it serves.
@@ -163,8 +164,8 @@ func (s *Service) Serve(list []mpi.Interpreter) {
 	}
 }
 
-// Greet takes a peer's hello and answers it; see [mpi.Greeter].
-func (s *Service) Greet(from mpi.PeerID, theirs mpi.Hello) (mine mpi.Hello, ok bool) {
+// Greet takes a peer's hello and answers it; see [frame.Greeter].
+func (s *Service) Greet(from mpi.PeerID, theirs frame.Hello) (mine frame.Hello, ok bool) {
 	theirs = clean(theirs)
 	var l link
 	s.update(func(v *view, now time.Time) {
@@ -172,7 +173,7 @@ func (s *Service) Greet(from mpi.PeerID, theirs mpi.Hello) (mine mpi.Hello, ok b
 		mine, ok = v.greeted(now, from, theirs, l)
 	})
 	if !ok {
-		return mpi.Hello{}, false
+		return frame.Hello{}, false
 	}
 	return s.address(mine, l.local), true
 }

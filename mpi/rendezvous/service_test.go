@@ -17,6 +17,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // withDHT gives a node a DHT of a network of its own on loopback.
@@ -310,8 +311,8 @@ func (d deaf) wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (d deaf) Exchange(ctx context.Context, _ mpi.PeerAddrs, _ mpi.Hello) (mpi.Hello, error) {
-	return mpi.Hello{}, d.wait(ctx)
+func (d deaf) Exchange(ctx context.Context, _ frame.PeerAddrs, _ frame.Hello) (frame.Hello, error) {
+	return frame.Hello{}, d.wait(ctx)
 }
 
 func (d deaf) Advertise(ctx context.Context, _ string, _ ...discovery.Option) (time.Duration, error) {
@@ -346,7 +347,7 @@ func TestCloseInterruptsWhatHangs(t *testing.T) {
 func TestCloseBeforeStart(t *testing.T) {
 	n := newNode(t)
 	n.Serve(echo("bafyecho"))
-	if _, ok := n.Greet("x", mpi.Hello{}); ok {
+	if _, ok := n.Greet("x", frame.Hello{}); ok {
 		t.Error("answers before it starts")
 	}
 	if err := n.Discover(t.Context()); err == nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // view is the state machine: no I/O, no clock, no lock. Its owner calls one method at a
@@ -22,7 +23,7 @@ type view struct {
 	lim       limits
 	admit     func(mpi.PeerID) bool
 	// vet checks and cuts a hint; local says that it may name private addresses.
-	vet  func(a mpi.PeerAddrs, local bool) (mpi.PeerAddrs, bool)
+	vet  func(a frame.PeerAddrs, local bool) (frame.PeerAddrs, bool)
 	rand *rand.Rand
 	log  *slog.Logger
 
@@ -54,10 +55,10 @@ type link struct {
 
 func newView(self mpi.PeerID, cfg Config, lim limits, rnd *rand.Rand) *view {
 	v := &view{
-		self: self, agent: cfg.Agent, slots: cfg.Slots,
+		self: self, agent: cfg.Agent, slots: cfg.HandlerSlots,
 		discovery: cfg.Discovery != nil,
 		t:         cfg.Timing, lim: lim, admit: cfg.Admit,
-		vet:  func(a mpi.PeerAddrs, _ bool) (mpi.PeerAddrs, bool) { return a, true },
+		vet:  func(a frame.PeerAddrs, _ bool) (frame.PeerAddrs, bool) { return a, true },
 		rand: rnd, log: cfg.Log,
 		epoch: 1, tell: 1,
 		peers:   map[mpi.PeerID]*contact{},
@@ -104,10 +105,10 @@ func (v *view) serve(now time.Time, list []mpi.Interpreter) bool {
 
 // hello is what we say to a peer that said theirs (zero when it did not yet): Members
 // are peer IDs only, without their addresses.
-func (v *view) hello(to mpi.PeerID, theirs mpi.Hello) mpi.Hello {
-	h := mpi.Hello{Agent: v.agent, Slots: v.slots, Serves: v.serves}
+func (v *view) hello(to mpi.PeerID, theirs frame.Hello) frame.Hello {
+	h := frame.Hello{Agent: v.agent, HandlerSlots: v.slots, Serves: v.serves}
 	for program, pl := range v.pools {
-		if program != general && !pl.served && len(h.Wants) < mpi.MaxWants {
+		if program != general && !pl.served && len(h.Wants) < frame.MaxWants {
 			h.Wants = append(h.Wants, program)
 		}
 	}
@@ -120,28 +121,28 @@ func (v *view) hello(to mpi.PeerID, theirs mpi.Hello) mpi.Hello {
 	left, named := v.lim.toldPeers, map[mpi.CID]bool{}
 	for _, k := range v.rand.Perm(len(asked)) {
 		program := asked[k]
-		if named[program] || left == 0 || len(h.Members) == mpi.MaxPools {
+		if named[program] || left == 0 || len(h.Members) == frame.MaxPools {
 			continue
 		}
 		named[program] = true
-		if peers := v.sample(program, to, min(left, mpi.MaxPoolMembers)); len(peers) > 0 {
+		if peers := v.sample(program, to, min(left, frame.MaxPoolMembers)); len(peers) > 0 {
 			left -= len(peers)
-			h.Members = append(h.Members, mpi.Members{Program: program, Peers: peers})
+			h.Members = append(h.Members, frame.Members{Program: program, Peers: peers})
 		}
 	}
 	return h
 }
 
 // sample picks up to n members of a pool at random, of those that there is no doubt about.
-func (v *view) sample(program mpi.CID, without mpi.PeerID, n int) []mpi.PeerAddrs {
-	var some []mpi.PeerAddrs
+func (v *view) sample(program mpi.CID, without mpi.PeerID, n int) []frame.PeerAddrs {
+	var some []frame.PeerAddrs
 	seen := 0
 	for id, p := range v.members[program] {
 		if id == without || p.doubt || p.fails > 0 {
 			continue
 		}
 		if seen++; len(some) < n {
-			some = append(some, mpi.PeerAddrs{Peer: id})
+			some = append(some, frame.PeerAddrs{Peer: id})
 		} else if k := v.rand.IntN(seen); k < n {
 			some[k].Peer = id
 		}
@@ -151,7 +152,7 @@ func (v *view) sample(program mpi.CID, without mpi.PeerID, n int) []mpi.PeerAddr
 
 // enter puts a peer in view by its hello, or replaces the hello of one that is. It
 // reports false when there is no room for it.
-func (v *view) enter(now time.Time, p *contact, theirs mpi.Hello) bool {
+func (v *view) enter(now time.Time, p *contact, theirs frame.Hello) bool {
 	theirs.Members = nil
 	size := weigh(theirs)
 	useful := v.useful(theirs)
@@ -205,7 +206,7 @@ func (v *view) unlist(p *contact) {
 	}
 	v.inView--
 	v.bytes -= p.size
-	p.in, p.hello, p.size, p.useful = false, mpi.Hello{}, 0, false
+	p.in, p.hello, p.size, p.useful = false, frame.Hello{}, 0, false
 }
 
 // forget drops all knowledge of a peer. What an exchange under way brings is void.
@@ -248,7 +249,7 @@ func worth(useful, connected bool) int {
 }
 
 // weigh is about what a hello takes in memory, in bytes.
-func weigh(h mpi.Hello) int {
+func weigh(h frame.Hello) int {
 	n := 256 + len(h.Agent)
 	for _, i := range h.Serves {
 		n += 128 + len(i.Name) + len(i.Version) + len(i.CID)
@@ -259,7 +260,7 @@ func weigh(h mpi.Hello) int {
 	return n
 }
 
-func (v *view) useful(h mpi.Hello) bool {
+func (v *view) useful(h frame.Hello) bool {
 	return slices.ContainsFunc(h.Serves, func(i mpi.Interpreter) bool { return v.pools[i.CID] != nil })
 }
 
@@ -319,7 +320,7 @@ func (v *view) known() []mpi.Member {
 	list := make([]mpi.Member, 0, v.inView)
 	for _, p := range v.peers {
 		if p.in {
-			list = append(list, mpi.Member{Peer: p.id, Agent: p.hello.Agent, Slots: p.hello.Slots, Serves: slices.Clone(p.hello.Serves)})
+			list = append(list, mpi.Member{Peer: p.id, Agent: p.hello.Agent, HandlerSlots: p.hello.HandlerSlots, Serves: slices.Clone(p.hello.Serves)})
 		}
 	}
 	slices.SortFunc(list, func(a, b mpi.Member) int { return strings.Compare(string(a.Peer), string(b.Peer)) })

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // bench drives a view by hand: its clock, and the outcome of what it orders.
@@ -29,7 +30,7 @@ const (
 )
 
 func newBench(t *testing.T, change ...func(*view)) *bench {
-	cfg := Config{Agent: "me", Slots: 3, Timing: Timing{}.withDefaults(), Log: slog.New(slog.DiscardHandler)}
+	cfg := Config{Agent: "me", HandlerSlots: 3, Timing: Timing{}.withDefaults(), Log: slog.New(slog.DiscardHandler)}
 	cfg.Admit = func(id mpi.PeerID) bool { return id != "denied" }
 	b := &bench{
 		T: t, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -90,7 +91,7 @@ func (b *bench) take(id mpi.PeerID) probe {
 
 var up = link{up: true, local: true}
 
-func (b *bench) answer(id mpi.PeerID, h mpi.Hello) {
+func (b *bench) answer(id mpi.PeerID, h frame.Hello) {
 	b.Helper()
 	b.v.answered(b.now, b.take(id).ticket, h, up)
 	b.run()
@@ -102,7 +103,7 @@ func (b *bench) fail(id mpi.PeerID, kind trouble) {
 	b.run()
 }
 
-func (b *bench) greet(id mpi.PeerID, h mpi.Hello) (mpi.Hello, bool) {
+func (b *bench) greet(id mpi.PeerID, h frame.Hello) (frame.Hello, bool) {
 	b.Helper()
 	mine, ok := b.v.greeted(b.now, id, h, up)
 	b.run()
@@ -130,12 +131,12 @@ func joined(t *testing.T, ids ...mpi.PeerID) *bench {
 	return b
 }
 
-func serving(cids ...mpi.CID) mpi.Hello { return mpi.Hello{Agent: "them", Serves: echo(cids...)} }
+func serving(cids ...mpi.CID) frame.Hello { return frame.Hello{Agent: "them", Serves: echo(cids...)} }
 
-func peers(n int, prefix string) []mpi.PeerAddrs {
-	var list []mpi.PeerAddrs
+func peers(n int, prefix string) []frame.PeerAddrs {
+	var list []frame.PeerAddrs
 	for i := range n {
-		list = append(list, mpi.PeerAddrs{Peer: mpi.PeerID(fmt.Sprintf("%s%05d", prefix, i))})
+		list = append(list, frame.PeerAddrs{Peer: mpi.PeerID(fmt.Sprintf("%s%05d", prefix, i))})
 	}
 	return list
 }
@@ -201,7 +202,7 @@ func TestConnectedSpeakerIsAskedAtOnce(t *testing.T) {
 	b.v.speaking(b.now, "denied")
 	b.v.speaking(b.now, "self")
 	b.probed("p")
-	if mine := b.open["p"].mine; mine.Agent != "me" || mine.Slots != 3 || !slices.Equal(mine.Serves, echo(pool1)) {
+	if mine := b.open["p"].mine; mine.Agent != "me" || mine.HandlerSlots != 3 || !slices.Equal(mine.Serves, echo(pool1)) {
 		t.Errorf("we say %+v", mine)
 	}
 	b.pool(pool1)
@@ -224,7 +225,7 @@ func TestGreeting(t *testing.T) {
 	b.answer("c", serving(pool1))
 	b.pool(pool2)
 
-	if mine, _ = b.greet("a", mpi.Hello{Wants: []mpi.CID{pool1}}); len(mine.Members) != 1 || len(mine.Members[0].Peers) != 2 {
+	if mine, _ = b.greet("a", frame.Hello{Wants: []mpi.CID{pool1}}); len(mine.Members) != 1 || len(mine.Members[0].Peers) != 2 {
 		t.Errorf("a wants the pool and hears of %+v", mine.Members)
 	}
 	b.pool(pool1, "b", "c") // a serves nothing any more
@@ -249,16 +250,16 @@ func TestGoodbye(t *testing.T) {
 	b := joined(t, "a", "b")
 	b.v.suspect(b.now, "a")
 	b.probed("a") // whose answer is on its way when a leaves
-	if _, ok := b.greet("a", mpi.Hello{Leaving: true}); ok {
+	if _, ok := b.greet("a", frame.Hello{Leaving: true}); ok {
 		t.Error("a goodbye is answered")
 	}
 	b.pool(pool1, "b")
 	b.answer("a", serving(pool1))
 	b.pool(pool1, "b")
 
-	hint := mpi.Hello{Serves: echo(pool1), Members: []mpi.Members{{Program: pool1, Peers: []mpi.PeerAddrs{{Peer: "a"}}}}}
+	hint := frame.Hello{Serves: echo(pool1), Members: []frame.Members{{Program: pool1, Peers: []frame.PeerAddrs{{Peer: "a"}}}}}
 	b.greet("b", hint)
-	b.v.found(b.now, pool1, mpi.PeerAddrs{Peer: "a"})
+	b.v.found(b.now, pool1, frame.PeerAddrs{Peer: "a"})
 	b.probed()
 	b.pass(b.v.lim.left) // forgotten; others may be right by now
 	b.greet("b", hint)
@@ -269,7 +270,7 @@ func TestGoodbye(t *testing.T) {
 
 func TestGoodbyeOfOneGoneAlready(t *testing.T) {
 	b := joined(t, "a")
-	b.greet("stranger", mpi.Hello{Leaving: true})
+	b.greet("stranger", frame.Hello{Leaving: true})
 	b.probed()
 	b.pool(pool1, "a")
 }
@@ -341,7 +342,7 @@ func TestSuspect(t *testing.T) {
 
 func TestOneThatRefusesIsNotAskedAgain(t *testing.T) {
 	b := joined(t)
-	b.v.found(b.now, pool1, mpi.PeerAddrs{Peer: "a"})
+	b.v.found(b.now, pool1, frame.PeerAddrs{Peer: "a"})
 	b.run()
 	b.now = b.now.Add(time.Second)
 	b.v.speaking(b.now, "a") // by the connection that we made
@@ -396,10 +397,10 @@ func TestDisconnected(t *testing.T) {
 
 func TestDeadAreForgotten(t *testing.T) {
 	b := joined(t, "b")
-	b.v.found(b.now, pool1, mpi.PeerAddrs{Peer: "a"})
+	b.v.found(b.now, pool1, frame.PeerAddrs{Peer: "a"})
 	for n := range b.v.lim.tries {
 		b.fail("a", absent)
-		b.v.found(b.now, pool1, mpi.PeerAddrs{Peer: "a"}) // a stale record
+		b.v.found(b.now, pool1, frame.PeerAddrs{Peer: "a"}) // a stale record
 		b.probed()
 		if n < b.v.lim.tries-1 {
 			b.pass(b.v.retry(n + 1))

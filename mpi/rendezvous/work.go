@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // probe exchanges hellos with one peer.
@@ -31,9 +32,9 @@ func (s *Service) probe(p probe) {
 
 func class(err error) trouble {
 	switch {
-	case errors.Is(err, mpi.ErrUnreachable):
+	case errors.Is(err, frame.ErrUnreachable):
 		return absent
-	case errors.Is(err, mpi.ErrRefused), errors.Is(err, mpi.ErrVersion):
+	case errors.Is(err, frame.ErrRefused), errors.Is(err, frame.ErrVersion):
 		return hostile
 	default:
 		return unsure
@@ -157,7 +158,7 @@ func (s *Service) goodbye(ctx context.Context, peers []mpi.PeerID) {
 				if ctx.Err() != nil {
 					return
 				}
-				_, err := s.cfg.Exchanger.Exchange(ctx, mpi.PeerAddrs{Peer: id}, mpi.Hello{Agent: s.cfg.Agent, Leaving: true})
+				_, err := s.cfg.Exchanger.Exchange(ctx, frame.PeerAddrs{Peer: id}, frame.Hello{Agent: s.cfg.Agent, Leaving: true})
 				if err != nil {
 					s.log.Debug("goodbye did not arrive", "peer", id, "error", err)
 				}

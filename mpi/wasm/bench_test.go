@@ -3,19 +3,19 @@ package wasm
 import (
 	"context"
 	"os"
-	"os/exec"
+	osexec "os/exec"
 	"path/filepath"
 	"testing"
 	"testing/fstest"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // BenchmarkInstanceC is the cost of a message to a small handler in C: make the instance, read
 // standard input, write standard output, drop it.
 func BenchmarkInstanceC(b *testing.B) {
 	out := filepath.Join(b.TempDir(), "cat.wasm")
-	cmd := exec.Command("clang", "--target=wasm32-wasi", "-isystem", "/usr/include/wasm32-wasi", "-L/usr/lib/wasm32-wasi", "-O2", "-o", out, "testdata/cat.c")
+	cmd := osexec.Command("clang", "--target=wasm32-wasi", "-isystem", "/usr/include/wasm32-wasi", "-L/usr/lib/wasm32-wasi", "-O2", "-o", out, "testdata/cat.c")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		b.Skipf("needs clang, lld, wasi-libc and libclang-rt-dev-wasm32: %v\n%s", err, text)
 	}
@@ -32,10 +32,10 @@ func BenchmarkInstanceC(b *testing.B) {
 }
 
 // benchInstance runs p with and without files, and from two goroutines at once.
-func benchInstance(b *testing.B, p mpi.Program) {
+func benchInstance(b *testing.B, p exec.Program) {
 	x := execLimits()
 	x.Args, x.Stdin = []string{"run", "cat"}, []byte("hello")
-	run := func(b *testing.B, x mpi.Exec) {
+	run := func(b *testing.B, x exec.Exec) {
 		if out := p.Run(context.Background(), x); string(out.Stdout) != "hello" {
 			b.Fatal(out.Reason, out.Detail)
 		}

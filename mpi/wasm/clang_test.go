@@ -6,7 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"os"
-	"os/exec"
+	osexec "os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +14,7 @@ import (
 	"testing/fstest"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
 )
 
@@ -23,7 +24,7 @@ func clang(t testing.TB, name string, flags ...string) []byte {
 	out := filepath.Join(t.TempDir(), "out.wasm")
 	args := append([]string{"--target=wasm32-wasi", "-nostdlibinc", "-isystem", "/usr/include/wasm32-wasi", "-L/usr/lib/wasm32-wasi", "-O2",
 		"-o", out, filepath.Join("testdata", name)}, flags...)
-	if text, err := exec.Command("clang", args...).CombinedOutput(); err != nil {
+	if text, err := osexec.Command("clang", args...).CombinedOutput(); err != nil {
 		t.Skipf("needs clang, lld, wasi-libc and libclang-rt-dev-wasm32: %v\n%s", err, text)
 	}
 	bin, err := os.ReadFile(out)
@@ -34,13 +35,13 @@ func clang(t testing.TB, name string, flags ...string) []byte {
 }
 
 // runC runs one rank of a C program.
-func runC(t testing.TB, bin []byte, x mpi.Exec) mpi.Outcome {
+func runC(t testing.TB, bin []byte, x exec.Exec) exec.Outcome {
 	t.Helper()
 	p, err := newRuntime(t).Compile(t.Context(), t.Name(), bin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := p.(mpi.Ganger).Gang(context.Background())
+	g, err := p.(exec.MPIProgram).RankGroup(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,8 +58,8 @@ func TestFilesAndStreams(t *testing.T) {
 		return 0, nil
 	}}
 	x.Files = fstest.MapFS{"data/in": {Data: []byte("given")}, "data/other": {}, "run.wasm": {}}
-	x.Scratch = &mpi.Scratch{Limit: 1 << 20}
-	x.Streams = &mpi.Streams{In: strings.NewReader("one\ntwo"), Out: &out, Err: &errs}
+	x.Scratch = &exec.Scratch{Limit: 1 << 20}
+	x.Streams = &exec.Streams{In: strings.NewReader("one\ntwo"), Out: &out, Err: &errs}
 	got := runC(t, clang(t, "files.c"), x)
 	if got.Reason != "" || out.String() != "7: one\n7: two" || errs.String() != "done\n" {
 		t.Errorf("%s: %s; %q, %q", got.Reason, got.Detail, &out, &errs)
@@ -85,7 +86,7 @@ func TestTableOfC(t *testing.T) {
 	}
 	var out bytes.Buffer
 	x := execLimits()
-	x.Streams = &mpi.Streams{Out: &out}
+	x.Streams = &exec.Streams{Out: &out}
 	x.MPI = &library{do: func(l *library, name string, args []uint64) (uint64, error) {
 		if name == "MPI_Op_create" {
 			return l.Invoke(uint32(args[0]), args[2], args[2]+4, args[2]+8, 0)
@@ -97,7 +98,7 @@ func TestTableOfC(t *testing.T) {
 	}
 }
 
-// TestStreamsStop: a rank that waits for a stream ends with its gang.
+// TestStreamsStop: a rank that waits for a stream ends with its rankGroup.
 func TestStreamsStop(t *testing.T) {
 	read := `(import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))`
 	write := `(import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))`
@@ -114,7 +115,7 @@ func TestStreamsStop(t *testing.T) {
 			in, into := io.Pipe() // they do not know of ctx
 			from, out := io.Pipe()
 			x := execLimits()
-			x.Streams = &mpi.Streams{In: in, Out: out}
+			x.Streams = &exec.Streams{In: in, Out: out}
 			l := &library{do: func(*library, string, []uint64) (uint64, error) { cancel(); return 0, nil }}
 			x.MPI = l
 			if o := g.Run(x); o.Reason != mpi.Cancelled || o.Elapsed > slack {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/bytecodealliance/wasmtime-go/v44"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 )
 
@@ -41,9 +41,9 @@ type flight struct {
 
 // Compile readies a program. It takes a reference to a module that is compiled already, loads
 // it from the cache, or compiles it, once for all who ask at the same time. It refuses a module
-// that is not valid, imports what no host function provides, or has no _start. What imports MPI functions is a [mpi.Ganger]. The
+// that is not valid, imports what no host function provides, or has no _start. What imports MPI functions is a [exec.MPIProgram]. The
 // caller must not change wasm, even after ctx has ended.
-func (r *Runtime) Compile(ctx context.Context, key string, wasm []byte) (mpi.Program, error) {
+func (r *Runtime) Compile(ctx context.Context, key string, wasm []byte) (exec.Program, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -85,10 +85,10 @@ func (r *Runtime) Compile(ctx context.Context, key string, wasm []byte) (mpi.Pro
 }
 
 // hold makes a program of a reference to code.
-func (r *Runtime) hold(c *code) mpi.Program {
+func (r *Runtime) hold(c *code) exec.Program {
 	p := &program{r: r, code: c}
 	if c.info.mpi {
-		return &ranks{p}
+		return &mpiProgram{p}
 	}
 	return p
 }

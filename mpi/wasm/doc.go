@@ -1,7 +1,7 @@
-// Package wasm runs programs in wasmtime. It implements [mpi.Runtime], [mpi.Program] and, for MPI programs, [mpi.Ganger].
+// Package wasm runs programs in wasmtime. It implements [exec.Runtime], [exec.Program] and, for MPI programs, [exec.MPIProgram].
 //
 // A program is compiled once, kept compiled on disk (see cache.go), and instantiated
-// afresh for each [mpi.Exec]: a store, one linear memory, the WASI functions of package
+// afresh for each [exec.Exec]: a store, one linear memory, the WASI functions of package
 // wasi, _start, and all of it is gone. Nothing passes from one instance to the next.
 //
 // # Two engines
@@ -19,8 +19,8 @@
 // # Ranks
 //
 // An MPI program is linked to the functions that it imports when it is compiled, and exports its table of functions then
-// (package module). A [mpi.Gang] is the ranks of one job. Each is an instance on a thread of its own that calls into an
-// [mpi.Library], which is closed before the memory goes: others may be writing into it.
+// (package module). A [exec.RankGroup] is the ranks of one job. Each is an instance on a thread of its own that calls into an
+// [exec.Library], which is closed before the memory goes: others may be writing into it.
 //
 // # Who ends an instance
 //
@@ -28,5 +28,5 @@
 // goroutine advances it each [Tick] while anything runs, and each store has its own
 // deadline in ticks. So a program that computes is stopped by the epoch; one that sleeps, by
 // the host's own deadline; and one that waits for its files, which may be a network away,
-// is abandoned: Run returns, and the instance is freed when the wait is over. A rank ends with its gang.
+// is abandoned: Run returns, and the instance is freed when the wait is over. A rank ends with its rankGroup.
 package wasm

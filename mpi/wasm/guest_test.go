@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
+	osexec "os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // buildGuest builds testdata/guest once for all tests.
@@ -23,7 +24,7 @@ var buildGuest = sync.OnceValues(func() ([]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "guest.wasm")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./testdata/guest")
+	cmd := osexec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./testdata/guest")
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build: %w\n%s", err, text)
@@ -32,7 +33,7 @@ var buildGuest = sync.OnceValues(func() ([]byte, error) {
 })
 
 // guest compiles the guest. The first that does so pays for it: compiled code is shared.
-func guest(t testing.TB, r *Runtime) mpi.Program {
+func guest(t testing.TB, r *Runtime) exec.Program {
 	t.Helper()
 	bin, err := buildGuest()
 	if err != nil {
@@ -54,7 +55,7 @@ func TestGuest(t *testing.T) {
 	}
 	tests := []struct {
 		name   string
-		change func(x *mpi.Exec)
+		change func(x *exec.Exec)
 		args   string
 		stdout string // with \n at its end cut off
 		reason mpi.Reason
@@ -62,10 +63,10 @@ func TestGuest(t *testing.T) {
 		detail string // a part of it
 		stderr string // a part of it
 	}{
-		{name: "cat", args: "cat", change: func(x *mpi.Exec) { x.Stdin = []byte("hello") }, stdout: "hello"},
+		{name: "cat", args: "cat", change: func(x *exec.Exec) { x.Stdin = []byte("hello") }, stdout: "hello"},
 		{name: "cat nothing", args: "cat"},
-		{name: "world", args: "world b", change: func(x *mpi.Exec) { x.Env = []string{"K=v w"} }, stdout: `["run" "world" "b"] ["K=v w"]`},
-		{name: "files", args: "files", change: func(x *mpi.Exec) { x.Files = files }, stdout: strings.Join([]string{
+		{name: "world", args: "world b", change: func(x *exec.Exec) { x.Env = []string{"K=v w"} }, stdout: `["run" "world" "b"] ["K=v w"]`},
+		{name: "files", args: "files", change: func(x *exec.Exec) { x.Files = files }, stdout: strings.Join([]string{
 			"./", "data/", "data/a/", "data/a/deep 6 deeper <nil>", "data/text 9 some text <nil>", "run.wasm 4 code <nil>",
 			"relative some text <nil>", "nothing true", "write true", "remove true", "mkdir true", "outside true"}, "\n")},
 		{name: "sleep", args: "sleep 20ms", stdout: "true"},
@@ -75,10 +76,10 @@ func TestGuest(t *testing.T) {
 		{name: "overflow", args: "overflow", reason: mpi.Trapped, detail: "stack overflow (1 MiB) in "},
 		{name: "memory", args: "memory", reason: mpi.OutOfMemory, detail: "of 64 MiB of memory in use: exit code 2", stderr: "out of memory"},
 		{name: "large", args: "large", reason: mpi.OutOfMemory, detail: "exit code 2", stderr: "out of memory"},
-		{name: "flood", args: "flood", change: func(x *mpi.Exec) { x.Output = 10_000 }, reason: mpi.OutputLimit, detail: "10000 bytes"},
+		{name: "flood", args: "flood", change: func(x *exec.Exec) { x.Output = 10_000 }, reason: mpi.OutputLimit, detail: "10000 bytes"},
 		{name: "mutter", args: "mutter", stderr: "line 99999\n"},
-		{name: "loop", args: "loop", change: func(x *mpi.Exec) { x.Timeout = 100 * time.Millisecond }, reason: mpi.TimedOut, detail: "100ms"},
-		{name: "long sleep", args: "sleep 24h", change: func(x *mpi.Exec) { x.Timeout = 50 * time.Millisecond }, reason: mpi.TimedOut, detail: "sleeping"},
+		{name: "loop", args: "loop", change: func(x *exec.Exec) { x.Timeout = 100 * time.Millisecond }, reason: mpi.TimedOut, detail: "100ms"},
+		{name: "long sleep", args: "sleep 24h", change: func(x *exec.Exec) { x.Timeout = 50 * time.Millisecond }, reason: mpi.TimedOut, detail: "sleeping"},
 		{name: "exit", args: "exit", reason: mpi.Exited, exit: 7, detail: "exit code 7", stderr: "going\n"},
 		{name: "panic", args: "panic", reason: mpi.Exited, exit: 2, stderr: "panic: on purpose"},
 		{name: "nil", args: "nil", reason: mpi.Exited, exit: 2, stderr: "nil pointer dereference"},
@@ -97,7 +98,7 @@ func TestGuest(t *testing.T) {
 			if tt.reason == "" && strings.TrimSuffix(string(out.Stdout), "\n") != tt.stdout {
 				t.Errorf("Stdout\n%s\nwant\n%s", out.Stdout, tt.stdout)
 			}
-			if !strings.Contains(string(out.Stderr), tt.stderr) || len(out.Stderr) > mpi.MaxStderr {
+			if !strings.Contains(string(out.Stderr), tt.stderr) || len(out.Stderr) > exec.MaxStderr {
 				t.Errorf("Stderr %d bytes: %.300q", len(out.Stderr), out.Stderr)
 			}
 			if out.Memory <= 0 || out.Memory > x.Memory || len(out.Stdout) > x.Output {

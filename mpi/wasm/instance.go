@@ -8,6 +8,7 @@ import (
 	"github.com/bytecodealliance/wasmtime-go/v44"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
 )
 
@@ -21,7 +22,7 @@ const (
 // instance is one run of a program. It belongs to the goroutine that runs it.
 type instance struct {
 	p        *program
-	x        mpi.Exec
+	x        exec.Exec
 	host     *wasi.Host
 	ctx      context.Context
 	cancel   context.CancelFunc // also called by Runtime.Close
@@ -34,7 +35,7 @@ type instance struct {
 	fault  string           // the host function that panicked
 }
 
-func newInstance(ctx context.Context, p *program, x mpi.Exec, start time.Time) *instance {
+func newInstance(ctx context.Context, p *program, x exec.Exec, start time.Time) *instance {
 	in := &instance{p: p, x: x, start: start, deadline: start.Add(x.Timeout)}
 	in.ctx, in.cancel = context.WithCancel(ctx)
 	in.host = wasi.New(in.ctx, wasi.Config{
@@ -51,7 +52,7 @@ func (in *instance) leave() {
 
 // run makes the instance, runs it to its end, tells how it ended, once, and then frees it: to unmap its memory takes the
 // kernel longer than a small program runs, and nobody needs to wait for that.
-func (in *instance) run(tell func(mpi.Outcome)) {
+func (in *instance) run(tell func(exec.Outcome)) {
 	told := false
 	defer func() { // for a panic of wasmtime-go itself; those of host functions end in call
 		if p := recover(); p != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // crowd runs n ranks that all are in a call of MPI at once, calls do then, and lets them end.
@@ -98,14 +98,14 @@ func BenchmarkIdleRank(b *testing.B) {
 	}
 }
 
-// BenchmarkGang is what a job costs before and after its ranks run: a gang, and one rank that does nothing.
+// BenchmarkGang is what a job costs before and after its ranks run: a rankGroup, and one rank that does nothing.
 func BenchmarkGang(b *testing.B) {
 	r := newRuntime(b)
-	p := compile(b, r, rankWAT("", "")).(mpi.Ganger)
+	p := compile(b, r, rankWAT("", "")).(exec.MPIProgram)
 	x := execLimits()
 	x.MPI = &library{do: ignore}
 	for b.Loop() {
-		g, err := p.Gang(context.Background())
+		g, err := p.RankGroup(context.Background())
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -10,23 +10,24 @@ import (
 	"github.com/bytecodealliance/wasmtime-go/v44"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
 )
 
 // outcome says how the instance ended, from what wasmtime and the host say of it.
-func (in *instance) outcome(err error, used int64) mpi.Outcome {
+func (in *instance) outcome(err error, used int64) exec.Outcome {
 	if !in.host.Finish() {
-		return mpi.Outcome{} // Run has returned already
+		return exec.Outcome{} // Run has returned already
 	}
 	in.host.Flush()
-	out := mpi.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr(), Memory: used}
+	out := exec.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr(), Memory: used}
 	in.explain(&out, err)
 	blameMemory(&out, in.x.Memory)
 	return out
 }
 
 // blameMemory calls a failure for want of memory what it is.
-func blameMemory(out *mpi.Outcome, limit int64) {
+func blameMemory(out *exec.Outcome, limit int64) {
 	if (out.Reason == mpi.Trapped || out.Reason == mpi.Exited) && outOfMemory(out.Memory, limit, out.Stderr) {
 		out.Reason, out.Exit = mpi.OutOfMemory, 0
 		out.Detail = fmt.Sprintf("failed with %s of %s of memory in use: %s", size(out.Memory), size(limit), out.Detail)
@@ -34,7 +35,7 @@ func blameMemory(out *mpi.Outcome, limit int64) {
 }
 
 // explain fills in Reason, Exit and Detail.
-func (in *instance) explain(out *mpi.Outcome, err error) {
+func (in *instance) explain(out *exec.Outcome, err error) {
 	var trap *wasmtime.Trap
 	if errors.As(err, &trap) {
 		defer trap.Close()
@@ -61,7 +62,7 @@ func (in *instance) explain(out *mpi.Outcome, err error) {
 	}
 }
 
-func (in *instance) explainTrap(out *mpi.Outcome, trap *wasmtime.Trap) {
+func (in *instance) explainTrap(out *exec.Outcome, trap *wasmtime.Trap) {
 	code := trap.Code()
 	switch {
 	case code == nil:
@@ -89,9 +90,9 @@ func (in *instance) whyCancelled() string {
 }
 
 // abandoned is the outcome of an instance that waits for its files.
-func (in *instance) abandoned() mpi.Outcome {
+func (in *instance) abandoned() exec.Outcome {
 	in.host.Flush()
-	out := mpi.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr()}
+	out := exec.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr()}
 	if time.Now().Before(in.deadline) {
 		out.Reason, out.Detail = mpi.Cancelled, in.whyCancelled()
 	} else {
@@ -102,7 +103,7 @@ func (in *instance) abandoned() mpi.Outcome {
 
 // explainError is for an instance that could not be made. Its imports were checked at
 // Compile, so what is left is the store's limits, or the machine's.
-func explainError(p *program, limit int64, out *mpi.Outcome, text string) {
+func explainError(p *program, limit int64, out *exec.Outcome, text string) {
 	switch {
 	case strings.Contains(text, "exceeds memory limits"):
 		*out = tooSmall(p.code.info.memory, limit)
@@ -114,7 +115,7 @@ func explainError(p *program, limit int64, out *mpi.Outcome, text string) {
 	}
 }
 
-func tooSmall(needs, limit int64) mpi.Outcome {
+func tooSmall(needs, limit int64) exec.Outcome {
 	if needs <= limit {
 		return failed(mpi.OutOfMemory, fmt.Sprintf("it declares more memory than its limit of %s", size(limit)))
 	}

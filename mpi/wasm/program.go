@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // program is a caller's hold on a code.
@@ -18,10 +19,10 @@ type program struct {
 	closed  bool           // guarded by Runtime.mu
 }
 
-// MPI implements [mpi.Program].
+// MPI implements [exec.Program].
 func (p *program) MPI() bool { return p.code.info.mpi }
 
-// Close implements [mpi.Program]: it waits for the last Run.
+// Close implements [exec.Program]: it waits for the last Run.
 func (p *program) Close() error {
 	p.r.mu.Lock()
 	first := !p.closed
@@ -34,15 +35,15 @@ func (p *program) Close() error {
 	return nil
 }
 
-// Run implements [mpi.Program].
-func (p *program) Run(ctx context.Context, x mpi.Exec) mpi.Outcome {
+// Run implements [exec.Program].
+func (p *program) Run(ctx context.Context, x exec.Exec) exec.Outcome {
 	start := time.Now()
 	out := p.run(ctx, x, start)
 	out.Elapsed = time.Since(start)
 	return out
 }
 
-func (p *program) run(ctx context.Context, x mpi.Exec, start time.Time) mpi.Outcome {
+func (p *program) run(ctx context.Context, x exec.Exec, start time.Time) exec.Outcome {
 	if p.MPI() {
 		return failed(mpi.Internal, "it is an MPI program: those are run as jobs (ipfs-mpi run), not on messages")
 	}
@@ -68,23 +69,23 @@ func (p *program) run(ctx context.Context, x mpi.Exec, start time.Time) mpi.Outc
 	}
 	if x.Files == nil {
 		defer in.leave()
-		var out mpi.Outcome
-		in.run(func(o mpi.Outcome) { out = o })
+		var out exec.Outcome
+		in.run(func(o exec.Outcome) { out = o })
 		return out
 	}
 	return in.runWithFiles()
 }
 
-func failed(why mpi.Reason, detail string) mpi.Outcome {
-	return mpi.Outcome{Reason: why, Detail: detail}
+func failed(why mpi.Reason, detail string) exec.Outcome {
+	return exec.Outcome{Reason: why, Detail: detail}
 }
 
 // runWithFiles runs the instance beside the caller, which can then give it up.
-func (in *instance) runWithFiles() mpi.Outcome {
-	done := make(chan mpi.Outcome, 1)
+func (in *instance) runWithFiles() exec.Outcome {
+	done := make(chan exec.Outcome, 1)
 	go func() { // joined by leave: program.Close and Runtime.Close wait for it
 		defer in.leave()
-		in.run(func(out mpi.Outcome) { done <- out })
+		in.run(func(out exec.Outcome) { done <- out })
 		in.closeFiles()
 	}()
 	// The host and the epoch end the program by themselves at its time. What they

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
@@ -20,8 +21,8 @@ import (
 
 // rank is one run of an MPI program. It belongs to the goroutine that runs it.
 type rank struct {
-	g    *gang
-	x    mpi.Exec
+	g    *rankGroup
+	x    exec.Exec
 	host *wasi.Host
 	in   *native.Instance
 	view []byte // its memory as far as it has been looked at; it never moves, nor shrinks
@@ -34,18 +35,18 @@ type rank struct {
 
 var (
 	_ native.Host = (*rank)(nil)
-	_ mpi.Guest   = (*rank)(nil)
+	_ exec.Guest  = (*rank)(nil)
 )
 
-// Run implements [mpi.Gang]. x.Timeout and x.Output do not matter: the job has its own time, and its streams take what they take.
-func (g *gang) Run(x mpi.Exec) mpi.Outcome {
+// Run implements [exec.RankGroup]. x.Timeout and x.Output do not matter: the job has its own time, and its streams take what they take.
+func (g *rankGroup) Run(x exec.Exec) exec.Outcome {
 	start := time.Now()
 	out := g.run(x)
 	out.Elapsed = time.Since(start)
 	return out
 }
 
-func (g *gang) run(x mpi.Exec) mpi.Outcome {
+func (g *rankGroup) run(x exec.Exec) exec.Outcome {
 	switch {
 	case x.MPI == nil || x.Memory <= 0:
 		return failed(mpi.Internal, fmt.Sprintf("wasm: a rank needs MPI and limits: Memory is %d", x.Memory))
@@ -54,7 +55,7 @@ func (g *gang) run(x mpi.Exec) mpi.Outcome {
 	case g.p.code.info.memory > x.Memory:
 		return tooSmall(g.p.code.info.memory, x.Memory)
 	case !g.enter():
-		return failed(mpi.Internal, "wasm: the gang is closed")
+		return failed(mpi.Internal, "wasm: the rankGroup is closed")
 	}
 	r := &rank{g: g, x: x}
 	cfg := wasi.Config{Args: x.Args, Env: x.Env, Stdin: x.Stdin, Files: x.Files, Output: math.MaxInt, Stderr: x.Stderr}
@@ -69,13 +70,13 @@ func (g *gang) run(x mpi.Exec) mpi.Outcome {
 	}
 	r.host = wasi.New(g.ctx, cfg)
 
-	done := make(chan mpi.Outcome, 1)
-	go func() { // joined by leave: gang.Close and Runtime.Close wait for it
+	done := make(chan exec.Outcome, 1)
+	go func() { // joined by leave: rankGroup.Close and Runtime.Close wait for it
 		defer g.leave()
 		// A rank has a thread while it is in the program, which is nearly always. Locked and never unlocked, the thread ends with it:
 		// hundreds would be left of a large job.
 		runtime.LockOSThread()
-		r.run(func(out mpi.Outcome) { done <- out })
+		r.run(func(out exec.Outcome) { done <- out })
 	}()
 	select {
 	case out := <-done:
@@ -98,7 +99,7 @@ func (g *gang) run(x mpi.Exec) mpi.Outcome {
 }
 
 // run makes the instance, runs it to its end, takes the library away from its memory, tells how it ended, once, and frees it.
-func (r *rank) run(tell func(mpi.Outcome)) {
+func (r *rank) run(tell func(exec.Outcome)) {
 	told := false
 	defer func() { // for a fault outside of a call
 		if p := recover(); p != nil {
@@ -150,7 +151,7 @@ func (r *rank) Call(id int, args []uint64) (result uint64, ok bool) {
 		return uint64(e), e != wasi.Stop
 	}
 	if r.depth == maxNested {
-		r.end(&mpi.ExitError{Reason: mpi.Trapped, Detail: "callbacks of MPI functions call each other without end"})
+		r.end(&exec.ExitError{Reason: mpi.Trapped, Detail: "callbacks of MPI functions call each other without end"})
 		return 0, false
 	}
 	// The library may keep the slice longer than the arguments are good for, and what is given lies on the thread's stack.
@@ -188,13 +189,13 @@ func (r *rank) crash(where string, p any) {
 	r.g.p.r.log.Error("panic in a host function", "function", where, "panic", p, "stack", string(debug.Stack()))
 }
 
-// Memory implements [mpi.Guest].
+// Memory implements [exec.Guest].
 func (r *rank) Memory() []byte {
 	r.view = r.in.Memory()
 	return r.view
 }
 
-// Grow implements [mpi.Guest].
+// Grow implements [exec.Guest].
 func (r *rank) Grow(n int64) (addr uint32, got int64, err error) {
 	if n <= 0 || n > maxPages*pageSize {
 		return 0, 0, fmt.Errorf("wasm: memory cannot grow by %d bytes", n)
@@ -210,18 +211,18 @@ func (r *rank) Grow(n int64) (addr uint32, got int64, err error) {
 	return uint32(before), pages * pageSize, nil
 }
 
-// Invoke implements [mpi.Guest].
+// Invoke implements [exec.Guest].
 func (r *rank) Invoke(function uint32, args ...uint64) (uint64, error) {
 	v, err := r.in.Invoke(function, args...)
 	if err == nil && r.cause == nil && r.fault == "" {
 		return v, nil
 	}
-	end := &mpi.ExitError{}
+	end := &exec.ExitError{}
 	switch why := native.NoFunction(""); {
 	case errors.As(err, &why):
 		end.Reason, end.Detail = mpi.Trapped, fmt.Sprintf("MPI calls back function %d: %s", function, string(why))
 	default:
-		out := mpi.Outcome{}
+		out := exec.Outcome{}
 		r.explain(&out, err)
 		end.Reason, end.Exit, end.Detail = out.Reason, out.Exit, out.Detail
 	}
@@ -230,16 +231,16 @@ func (r *rank) Invoke(function uint32, args ...uint64) (uint64, error) {
 }
 
 // outcome says how the rank ended.
-func (r *rank) outcome(err error, used int64) mpi.Outcome {
+func (r *rank) outcome(err error, used int64) exec.Outcome {
 	if !r.host.Finish() {
-		return mpi.Outcome{} // Run has returned already
+		return exec.Outcome{} // Run has returned already
 	}
 	r.host.Flush()
-	out := mpi.Outcome{Stdout: r.host.Stdout(), Stderr: r.host.Stderr(), Memory: used}
+	out := exec.Outcome{Stdout: r.host.Stdout(), Stderr: r.host.Stderr(), Memory: used}
 	if r.x.Scratch != nil {
 		r.x.Scratch.Files = nil
 		for _, f := range r.host.Written() {
-			r.x.Scratch.Files = append(r.x.Scratch.Files, mpi.ScratchFile(f))
+			r.x.Scratch.Files = append(r.x.Scratch.Files, exec.ScratchFile(f))
 		}
 	}
 	r.explain(&out, err)
@@ -248,8 +249,8 @@ func (r *rank) outcome(err error, used int64) mpi.Outcome {
 }
 
 // explain fills in Reason, Exit and Detail.
-func (r *rank) explain(out *mpi.Outcome, err error) {
-	var exit *mpi.ExitError
+func (r *rank) explain(out *exec.Outcome, err error) {
+	var exit *exec.ExitError
 	var trap *native.Trap
 	end := r.host.End()
 	switch {
@@ -272,7 +273,7 @@ func (r *rank) explain(out *mpi.Outcome, err error) {
 }
 
 // explainEnd is for an end in a call of WASI.
-func (r *rank) explainEnd(out *mpi.Outcome, end wasi.End) {
+func (r *rank) explainEnd(out *exec.Outcome, end wasi.End) {
 	switch end.Why {
 	case wasi.Exited:
 		if code := int(int32(end.Code)); code != 0 {
@@ -286,7 +287,7 @@ func (r *rank) explainEnd(out *mpi.Outcome, end wasi.End) {
 }
 
 // abandoned is the outcome of a rank that waits for a file or a stream.
-func (r *rank) abandoned() mpi.Outcome {
+func (r *rank) abandoned() exec.Outcome {
 	r.host.Flush()
-	return mpi.Outcome{Stdout: r.host.Stdout(), Stderr: r.host.Stderr(), Reason: mpi.Cancelled, Detail: r.g.why()}
+	return exec.Outcome{Stdout: r.host.Stdout(), Stderr: r.host.Stderr(), Reason: mpi.Cancelled, Detail: r.g.why()}
 }

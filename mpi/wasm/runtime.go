@@ -5,10 +5,10 @@ import (
 	"log/slog"
 	"sync"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-var _ mpi.Runtime = (*Runtime)(nil)
+var _ exec.Runtime = (*Runtime)(nil)
 
 // Config of a [Runtime].
 type Config struct {
@@ -41,9 +41,9 @@ type Runtime struct {
 	closed    bool
 	codes     map[codeID]*code
 	flights   map[codeID]*flight
-	instances map[*instance]struct{} // running, to be ended by Close
-	gangs     map[*gang]struct{}     // open, to be ended by Close
-	running   sync.WaitGroup         // instances and ranks, and those abandoned
+	instances map[*instance]struct{}  // running, to be ended by Close
+	gangs     map[*rankGroup]struct{} // open, to be ended by Close
+	running   sync.WaitGroup          // instances and ranks, and those abandoned
 }
 
 // New makes a runtime. Nothing is allocated, started or read before the first Compile.
@@ -66,7 +66,7 @@ func New(cfg Config) *Runtime {
 		codes:      map[codeID]*code{},
 		flights:    map[codeID]*flight{},
 		instances:  map[*instance]struct{}{},
-		gangs:      map[*gang]struct{}{},
+		gangs:      map[*rankGroup]struct{}{},
 	}
 }
 

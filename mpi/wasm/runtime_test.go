@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 const loopWAT = `(module (memory (export "memory") 1) (func (export "_start") (loop $l (br $l))))`
@@ -137,7 +138,7 @@ func TestContextDeadline(t *testing.T) {
 
 func TestLimitsAreNeeded(t *testing.T) {
 	p := compile(t, newRuntime(t), catWAT)
-	for _, x := range []mpi.Exec{{}, {Memory: 1 << 20}, {Timeout: time.Second}, {Memory: 1 << 20, Timeout: time.Second, Output: -1}} {
+	for _, x := range []exec.Exec{{}, {Memory: 1 << 20}, {Timeout: time.Second}, {Memory: 1 << 20, Timeout: time.Second, Output: -1}} {
 		if out := p.Run(context.Background(), x); out.Reason != mpi.Internal {
 			t.Errorf("%+v: Reason %q", x, out.Reason)
 		}
@@ -224,8 +225,8 @@ func TestHostPanic(t *testing.T) {
 func TestClose(t *testing.T) {
 	leakCheck(t)
 	r := New(Config{})
-	out := make(chan mpi.Outcome, 3)
-	var last mpi.Program
+	out := make(chan exec.Outcome, 3)
+	var last exec.Program
 	for _, wat := range []string{loopWAT, sleepWAT, yieldWAT} {
 		p := compile(t, r, wat)
 		last = p
@@ -267,7 +268,7 @@ func TestProgramClose(t *testing.T) {
 	p := compile(t, r, sleepWAT)
 	q := compile(t, r, sleepWAT) // shares the code
 	ctx, cancel := context.WithCancel(context.Background())
-	out := make(chan mpi.Outcome, 1)
+	out := make(chan exec.Outcome, 1)
 	go func() { out <- p.Run(ctx, execLimits()) }()
 	for n := 0; n == 0; runtime.Gosched() {
 		r.mu.Lock()
@@ -413,13 +414,13 @@ func TestMemoryStays(t *testing.T) {
 	    (call $say (i32.const 8))
 	    (i32.store8 (i32.const 64) (i32.const 0x41))
 	    (call $say (i32.const 0))))`)
-	in := newInstance(context.Background(), p.(*program), mpi.Exec{Memory: 1 << 30, Timeout: time.Minute, Output: 100}, time.Now())
+	in := newInstance(context.Background(), p.(*program), exec.Exec{Memory: 1 << 30, Timeout: time.Minute, Output: 100}, time.Now())
 	if !in.p.r.enter(in.p, in) {
 		t.Fatal("closed")
 	}
 	defer in.leave()
-	var out mpi.Outcome
-	in.run(func(o mpi.Outcome) { out = o })
+	var out exec.Outcome
+	in.run(func(o exec.Outcome) { out = o })
 	if string(out.Stdout) != "abcdefAbc" || out.Memory != 1<<30 {
 		t.Errorf("%q, Reason %q, Detail %q", out.Stdout, out.Reason, out.Detail)
 	}

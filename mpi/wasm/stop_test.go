@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// TestStopped: the end of the gang's context ends ranks, whatever they do, and soon.
+// TestStopped: the end of the rankGroup's context ends ranks, whatever they do, and soon.
 func TestStopped(t *testing.T) {
 	ready := make(chan struct{}, 1)
 	note := func(*library, string, []uint64) (uint64, error) { ready <- struct{}{}; return 0, nil }
@@ -48,13 +49,13 @@ func TestStopped(t *testing.T) {
 				}
 				return 0, nil
 			}}
-			out := make(chan mpi.Outcome, 1)
+			out := make(chan exec.Outcome, 1)
 			go func() { out <- g.Run(x) }()
 			<-ready
 			runtime.Gosched()
 			start := time.Now()
 			cancel(errors.New("rank 2 trapped"))
-			var o mpi.Outcome
+			var o exec.Outcome
 			select {
 			case o = <-out:
 			case <-time.After(4 * slack):
@@ -90,7 +91,7 @@ func TestStoppedInACall(t *testing.T) {
 				return l.Invoke(uint32(args[0]), 1, 2, 3, 4)
 			case "MPI_Comm_rank":
 				cancel(errors.New("rank 2 trapped"))
-				g.(*gang).watch.Wait() // the brake is pulled
+				g.(*rankGroup).watch.Wait() // the brake is pulled
 			default:
 				t.Errorf("%s is called", name)
 			}
@@ -102,16 +103,16 @@ func TestStoppedInACall(t *testing.T) {
 	}
 }
 
-// TestOtherGangGoesOn: a brake that is pulled stops its own gang alone.
+// TestOtherGangGoesOn: a brake that is pulled stops its own rankGroup alone.
 func TestOtherGangGoesOn(t *testing.T) {
 	r := newRuntime(t)
 	loop := rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0))) (loop $l (br_if $l (i32.eqz (i32.load (i32.const 0)))))")
-	run := func(ctx context.Context) (out chan mpi.Outcome, mem []byte) {
+	run := func(ctx context.Context) (out chan exec.Outcome, mem []byte) {
 		g := gangOf(t, r, ctx, loop)
 		x := execLimits()
 		started := make(chan []byte)
 		x.MPI = &library{do: func(l *library, _ string, _ []uint64) (uint64, error) { started <- l.Memory(); return 0, nil }}
-		out = make(chan mpi.Outcome, 1)
+		out = make(chan exec.Outcome, 1)
 		go func() { out <- g.Run(x) }()
 		return out, <-started
 	}
@@ -143,7 +144,7 @@ func TestRuntimeClosesGangs(t *testing.T) {
 	ready := make(chan struct{})
 	x := execLimits()
 	x.MPI = &library{do: func(*library, string, []uint64) (uint64, error) { close(ready); return 0, nil }}
-	out := make(chan mpi.Outcome, 1)
+	out := make(chan exec.Outcome, 1)
 	go func() { out <- g.Run(x) }()
 	<-ready
 	r.Close()

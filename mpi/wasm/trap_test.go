@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // main wraps the body of a _start, with a page of memory and proc_exit.
@@ -151,14 +152,14 @@ func TestMPIProgram(t *testing.T) {
 	r := newRuntime(t)
 	for _, name := range []string{"MPI_Init", "PMPI_Init"} {
 		p := compile(t, r, `(module (import "env" "`+name+`" (func (param i32 i32) (result i32))) (memory (export "memory") 1) (func (export "_start")))`)
-		if _, ok := p.(mpi.Ganger); !ok || !p.MPI() {
+		if _, ok := p.(exec.MPIProgram); !ok || !p.MPI() {
 			t.Errorf("%s makes no MPI program", name)
 		}
 		if out := p.Run(context.Background(), execLimits()); out.Reason != mpi.Internal || !strings.Contains(out.Detail, "run as jobs") {
 			t.Errorf("Reason %q, Detail %q", out.Reason, out.Detail)
 		}
 	}
-	if _, ok := compile(t, r, catWAT).(mpi.Ganger); ok {
+	if _, ok := compile(t, r, catWAT).(exec.MPIProgram); ok {
 		t.Error("a handler is taken for an MPI program")
 	}
 }

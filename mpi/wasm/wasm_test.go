@@ -8,7 +8,7 @@ import (
 
 	"github.com/bytecodealliance/wasmtime-go/v44"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // newRuntime makes a runtime that ends with the test.
@@ -28,7 +28,7 @@ func assemble(t testing.TB, wat string) []byte {
 	return bin
 }
 
-func compile(t testing.TB, r *Runtime, wat string) mpi.Program {
+func compile(t testing.TB, r *Runtime, wat string) exec.Program {
 	t.Helper()
 	p, err := r.Compile(t.Context(), t.Name(), assemble(t, wat))
 	if err != nil {
@@ -38,8 +38,8 @@ func compile(t testing.TB, r *Runtime, wat string) mpi.Program {
 }
 
 // execLimits are limits wide enough for whatever is not about them.
-func execLimits() mpi.Exec {
-	return mpi.Exec{Memory: 64 << 20, Timeout: time.Minute, Output: 1 << 20}
+func execLimits() exec.Exec {
+	return exec.Exec{Memory: 64 << 20, Timeout: time.Minute, Output: 1 << 20}
 }
 
 // slack is how much later than its time a program may end on a machine that does much else

@@ -5,13 +5,14 @@ import (
 	"fmt"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 const helloLeaving = 1 << 0 // in the flags of a Hello
 
 // AppendHello appends a frame, and fails for a hello over a limit of package mpi or
 // with a name, version or agent that no peer would take.
-func AppendHello(dst []byte, h mpi.Hello) ([]byte, error) {
+func AppendHello(dst []byte, h frame.Hello) ([]byte, error) {
 	if err := checkHello(h); err != nil {
 		return nil, err
 	}
@@ -22,7 +23,7 @@ func AppendHello(dst []byte, h mpi.Hello) ([]byte, error) {
 	}
 	b = append(b, flags)
 	b = appendString(b, h.Agent)
-	b = binary.AppendUvarint(b, uint64(h.Slots))
+	b = binary.AppendUvarint(b, uint64(h.HandlerSlots))
 	b = binary.AppendUvarint(b, uint64(len(h.Serves)))
 	for _, i := range h.Serves {
 		b = appendString(b, i.Name)
@@ -45,13 +46,13 @@ func AppendHello(dst []byte, h mpi.Hello) ([]byte, error) {
 	for _, c := range h.Wants {
 		b = appendString(b, c)
 	}
-	if n := 1 + len(b); n > mpi.MaxHello {
-		return nil, fmt.Errorf("wire: a hello of %d bytes, at most %d: name fewer members", n, mpi.MaxHello)
+	if n := 1 + len(b); n > frame.MaxHello {
+		return nil, fmt.Errorf("wire: a hello of %d bytes, at most %d: name fewer members", n, frame.MaxHello)
 	}
-	return frame(dst, TypeHello, b), nil
+	return appendFrame(dst, TypeHello, b), nil
 }
 
-func checkHello(h mpi.Hello) error {
+func checkHello(h frame.Hello) error {
 	over := func(what string, n, limit int) error {
 		return fmt.Errorf("wire: Hello: %s: %d, at most %d", what, n, limit)
 	}
@@ -60,10 +61,10 @@ func checkHello(h mpi.Hello) error {
 		return fmt.Errorf("wire: Hello: agent %q: it must be at most %d bytes of printable ASCII", clip(h.Agent, MaxAgent), MaxAgent)
 	case len(h.Serves) > mpi.MaxServes:
 		return over("serves", len(h.Serves), mpi.MaxServes)
-	case len(h.Members) > mpi.MaxPools:
-		return over("pools", len(h.Members), mpi.MaxPools)
-	case len(h.Wants) > mpi.MaxWants:
-		return over("wants", len(h.Wants), mpi.MaxWants)
+	case len(h.Members) > frame.MaxPools:
+		return over("pools", len(h.Members), frame.MaxPools)
+	case len(h.Wants) > frame.MaxWants:
+		return over("wants", len(h.Wants), frame.MaxWants)
 	}
 	for _, i := range h.Serves {
 		if err := checkInterpreter(i); err != nil {
@@ -74,19 +75,19 @@ func checkHello(h mpi.Hello) error {
 		if len(m.Program) > MaxCID {
 			return over("bytes of a CID", len(m.Program), MaxCID)
 		}
-		if len(m.Peers) > mpi.MaxPoolMembers {
-			return over("members of a pool", len(m.Peers), mpi.MaxPoolMembers)
+		if len(m.Peers) > frame.MaxPoolMembers {
+			return over("members of a pool", len(m.Peers), frame.MaxPoolMembers)
 		}
 		for _, p := range m.Peers {
 			if len(p.Peer) > MaxPeerID {
 				return over("bytes of a peer ID", len(p.Peer), MaxPeerID)
 			}
-			if len(p.Addrs) > mpi.MaxAddrs {
-				return over("addresses of a peer", len(p.Addrs), mpi.MaxAddrs)
+			if len(p.Addrs) > frame.MaxAddrs {
+				return over("addresses of a peer", len(p.Addrs), frame.MaxAddrs)
 			}
 			for _, a := range p.Addrs {
-				if len(a) > mpi.MaxAddrLen {
-					return over("bytes of an address", len(a), mpi.MaxAddrLen)
+				if len(a) > frame.MaxAddrLen {
+					return over("bytes of an address", len(a), frame.MaxAddrLen)
 				}
 			}
 		}
@@ -122,33 +123,33 @@ func printable(s string) bool {
 }
 
 // ParseHello reads a payload.
-func ParseHello(b []byte) (mpi.Hello, error) {
-	if 1+len(b) > mpi.MaxHello {
-		return mpi.Hello{}, malformed("Hello: %d bytes, at most %d", 1+len(b), mpi.MaxHello)
+func ParseHello(b []byte) (frame.Hello, error) {
+	if 1+len(b) > frame.MaxHello {
+		return frame.Hello{}, malformed("Hello: %d bytes, at most %d", 1+len(b), frame.MaxHello)
 	}
 	p := parser{b: b, what: "Hello"}
 	flags := p.byte("flags")
 	if flags&^helloLeaving != 0 {
 		p.fail("flags: 0x%02x has bits that are not known", flags)
 	}
-	h := mpi.Hello{
-		Leaving: flags&helloLeaving != 0,
-		Agent:   p.text("agent", MaxAgent),
-		Slots:   uint32(p.uint("slots", 1<<32-1)),
+	h := frame.Hello{
+		Leaving:      flags&helloLeaving != 0,
+		Agent:        p.text("agent", MaxAgent),
+		HandlerSlots: uint32(p.uint("slots", 1<<32-1)),
 	}
 	if !printable(h.Agent) {
 		p.fail("agent: not printable ASCII")
 	}
 	h.Serves = p.serves()
 	h.Members = p.members()
-	if n := p.count("wants", mpi.MaxWants, 1); n > 0 {
+	if n := p.count("wants", frame.MaxWants, 1); n > 0 {
 		h.Wants = make([]mpi.CID, 0, n)
 		for range n {
 			h.Wants = append(h.Wants, mpi.CID(p.text("cid", MaxCID)))
 		}
 	}
 	if err := p.end(); err != nil {
-		return mpi.Hello{}, err
+		return frame.Hello{}, err
 	}
 	return h, nil
 }
@@ -177,16 +178,16 @@ func (p *parser) serves() []mpi.Interpreter {
 	return out
 }
 
-func (p *parser) members() []mpi.Members {
-	n := p.count("pools", mpi.MaxPools, 2)
+func (p *parser) members() []frame.Members {
+	n := p.count("pools", frame.MaxPools, 2)
 	if n == 0 {
 		return nil
 	}
-	out := make([]mpi.Members, 0, n)
+	out := make([]frame.Members, 0, n)
 	for range n {
-		m := mpi.Members{Program: mpi.CID(p.text("cid", MaxCID))}
-		if k := p.count("members", mpi.MaxPoolMembers, 2); k > 0 {
-			m.Peers = make([]mpi.PeerAddrs, 0, k)
+		m := frame.Members{Program: mpi.CID(p.text("cid", MaxCID))}
+		if k := p.count("members", frame.MaxPoolMembers, 2); k > 0 {
+			m.Peers = make([]frame.PeerAddrs, 0, k)
 			for range k {
 				m.Peers = append(m.Peers, p.peerAddrs())
 			}
@@ -199,12 +200,12 @@ func (p *parser) members() []mpi.Members {
 	return out
 }
 
-func (p *parser) peerAddrs() mpi.PeerAddrs {
-	pa := mpi.PeerAddrs{Peer: mpi.PeerID(p.text("peer", MaxPeerID))}
-	if n := p.count("addresses", mpi.MaxAddrs, 1); n > 0 {
+func (p *parser) peerAddrs() frame.PeerAddrs {
+	pa := frame.PeerAddrs{Peer: mpi.PeerID(p.text("peer", MaxPeerID))}
+	if n := p.count("addresses", frame.MaxAddrs, 1); n > 0 {
 		pa.Addrs = make([]string, 0, n)
 		for range n {
-			pa.Addrs = append(pa.Addrs, p.text("address", mpi.MaxAddrLen))
+			pa.Addrs = append(pa.Addrs, p.text("address", frame.MaxAddrLen))
 		}
 	}
 	return pa

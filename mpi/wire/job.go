@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // The kinds of the job protocol. They come on its sessions and on no others, and no others on those.
@@ -47,7 +48,7 @@ func OfJob(message []byte) bool { return len(message) > 0 && message[0] >= byte(
 // PacketSize is at least how many bytes a packet takes without its Data.
 const PacketSize = 1 + 16 + 1 + 4*5 + 5*10
 
-func appendPacket(dst []byte, k mpi.Packet) ([]byte, error) {
+func appendPacket(dst []byte, k frame.Packet) ([]byte, error) {
 	if k.From < 0 || k.To < 0 || k.Size < 0 || k.Offset < 0 {
 		return nil, fmt.Errorf("wire: %s: a rank, size or offset is negative", k)
 	}
@@ -66,10 +67,10 @@ func appendPacket(dst []byte, k mpi.Packet) ([]byte, error) {
 	return append(dst, k.Data...), nil
 }
 
-func (p *parser) packet() mpi.Packet {
-	return mpi.Packet{
+func (p *parser) packet() frame.Packet {
+	return frame.Packet{
 		Job:     p.nonce("job"),
-		Kind:    mpi.PacketKind(p.byte("kind of packet")),
+		Kind:    frame.PacketKind(p.byte("kind of packet")),
 		From:    int32(p.uint("from", math.MaxInt32)),
 		To:      int32(p.uint("to", math.MaxInt32)),
 		Context: p.uvarint("context"),
@@ -84,9 +85,9 @@ func (p *parser) packet() mpi.Packet {
 }
 
 // appendJob appends what is not a packet. It cuts what is for people.
-func appendJob(dst []byte, f mpi.Frame) ([]byte, error) {
+func appendJob(dst []byte, f frame.Frame) ([]byte, error) {
 	switch f := f.(type) {
-	case mpi.Offer:
+	case frame.Offer:
 		dst, err := appendJobID(dst, KindOffer, f.Job)
 		if err != nil {
 			return nil, err
@@ -98,38 +99,38 @@ func appendJob(dst []byte, f mpi.Frame) ([]byte, error) {
 		dst = appendString(dst, clip(f.Name, maxJobName))
 		dst = binary.AppendUvarint(dst, uint64(f.Ranks))
 		return binary.AppendUvarint(dst, uint64(f.Memory)), nil
-	case mpi.Slots:
+	case frame.Reservation:
 		dst, err := appendJobID(dst, KindSlots, f.Job)
 		dst = binary.AppendUvarint(dst, uint64(f.Ranks))
 		dst = binary.AppendUvarint(dst, uint64(f.Held))
 		return appendWhy(dst, f.Reason, f.Detail), err
-	case mpi.Place:
+	case frame.Place:
 		return appendPlace(dst, f)
-	case mpi.Prepared:
+	case frame.Prepared:
 		return appendJobID(dst, KindPrepared, f.Job)
-	case mpi.Start:
+	case frame.Start:
 		return appendJobID(dst, KindStart, f.Job)
-	case mpi.Output:
+	case frame.Output:
 		dst, err := appendJobID(dst, KindOutput, f.Job)
 		dst = binary.AppendUvarint(dst, uint64(f.Rank))
 		dst = append(dst, f.Stream)
 		return appendPart(dst, f.Data, err)
-	case mpi.Heard:
+	case frame.OutputCredit:
 		return appendBytes(dst, KindHeard, f.Job, f.Bytes)
-	case mpi.Input:
+	case frame.Input:
 		dst, err := appendJobID(dst, KindInput, f.Job)
 		return appendPart(dst, f.Data, err)
-	case mpi.Taken:
+	case frame.InputCredit:
 		return appendBytes(dst, KindTaken, f.Job, f.Bytes)
-	case mpi.Written:
+	case frame.FileChunk:
 		return appendWritten(dst, f)
-	case mpi.Exit:
+	case frame.Exit:
 		dst, err := appendJobID(dst, KindExit, f.Job)
 		dst = binary.AppendUvarint(dst, uint64(f.Rank))
 		dst = binary.AppendVarint(dst, f.Code)
 		dst = binary.AppendUvarint(dst, uint64(max(f.Memory, 0)))
 		return appendWhy(dst, f.Reason, f.Detail), err
-	case mpi.Failed:
+	case frame.Failed:
 		dst, err := appendJobID(dst, KindFailed, f.Job)
 		if err == nil && len(f.Peer) > MaxPeerID {
 			err = fmt.Errorf("wire: Failed: a peer ID of %d bytes, at most %d", len(f.Peer), MaxPeerID)
@@ -137,10 +138,10 @@ func appendJob(dst []byte, f mpi.Frame) ([]byte, error) {
 		dst = binary.AppendVarint(dst, f.Rank)
 		dst = appendString(dst, f.Peer)
 		return appendWhy(dst, f.Reason, f.Detail), err
-	case mpi.Stop:
+	case frame.Stop:
 		dst, err := appendJobID(dst, KindStop, f.Job)
-		return appendString(dst, clip(f.Detail, mpi.MaxJobDetail)), err
-	case mpi.Stopped:
+		return appendString(dst, clip(f.Detail, frame.MaxJobDetail)), err
+	case frame.Stopped:
 		return appendJobID(dst, KindStopped, f.Job)
 	}
 	return nil, fmt.Errorf("wire: no encoding for a %T", f)
@@ -154,7 +155,7 @@ func appendJobID(dst []byte, k Kind, id mpi.JobID) ([]byte, error) {
 }
 
 func appendWhy(dst []byte, why mpi.Reason, detail string) []byte {
-	return appendString(appendString(dst, clip(why, MaxReason)), clip(detail, mpi.MaxJobDetail))
+	return appendString(appendString(dst, clip(why, MaxReason)), clip(detail, frame.MaxJobDetail))
 }
 
 func appendBytes(dst []byte, k Kind, id mpi.JobID, n int64) ([]byte, error) {
@@ -166,19 +167,19 @@ func appendBytes(dst []byte, k Kind, id mpi.JobID, n int64) ([]byte, error) {
 }
 
 func appendPart(dst, data []byte, err error) ([]byte, error) {
-	if len(data) > mpi.MaxJobPart {
-		return nil, fmt.Errorf("wire: %d bytes of data, at most %d", len(data), mpi.MaxJobPart)
+	if len(data) > frame.MaxJobPart {
+		return nil, fmt.Errorf("wire: %d bytes of data, at most %d", len(data), frame.MaxJobPart)
 	}
 	return append(dst, data...), err
 }
 
-func appendPlace(dst []byte, f mpi.Place) ([]byte, error) {
+func appendPlace(dst []byte, f frame.Place) ([]byte, error) {
 	dst, err := appendJobID(dst, KindPlace, f.Job)
 	switch {
 	case err != nil:
 		return nil, err
-	case len(f.Nodes) > mpi.MaxJobNodes || len(f.Ranks) > mpi.MaxRanks:
-		return nil, fmt.Errorf("wire: Place: %d ranks on %d nodes, at most %d on %d", len(f.Ranks), len(f.Nodes), mpi.MaxRanks, mpi.MaxJobNodes)
+	case len(f.Nodes) > frame.MaxJobNodes || len(f.Ranks) > mpi.MaxRanks:
+		return nil, fmt.Errorf("wire: Place: %d ranks on %d nodes, at most %d on %d", len(f.Ranks), len(f.Nodes), mpi.MaxRanks, frame.MaxJobNodes)
 	case f.Memory < 0 || f.Timeout < 0:
 		return nil, fmt.Errorf("wire: Place: memory or time below zero")
 	}
@@ -198,13 +199,13 @@ func appendPlace(dst []byte, f mpi.Place) ([]byte, error) {
 	}
 	size := 0
 	for _, list := range [][]string{f.Args, f.Env} {
-		if len(list) > mpi.MaxPlaceList {
-			return nil, fmt.Errorf("wire: Place: %d arguments or variables, at most %d", len(list), mpi.MaxPlaceList)
+		if len(list) > frame.MaxPlaceList {
+			return nil, fmt.Errorf("wire: Place: %d arguments or variables, at most %d", len(list), frame.MaxPlaceList)
 		}
 		dst = binary.AppendUvarint(dst, uint64(len(list)))
 		for _, s := range list {
-			if size += len(s); size > mpi.MaxPlaceText {
-				return nil, fmt.Errorf("wire: Place: arguments and environment are over %d bytes", mpi.MaxPlaceText)
+			if size += len(s); size > frame.MaxPlaceText {
+				return nil, fmt.Errorf("wire: Place: arguments and environment are over %d bytes", frame.MaxPlaceText)
 			}
 			dst = appendString(dst, s)
 		}
@@ -215,10 +216,10 @@ func appendPlace(dst []byte, f mpi.Place) ([]byte, error) {
 	return appendBool(dst, f.Stdin), nil
 }
 
-func appendWritten(dst []byte, f mpi.Written) ([]byte, error) {
+func appendWritten(dst []byte, f frame.FileChunk) ([]byte, error) {
 	dst, err := appendJobID(dst, KindWritten, f.Job)
-	if len(f.Name) > mpi.MaxJobFile || f.Size < 0 || f.Offset < 0 {
-		return nil, fmt.Errorf("wire: Written: a name of %d bytes, at most %d; or a size below zero", len(f.Name), mpi.MaxJobFile)
+	if len(f.Name) > frame.MaxJobFile || f.Size < 0 || f.Offset < 0 {
+		return nil, fmt.Errorf("wire: Written: a name of %d bytes, at most %d; or a size below zero", len(f.Name), frame.MaxJobFile)
 	}
 	dst = binary.AppendUvarint(dst, uint64(f.Rank))
 	dst = appendString(dst, f.Name)
@@ -228,55 +229,55 @@ func appendWritten(dst []byte, f mpi.Written) ([]byte, error) {
 }
 
 // job reads a message of the job protocol that is not a packet; nil for a kind that is not known.
-func (p *parser) job(kind Kind) mpi.Frame {
+func (p *parser) job(kind Kind) frame.Frame {
 	switch kind {
 	case KindOffer:
-		return mpi.Offer{
+		return frame.Offer{
 			Job: p.request(), Program: mpi.CID(p.text("program", MaxCID)), Name: p.text("name", maxJobName),
 			Ranks: p.uint32("ranks"), Memory: p.size("memory"),
 		}
 	case KindSlots:
-		f := mpi.Slots{Job: p.request(), Ranks: p.uint32("ranks"), Held: p.uint32("held")}
+		f := frame.Reservation{Job: p.request(), Ranks: p.uint32("ranks"), Held: p.uint32("held")}
 		f.Reason, f.Detail = p.why()
 		return f
 	case KindPlace:
 		return p.place()
 	case KindPrepared:
-		return mpi.Prepared{Job: p.request()}
+		return frame.Prepared{Job: p.request()}
 	case KindStart:
-		return mpi.Start{Job: p.request()}
+		return frame.Start{Job: p.request()}
 	case KindOutput:
-		return mpi.Output{Job: p.request(), Rank: p.uint32("rank"), Stream: p.byte("stream"), Data: p.part()}
+		return frame.Output{Job: p.request(), Rank: p.uint32("rank"), Stream: p.byte("stream"), Data: p.part()}
 	case KindHeard:
-		return mpi.Heard{Job: p.request(), Bytes: p.size("bytes")}
+		return frame.OutputCredit{Job: p.request(), Bytes: p.size("bytes")}
 	case KindInput:
-		return mpi.Input{Job: p.request(), Data: p.part()}
+		return frame.Input{Job: p.request(), Data: p.part()}
 	case KindTaken:
-		return mpi.Taken{Job: p.request(), Bytes: p.size("bytes")}
+		return frame.InputCredit{Job: p.request(), Bytes: p.size("bytes")}
 	case KindWritten:
-		return mpi.Written{
-			Job: p.request(), Rank: p.uint32("rank"), Name: p.text("name", mpi.MaxJobFile),
+		return frame.FileChunk{
+			Job: p.request(), Rank: p.uint32("rank"), Name: p.text("name", frame.MaxJobFile),
 			Size: p.size("size"), Offset: p.size("offset"), Data: p.part(),
 		}
 	case KindExit:
-		f := mpi.Exit{Job: p.request(), Rank: p.uint32("rank"), Code: p.varint("code"), Memory: p.size("memory")}
+		f := frame.Exit{Job: p.request(), Rank: p.uint32("rank"), Code: p.varint("code"), Memory: p.size("memory")}
 		f.Reason, f.Detail = p.why()
 		return f
 	case KindFailed:
-		f := mpi.Failed{Job: p.request(), Rank: p.varint("rank"), Peer: mpi.PeerID(p.text("peer", MaxPeerID))}
+		f := frame.Failed{Job: p.request(), Rank: p.varint("rank"), Peer: mpi.PeerID(p.text("peer", MaxPeerID))}
 		f.Reason, f.Detail = p.why()
 		return f
 	case KindStop:
-		return mpi.Stop{Job: p.request(), Detail: p.text("detail", mpi.MaxJobDetail)}
+		return frame.Stop{Job: p.request(), Detail: p.text("detail", frame.MaxJobDetail)}
 	case KindStopped:
-		return mpi.Stopped{Job: p.request()}
+		return frame.Stopped{Job: p.request()}
 	}
 	return nil
 }
 
-func (p *parser) place() mpi.Place {
-	f := mpi.Place{Job: p.request()}
-	n := p.count("nodes", mpi.MaxJobNodes, 1)
+func (p *parser) place() frame.Place {
+	f := frame.Place{Job: p.request()}
+	n := p.count("nodes", frame.MaxJobNodes, 1)
 	for range n {
 		f.Nodes = append(f.Nodes, mpi.PeerID(p.text("node", MaxPeerID)))
 	}
@@ -291,7 +292,7 @@ func (p *parser) place() mpi.Place {
 			break
 		}
 	}
-	room := mpi.MaxPlaceText
+	room := frame.MaxPlaceText
 	f.Args = p.texts("arguments", &room)
 	f.Env = p.texts("environment", &room)
 	f.Memory, f.Timeout = p.size("memory"), time.Duration(p.size("timeout"))
@@ -302,7 +303,7 @@ func (p *parser) place() mpi.Place {
 // texts reads a list of which all together may have room bytes.
 func (p *parser) texts(field string, room *int) []string {
 	var list []string
-	for range p.count(field, mpi.MaxPlaceList, 1) {
+	for range p.count(field, frame.MaxPlaceList, 1) {
 		s := p.text(field, *room)
 		*room -= len(s)
 		list = append(list, s)
@@ -311,7 +312,7 @@ func (p *parser) texts(field string, room *int) []string {
 }
 
 func (p *parser) why() (mpi.Reason, string) {
-	return mpi.Reason(p.text("reason", MaxReason)), p.text("detail", mpi.MaxJobDetail)
+	return mpi.Reason(p.text("reason", MaxReason)), p.text("detail", frame.MaxJobDetail)
 }
 
 // rest is what is left; nil if nothing is.
@@ -324,8 +325,8 @@ func (p *parser) rest() []byte {
 
 // part is what is left of a message of the job protocol.
 func (p *parser) part() []byte {
-	if len(p.b) > mpi.MaxJobPart {
-		p.fail("%d bytes of data, at most %d", len(p.b), mpi.MaxJobPart)
+	if len(p.b) > frame.MaxJobPart {
+		p.fail("%d bytes of data, at most %d", len(p.b), frame.MaxJobPart)
 	}
 	return p.rest()
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // Kind is the first byte of a message in a Data frame. The list is append-only.
@@ -22,12 +23,12 @@ const (
 )
 
 // AppendMessage appends the kind and the fields of f. It cuts what [mpi.Failure] and
-// [mpi.Refuse] say for people to their limits, and fails for an ID over its limit.
-func AppendMessage(dst []byte, f mpi.Frame) ([]byte, error) {
+// [frame.Refuse] say for people to their limits, and fails for an ID over its limit.
+func AppendMessage(dst []byte, f frame.Frame) ([]byte, error) {
 	switch f := f.(type) {
-	case mpi.Packet:
+	case frame.Packet:
 		return appendPacket(dst, f)
-	case mpi.Deliver:
+	case frame.Deliver:
 		if len(f.Program) > MaxCID {
 			return nil, fmt.Errorf("wire: Deliver: the CID of the program has %d bytes, at most %d", len(f.Program), MaxCID)
 		}
@@ -42,15 +43,15 @@ func AppendMessage(dst []byte, f mpi.Frame) ([]byte, error) {
 		dst = binary.AppendUvarint(dst, uint64(max(f.Budget, 0)))
 		dst = binary.AppendVarint(dst, f.Pid)
 		return append(dst, f.Data...), nil
-	case mpi.Accept:
+	case frame.Accept:
 		return binary.AppendUvarint(append(dst, byte(KindAccept)), f.ID), nil
-	case mpi.Refuse:
+	case frame.Refuse:
 		dst = binary.AppendUvarint(append(dst, byte(KindRefuse)), f.ID)
 		dst = appendString(dst, clip(f.Reason, MaxReason))
 		return appendString(dst, clip(f.Detail, mpi.MaxFailureDetail)), nil
-	case mpi.Done:
+	case frame.Done:
 		return appendDone(dst, f), nil
-	case mpi.Cancel:
+	case frame.Cancel:
 		if err := checkRequest(f.Request); err != nil {
 			return nil, err
 		}
@@ -79,7 +80,7 @@ func (p *parser) request() mpi.RequestID {
 
 func clip[S ~string](s S, n int) S { return s[:min(len(s), n)] }
 
-func appendDone(dst []byte, d mpi.Done) []byte {
+func appendDone(dst []byte, d frame.Done) []byte {
 	if n := len(d.Failures) - mpi.MaxFailures; n > 0 {
 		d.Failures = d.Failures[:mpi.MaxFailures]
 		d.Omitted = addSaturated(d.Omitted, uint64(n))
@@ -111,8 +112,8 @@ func addSaturated(a, b uint64) uint64 {
 // minFailure is the length of a failure whose numbers and texts are all empty.
 const minFailure = 8
 
-func (p *parser) done() mpi.Done {
-	d := mpi.Done{ID: p.uvarint("id"), Omitted: p.uvarint("omitted")}
+func (p *parser) done() frame.Done {
+	d := frame.Done{ID: p.uvarint("id"), Omitted: p.uvarint("omitted")}
 	n := p.count("failures", mpi.MaxFailures, minFailure)
 	if n > 0 {
 		d.Failures = make([]mpi.Failure, 0, n)
@@ -142,20 +143,20 @@ func (p *parser) int(field string) int {
 }
 
 // ParseMessage reads what [AppendMessage] wrote. Data is a part of b.
-func ParseMessage(b []byte) (mpi.Frame, error) {
+func ParseMessage(b []byte) (frame.Frame, error) {
 	p := parser{b: b, what: "message"}
 	kind := Kind(p.byte("kind"))
 	if p.err != nil {
 		return nil, p.err
 	}
-	var f mpi.Frame
+	var f frame.Frame
 	switch kind {
 	case KindPacket:
 		p.what = "Packet"
 		f = p.packet()
 	case KindDeliver:
 		p.what = "Deliver"
-		d := mpi.Deliver{
+		d := frame.Deliver{
 			ID:      p.uvarint("id"),
 			Request: p.request(),
 			Program: mpi.CID(p.text("program", MaxCID)),
@@ -167,10 +168,10 @@ func ParseMessage(b []byte) (mpi.Frame, error) {
 		f = d
 	case KindAccept:
 		p.what = "Accept"
-		f = mpi.Accept{ID: p.uvarint("id")}
+		f = frame.Accept{ID: p.uvarint("id")}
 	case KindRefuse:
 		p.what = "Refuse"
-		f = mpi.Refuse{
+		f = frame.Refuse{
 			ID:     p.uvarint("id"),
 			Reason: mpi.Reason(p.text("reason", MaxReason)),
 			Detail: p.text("detail", mpi.MaxFailureDetail),
@@ -180,7 +181,7 @@ func ParseMessage(b []byte) (mpi.Frame, error) {
 		f = p.done()
 	case KindCancel:
 		p.what = "Cancel"
-		f = mpi.Cancel{Request: p.request()}
+		f = frame.Cancel{Request: p.request()}
 	default:
 		p.what = kind.String()
 		if f = p.job(kind); f == nil {

@@ -57,7 +57,7 @@ func AppendOpen(dst []byte, o Open) []byte {
 	b = append(b, o.Sender[:]...)
 	b = append(b, o.Receiver[:]...)
 	b = binary.AppendUvarint(b, o.First)
-	return frame(dst, TypeOpen, b)
+	return appendFrame(dst, TypeOpen, b)
 }
 
 // ParseOpen reads a payload.
@@ -87,7 +87,7 @@ func AppendWelcome(dst []byte, w Welcome) []byte {
 	b = binary.AppendUvarint(b, w.Last)
 	b = binary.AppendUvarint(b, w.Window)
 	b = binary.AppendUvarint(b, w.MaxFrame)
-	return frame(dst, TypeWelcome, b)
+	return appendFrame(dst, TypeWelcome, b)
 }
 
 // ParseWelcome reads a payload.
@@ -114,7 +114,7 @@ func ParseWelcome(b []byte) (Welcome, error) {
 
 // AppendReject appends a frame.
 func AppendReject(dst []byte, r Reject) []byte {
-	return frame(dst, TypeReject, []byte{byte(r.Code)})
+	return appendFrame(dst, TypeReject, []byte{byte(r.Code)})
 }
 
 // ParseReject reads a payload.
@@ -126,7 +126,7 @@ func ParseReject(b []byte) (Reject, error) {
 
 // AppendClose appends a frame.
 func AppendClose(dst []byte, c Close) []byte {
-	return frame(dst, TypeClose, []byte{byte(c.Reason)})
+	return appendFrame(dst, TypeClose, []byte{byte(c.Reason)})
 }
 
 // ParseClose reads a payload.

@@ -84,8 +84,8 @@ func appendHead(dst []byte, t Type, n int) []byte {
 	return append(dst, byte(t))
 }
 
-// frame appends a whole frame of a payload that is small.
-func frame(dst []byte, t Type, payload []byte) []byte {
+// appendFrame appends a whole frame of a payload that is small.
+func appendFrame(dst []byte, t Type, payload []byte) []byte {
 	return append(appendHead(dst, t, len(payload)), payload...)
 }
 

@@ -15,6 +15,7 @@ import (
 	"testing/iotest"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 const (
@@ -42,43 +43,43 @@ var vectors = []struct {
 	{"ping", TypePing},
 	{"pong", TypePong},
 	{"close-stopping", Close{Reason: CloseStopping}},
-	{"deliver", data{1, mpi.Deliver{ID: 7, Request: request, Program: program, Budget: 60e9, Pid: 11, Data: []byte{12, 32, 40}}}},
-	{"deliver-answer", data{2, mpi.Deliver{ID: 8, Request: request, Program: program, Answer: true, Pid: -1}}},
-	{"accept", data{3, mpi.Accept{ID: 7}}},
-	{"refuse", data{4, mpi.Refuse{ID: 7, Reason: mpi.Busy, Detail: "the queue is full"}}},
-	{"done", data{5, mpi.Done{ID: 7}}},
-	{"done-failures", data{128, mpi.Done{ID: 7, Omitted: 2, Failures: []mpi.Failure{
+	{"deliver", data{1, frame.Deliver{ID: 7, Request: request, Program: program, Budget: 60e9, Pid: 11, Data: []byte{12, 32, 40}}}},
+	{"deliver-answer", data{2, frame.Deliver{ID: 8, Request: request, Program: program, Answer: true, Pid: -1}}},
+	{"accept", data{3, frame.Accept{ID: 7}}},
+	{"refuse", data{4, frame.Refuse{ID: 7, Reason: mpi.Busy, Detail: "the queue is full"}}},
+	{"done", data{5, frame.Done{ID: 7}}},
+	{"done-failures", data{128, frame.Done{ID: 7, Omitted: 2, Failures: []mpi.Failure{
 		{Index: -1, Pid: 11, From: peerA, To: peerB, Reason: mpi.Exited, Detail: "exit code 3", ExitCode: 3, Stderr: "no input\n"},
 	}}}},
-	{"cancel", data{6, mpi.Cancel{Request: request}}},
-	{"packet-eager", data{7, mpi.Packet{Job: sixteen, Kind: mpi.PacketEager, From: 0, To: 300, Context: 2, Source: 1, Tag: 11, Data: []byte{12, 32, 40}}}},
-	{"packet-request", data{8, mpi.Packet{Job: sixteen, Kind: mpi.PacketRequest, From: 5, To: 4, Context: 1 << 40, Source: 5, Tag: -3, ID: 7, Size: 1 << 20}}},
-	{"packet-data", data{9, mpi.Packet{Job: sixteen, Kind: mpi.PacketData, From: 5, To: 4, Peer: 9, Offset: 65536, Data: []byte{1}}}},
-	{"offer", data{1, mpi.Offer{Job: request, Program: program, Name: "heat/1.0.0", Ranks: 8, Memory: 64 << 20}}},
-	{"slots", data{1, mpi.Slots{Job: request, Ranks: 3, Held: 2, Reason: mpi.NoSlots, Detail: "8 of 8 slots are in use"}}},
-	{"place", data{2, mpi.Place{
+	{"cancel", data{6, frame.Cancel{Request: request}}},
+	{"packet-eager", data{7, frame.Packet{Job: sixteen, Kind: frame.PacketEager, From: 0, To: 300, Context: 2, Source: 1, Tag: 11, Data: []byte{12, 32, 40}}}},
+	{"packet-request", data{8, frame.Packet{Job: sixteen, Kind: frame.PacketRTS, From: 5, To: 4, Context: 1 << 40, Source: 5, Tag: -3, ID: 7, Size: 1 << 20}}},
+	{"packet-data", data{9, frame.Packet{Job: sixteen, Kind: frame.PacketData, From: 5, To: 4, Peer: 9, Offset: 65536, Data: []byte{1}}}},
+	{"offer", data{1, frame.Offer{Job: request, Program: program, Name: "heat/1.0.0", Ranks: 8, Memory: 64 << 20}}},
+	{"slots", data{1, frame.Reservation{Job: request, Ranks: 3, Held: 2, Reason: mpi.NoSlots, Detail: "8 of 8 slots are in use"}}},
+	{"place", data{2, frame.Place{
 		Job: request, Nodes: []mpi.PeerID{peerA, peerB}, Ranks: []uint32{0, 1, 0}, Args: []string{"heat", "-n", ""}, Env: []string{"A=b"},
 		Memory: 64 << 20, Timeout: 60e9, Slots: 12, Stdin: true,
 	}}},
-	{"prepared", data{2, mpi.Prepared{Job: request}}},
-	{"start", data{3, mpi.Start{Job: request}}},
-	{"output", data{3, mpi.Output{Job: request, Rank: 2, Stream: 1, Data: []byte("hi\n")}}},
-	{"heard", data{4, mpi.Heard{Job: request, Bytes: 3}}},
-	{"input", data{5, mpi.Input{Job: request, Data: []byte("5\n")}}},
-	{"input-end", data{6, mpi.Input{Job: request}}},
-	{"taken", data{4, mpi.Taken{Job: request, Bytes: 2}}},
-	{"written", data{5, mpi.Written{Job: request, Rank: 2, Name: "out/heat.png", Size: 70000, Offset: 65536, Data: []byte{0x89}}}},
-	{"exit", data{6, mpi.Exit{Job: request, Rank: 2, Memory: 1 << 20}}},
-	{"exit-failed", data{6, mpi.Exit{Job: request, Rank: 2, Reason: mpi.Exited, Code: -3, Detail: "exit code -3", Memory: 1 << 20}}},
-	{"failed", data{7, mpi.Failed{Job: request, Rank: -1, Peer: peerA, Reason: mpi.Lost, Detail: "no way back"}}},
-	{"stop", data{7, mpi.Stop{Job: request, Detail: "rank 2 failed"}}},
-	{"stopped", data{8, mpi.Stopped{Job: request}}},
-	{"hello-empty", mpi.Hello{}},
-	{"hello-goodbye", mpi.Hello{Agent: "ipfs-mpi/0.1.0", Leaving: true}},
-	{"hello", mpi.Hello{
-		Agent: "ipfs-mpi/0.1.0", Slots: 4,
+	{"prepared", data{2, frame.Prepared{Job: request}}},
+	{"start", data{3, frame.Start{Job: request}}},
+	{"output", data{3, frame.Output{Job: request, Rank: 2, Stream: 1, Data: []byte("hi\n")}}},
+	{"heard", data{4, frame.OutputCredit{Job: request, Bytes: 3}}},
+	{"input", data{5, frame.Input{Job: request, Data: []byte("5\n")}}},
+	{"input-end", data{6, frame.Input{Job: request}}},
+	{"taken", data{4, frame.InputCredit{Job: request, Bytes: 2}}},
+	{"written", data{5, frame.FileChunk{Job: request, Rank: 2, Name: "out/heat.png", Size: 70000, Offset: 65536, Data: []byte{0x89}}}},
+	{"exit", data{6, frame.Exit{Job: request, Rank: 2, Memory: 1 << 20}}},
+	{"exit-failed", data{6, frame.Exit{Job: request, Rank: 2, Reason: mpi.Exited, Code: -3, Detail: "exit code -3", Memory: 1 << 20}}},
+	{"failed", data{7, frame.Failed{Job: request, Rank: -1, Peer: peerA, Reason: mpi.Lost, Detail: "no way back"}}},
+	{"stop", data{7, frame.Stop{Job: request, Detail: "rank 2 failed"}}},
+	{"stopped", data{8, frame.Stopped{Job: request}}},
+	{"hello-empty", frame.Hello{}},
+	{"hello-goodbye", frame.Hello{Agent: "ipfs-mpi/0.1.0", Leaving: true}},
+	{"hello", frame.Hello{
+		Agent: "ipfs-mpi/0.1.0", HandlerSlots: 4,
 		Serves: []mpi.Interpreter{{Name: "echo", Version: "1.0.0", CID: program}},
-		Members: []mpi.Members{{Program: program, Peers: []mpi.PeerAddrs{
+		Members: []frame.Members{{Program: program, Peers: []frame.PeerAddrs{
 			{Peer: peerA, Addrs: []string{"/ip4/192.0.2.1/tcp/4001"}}, {Peer: peerB},
 		}}},
 		Wants: []mpi.CID{program},
@@ -95,7 +96,7 @@ type (
 	ack  uint64
 	data struct {
 		seq uint64
-		msg mpi.Frame
+		msg frame.Frame
 	}
 )
 
@@ -120,7 +121,7 @@ func appendAny(dst []byte, f any) ([]byte, error) {
 	case data:
 		body, err := AppendMessage(nil, f.msg)
 		return AppendData(dst, f.seq, body), err
-	case mpi.Hello:
+	case frame.Hello:
 		return AppendHello(dst, f)
 	}
 	return nil, errors.New("no such frame")
@@ -184,14 +185,14 @@ func TestVectors(t *testing.T) {
 	docs := documented(t)
 	for _, v := range vectors {
 		t.Run(v.name, func(t *testing.T) {
-			frame, err := appendAny(nil, v.frame)
+			encoded, err := appendAny(nil, v.frame)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := hex.EncodeToString(frame); got != docs[v.name] {
+			if got := hex.EncodeToString(encoded); got != docs[v.name] {
 				t.Errorf("docs/protocol.md has\n%s\nand the frame is\n%s: %s", docs[v.name], v.name, got)
 			}
-			typ, payload, err := NewReader(bytes.NewReader(frame), 16, mpi.MaxHello).Next()
+			typ, payload, err := NewReader(bytes.NewReader(encoded), 16, frame.MaxHello).Next()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -292,21 +293,21 @@ func TestParseRejects(t *testing.T) {
 // What is for people is cut to its limit; what is not fails.
 func TestAppendMessageLimits(t *testing.T) {
 	long := strings.Repeat("x", 1<<20)
-	done := mpi.Done{Omitted: math.MaxUint64 - 1}
+	done := frame.Done{Omitted: math.MaxUint64 - 1}
 	for range mpi.MaxFailures + 5 {
 		done.Failures = append(done.Failures, mpi.Failure{
 			From: mpi.PeerID(long), To: mpi.PeerID(long), Reason: mpi.Reason(long), Detail: long, Stderr: long,
 			Index: math.MinInt, ExitCode: math.MaxInt, Pid: math.MinInt64,
 		})
 	}
-	place := mpi.Place{Ranks: make([]uint32, mpi.MaxRanks), Args: make([]string, mpi.MaxPlaceList), Env: make([]string, mpi.MaxPlaceList), Memory: math.MaxInt64}
+	place := frame.Place{Ranks: make([]uint32, mpi.MaxRanks), Args: make([]string, frame.MaxPlaceList), Env: make([]string, frame.MaxPlaceList), Memory: math.MaxInt64}
 	place.Args[0] = long
-	for range mpi.MaxJobNodes {
+	for range frame.MaxJobNodes {
 		place.Nodes = append(place.Nodes, mpi.PeerID(long[:MaxPeerID]))
 	}
-	for _, f := range []mpi.Frame{
-		done, mpi.Refuse{Reason: mpi.Reason(long), Detail: long}, place, mpi.Offer{Name: long}, mpi.Slots{Reason: mpi.Reason(long), Detail: long},
-		mpi.Exit{Reason: mpi.Reason(long), Detail: long}, mpi.Failed{Reason: mpi.Reason(long), Detail: long}, mpi.Stop{Detail: long},
+	for _, f := range []frame.Frame{
+		done, frame.Refuse{Reason: mpi.Reason(long), Detail: long}, place, frame.Offer{Name: long}, frame.Reservation{Reason: mpi.Reason(long), Detail: long},
+		frame.Exit{Reason: mpi.Reason(long), Detail: long}, frame.Failed{Reason: mpi.Reason(long), Detail: long}, frame.Stop{Detail: long},
 	} {
 		b, err := AppendMessage(nil, f)
 		if err != nil {
@@ -319,22 +320,22 @@ func TestAppendMessageLimits(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if d, ok := got.(mpi.Done); ok && (len(d.Failures) != mpi.MaxFailures || d.Omitted != math.MaxUint64) {
+		if d, ok := got.(frame.Done); ok && (len(d.Failures) != mpi.MaxFailures || d.Omitted != math.MaxUint64) {
 			t.Errorf("%d failures, %d omitted", len(d.Failures), d.Omitted)
 		}
 	}
-	for _, f := range []mpi.Frame{
-		mpi.Deliver{Program: mpi.CID(long)},
-		mpi.Deliver{Request: mpi.RequestID{Origin: mpi.PeerID(long)}},
-		mpi.Cancel{Request: mpi.RequestID{Origin: mpi.PeerID(long)}},
-		mpi.Packet{From: -1}, mpi.Packet{To: -1}, mpi.Packet{Size: -1}, mpi.Packet{Offset: -1},
-		mpi.Offer{Program: mpi.CID(long)}, mpi.Offer{Memory: -1}, mpi.Prepared{Job: mpi.RequestID{Origin: mpi.PeerID(long)}},
-		mpi.Place{Nodes: make([]mpi.PeerID, mpi.MaxJobNodes+1)}, mpi.Place{Nodes: []mpi.PeerID{mpi.PeerID(long)}},
-		mpi.Place{Nodes: []mpi.PeerID{"a"}, Ranks: make([]uint32, mpi.MaxRanks+1)}, mpi.Place{Ranks: []uint32{0}},
-		mpi.Place{Args: []string{long + long}}, mpi.Place{Args: []string{long}, Env: []string{long}},
-		mpi.Place{Env: make([]string, mpi.MaxPlaceList+1)}, mpi.Place{Memory: -1}, mpi.Place{Timeout: -1},
-		mpi.Output{Data: []byte(long)}, mpi.Input{Data: []byte(long)}, mpi.Written{Data: []byte(long)}, mpi.Written{Name: long},
-		mpi.Written{Size: -1}, mpi.Written{Offset: -1}, mpi.Heard{Bytes: -1}, mpi.Taken{Bytes: -1}, mpi.Failed{Peer: mpi.PeerID(long)},
+	for _, f := range []frame.Frame{
+		frame.Deliver{Program: mpi.CID(long)},
+		frame.Deliver{Request: mpi.RequestID{Origin: mpi.PeerID(long)}},
+		frame.Cancel{Request: mpi.RequestID{Origin: mpi.PeerID(long)}},
+		frame.Packet{From: -1}, frame.Packet{To: -1}, frame.Packet{Size: -1}, frame.Packet{Offset: -1},
+		frame.Offer{Program: mpi.CID(long)}, frame.Offer{Memory: -1}, frame.Prepared{Job: mpi.RequestID{Origin: mpi.PeerID(long)}},
+		frame.Place{Nodes: make([]mpi.PeerID, frame.MaxJobNodes+1)}, frame.Place{Nodes: []mpi.PeerID{mpi.PeerID(long)}},
+		frame.Place{Nodes: []mpi.PeerID{"a"}, Ranks: make([]uint32, mpi.MaxRanks+1)}, frame.Place{Ranks: []uint32{0}},
+		frame.Place{Args: []string{long + long}}, frame.Place{Args: []string{long}, Env: []string{long}},
+		frame.Place{Env: make([]string, frame.MaxPlaceList+1)}, frame.Place{Memory: -1}, frame.Place{Timeout: -1},
+		frame.Output{Data: []byte(long)}, frame.Input{Data: []byte(long)}, frame.FileChunk{Data: []byte(long)}, frame.FileChunk{Name: long},
+		frame.FileChunk{Size: -1}, frame.FileChunk{Offset: -1}, frame.OutputCredit{Bytes: -1}, frame.InputCredit{Bytes: -1}, frame.Failed{Peer: mpi.PeerID(long)},
 		nil,
 	} {
 		if _, err := AppendMessage(nil, f); err == nil {
@@ -345,25 +346,25 @@ func TestAppendMessageLimits(t *testing.T) {
 
 func TestAppendHelloLimits(t *testing.T) {
 	cid := mpi.CID(strings.Repeat("c", MaxCID+1))
-	for name, h := range map[string]mpi.Hello{
+	for name, h := range map[string]frame.Hello{
 		"agent":     {Agent: strings.Repeat("x", MaxAgent+1)},
 		"newline":   {Agent: "a\n"},
 		"serves":    {Serves: make([]mpi.Interpreter, mpi.MaxServes+1)},
 		"name":      {Serves: []mpi.Interpreter{{Name: "", Version: "1"}}},
 		"version":   {Serves: []mpi.Interpreter{{Name: "a", Version: ""}}},
 		"cid":       {Serves: []mpi.Interpreter{{Name: "a", Version: "1", CID: cid}}},
-		"pools":     {Members: make([]mpi.Members, mpi.MaxPools+1)},
-		"pool":      {Members: []mpi.Members{{Program: cid}}},
-		"members":   {Members: []mpi.Members{{Peers: make([]mpi.PeerAddrs, mpi.MaxPoolMembers+1)}}},
-		"peer":      {Members: []mpi.Members{{Peers: []mpi.PeerAddrs{{Peer: mpi.PeerID(cid)}}}}},
-		"addresses": {Members: []mpi.Members{{Peers: []mpi.PeerAddrs{{Addrs: make([]string, mpi.MaxAddrs+1)}}}}},
-		"address":   {Members: []mpi.Members{{Peers: []mpi.PeerAddrs{{Addrs: []string{strings.Repeat("/", mpi.MaxAddrLen+1)}}}}}},
-		"wants":     {Wants: make([]mpi.CID, mpi.MaxWants+1)},
+		"pools":     {Members: make([]frame.Members, frame.MaxPools+1)},
+		"pool":      {Members: []frame.Members{{Program: cid}}},
+		"members":   {Members: []frame.Members{{Peers: make([]frame.PeerAddrs, frame.MaxPoolMembers+1)}}},
+		"peer":      {Members: []frame.Members{{Peers: []frame.PeerAddrs{{Peer: mpi.PeerID(cid)}}}}},
+		"addresses": {Members: []frame.Members{{Peers: []frame.PeerAddrs{{Addrs: make([]string, frame.MaxAddrs+1)}}}}},
+		"address":   {Members: []frame.Members{{Peers: []frame.PeerAddrs{{Addrs: []string{strings.Repeat("/", frame.MaxAddrLen+1)}}}}}},
+		"wants":     {Wants: make([]mpi.CID, frame.MaxWants+1)},
 		"want":      {Wants: []mpi.CID{cid}},
-		"all of it": {Members: func() []mpi.Members {
-			m := make([]mpi.Members, mpi.MaxPools)
+		"all of it": {Members: func() []frame.Members {
+			m := make([]frame.Members, frame.MaxPools)
 			for i := range m {
-				m[i].Peers = make([]mpi.PeerAddrs, mpi.MaxPoolMembers)
+				m[i].Peers = make([]frame.PeerAddrs, frame.MaxPoolMembers)
 				for j := range m[i].Peers {
 					m[i].Peers[j].Peer = mpi.PeerID(strings.Repeat("p", MaxPeerID))
 				}
@@ -470,7 +471,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		r := NewReader(bytes.NewReader(in), 16, mpi.MaxHello)
+		r := NewReader(bytes.NewReader(in), 16, frame.MaxHello)
 		for used := 0; ; {
 			typ, payload, err := r.Next()
 			if err != nil {

@@ -106,7 +106,7 @@ func batch(nodes []*node, req int) (envelope, map[string]string) {
 
 // Every way for a handler to fail is told for what it is, and neither the daemon nor other requests suffer.
 func TestHandlersThatFail(t *testing.T) {
-	nodes := cluster(t, 2, "--mpi-config", `{"Timeout":"2s","Memory":"64MiB","Slots":2}`)
+	nodes := cluster(t, 2, "--mpi-config", `{"Timeout":"2s","Memory":"64MiB","HandlerSlots":2}`)
 	a, b := nodes[0], nodes[1]
 	before := memory(t, b)
 	for _, tc := range []struct {

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/conformance"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/test/conformance"
 )
 
 // Every C program of the project, compiled by ipfs-mpi cc, prints the same on one daemon and over three as Open MPI's mpirun does with

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/conformance"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/test/conformance"
 )
 
 // The benchmarks of MPI programs run the same source twice in turn: compiled by ipfs-mpi cc and run as a job, and compiled by

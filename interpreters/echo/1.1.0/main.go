@@ -5,7 +5,7 @@ package main
 import (
 	"strconv"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/handler"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/handler"
 )
 
 func main() { handler.Main(echo) }

@@ -9,7 +9,7 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/mpi"
 )
 
 func main() {

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/handler"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/handler"
 )
 
 // onItsWay begins what one relay sends another. The sender does not tell: a message on its way comes

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/handler"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/handler"
 )
 
 func TestRelay(t *testing.T) {

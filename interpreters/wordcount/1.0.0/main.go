@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/handler"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/handler"
 )
 
 // maxPeers bounds the chain: what is left of the text travels along it, so a longer one costs

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/handler"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/handler"
 )
 
 func TestWords(t *testing.T) {

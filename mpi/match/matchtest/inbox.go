@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // latest is how often at most other goroutines are let run before a packet is delivered.
@@ -17,13 +17,13 @@ type inbox struct {
 
 	mu     sync.Mutex // guards the rest
 	more   sync.Cond
-	queues map[int][]mpi.Packet // by the node they are from, or all in one if they go as they come; no empty ones
-	ready  []int                // those that have a queue
+	queues map[int][]frame.Packet // by the node they are from, or all in one if they go as they come; no empty ones
+	ready  []int                  // those that have a queue
 	closed bool
 }
 
 func newInbox(seed uint64, node int) *inbox {
-	in := &inbox{queues: map[int][]mpi.Packet{}}
+	in := &inbox{queues: map[int][]frame.Packet{}}
 	in.more.L = &in.mu
 	if seed != 0 {
 		in.random = rand.New(rand.NewPCG(seed, uint64(node)))
@@ -31,7 +31,7 @@ func newInbox(seed uint64, node int) *inbox {
 	return in
 }
 
-func (in *inbox) put(from int, p mpi.Packet) {
+func (in *inbox) put(from int, p frame.Packet) {
 	if in.random == nil {
 		from = 0
 	}
@@ -53,9 +53,9 @@ func (in *inbox) close() {
 
 // next waits for a packet, holds it back for as long as is drawn, in which others may come, and takes the first from a node drawn from those
 // that have any by then. It reports false once the inbox is closed.
-func (in *inbox) next() (mpi.Packet, bool) {
+func (in *inbox) next() (frame.Packet, bool) {
 	if !in.wait() {
-		return mpi.Packet{}, false
+		return frame.Packet{}, false
 	}
 	if in.random != nil {
 		for range in.random.IntN(latest + 1) {
@@ -75,7 +75,7 @@ func (in *inbox) wait() bool {
 	return !in.closed
 }
 
-func (in *inbox) take() mpi.Packet {
+func (in *inbox) take() frame.Packet {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	i := 0

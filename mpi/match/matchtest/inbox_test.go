@@ -4,26 +4,26 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // arrivals are the packets of an inbox that were all on their way before the first of them arrived: 10 from each of three nodes in turn,
 // which their From says, with an ID that counts them all.
-func arrivals(seed uint64, node int) []mpi.Packet {
+func arrivals(seed uint64, node int) []frame.Packet {
 	in := newInbox(seed, node)
 	const count = 30
 	for id := range count {
 		from := id%3 + 1
-		in.put(from, mpi.Packet{From: int32(from), ID: uint64(id)})
+		in.put(from, frame.Packet{From: int32(from), ID: uint64(id)})
 	}
-	list := make([]mpi.Packet, count)
+	list := make([]frame.Packet, count)
 	for i := range list {
 		list[i], _ = in.next()
 	}
 	return list
 }
 
-func ids(list []mpi.Packet) []uint64 {
+func ids(list []frame.Packet) []uint64 {
 	var ids []uint64
 	for _, p := range list {
 		ids = append(ids, p.ID)
@@ -61,7 +61,7 @@ func TestOrder(t *testing.T) {
 func TestClosed(t *testing.T) {
 	for _, seed := range []uint64{0, 1} {
 		in := newInbox(seed, 0)
-		in.put(1, mpi.Packet{})
+		in.put(1, frame.Packet{})
 		in.close()
 		if _, ok := in.next(); ok {
 			t.Error("a packet arrives after the end")

@@ -7,7 +7,7 @@ import (
 	"context"
 	"sync"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
@@ -65,14 +65,14 @@ func (n *Network) Close() {
 }
 
 // Send implements [match.Link]. There is always room.
-func (n *Network) Send(_ context.Context, p mpi.Packet) error {
+func (n *Network) Send(_ context.Context, p frame.Packet) error {
 	p.Data = bytes.Clone(p.Data)
 	n.Put(p)
 	return nil
 }
 
 // Put implements [match.Link].
-func (n *Network) Put(p mpi.Packet) { n.inboxes[n.nodes[p.To]].put(n.nodes[p.From], p) }
+func (n *Network) Put(p frame.Packet) { n.inboxes[n.nodes[p.To]].put(n.nodes[p.From], p) }
 
 // deliver gives a node its packets, one at a time, until the network is closed.
 func (n *Network) deliver(node int) {

@@ -27,7 +27,7 @@ type Config struct {
 	ScratchTake func(n int64) bool
 	// Output is how many bytes the program may write to standard output.
 	Output int
-	// Stderr, if set, is given each line of standard error: see mpi.Exec.
+	// Stderr, if set, is given each line of standard error: see exec.Exec.
 	Stderr func(line string)
 	// Deadline ends a sleeping program; zero for none. It does not end a computing one.
 	Deadline time.Time

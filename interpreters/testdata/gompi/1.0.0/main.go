@@ -8,7 +8,7 @@ import (
 	"reflect"
 	"runtime"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/mpi"
 )
 
 var rank, size, next, previous int

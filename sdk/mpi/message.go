@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"unsafe"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/mpi/raw"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/mpi/raw"
 )
 
 // Number is what messages consist of.

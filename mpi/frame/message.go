@@ -1,6 +1,10 @@
-package mpi
+package frame
 
-import "time"
+import (
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
 
 // Frame is one thing a node says to another over a [Transport]. Frames between two
 // nodes arrive once, in order. mpi/wire encodes them; docs/protocol.md specifies them.
@@ -12,8 +16,8 @@ type Deliver struct {
 	// ID names the message in Accept, Refuse, Done. The sender chooses it, and uses
 	// each value once in its life.
 	ID      uint64
-	Request RequestID
-	Program CID
+	Request mpi.RequestID
+	Program mpi.CID
 	// Answer is set when the message goes home: its receiver is Request.Origin, and no
 	// interpreter handles it. An answer ends with Accept or Refuse; no Done follows.
 	Answer bool
@@ -29,22 +33,22 @@ type Accept struct{ ID uint64 }
 // Refuse ends Deliver ID: it was not and will not be handled.
 type Refuse struct {
 	ID     uint64
-	Reason Reason
+	Reason mpi.Reason
 	Detail string
 }
 
 // Done ends Deliver ID: it was handled, or failed, and so was all that its handler sent.
 // Failures names what failed, the message itself included: it has Index 0, the others
-// Index -1. At most [MaxFailures]; Omitted counts those left out.
+// Index -1. At most [mpi.MaxFailures]; Omitted counts those left out.
 type Done struct {
 	ID       uint64
-	Failures []Failure
+	Failures []mpi.Failure
 	Omitted  uint64
 }
 
 // Cancel asks the receiver to drop what it has queued of what the sender delivered for
 // the request, and to pass the word to whomever it sent on to. What runs already may end.
-type Cancel struct{ Request RequestID }
+type Cancel struct{ Request mpi.RequestID }
 
 func (Deliver) isFrame() {}
 func (Accept) isFrame()  {}

@@ -6,19 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
+	osexec "os/exec"
 	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/conformance"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/process"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
+	"github.com/ipfs-mpi/ipfs-mpi/test/conformance"
 )
 
 // result is how a job ended.
@@ -32,8 +32,8 @@ type result struct {
 var code struct {
 	sync.Mutex
 	dir string
-	rt  mpi.Runtime
-	all map[string]mpi.Program
+	rt  exec.Runtime
+	all map[string]exec.Program
 }
 
 func TestMain(m *testing.M) {
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	code.dir, code.rt, code.all = dir, wasm.New(wasm.Config{}), map[string]mpi.Program{}
+	code.dir, code.rt, code.all = dir, wasm.New(wasm.Config{}), map[string]exec.Program{}
 	runtime.GOMAXPROCS(runtime.NumCPU() + 6) // one for each rank of the largest jobs, as a node gives them: those that poll keep theirs
 	exit := m.Run()
 	for _, p := range code.all {
@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 }
 
 // load compiles a program for the engine that nodes have.
-func load(t testing.TB, p conformance.Program) mpi.Ganger {
+func load(t testing.TB, p conformance.Program) exec.MPIProgram {
 	t.Helper()
 	code.Lock()
 	defer code.Unlock()
@@ -70,7 +70,7 @@ func load(t testing.TB, p conformance.Program) mpi.Ganger {
 			t.Fatal(err)
 		}
 	}
-	g, ok := code.all[p.Source].(mpi.Ganger)
+	g, ok := code.all[p.Source].(exec.MPIProgram)
 	if !ok {
 		t.Fatalf("%s imports no MPI function", p.Name)
 	}
@@ -82,7 +82,7 @@ func build(ctx context.Context, p conformance.Program, output string) error {
 	if filepath.Ext(p.Source) == ".c" {
 		return p.Wasm(ctx, "..", output)
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", output, "../"+p.Source)
+	cmd := osexec.CommandContext(ctx, "go", "build", "-trimpath", "-o", output, "../"+p.Source)
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
@@ -99,7 +99,7 @@ func job(t testing.TB, p conformance.Program, nodes []int, seed uint64) result {
 	defer time.AfterFunc(3*time.Minute, func() { fail(errors.New("the test's time is up")) }).Stop()
 	net := matchtest.Start(ctx, nodes, seed, match.Config{})
 	defer net.Close()
-	gang, err := code.Gang(ctx)
+	gang, err := code.RankGroup(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,8 +117,8 @@ func job(t testing.TB, p conformance.Program, nodes []int, seed uint64) result {
 			var stderr bytes.Buffer
 			proc := process.New(process.Config{World: net.World(node), Rank: rank, Nodes: nodes, Slots: len(nodes), Processor: fmt.Sprintf("node%d", node),
 				Program: p.Name, Start: start, Stderr: &stderr})
-			x := mpi.Exec{Args: append([]string{p.Name}, p.Args...), Memory: 256 << 20, MPI: proc,
-				Streams: &mpi.Streams{Out: &outs[rank], Err: &stderr}, Scratch: &mpi.Scratch{Limit: 64 << 20}}
+			x := exec.Exec{Args: append([]string{p.Name}, p.Args...), Memory: 256 << 20, MPI: proc,
+				Streams: &exec.Streams{Out: &outs[rank], Err: &stderr}, Scratch: &exec.Scratch{Limit: 64 << 20}}
 			o := gang.Run(x)
 			if o.Reason != "" {
 				fail(fmt.Errorf("rank %d: %s %d %s\n%s", rank, o.Reason, o.Exit, o.Detail, &stderr))

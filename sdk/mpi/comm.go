@@ -3,7 +3,7 @@ package mpi
 import (
 	"unsafe"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/mpi/raw"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/mpi/raw"
 )
 
 // Comm is a communicator: ranks that talk to each other, apart from others.

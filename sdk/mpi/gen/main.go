@@ -1,6 +1,6 @@
 // Command gen writes mpi.h, the header of the MPI-5.0 standard C ABI for WebAssembly, and package raw, the same for Go, from the data
 // of the standard in mpi/abi.
-// Run it with "go generate ./interpreters/sdk/mpi".
+// Run it with "go generate ./sdk/mpi".
 package main
 
 import (

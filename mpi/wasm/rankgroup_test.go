@@ -11,18 +11,19 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// library is a [mpi.Library] of a test: do answers the calls.
+// library is a [exec.Library] of a test: do answers the calls.
 type library struct {
-	mpi.Guest
+	exec.Guest
 	do     func(l *library, name string, args []uint64) (uint64, error)
 	calls  int
 	closed int
 }
 
-func (l *library) Attach(g mpi.Guest) { l.Guest = g }
-func (l *library) Close()             { l.closed++ }
+func (l *library) Attach(g exec.Guest) { l.Guest = g }
+func (l *library) Close()              { l.closed++ }
 func (l *library) Call(f int, args []uint64) (uint64, error) {
 	l.calls++
 	return l.do(l, abi.Functions[f].Name, args)
@@ -31,10 +32,10 @@ func (l *library) Call(f int, args []uint64) (uint64, error) {
 // ignore answers every call with MPI_SUCCESS.
 func ignore(*library, string, []uint64) (uint64, error) { return 0, nil }
 
-// gangOf compiles an MPI program and makes a gang that ends with the test.
-func gangOf(t testing.TB, r *Runtime, ctx context.Context, wat string) mpi.Gang {
+// gangOf compiles an MPI program and makes a rankGroup that ends with the test.
+func gangOf(t testing.TB, r *Runtime, ctx context.Context, wat string) exec.RankGroup {
 	t.Helper()
-	g, err := compile(t, r, wat).(mpi.Ganger).Gang(ctx)
+	g, err := compile(t, r, wat).(exec.MPIProgram).RankGroup(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,12 +44,12 @@ func gangOf(t testing.TB, r *Runtime, ctx context.Context, wat string) mpi.Gang 
 }
 
 // runOn runs one rank on a library.
-func runOn(t testing.TB, wat string, l *library) mpi.Outcome {
+func runOn(t testing.TB, wat string, l *library) exec.Outcome {
 	t.Helper()
 	return runWith(t, newRuntime(t), wat, l)
 }
 
-func runWith(t testing.TB, r *Runtime, wat string, l *library) mpi.Outcome {
+func runWith(t testing.TB, r *Runtime, wat string, l *library) exec.Outcome {
 	t.Helper()
 	x := execLimits()
 	x.MPI = l
@@ -199,8 +200,8 @@ func TestLibraryErrors(t *testing.T) {
 		exit   int
 		detail string
 	}{
-		{&mpi.ExitError{Reason: mpi.Aborted, Exit: 3, Detail: "MPI_Abort"}, mpi.Aborted, 3, "MPI_Abort"},
-		{fmt.Errorf("wrapped: %w", &mpi.ExitError{Reason: mpi.Exited, Exit: 4, Detail: "d"}), mpi.Exited, 4, "d"},
+		{&exec.ExitError{Reason: mpi.Aborted, Exit: 3, Detail: "MPI_Abort"}, mpi.Aborted, 3, "MPI_Abort"},
+		{fmt.Errorf("wrapped: %w", &exec.ExitError{Reason: mpi.Exited, Exit: 4, Detail: "d"}), mpi.Exited, 4, "d"},
 		{errors.New("rank 3 is gone"), mpi.Cancelled, 0, "rank 3 is gone"},
 	} {
 		l := &library{do: func(*library, string, []uint64) (uint64, error) { return 0, tt.err }}
@@ -326,16 +327,16 @@ func TestExitInACallback(t *testing.T) {
 
 func TestGangNeeds(t *testing.T) {
 	g := gangOf(t, newRuntime(t), context.Background(), rankWAT("", ""))
-	for _, x := range []mpi.Exec{{}, {Memory: 1 << 20}, {MPI: &library{do: ignore}}} {
+	for _, x := range []exec.Exec{{}, {Memory: 1 << 20}, {MPI: &library{do: ignore}}} {
 		if out := g.Run(x); out.Reason != mpi.Internal {
 			t.Errorf("%+v", out)
 		}
 	}
-	if out := g.Run(mpi.Exec{Memory: 100, MPI: &library{do: ignore}}); out.Reason != mpi.OutOfMemory {
+	if out := g.Run(exec.Exec{Memory: 100, MPI: &library{do: ignore}}); out.Reason != mpi.OutOfMemory {
 		t.Errorf("%+v", out)
 	}
 	g.Close()
-	if out := g.Run(mpi.Exec{Memory: 1 << 20, MPI: &library{do: ignore}}); out.Reason == "" {
+	if out := g.Run(exec.Exec{Memory: 1 << 20, MPI: &library{do: ignore}}); out.Reason == "" {
 		t.Errorf("%+v", out)
 	}
 }
@@ -362,10 +363,10 @@ func TestMissingFunctions(t *testing.T) {
 func TestManyGangs(t *testing.T) {
 	leakCheck(t)
 	r := newRuntime(t)
-	p := compile(t, r, rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0)))")).(mpi.Ganger)
+	p := compile(t, r, rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0)))")).(exec.MPIProgram)
 	for range 200 {
 		ctx, cancel := context.WithCancel(context.Background())
-		g, err := p.Gang(ctx)
+		g, err := p.RankGroup(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}

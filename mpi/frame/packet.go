@@ -1,16 +1,15 @@
-package mpi
+package frame
 
 import (
 	"crypto/sha256"
 	"fmt"
-)
 
-// JobID names one job, everywhere and for all time: its origin and 16 random bytes, like a [RequestID].
-type JobID = RequestID
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
 
 // JobKey is what a job is called in its packets: 16 bytes of a hash of its ID, for which nobody finds another ID. An origin that has
 // learned another's nonce cannot begin a job that gets its packets.
-func JobKey(id JobID) [16]byte {
+func JobKey(id mpi.JobID) [16]byte {
 	sum := sha256.Sum256(append([]byte(id.Origin), id.Nonce[:]...))
 	return [16]byte(sum[:16])
 }
@@ -24,7 +23,7 @@ type Packet struct {
 	Context  uint64 // of the communicator
 	Source   int32  // rank of From in the communicator
 	Tag      int32
-	ID       uint64 // the sender's name for the message; 0 with PacketEager unless it wants PacketMatched
+	ID       uint64 // the sender's name for the message; 0 with PacketEager unless it wants PacketAck
 	Peer     uint64 // the receiver's name for it
 	Size     int64  // bytes of the whole message
 	Offset   int64  // of Data in the message
@@ -37,10 +36,10 @@ type PacketKind byte
 // The kinds, with the fields they use besides Job, Kind, From and To.
 const (
 	PacketEager    PacketKind = 1 // a whole message: Context, Source, Tag, ID, Data
-	PacketRequest  PacketKind = 2 // a message to come when it is asked for: Context, Source, Tag, ID, Size
-	PacketClear    PacketKind = 3 // asks for the data of message ID: ID, Peer, Size (at most so much is wanted)
+	PacketRTS      PacketKind = 2 // a message to come when it is asked for: Context, Source, Tag, ID, Size
+	PacketCTS      PacketKind = 3 // asks for the data of message ID: ID, Peer, Size (at most so much is wanted)
 	PacketData     PacketKind = 4 // a part of it: Peer, Offset, Data
-	PacketMatched  PacketKind = 5 // message ID, which asked for it, was matched: ID
+	PacketAck      PacketKind = 5 // message ID, which asked for it, was matched: ID
 	PacketCredit   PacketKind = 6 // the receiver has room for so many bytes of eager messages more: Size
 	PacketCancel   PacketKind = 7 // takes back message ID, if it is not matched: ID
 	PacketCanceled PacketKind = 8 // answers PacketCancel: ID, Size (1 if it was taken back)

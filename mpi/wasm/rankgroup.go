@@ -5,16 +5,16 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
 )
 
-var _ mpi.Ganger = (*ranks)(nil)
+var _ exec.MPIProgram = (*mpiProgram)(nil)
 
-// ranks is a program that imports MPI functions.
-type ranks struct{ *program }
+// mpiProgram is a program that imports MPI functions.
+type mpiProgram struct{ *program }
 
 // wasiID is added to the place of a function of WASI for its ID; that of a function of MPI is its place in abi.Functions.
 const wasiID = 1 << 16
@@ -50,8 +50,8 @@ func link(c *code) (*native.Program, error) {
 
 var errStopping = errors.New("this node is stopping")
 
-// gang is ranks that live and die together.
-type gang struct {
+// rankGroup is ranks that live and die together.
+type rankGroup struct {
 	p      *program
 	ctx    context.Context
 	cancel context.CancelCauseFunc // also called by Runtime.Close
@@ -64,15 +64,15 @@ type gang struct {
 	running sync.WaitGroup // ranks, and those abandoned; raised under Runtime.mu while closed is false
 }
 
-// Gang implements [mpi.Ganger].
-func (p *ranks) Gang(ctx context.Context) (mpi.Gang, error) {
+// RankGroup implements [exec.MPIProgram].
+func (p *mpiProgram) RankGroup(ctx context.Context) (exec.RankGroup, error) {
 	r := p.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed || p.closed {
 		return nil, errClosed
 	}
-	g := &gang{p: p.program, system: wasi.Functions()}
+	g := &rankGroup{p: p.program, system: wasi.Functions()}
 	g.ctx, g.cancel = context.WithCancelCause(ctx)
 	r.gangs[g] = struct{}{}
 	p.running.Add(1) // until Close
@@ -81,20 +81,20 @@ func (p *ranks) Gang(ctx context.Context) (mpi.Gang, error) {
 	return g, nil
 }
 
-// stop ends the ranks when the gang's context does.
-func (g *gang) stop() {
+// stop ends the ranks when the rankGroup's context does.
+func (g *rankGroup) stop() {
 	defer g.watch.Done()
 	<-g.ctx.Done()
 	g.brake.Pull()
 }
 
-// Close implements [mpi.Gang].
-func (g *gang) Close() error {
+// Close implements [exec.RankGroup].
+func (g *rankGroup) Close() error {
 	g.once.Do(g.close)
 	return nil
 }
 
-func (g *gang) close() {
+func (g *rankGroup) close() {
 	r := g.p.r
 	r.mu.Lock()
 	g.closed = true
@@ -108,8 +108,8 @@ func (g *gang) close() {
 	g.p.running.Done()
 }
 
-// enter counts a rank in, if the gang is open. leave counts it out.
-func (g *gang) enter() bool {
+// enter counts a rank in, if the rankGroup is open. leave counts it out.
+func (g *rankGroup) enter() bool {
 	r := g.p.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,13 +121,13 @@ func (g *gang) enter() bool {
 	return true
 }
 
-func (g *gang) leave() {
+func (g *rankGroup) leave() {
 	g.running.Done()
 	g.p.r.running.Done()
 }
 
-// why is what ended the gang, for people.
-func (g *gang) why() string {
+// why is what ended the rankGroup, for people.
+func (g *rankGroup) why() string {
 	switch err := context.Cause(g.ctx); {
 	case err == nil, err == context.Canceled:
 		return "the job was ended"

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/cc"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/cc"
 )
 
 // standard are the rows of a table of the standard.
@@ -77,7 +77,7 @@ func TestGenerated(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s is not what the tables make it (%v): run go generate ./interpreters/sdk/mpi", name, err)
+			t.Errorf("%s is not what the tables make it (%v): run go generate ./sdk/mpi", name, err)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk"
 )
 
 // Headers puts the files of package sdk where a compiler can read them, in the user's cache, and returns the directory. Those of

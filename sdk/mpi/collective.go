@@ -3,7 +3,7 @@ package mpi
 import (
 	"fmt"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/mpi/raw"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/mpi/raw"
 )
 
 // Op is how a reduction joins numbers.

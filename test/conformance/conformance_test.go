@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/conformance"
+	"github.com/ipfs-mpi/ipfs-mpi/test/conformance"
 )
 
 // Every C program of the repository prints the same under mpirun, and writes the same files, as with our MPI: with one rank and

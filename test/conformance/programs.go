@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/cc"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/cc"
 )
 
 // Program is one C program, and a way to run it. What it prints is the same on every run with as many ranks.

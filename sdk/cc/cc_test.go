@@ -5,15 +5,16 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
+	osexec "os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/ipfs-mpi/ipfs-mpi/interpreters/sdk/cc"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/cc"
 )
 
 // compile runs the compiler in a directory with the given files.
@@ -41,7 +42,7 @@ func again(t *testing.T, args ...string) (code int, said string) {
 }
 
 // execute runs a program that calls no MPI function.
-func execute(t *testing.T, file string, args ...string) mpi.Outcome {
+func execute(t *testing.T, file string, args ...string) exec.Outcome {
 	t.Helper()
 	code, err := os.ReadFile(file)
 	if err != nil {
@@ -54,7 +55,7 @@ func execute(t *testing.T, file string, args ...string) mpi.Outcome {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	return p.Run(t.Context(), mpi.Exec{Args: append([]string{file}, args...), Env: []string{"MPI_HOST=node7"}, Memory: 64 << 20, Timeout: time.Minute, Output: 1 << 20})
+	return p.Run(t.Context(), exec.Exec{Args: append([]string{file}, args...), Env: []string{"MPI_HOST=node7"}, Memory: 64 << 20, Timeout: time.Minute, Output: 1 << 20})
 }
 
 // What programs in books do.
@@ -260,7 +261,7 @@ func TestHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), tools.Clang, append([]string{"-x", "c++", "-std=c++17"}, commands[0]...)...)
+	cmd := osexec.CommandContext(t.Context(), tools.Clang, append([]string{"-x", "c++", "-std=c++17"}, commands[0]...)...)
 	if said, err := cmd.CombinedOutput(); err != nil || len(said) > 0 {
 		t.Errorf("C++: %v %s", err, said)
 	}

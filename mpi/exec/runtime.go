@@ -1,0 +1,64 @@
+package exec
+
+import (
+	"context"
+	"io/fs"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// Runtime compiles programs. mpi/wasm implements it over wasmtime.
+type Runtime interface {
+	// Compile readies a program for execution. key is what the result may be cached under on disk: a
+	// name for exactly these bytes.
+	Compile(ctx context.Context, key string, wasm []byte) (Program, error)
+	Close() error
+}
+
+// Program is compiled code, safe for use by many goroutines.
+type Program interface {
+	// MPI reports whether the program imports MPI functions. If not it is a handler.
+	MPI() bool
+	// Run makes one instance, runs its _start to the end and discards it. It always returns: at the
+	// latest some 10 ms after x.Timeout, or after ctx ends. It never panics for anything that a guest
+	// does.
+	Run(ctx context.Context, x Exec) Outcome
+	// Close frees the code once the last Run is over.
+	Close() error
+}
+
+// Exec is what one instance gets and what it may use.
+type Exec struct {
+	Args    []string
+	Env     []string // "KEY=value"
+	Stdin   []byte
+	Files   fs.FS         // preopened read-only as "/" (and "."); nil for none
+	Memory  int64         // bytes of linear memory at most
+	Timeout time.Duration // wall clock
+	Output  int           // bytes on standard output at most
+	// Stderr, if set, is given each whole line of standard error as it comes, without its newline, cut
+	// at 4 KiB, and at most some hundred of them.
+	Stderr func(line string)
+
+	// For ranks of a job, run by a [RankGroup]:
+
+	MPI     Library  // answers the MPI functions
+	Streams *Streams // instead of Stdin, Output and Stderr
+	Scratch *Scratch // where it may write files; nil for nowhere
+}
+
+// MaxStderr is how many bytes of standard error an [Outcome] keeps.
+const MaxStderr = 64 << 10
+
+// Outcome is how an instance ended. Reason is empty for success: an exit with code 0.
+type Outcome struct {
+	Stdout []byte
+	Stderr []byte // the last [MaxStderr] bytes
+	// Reason is "", Trapped, Exited, TimedOut, OutOfMemory, OutputLimit, Cancelled or Internal.
+	Reason  mpi.Reason
+	Exit    int    // with Exited
+	Detail  string // for people
+	Memory  int64  // bytes of linear memory at its end
+	Elapsed time.Duration
+}

@@ -1,0 +1,76 @@
+package frame
+
+import (
+	"context"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+)
+
+// Transport carries frames between this node and its peers, each once and in order for
+// as long as a session lasts. mpi/p2p implements it over libp2p.
+type Transport interface {
+	// Self is this node's peer ID.
+	Self() mpi.PeerID
+	// ParsePeer reads a peer ID in any of its spellings: base58, CID, or the end of a
+	// multiaddr ("/p2p/…").
+	ParsePeer(s string) (mpi.PeerID, error)
+	// Start takes frames from peers and gives them to h until Close.
+	Start(h Receiver) error
+	// Send queues f for the peer, opening a session if there is none, and returns once f
+	// is within the peer's credit: from then on it arrives once, or h.Lost is called with
+	// the session's number. Sessions are numbered upwards from 1 over this node's
+	// life. An error means that f was not and will not be sent: one that wraps
+	// [ErrUnreachable] when no session could be had, [ErrRefused] when the peer's policy
+	// keeps us out, [ErrTooLarge] when f is over the peer's limit, or ctx's own.
+	Send(ctx context.Context, to mpi.PeerID, f Frame) (session uint64, err error)
+	// Close says goodbye on every session, waits for what it started, within ctx.
+	Close(ctx context.Context) error
+}
+
+// JobTransport is the [Transport] for the frames of jobs.
+type JobTransport interface {
+	Transport
+	// Post is Send without waiting, in the order of the calls of both: what there is no credit for yet is kept, so whoever calls it bounds
+	// what it calls it for. It keeps nothing of f. If f will never be sent, failed is called once, from another goroutine, unless
+	// the transport is closed.
+	Post(to mpi.PeerID, f Frame, failed func(error))
+	// Watch makes sure that a session to the peer is lost soon if the peer is gone, until stop is called. It opens none.
+	Watch(mpi.PeerID) (stop func())
+}
+
+// Errors of [Transport.Send].
+var (
+	ErrUnreachable = transportError("peer unreachable")
+	ErrRefused     = transportError("peer refuses us")
+	ErrTooLarge    = transportError("over the peer's size limit")
+)
+
+type transportError string
+
+func (e transportError) Error() string { return string(e) }
+
+// Receiver is given what a [Transport] takes from peers. Its methods return at once.
+type Receiver interface {
+	// Receive is called in order for the frames of one peer, at the same time for several.
+	// The receiver owns f, but for the Data of a Packet, which is valid only until it returns.
+	Receive(from mpi.PeerID, f Frame)
+	// Lost says that the session is over: what was sent on it and has no Accept, Refuse or
+	// Done yet never will. It is called once for each session that ends, after the last frame.
+	Lost(peer mpi.PeerID, session uint64, why error)
+}
+
+// Exchanger sends a hello and returns the peer's own. mpi/p2p implements it for
+// mpi/rendezvous. An error wraps [ErrUnreachable] or [ErrRefused] where that is the cause,
+// or [ErrVersion].
+type Exchanger interface {
+	Exchange(ctx context.Context, to PeerAddrs, mine Hello) (Hello, error)
+}
+
+// ErrVersion means that a peer speaks the protocol in another version.
+var ErrVersion = transportError("peer speaks another version of the protocol")
+
+// Greeter answers a peer's hello; ok is false to say nothing. mpi/rendezvous implements it for
+// mpi/p2p. It returns at once.
+type Greeter interface {
+	Greet(from mpi.PeerID, theirs Hello) (mine Hello, ok bool)
+}
