@@ -190,7 +190,7 @@ func (s *Schedule) run(own bool) {
 			datatype.Copy(st.b, st.a)
 		case stepReduce:
 			if s.op.User != nil && !own {
-				s.end.Post(s.resume, true)
+				s.end.Schedule(s.resume, true)
 				return
 			}
 			if err := s.op.combine(st.a, st.b); err != nil {

@@ -16,7 +16,7 @@ func (e *Endpoint) close() {
 
 	e.mu.Lock()
 	e.closed.Store(true)
-	for a := e.arrived.all.head; a != nil; a = a.inAll.next {
+	for a := e.unexpected.all.head; a != nil; a = a.inAll.next {
 		if s := a.send; s != nil {
 			s.note, s.where = nil, nowhere
 			s.e.left.Add(-1)
@@ -41,7 +41,7 @@ func (e *Endpoint) close() {
 
 // wipe forgets all that is in the mailbox, which is locked.
 func (e *Endpoint) wipe() {
-	e.posted, e.arrived = posted{}, arrived{}
+	e.posted, e.unexpected = posted{}, unexpectedQueue{}
 	e.notes, e.ids, e.sends, e.recvs = nil, nil, nil, nil
 }
 
@@ -49,7 +49,7 @@ func (e *Endpoint) wipe() {
 func (e *Endpoint) abandon(from *Endpoint) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for a := e.arrived.all.head; a != nil; {
+	for a := e.unexpected.all.head; a != nil; {
 		next := a.inAll.next
 		if a.send != nil && a.send.e == from {
 			e.matched(a)
@@ -57,7 +57,7 @@ func (e *Endpoint) abandon(from *Endpoint) {
 		}
 		a = next
 	}
-	for a := e.arrived.taken.head; a != nil; a = a.links.next {
+	for a := e.unexpected.taken.head; a != nil; a = a.links.next {
 		if a.send != nil && a.send.e == from {
 			a.send = nil
 		}

@@ -16,17 +16,17 @@ type Endpoint struct {
 	cancel context.CancelFunc
 
 	// mu guards the mailbox. No two are held at once, and none while anything blocks.
-	mu      sync.Mutex
-	posted  posted
-	arrived arrived
-	probing bool                // the rank looked for a message that was not there
-	notes   []*arrival          // to use again
-	peers   map[int]*peer       // what is between this rank and others
-	ids     map[far]*arrival    // unmatched messages of other nodes that have an ID
-	sends   map[uint64]*Request // to other nodes, by ID
-	recvs   map[uint64]*Request // whose data is to come, by ID
-	lastID  uint64
-	remote  int // requests of other nodes among arrived
+	mu         sync.Mutex
+	posted     posted
+	unexpected unexpectedQueue
+	probing    bool                      // the rank looked for a message that was not there
+	notes      []*unexpected             // to use again
+	peers      map[int]*peer             // what is between this rank and others
+	ids        map[messageID]*unexpected // unmatched messages of other nodes that have an ID
+	sends      map[uint64]*Request       // to other nodes, by ID
+	recvs      map[uint64]*Request       // whose data is to come, by ID
+	lastID     uint64
+	remote     int // RTS of other nodes among unexpected
 
 	closed  atomic.Bool // set with mu held
 	closing sync.Once
@@ -52,8 +52,8 @@ type peer struct {
 	credit   int // of another node: bytes that it has room for
 }
 
-// far names a message of another node.
-type far struct {
+// messageID names a message of another node.
+type messageID struct {
 	from int
 	id   uint64
 }
@@ -99,10 +99,10 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 	r.mode, r.send = mode, true
 	to := e.w.endpoints[env.Peer]
 	if to == nil {
-		e.sendFar(r)
+		e.sendRemote(r)
 		return
 	}
-	var l hold
+	var l mailboxLock
 	defer l.rescue()
 	l.lock(to)
 	if to.closed.Load() {
@@ -122,10 +122,10 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 		r.finish()
 		return
 	}
-	if mode != Synchronous && r.size <= int64(e.w.cfg.Eager) && to.hold(e.rank, int(r.size)) {
+	if mode != Synchronous && r.size <= int64(e.w.cfg.Eager) && to.reserve(e.rank, int(r.size)) {
 		a := to.note(env.Context, e.rank, env.Source, env.Tag, r.size)
 		pack(to.room(a), &r.buf)
-		to.arrive(&l, a)
+		to.enqueue(&l, a)
 		r.finish()
 		return
 	}
@@ -137,12 +137,12 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 	a := to.note(env.Context, e.rank, env.Source, env.Tag, r.size)
 	a.send, r.note, r.where = r, a, inNote
 	e.left.Add(1)
-	to.arrive(&l, a)
+	to.enqueue(&l, a)
 }
 
-// arrive queues a message that nothing has matched, and unlocks the mailbox.
-func (e *Endpoint) arrive(l *hold, a *arrival) {
-	e.arrived.add(a)
+// enqueue queues a message that nothing has matched, and unlocks the mailbox.
+func (e *Endpoint) enqueue(l *mailboxLock, a *unexpected) {
+	e.unexpected.add(a)
 	probing := e.probing
 	e.probing = false
 	l.unlock()
@@ -151,8 +151,8 @@ func (e *Endpoint) arrive(l *hold, a *arrival) {
 	}
 }
 
-// hold takes room for an eager message of a rank of this node. The mailbox is locked.
-func (e *Endpoint) hold(from, size int) bool {
+// reserve takes room for an eager message of a rank of this node. The mailbox is locked.
+func (e *Endpoint) reserve(from, size int) bool {
 	p := e.peer(from)
 	if p.held+size+Overhead > e.w.cfg.Room {
 		return false
@@ -162,7 +162,7 @@ func (e *Endpoint) hold(from, size int) bool {
 }
 
 // transfer copies a message of this node to a receive of e, whose mailbox is locked, and unlocks it.
-func (e *Endpoint) transfer(l *hold, to, from *Request) {
+func (e *Endpoint) transfer(l *mailboxLock, to, from *Request) {
 	if min(to.size, from.size) <= copyMost {
 		copyData(&to.buf, &from.buf)
 		l.unlock()
@@ -186,10 +186,10 @@ func (e *Endpoint) unpin() {
 // Recv starts to receive into b, which passed its check.
 func (e *Endpoint) Recv(r *Request, env Envelope, b datatype.Buffer) {
 	r.begin(e, env, b)
-	var l hold
+	var l mailboxLock
 	defer l.rescue()
 	l.lock(e)
-	if a := e.arrived.find(&env); a != nil {
+	if a := e.unexpected.find(&env); a != nil {
 		e.matched(a)
 		e.consume(&l, r, a)
 		return
@@ -207,13 +207,13 @@ func (e *Endpoint) Recv(r *Request, env Envelope, b datatype.Buffer) {
 }
 
 // matched takes a message out of those that a receive can find. The mailbox is locked.
-func (e *Endpoint) matched(a *arrival) {
-	e.arrived.remove(a)
+func (e *Endpoint) matched(a *unexpected) {
+	e.unexpected.remove(a)
 	if !a.remote {
 		return
 	}
 	if a.id != 0 {
-		delete(e.ids, far{a.peer, a.id})
+		delete(e.ids, messageID{a.peer, a.id})
 	}
 	if !a.eager {
 		e.remote--
@@ -222,7 +222,7 @@ func (e *Endpoint) matched(a *arrival) {
 }
 
 // consume receives a message that is in no queue. The mailbox is locked; consume unlocks it.
-func (e *Endpoint) consume(l *hold, r *Request, a *arrival) {
+func (e *Endpoint) consume(l *mailboxLock, r *Request, a *unexpected) {
 	r.where = inCopy
 	r.deliver(a.source, a.tag, a.size)
 	switch {

@@ -10,15 +10,15 @@ import (
 // A fault of the host's own, a panic, costs the job and not the daemon. Who calls an [Endpoint] deals with its panics itself; those
 // beside the ranks end here.
 
-// hold is the mailbox that one call has locked, if any. It is the call's own.
-type hold struct{ e *Endpoint }
+// mailboxLock is the mailbox that one call has locked, if any. It is the call's own.
+type mailboxLock struct{ e *Endpoint }
 
-func (l *hold) lock(e *Endpoint) {
+func (l *mailboxLock) lock(e *Endpoint) {
 	e.mu.Lock()
 	l.e = e
 }
 
-func (l *hold) unlock() {
+func (l *mailboxLock) unlock() {
 	e := l.e
 	l.e = nil
 	e.mu.Unlock()
@@ -26,7 +26,7 @@ func (l *hold) unlock() {
 
 // rescue is deferred by who locks a mailbox. If a panic left it locked, in whatever state it is, it is emptied and closed, so that
 // whoever waits for it can end; who recovers from the panic ends the job.
-func (l *hold) rescue() {
+func (l *mailboxLock) rescue() {
 	e := l.e
 	if e == nil {
 		return

@@ -16,7 +16,7 @@ import (
 type badLink struct{}
 
 func (badLink) Send(context.Context, frame.Packet) error { return nil }
-func (badLink) Put(p frame.Packet) {
+func (badLink) Post(p frame.Packet) {
 	if p.Kind == frame.PacketCanceled {
 		panic("of the link")
 	}

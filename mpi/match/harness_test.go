@@ -31,11 +31,11 @@ type link struct{ *network }
 
 func (l link) Send(_ context.Context, p frame.Packet) error {
 	p.Data = append([]byte(nil), p.Data...)
-	l.Put(p)
+	l.Post(p)
 	return nil
 }
 
-func (l link) Put(p frame.Packet) {
+func (l link) Post(p frame.Packet) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pair := [2]int{l.nodes[p.From], l.nodes[p.To]}

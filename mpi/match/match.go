@@ -3,9 +3,12 @@
 //
 // # Mailboxes
 //
-// Each [Endpoint] is a mailbox: the receives its rank has posted, and the messages that came before a receive for them. One
-// mutex guards both. They are hashed by context, sender and tag, each with its place in the order of arrival, so that receives
-// with and without wildcards match in the order that the standard asks for (MPI 5.0, 3.5) and none scans what it does not want.
+// Each [Endpoint] is a mailbox: the receives its rank has posted, and the unexpected messages, which
+// came before a receive for them. One mutex guards both. Both are hashed by context, sender and tag,
+// and each entry has its place in the order of arrival, so that receives match in the order that the
+// standard asks for (MPI 5.0, 3.5). A message looks in one bucket and among the receives with
+// wildcards; a receive without wildcards looks in one bucket. A receive with a wildcard scans the
+// unexpected messages in order of arrival.
 //
 // # Between ranks of one node
 //
@@ -38,9 +41,10 @@
 //
 // # Progress
 //
-// Whoever makes a request complete does all that is to be done for it; the rank itself need not call. Its owner, if it waits, is
-// woken: it looks for a little while whether it may go on, if that was of use lately, and then parks on a word that the kernel wakes it
-// by. What has to be done after a request, as a collective operation's next step, are tasks: see [Request.Then] and [Endpoint.Post].
+// Whoever completes a request does all that is left to do for it; the rank itself need not call. The
+// owner, if it waits, is woken: it spins for a while, if spinning succeeded lately, and then parks on
+// a word that the kernel wakes it by. What has to follow a request, such as the next step of a
+// collective operation, is a task: see [Request.Then] and [Endpoint.Schedule].
 package match
 
 import (
@@ -50,15 +54,15 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// Link carries packets to ranks on other nodes, in order for each node, whether by Send or by Put. node implements it, and fills in
-// p.Job.
+// Link carries packets to ranks on other nodes. Packets to one node stay in order, whether sent by
+// Send or by Post. Package node implements it and fills in p.Job.
 type Link interface {
 	// Send takes a packet and returns once there is room for it, or with an error when the job is over. It does not keep
 	// p.Data. It may block.
 	Send(ctx context.Context, p frame.Packet) error
-	// Put takes a packet that has no or little Data, and returns at once. It is for answers, of which there are only
-	// as many as there were packets.
-	Put(p frame.Packet)
+	// Post queues a packet with little or no Data and returns at once. It is for answers, of which there
+	// are only as many as there were packets.
+	Post(p frame.Packet)
 }
 
 // Config of a [World]. The zero value of a limit is its default.
@@ -69,8 +73,8 @@ type Config struct {
 	Eager int   // bytes of a message at most that is sent before it is matched; 64 KiB
 	Room  int   // bytes of unmatched messages that one rank holds for another; 256 KiB, less in a job of very many ranks: see MaxHeld
 	Queue int   // requests of one rank at once; 1 << 18
-	// Cores is how many ranks can run at once; 0 for what the machine has. If more do, those that look whether they may go on leave their
-	// cores to the others between two looks. -1: none looks, all park.
+	// Cores is how many ranks can run at once; 0 for what the machine has. If more do, those that spin
+	// yield their cores in between. -1: none spins, all park.
 	Cores int
 	// Load counts the ranks of all worlds that share the machine. Nil for only those of this one.
 	Load *Load
@@ -136,5 +140,5 @@ type Status struct {
 // Message is a message that was matched by a probe and not received yet (MPI 5.0, 3.8.2).
 type Message struct {
 	Status Status
-	a      *arrival
+	a      *unexpected
 }

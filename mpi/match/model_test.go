@@ -13,8 +13,8 @@ import (
 
 // model is matching as MPI 5.0, 3.5 tells it, in the plainest way: two lists for each rank, searched from the front.
 type model struct {
-	posted  [][]*modelRecv // of each rank
-	arrived [][]*modelSend
+	posted     [][]*modelRecv // of each rank
+	unexpected [][]*modelSend
 }
 
 type modelSend struct {
@@ -35,7 +35,7 @@ type modelRecv struct {
 	gone    bool
 }
 
-func (m *model) arrive(s *modelSend) {
+func (m *model) enqueue(s *modelSend) {
 	to := s.env.Peer
 	for i, r := range m.posted[to] {
 		if r.env.accepts(s.env.Context, s.from, s.env.Tag) {
@@ -44,28 +44,28 @@ func (m *model) arrive(s *modelSend) {
 			return
 		}
 	}
-	m.arrived[to] = append(m.arrived[to], s)
+	m.unexpected[to] = append(m.unexpected[to], s)
 }
 
 func (m *model) find(rank int, env Envelope) int {
-	return slices.IndexFunc(m.arrived[rank], func(s *modelSend) bool { return env.accepts(s.env.Context, s.from, s.env.Tag) })
+	return slices.IndexFunc(m.unexpected[rank], func(s *modelSend) bool { return env.accepts(s.env.Context, s.from, s.env.Tag) })
 }
 
 func (m *model) post(rank int, r *modelRecv) {
 	if i := m.find(rank, r.env); i >= 0 {
-		r.got = m.arrived[rank][i]
+		r.got = m.unexpected[rank][i]
 		r.got.matched = true
-		m.arrived[rank] = slices.Delete(m.arrived[rank], i, i+1)
+		m.unexpected[rank] = slices.Delete(m.unexpected[rank], i, i+1)
 		return
 	}
 	m.posted[rank] = append(m.posted[rank], r)
 }
 
-// cancelSend takes back what has arrived and is not matched.
+// cancelSend takes back what has come and is not matched.
 func (m *model) cancelSend(s *modelSend) {
 	to := s.env.Peer
-	if i := slices.Index(m.arrived[to], s); i >= 0 {
-		m.arrived[to] = slices.Delete(m.arrived[to], i, i+1)
+	if i := slices.Index(m.unexpected[to], s); i >= 0 {
+		m.unexpected[to] = slices.Delete(m.unexpected[to], i, i+1)
 		s.gone = true
 	}
 }
@@ -97,7 +97,7 @@ func (r *run) step() {
 	case 3, 4, 5:
 		r.recv()
 	case 6:
-		r.look()
+		r.probe()
 	case 7:
 		r.cancel()
 	default:
@@ -116,7 +116,7 @@ func (r *run) send() {
 	r.sends = append(r.sends, s)
 	r.log = append(r.log, fmt.Sprintf("send %d: %d to %d, context %d, tag %d, mode %d, %d bytes", s.number, s.from, s.env.Peer, s.env.Context, s.env.Tag, mode, len(s.data)))
 	if r.nodes[s.from] == r.nodes[s.env.Peer] {
-		r.arrive(s)
+		r.enqueue(s)
 	} else {
 		pair := [2]int{s.from, s.env.Peer}
 		r.flying[pair] = append(r.flying[pair], s)
@@ -141,12 +141,12 @@ func (r *run) recv() {
 	r.end(rank).Recv(&v.request, v.env, datatype.Of(v.buf))
 }
 
-// look probes, and sometimes takes what it finds.
-func (r *run) look() {
+// probe probes, and sometimes takes what it finds.
+func (r *run) probe() {
 	rank, env := r.random.IntN(len(r.nodes)), r.envelope()
 	i := r.find(rank, env)
 	st, ok := r.end(rank).Probe(env)
-	if ok != (i >= 0) || ok && (st.Source != int32(r.arrived[rank][i].from) || st.Bytes != int64(len(r.arrived[rank][i].data))) {
+	if ok != (i >= 0) || ok && (st.Source != int32(r.unexpected[rank][i].from) || st.Bytes != int64(len(r.unexpected[rank][i].data))) {
 		r.fatal("rank %d probes %+v and finds %+v %v, not the message at %d", rank, env, st, ok, i)
 	}
 	if ok && r.random.IntN(2) == 0 {
@@ -187,7 +187,7 @@ func (r *run) watch() {
 			s := r.flying[pair][0]
 			r.flying[pair] = r.flying[pair][1:]
 			r.named[[2]uint64{uint64(p.From), p.ID}] = s
-			r.arrive(s)
+			r.enqueue(s)
 		case frame.PacketCancel:
 			r.cancelSend(r.named[[2]uint64{uint64(p.From), p.ID}])
 		}
@@ -234,7 +234,7 @@ func TestModel(t *testing.T) {
 	for seed := range uint64(histories) {
 		n := newNetwork(t, []int{0, 0, 1, 1}, seed, Config{Eager: 100, Room: 600})
 		r := &run{network: n, random: rand.New(rand.NewPCG(seed, 1)), flying: map[[2]int][]*modelSend{}, named: map[[2]uint64]*modelSend{}}
-		r.posted, r.model.arrived = make([][]*modelRecv, 4), make([][]*modelSend, 4)
+		r.posted, r.model.unexpected = make([][]*modelRecv, 4), make([][]*modelSend, 4)
 		r.log = append(r.log, fmt.Sprintf("seed %d", seed))
 		r.watch()
 		for range 200 {

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Memory of the host for eager messages: an arrival keeps its own for small ones, the rest is from pools by powers of two.
+// Memory of the host for eager messages: an unexpected keeps its own for small ones, the rest is from pools by powers of two.
 const (
 	smallest  = 12 // bits: below is small
 	classes   = 12 // up to 8 MiB; more is not pooled
@@ -35,21 +35,21 @@ func (p *pools) put(b *[]byte) {
 	}
 }
 
-// note is a new arrival. The mailbox is locked.
-func (e *Endpoint) note(context uint64, peer int, source, tag int32, size int64) *arrival {
-	var a *arrival
+// note is a new unexpected. The mailbox is locked.
+func (e *Endpoint) note(context uint64, peer int, source, tag int32, size int64) *unexpected {
+	var a *unexpected
 	if n := len(e.notes); n > 0 {
 		a = e.notes[n-1]
 		e.notes = e.notes[:n-1]
 	} else {
-		a = new(arrival)
+		a = new(unexpected)
 	}
 	a.context, a.peer, a.source, a.tag, a.size = context, peer, source, tag, size
 	return a
 }
 
-// room gives an arrival memory for its data.
-func (e *Endpoint) room(a *arrival) []byte {
+// room gives an unexpected memory for its data.
+func (e *Endpoint) room(a *unexpected) []byte {
 	n := int(a.size)
 	a.eager = true
 	if n <= 1<<smallest {
@@ -64,14 +64,14 @@ func (e *Endpoint) room(a *arrival) []byte {
 	return a.data
 }
 
-// forget ends an arrival that is in no list any more. The mailbox is locked.
-func (e *Endpoint) forget(a *arrival) {
+// forget ends an unexpected that is in no list any more. The mailbox is locked.
+func (e *Endpoint) forget(a *unexpected) {
 	if a.big != nil {
 		e.w.pools.put(a.big)
 	}
 	if len(e.notes) == freeNotes {
 		return
 	}
-	*a = arrival{small: a.small}
+	*a = unexpected{small: a.small}
 	e.notes = append(e.notes, a)
 }

@@ -1,18 +1,18 @@
 package match
 
-// posted are the receives that wait for a message: those without wildcards hashed, those with in one list. Guarded by the mutex of
-// the mailbox.
+// posted are the receives that wait for a message: those without wildcards are hashed, those with
+// wildcards are in one list. Guarded by the mutex of the mailbox.
 type posted struct {
-	buckets []list[Request]
-	n       int // in buckets
-	wild    list[Request]
-	order   uint64 // of the last one posted
-	seed    uint64
+	buckets   []list[Request]
+	n         int // in buckets
+	wildcards list[Request]
+	order     uint64 // of the last one posted
+	seed      uint64
 }
 
 const firstBuckets = 8
 
-// hash mixes what a message is matched by; the caller takes the upper bits.
+// hash mixes what a message is matched by; the caller masks all but the lower bits.
 func hash(seed, context uint64, peer int, tag int32) uint64 {
 	h := (context ^ seed) * 0x9e3779b97f4a7c15
 	h = (h ^ h>>29 ^ uint64(peer)<<32 ^ uint64(uint32(tag))) * 0xbf58476d1ce4e5b9
@@ -29,7 +29,7 @@ func (p *posted) add(r *Request) {
 	p.order++
 	r.order = p.order
 	if r.wildcard() {
-		r.put(&p.wild)
+		r.put(&p.wildcards)
 		return
 	}
 	if p.n == 2*len(p.buckets) {
@@ -40,7 +40,7 @@ func (p *posted) add(r *Request) {
 }
 
 func (p *posted) remove(r *Request) {
-	if r.bucket != &p.wild {
+	if r.bucket != &p.wildcards {
 		p.n--
 	}
 	r.bucket.remove(&r.links)
@@ -76,7 +76,7 @@ func (p *posted) match(context uint64, peer int, tag int32) *Request {
 			}
 		}
 	}
-	for r := p.wild.head; r != nil && (found == nil || r.order < found.order); r = r.links.next {
+	for r := p.wildcards.head; r != nil && (found == nil || r.order < found.order); r = r.links.next {
 		if r.env.accepts(context, peer, tag) {
 			found = r
 			break

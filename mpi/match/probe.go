@@ -6,7 +6,7 @@ import "github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 func (e *Endpoint) Probe(env Envelope) (Status, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	a := e.arrived.find(&env)
+	a := e.unexpected.find(&env)
 	if a == nil {
 		e.probing = true
 		return Status{}, false
@@ -18,7 +18,7 @@ func (e *Endpoint) Probe(env Envelope) (Status, bool) {
 func (e *Endpoint) Take(env Envelope) (*Message, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	a := e.arrived.find(&env)
+	a := e.unexpected.find(&env)
 	if a == nil {
 		e.probing = true
 		return nil, false
@@ -27,7 +27,7 @@ func (e *Endpoint) Take(env Envelope) (*Message, bool) {
 	if a.send != nil {
 		a.send.where = inCopy
 	}
-	e.arrived.taken.push(a, &a.links)
+	e.unexpected.taken.push(a, &a.links)
 	return &Message{Status: a.status(), a: a}, true
 }
 
@@ -36,10 +36,10 @@ func (e *Endpoint) RecvMessage(r *Request, m *Message, b datatype.Buffer) {
 	a := m.a
 	m.a = nil
 	r.begin(e, Envelope{}, b)
-	var l hold
+	var l mailboxLock
 	defer l.rescue()
 	l.lock(e)
-	e.arrived.taken.remove(&a.links)
+	e.unexpected.taken.remove(&a.links)
 	e.consume(&l, r, a)
 }
 
@@ -52,7 +52,7 @@ func (e *Endpoint) Cancel(r *Request) {
 	if to := r.env.Peer; r.send && e.w.endpoints[to] != nil {
 		mailbox = e.w.endpoints[to]
 	}
-	var l hold
+	var l mailboxLock
 	defer l.rescue()
 	l.lock(mailbox)
 	switch r.where {
@@ -69,7 +69,7 @@ func (e *Endpoint) Cancel(r *Request) {
 		r.cancelling = true
 		l.unlock()
 		if !asked {
-			e.cancelFar(r)
+			e.cancelRemote(r)
 		}
 		return
 	default:

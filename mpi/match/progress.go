@@ -19,9 +19,9 @@ type tasks struct {
 	waiting atomic.Int32 // the owner is in Wait or Poll, and runs tasks
 }
 
-// Post gives the endpoint a task to run soon, one at a time: by the rank itself if it waits or polls, or else by a goroutine of
+// Schedule gives the endpoint a task to run soon, one at a time: by the rank itself if it waits or polls, or else by a goroutine of
 // the world. With own only the rank itself may run it: it calls back into the guest. Any goroutine may call it, holding no lock.
-func (e *Endpoint) Post(task func(), own bool) {
+func (e *Endpoint) Schedule(task func(), own bool) {
 	t := &e.tasks
 	t.mu.Lock()
 	if own {
@@ -118,8 +118,8 @@ func (e *Endpoint) run() bool {
 }
 
 // Wait runs tasks, and returns once ready says so, which is asked again after each request of this endpoint that is
-// done, each task, and each message that came after a probe found none; or with the error the world was aborted with. It looks a
-// little, then parks.
+// done, each task, and each message that came after a probe found none; or with the error the world was aborted with. It spins
+// for a while, then parks.
 func (e *Endpoint) Wait(ready func() bool) error {
 	if err := e.err(); err != nil {
 		return err
@@ -179,7 +179,7 @@ func (e *Endpoint) Poll() error {
 	return nil
 }
 
-// notify makes the owner look again if it waits.
+// notify makes the owner check again if it waits.
 func (e *Endpoint) notify() {
 	e.seq.Add(1)
 	if e.parked.Load() != 0 {

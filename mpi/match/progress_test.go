@@ -14,10 +14,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// ways to wait, by Config.Cores: to look for a while, on cores enough and on one that has to be left to others, and to park at once.
-var ways = map[string]int{"look": 1 << 10, "leave": 1, "park": -1}
+// ways to wait, by Config.Cores: to spin for a while, on cores enough and on one that has to be left to others, and to park at once.
+var ways = map[string]int{"spin": 1 << 10, "leave": 1, "park": -1}
 
-// Ranks that wait for each other all the time are always woken, whatever comes between looking and sleeping.
+// Ranks that wait for each other all the time are always woken, whatever comes between spinning and sleeping.
 func TestNoLostWakeups(t *testing.T) {
 	for name, cores := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -111,9 +111,9 @@ func TestTasks(t *testing.T) {
 	go func() {
 		defer close(owner)
 		for i := range count {
-			e.Post(task(i), false)
+			e.Schedule(task(i), false)
 		}
-		e.Post(func() { own.Store(true) }, true)
+		e.Schedule(func() { own.Store(true) }, true)
 	}()
 	if err := e.Wait(func() bool { return done.Load() > count/2 }); err != nil {
 		t.Fatal(err)
@@ -128,8 +128,8 @@ func TestTasks(t *testing.T) {
 		}
 	}
 	finished := make(chan struct{})
-	e.Post(func() { own.Store(false) }, true)
-	e.Post(func() { close(finished) }, false)
+	e.Schedule(func() { own.Store(false) }, true)
+	e.Schedule(func() { close(finished) }, false)
 	<-finished // without a call of the rank
 	if !own.Load() {
 		t.Error("a task of the rank's own was run by another")
@@ -197,7 +197,7 @@ func TestFaultInATask(t *testing.T) {
 	var told any // before the ranks are
 	w := New(t.Context(), Config{Size: 1, Local: []int{0}, Fault: func(v any, _ []byte) { told = v }})
 	e := w.Endpoint(0)
-	e.Post(func() { panic("of the test") }, false)
+	e.Schedule(func() { panic("of the test") }, false)
 	<-w.ctx.Done() // the rank is elsewhere
 	var exit *exec.ExitError
 	if err := e.Wait(func() bool { return false }); !errors.As(err, &exit) || exit.Reason != mpi.Internal || told != "of the test" {

@@ -26,14 +26,14 @@ func (w *World) Receive(p frame.Packet) error {
 			w.fault(v)
 		}
 	}()
-	var l hold
+	var l mailboxLock
 	defer l.rescue()
 	e := w.endpoints[p.To]
 	l.lock(e)
 	if e.closed.Load() { // its rank has ended
 		l.unlock()
 		if p.Kind == frame.PacketCancel {
-			w.cfg.Link.Put(frame.Packet{Kind: frame.PacketCanceled, From: p.To, To: p.From, ID: p.ID, Size: 1})
+			w.cfg.Link.Post(frame.Packet{Kind: frame.PacketCanceled, From: p.To, To: p.From, ID: p.ID, Size: 1})
 		}
 		return nil
 	}
@@ -75,13 +75,13 @@ func (e *Endpoint) badEnvelope(p frame.Packet) string {
 		return "the tag is negative"
 	case p.Source < 0 || int(p.Source) >= e.w.cfg.Size:
 		return "there is no such source"
-	case p.ID != 0 && e.ids[far{int(p.From), p.ID}] != nil:
+	case p.ID != 0 && e.ids[messageID{int(p.From), p.ID}] != nil:
 		return "there is a message of that ID"
 	}
 	return ""
 }
 
-func (e *Endpoint) eager(l *hold, p frame.Packet) string {
+func (e *Endpoint) eager(l *mailboxLock, p frame.Packet) string {
 	if why := e.badEnvelope(p); why != "" {
 		return why
 	}
@@ -118,7 +118,7 @@ func (e *Endpoint) eager(l *hold, p frame.Packet) string {
 }
 
 // place unlocks the mailbox and copies data of a message to where it belongs.
-func (e *Endpoint) place(l *hold, r *Request, data []byte, off int64) {
+func (e *Endpoint) place(l *mailboxLock, r *Request, data []byte, off int64) {
 	e.pins.Add(1)
 	defer e.unpin()
 	l.unlock()
@@ -126,17 +126,17 @@ func (e *Endpoint) place(l *hold, r *Request, data []byte, off int64) {
 }
 
 // announce queues a message of another node, and unlocks the mailbox.
-func (e *Endpoint) announce(l *hold, a *arrival) {
+func (e *Endpoint) announce(l *mailboxLock, a *unexpected) {
 	if a.id != 0 {
 		if e.ids == nil {
-			e.ids = map[far]*arrival{}
+			e.ids = map[messageID]*unexpected{}
 		}
-		e.ids[far{a.peer, a.id}] = a
+		e.ids[messageID{a.peer, a.id}] = a
 	}
-	e.arrive(l, a)
+	e.enqueue(l, a)
 }
 
-func (e *Endpoint) request(l *hold, p frame.Packet) string {
+func (e *Endpoint) request(l *mailboxLock, p frame.Packet) string {
 	if why := e.badEnvelope(p); why != "" {
 		return why
 	}
@@ -171,7 +171,7 @@ func (e *Endpoint) awaiting(p frame.Packet, eager bool) *Request {
 	return nil
 }
 
-func (e *Endpoint) cleared(l *hold, p frame.Packet) string {
+func (e *Endpoint) cleared(l *mailboxLock, p frame.Packet) string {
 	r := e.awaiting(p, false)
 	if r == nil {
 		return "no message waits for that"
@@ -189,7 +189,7 @@ func (e *Endpoint) cleared(l *hold, p frame.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) known(l *hold, p frame.Packet) string {
+func (e *Endpoint) known(l *mailboxLock, p frame.Packet) string {
 	r := e.awaiting(p, true)
 	if r == nil {
 		return "no message waits for that"
@@ -200,7 +200,7 @@ func (e *Endpoint) known(l *hold, p frame.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) data(l *hold, p frame.Packet) string {
+func (e *Endpoint) data(l *mailboxLock, p frame.Packet) string {
 	r := e.recvs[p.Peer]
 	switch {
 	case r == nil || r.from != int(p.From):
@@ -230,7 +230,7 @@ func (e *Endpoint) data(l *hold, p frame.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) credit(l *hold, p frame.Packet) string {
+func (e *Endpoint) credit(l *mailboxLock, p frame.Packet) string {
 	to := e.peer(int(p.From))
 	if p.Size <= 0 || p.Size > int64(e.w.cfg.Room-to.credit) {
 		return "it is more than was used"
@@ -240,10 +240,10 @@ func (e *Endpoint) credit(l *hold, p frame.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) cancels(l *hold, p frame.Packet) string {
+func (e *Endpoint) cancels(l *mailboxLock, p frame.Packet) string {
 	reply := frame.Packet{Kind: frame.PacketCanceled, From: p.To, To: p.From, ID: p.ID}
 	var back answer
-	if a := e.ids[far{int(p.From), p.ID}]; a != nil {
+	if a := e.ids[messageID{int(p.From), p.ID}]; a != nil {
 		reply.Size = 1
 		e.matched(a)
 		if a.eager {
@@ -253,12 +253,12 @@ func (e *Endpoint) cancels(l *hold, p frame.Packet) string {
 		e.forget(a)
 	}
 	l.unlock()
-	e.w.cfg.Link.Put(reply)
+	e.w.cfg.Link.Post(reply)
 	back.put(e)
 	return ""
 }
 
-func (e *Endpoint) canceled(l *hold, p frame.Packet) string {
+func (e *Endpoint) canceled(l *mailboxLock, p frame.Packet) string {
 	r := e.sends[p.ID]
 	if r == nil || r.env.Peer != int(p.From) || !r.cancelling || p.Size != 0 && p.Size != 1 {
 		return "nobody asked for that"

@@ -29,7 +29,7 @@ type Request struct {
 	order      uint64         // of a posted receive
 	links      links[Request] // in bucket, or in a pump
 	bucket     *list[Request] // of posted, or its wildcards
-	note       *arrival       // of a send within the node: what it left with the receiver
+	note       *unexpected    // of a send within the node: what it left with the receiver
 	id         uint64         // with another node: this end's name for the message
 	peer       uint64         // and the other's
 	from       int            // of a receive that was cleared: who sends
@@ -76,7 +76,7 @@ func (r *Request) Leaving() bool {
 	return r.where == inPump || r.where == inCopy
 }
 
-// Then has then run once a request that was started is done, as a task of its endpoint (see [Endpoint.Post]); the request must not be
+// Then has then run once a request that was started is done, as a task of its endpoint (see [Endpoint.Schedule]); the request must not be
 // used anew before. It reports false, and does nothing, if the request is done already.
 func (r *Request) Then(then func()) bool {
 	r.then = then
@@ -106,7 +106,7 @@ func (r *Request) finish() {
 	if r.state.Swap(complete) == watched {
 		then := r.then
 		r.then = nil
-		e.Post(then, false) // tells the owner
+		e.Schedule(then, false) // tells the owner
 		return
 	}
 	e.notify()

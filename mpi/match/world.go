@@ -30,7 +30,7 @@ type World struct {
 // Load counts the ranks of one world or more.
 type Load struct {
 	ranks atomic.Int64
-	busy  atomic.Int64 // those that use a core: that run or look, not those that are parked
+	busy  atomic.Int64 // those that use a core: that run or spin, not those that are parked
 }
 
 // add counts ranks, all busy, or with a negative n those that have ended.
@@ -57,7 +57,7 @@ func New(ctx context.Context, cfg Config) *World {
 		e := &Endpoint{w: w, rank: rank}
 		e.ctx, e.cancel = context.WithCancel(w.ctx)
 		e.tasks.idle.L = &e.tasks.mu
-		e.posted.seed, e.arrived.seed = seed, seed
+		e.posted.seed, e.unexpected.seed = seed, seed
 		w.endpoints[rank] = e
 		w.local = append(w.local, e)
 	}

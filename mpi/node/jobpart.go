@@ -362,8 +362,8 @@ func (l link) Send(ctx context.Context, k frame.Packet) error {
 	return nil
 }
 
-// Put implements [match.Link].
-func (l link) Put(k frame.Packet) {
+// Post implements [match.Link].
+func (l link) Post(k frame.Packet) {
 	p := l.p
 	k.Job = p.key
 	to := (*p.peers.Load())[k.To]

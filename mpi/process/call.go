@@ -151,7 +151,7 @@ func (c *call) within(addr, n int64, t *datatype.Type) (datatype.Buffer, bool) {
 	if b.Check() == nil {
 		return b, true
 	}
-	b.Mem = c.look()
+	b.Mem = c.refreshMemory()
 	for _, b.Addr = range [...]int64{addr, addr + 1<<32, addr - 1<<32} {
 		if b.Check() == nil {
 			return b, true

@@ -95,7 +95,7 @@ func commSetName(c *call) error {
 // objectName is parameter i, a string, cut to the length that names of objects may have.
 func (c *call) objectName(i int) (string, error) {
 	addr := c.ptr(i)
-	n := min(abi.MaxObjectName, int64(len(c.look()))-int64(addr))
+	n := min(abi.MaxObjectName, int64(len(c.refreshMemory()))-int64(addr))
 	b, err := c.bytes(addr, max(n, 1))
 	if err != nil {
 		return "", err

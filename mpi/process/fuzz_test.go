@@ -114,7 +114,7 @@ func (w *wild) handlesAt(kind string) uint64 {
 type nowhere struct{}
 
 func (nowhere) Send(context.Context, frame.Packet) error { return nil }
-func (nowhere) Put(frame.Packet)                         {}
+func (nowhere) Post(frame.Packet)                        {}
 
 // Memory implements [exec.Guest].
 func (w *wild) Memory() []byte { return w.all[wildGuard : wildGuard+w.size] }

@@ -44,7 +44,7 @@ func (p *Process) allocAligned(n, align int64) (uint32, error) {
 	if err != nil {
 		return 0, errorf(abi.ErrNoMem, "no room for %d bytes: %v", n, err)
 	}
-	p.look()
+	p.refreshMemory()
 	h.give(int64(addr), size)
 	if addr, ok := h.take(n, align); ok {
 		return addr, nil

@@ -7,8 +7,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// look asks the guest for its memory anew: it may have grown.
-func (p *Process) look() []byte {
+// refreshMemory asks the guest for its memory anew: it may have grown.
+func (p *Process) refreshMemory() []byte {
 	p.mem = p.guest.Memory()
 	return p.mem
 }
@@ -16,7 +16,7 @@ func (p *Process) look() []byte {
 // bytes are the n bytes at an address of the guest's memory.
 func (p *Process) bytes(addr uint32, n int64) ([]byte, error) {
 	end := int64(addr) + n
-	if n < 0 || n > 1<<32 || end > int64(len(p.mem)) && end > int64(len(p.look())) {
+	if n < 0 || n > 1<<32 || end > int64(len(p.mem)) && end > int64(len(p.refreshMemory())) {
 		return nil, errorf(abi.ErrArg, "%d bytes at address %#x are not within the program's memory", n, addr)
 	}
 	return p.mem[addr:end:end], nil
@@ -120,7 +120,7 @@ func (p *Process) writeInts(addr uint32, list []int64) error {
 
 // readString is the C string at an address, of at most limit bytes with its end.
 func (p *Process) readString(addr uint32, limit int) (string, error) {
-	n := min(int64(limit), int64(len(p.look()))-int64(addr))
+	n := min(int64(limit), int64(len(p.refreshMemory()))-int64(addr))
 	b, err := p.bytes(addr, max(n, 1))
 	if err != nil {
 		return "", err

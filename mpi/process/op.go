@@ -92,7 +92,7 @@ func (u *userOp) combine(in, inout datatype.Buffer) error {
 	binary.LittleEndian.PutUint64(b, uint64(in.Count)) // of which an int is the first half
 	binary.LittleEndian.PutUint32(b[8:], uint32(u.handle))
 	_, err = p.guest.Invoke(u.op.function, uint64(uint32(in.Addr)), uint64(uint32(inout.Addr)), uint64(at), uint64(at+8))
-	p.look()
+	p.refreshMemory()
 	return err
 }
 

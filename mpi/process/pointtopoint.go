@@ -178,14 +178,14 @@ type posted struct {
 	request request
 }
 
-// spareMost is how many of them a process keeps.
-const spareMost = 256
+// maxFreeRequests is how many of them a process keeps.
+const maxFreeRequests = 256
 
 // nonblocking is a message for a function that starts it.
 func (c *call) nonblocking() *posted {
-	if n := len(c.spare); n > 0 {
-		x := c.spare[n-1]
-		c.spare = c.spare[:n-1]
+	if n := len(c.freeRequests); n > 0 {
+		x := c.freeRequests[n-1]
+		c.freeRequests = c.freeRequests[:n-1]
 		return x
 	}
 	return new(posted)
@@ -199,8 +199,8 @@ func (c *call) post(i int, on *Comm, x *posted) error {
 
 // reuse keeps a message whose request is complete and has no handle any more.
 func (p *Process) reuse(r *request) {
-	if x, ok := r.op.(*posted); ok && len(p.spare) < spareMost {
+	if x, ok := r.op.(*posted); ok && len(p.freeRequests) < maxFreeRequests {
 		x.buf = datatype.Buffer{}
-		p.spare = append(p.spare, x)
+		p.freeRequests = append(p.freeRequests, x)
 	}
 }

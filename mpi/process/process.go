@@ -40,8 +40,8 @@ type Process struct {
 
 	// What blocking sends and receives run on, and lists of requests: see blocking and list.
 	inbound, outbound message
-	listed            []*request
-	spare             []*posted
+	requestScratch    []*request
+	freeRequests      []*posted
 
 	unfinished []operation // of requests that were freed before they were done
 	pruneAt    int         // how many of those it takes to look which are done

@@ -80,8 +80,8 @@ type requestList struct {
 	statuses []byte // in the guest's memory; nil if they are ignored
 }
 
-// listedMost is the length of the longest list that a process keeps the memory of.
-const listedMost = 1 << 12
+// maxScratch is the length of the longest list that a process keeps the memory of.
+const maxScratch = 1 << 12
 
 // list reads n requests at the address that is parameter at.
 func (c *call) list(n int64, at int) (requestList, error) {
@@ -94,7 +94,7 @@ func (c *call) list(n int64, at int) (requestList, error) {
 	}
 	l := requestList{handles: handles}
 	if c.depth == 1 {
-		l.requests = c.listed[:0]
+		l.requests = c.requestScratch[:0]
 	}
 	for i := range int(n) {
 		r, err := c.request(handleIn(handles, i))
@@ -108,8 +108,8 @@ func (c *call) list(n int64, at int) (requestList, error) {
 		}
 		l.requests = append(l.requests, r)
 	}
-	if c.depth == 1 && cap(l.requests) <= listedMost {
-		c.listed = l.requests
+	if c.depth == 1 && cap(l.requests) <= maxScratch {
+		c.requestScratch = l.requests
 	}
 	return l, nil
 }

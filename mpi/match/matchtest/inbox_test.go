@@ -7,9 +7,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// arrivals are the packets of an inbox that were all on their way before the first of them arrived: 10 from each of three nodes in turn,
+// deliveries are the packets of an inbox that were all on their way before the first of them arrived: 10 from each of three nodes in turn,
 // which their From says, with an ID that counts them all.
-func arrivals(seed uint64, node int) []frame.Packet {
+func deliveries(seed uint64, node int) []frame.Packet {
 	in := newInbox(seed, node)
 	const count = 30
 	for id := range count {
@@ -32,11 +32,11 @@ func ids(list []frame.Packet) []uint64 {
 }
 
 func TestOrder(t *testing.T) {
-	if order := ids(arrivals(0, 0)); !slices.IsSorted(order) {
+	if order := ids(deliveries(0, 0)); !slices.IsSorted(order) {
 		t.Errorf("without a seed packets arrive as %d", order)
 	}
 	for seed := uint64(1); seed <= 10; seed++ {
-		list := arrivals(seed, 0)
+		list := deliveries(seed, 0)
 		order := ids(list)
 		last := map[int32]uint64{}
 		for _, p := range list {
@@ -48,10 +48,10 @@ func TestOrder(t *testing.T) {
 		if slices.IsSorted(order) {
 			t.Errorf("seed %d: no packet overtakes one of another node", seed)
 		}
-		if !slices.Equal(order, ids(arrivals(seed, 0))) {
+		if !slices.Equal(order, ids(deliveries(seed, 0))) {
 			t.Errorf("seed %d: the order is another at the second time", seed)
 		}
-		if slices.Equal(order, ids(arrivals(seed, 1))) || slices.Equal(order, ids(arrivals(seed+1, 0))) {
+		if slices.Equal(order, ids(deliveries(seed, 1))) || slices.Equal(order, ids(deliveries(seed+1, 0))) {
 			t.Errorf("seed %d: the order is that of another node or seed", seed)
 		}
 	}

@@ -67,12 +67,12 @@ func (n *Network) Close() {
 // Send implements [match.Link]. There is always room.
 func (n *Network) Send(_ context.Context, p frame.Packet) error {
 	p.Data = bytes.Clone(p.Data)
-	n.Put(p)
+	n.Post(p)
 	return nil
 }
 
-// Put implements [match.Link].
-func (n *Network) Put(p frame.Packet) { n.inboxes[n.nodes[p.To]].put(n.nodes[p.From], p) }
+// Post implements [match.Link].
+func (n *Network) Post(p frame.Packet) { n.inboxes[n.nodes[p.To]].put(n.nodes[p.From], p) }
 
 // deliver gives a node its packets, one at a time, until the network is closed.
 func (n *Network) deliver(node int) {

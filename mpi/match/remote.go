@@ -4,11 +4,11 @@ import "github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 
 // What a rank says to ranks of other nodes.
 
-// sendFar sends to another node.
-func (e *Endpoint) sendFar(r *Request) {
+// sendRemote sends to another node.
+func (e *Endpoint) sendRemote(r *Request) {
 	p := frame.Packet{Kind: frame.PacketRTS, From: int32(e.rank), To: int32(r.env.Peer), Context: r.env.Context, Source: r.env.Source, Tag: r.env.Tag, Size: r.size}
 	cost := r.size + Overhead
-	var l hold
+	var l mailboxLock
 	defer l.rescue()
 	l.lock(e)
 	to := e.peer(r.env.Peer)
@@ -68,7 +68,7 @@ func (e *Endpoint) tell(p frame.Packet) {
 }
 
 // clear asks for the data of a message of another node that was matched by r. The mailbox is locked; clear unlocks it.
-func (e *Endpoint) clear(l *hold, r *Request, from int, id uint64) {
+func (e *Endpoint) clear(l *mailboxLock, r *Request, from int, id uint64) {
 	p := frame.Packet{Kind: frame.PacketCTS, From: int32(e.rank), To: int32(from), ID: id, Size: r.Status.Bytes}
 	if p.Size > 0 {
 		if !r.counted && !r.count() {
@@ -79,7 +79,7 @@ func (e *Endpoint) clear(l *hold, r *Request, from int, id uint64) {
 		}
 	}
 	l.unlock()
-	e.w.cfg.Link.Put(p)
+	e.w.cfg.Link.Post(p)
 	if p.Size == 0 {
 		r.finish()
 	}
@@ -96,16 +96,16 @@ func (a answer) put(e *Endpoint) {
 	p := frame.Packet{From: int32(e.rank), To: int32(a.from)}
 	if a.id != 0 {
 		p.Kind, p.ID = frame.PacketAck, a.id
-		e.w.cfg.Link.Put(p)
+		e.w.cfg.Link.Post(p)
 	}
 	if a.credit != 0 {
 		p.Kind, p.ID, p.Size = frame.PacketCredit, 0, int64(a.credit)
-		e.w.cfg.Link.Put(p)
+		e.w.cfg.Link.Post(p)
 	}
 }
 
 // repay gives back the room that an eager message had. The mailbox is locked.
-func (e *Endpoint) repay(a *arrival) answer {
+func (e *Endpoint) repay(a *unexpected) answer {
 	p := e.peer(a.peer)
 	cost := int(a.size) + Overhead
 	if !a.remote {
@@ -196,7 +196,7 @@ func (e *Endpoint) sendData(r *Request, pooled **[]byte) bool {
 
 // sent completes a send to another node, unless the answer to a PacketCancel is still to come.
 func (e *Endpoint) sent(r *Request) {
-	var l hold
+	var l mailboxLock
 	defer l.rescue()
 	l.lock(e)
 	r.where, r.sent = inCopy, true
@@ -209,7 +209,7 @@ func (e *Endpoint) sent(r *Request) {
 	r.finish()
 }
 
-// cancelFar asks the receiver to forget a message.
-func (e *Endpoint) cancelFar(r *Request) {
+// cancelRemote asks the receiver to forget a message.
+func (e *Endpoint) cancelRemote(r *Request) {
 	e.tell(frame.Packet{Kind: frame.PacketCancel, From: int32(e.rank), To: int32(r.env.Peer), ID: r.id})
 }

@@ -2,35 +2,35 @@ package match
 
 import "testing"
 
-// A rank looks, unless that was in vain lately; then it tries again now and then, and goes on if it works.
+// A rank spins, unless that missed lately; then it tries again now and then, and goes on if it works.
 func TestWaits(t *testing.T) {
 	var w waits
-	for range vainMost - 1 {
-		if !w.looks() {
-			t.Fatal("a few looks in vain, and it gives up")
+	for range maxMisses - 1 {
+		if !w.spins() {
+			t.Fatal("a few misses, and it gives up")
 		}
-		w.looked(false)
+		w.spun(false)
 	}
-	w.looked(true)
-	w.looked(false)
-	if !w.looks() {
-		t.Fatal("one that was not in vain does not count")
+	w.spun(true)
+	w.spun(false)
+	if !w.spins() {
+		t.Fatal("one that was not in misses does not count")
 	}
-	w.looked(false)
+	w.spun(false)
 	tries := 0
 	for range 10 * explore {
-		if w.looks() {
+		if w.spins() {
 			tries++
-			w.looked(false)
+			w.spun(false)
 		}
 	}
 	if tries != 10 {
 		t.Errorf("%d tries in %d waits", tries, 10*explore)
 	}
-	for !w.looks() {
+	for !w.spins() {
 	}
-	w.looked(true)
-	if !w.looks() {
+	w.spun(true)
+	if !w.spins() {
 		t.Error("it does not go on, though it worked")
 	}
 }

@@ -1,7 +1,7 @@
 package match
 
-// arrival is a message that came before a receive for it: its data, or a note of who has it.
-type arrival struct {
+// unexpected is a message that came before a receive for it: its data, or a note of who has it.
+type unexpected struct {
 	context uint64
 	peer    int // who sent it, rank in the job
 	source  int32
@@ -9,32 +9,32 @@ type arrival struct {
 	size    int64
 
 	data   []byte   // of an eager message
-	small  []byte   // memory for it that stays with the arrival when it is used again
+	small  []byte   // memory for it that stays with the unexpected when it is used again
 	big    *[]byte  // memory for it from the pool
 	send   *Request // of this node, whose memory has the data
 	id     uint64   // the sender's name for it, of another node
 	remote bool     // it came from another node
 	eager  bool     // data came with it
 
-	links links[arrival] // in its bucket, or among the taken ones
-	inAll links[arrival]
+	links links[unexpected] // in its bucket, or among the taken ones
+	inAll links[unexpected]
 }
 
-// arrived are the messages that no receive has matched. Each is in a bucket by what it is matched by, and in one list of all, both
-// in order of arrival. Guarded by the mutex of the mailbox.
-type arrived struct {
-	buckets []list[arrival]
+// unexpectedQueue holds the messages that no receive has matched. Each is in a bucket by its
+// envelope, and in one list of all, both in order of arrival. Guarded by the mutex of the mailbox.
+type unexpectedQueue struct {
+	buckets []list[unexpected]
 	n       int
-	all     list[arrival]
-	taken   list[arrival]
+	all     list[unexpected]
+	taken   list[unexpected]
 	seed    uint64
 }
 
-func (q *arrived) at(context uint64, peer int, tag int32) *list[arrival] {
+func (q *unexpectedQueue) at(context uint64, peer int, tag int32) *list[unexpected] {
 	return &q.buckets[hash(q.seed, context, peer, tag)&uint64(len(q.buckets)-1)]
 }
 
-func (q *arrived) add(a *arrival) {
+func (q *unexpectedQueue) add(a *unexpected) {
 	if q.n == 2*len(q.buckets) {
 		q.grow()
 	}
@@ -43,21 +43,21 @@ func (q *arrived) add(a *arrival) {
 	q.all.push(a, &a.inAll)
 }
 
-func (q *arrived) remove(a *arrival) {
+func (q *unexpectedQueue) remove(a *unexpected) {
 	q.n--
 	q.at(a.context, a.peer, a.tag).remove(&a.links)
 	q.all.remove(&a.inAll)
 }
 
-func (q *arrived) grow() {
-	q.buckets = make([]list[arrival], max(firstBuckets, 2*len(q.buckets)))
+func (q *unexpectedQueue) grow() {
+	q.buckets = make([]list[unexpected], max(firstBuckets, 2*len(q.buckets)))
 	for a := q.all.head; a != nil; a = a.inAll.next {
 		q.at(a.context, a.peer, a.tag).push(a, &a.links)
 	}
 }
 
 // find is the message that arrived first of those that a receive takes.
-func (q *arrived) find(env *Envelope) *arrival {
+func (q *unexpectedQueue) find(env *Envelope) *unexpected {
 	if q.n == 0 {
 		return nil
 	}
@@ -77,4 +77,4 @@ func (q *arrived) find(env *Envelope) *arrival {
 	return nil
 }
 
-func (a *arrival) status() Status { return Status{Source: a.source, Tag: a.tag, Bytes: a.size} }
+func (a *unexpected) status() Status { return Status{Source: a.source, Tag: a.tag, Bytes: a.size} }
