@@ -17,7 +17,7 @@ func TestAgainstOpenMPI(t *testing.T) {
 	for _, p := range conformance.Programs() {
 		t.Run(strings.Join(append([]string{p.Name}, p.Args...), " "), func(t *testing.T) {
 			native := filepath.Join(t.TempDir(), p.Name)
-			if err := p.Native(t.Context(), "..", native); err != nil {
+			if err := p.Native(t.Context(), "../..", native); err != nil {
 				t.Fatal(err)
 			}
 			for _, n := range []int{1, 2, 3, 5} {
@@ -91,8 +91,8 @@ func TestPlacementDoesNotMatter(t *testing.T) {
 // Programs in Go, with package mpi.
 func TestGo(t *testing.T) {
 	for source, prints := range map[string]string{
-		"testdata/gompi/1.0.0": "ok\n",
-		"primes/1.0.0":         "168 primes below 1000, the last of them 997, and 35 pairs of twins, on %d ranks\n",
+		"interpreters/testdata/gompi/1.0.0": "ok\n",
+		"interpreters/primes/1.0.0":         "168 primes below 1000, the last of them 997, and 35 pairs of twins, on %d ranks\n",
 	} {
 		t.Run(source, func(t *testing.T) {
 			p := conformance.Program{Name: filepath.Base(filepath.Dir(source)), Source: source, Args: []string{"1000"}}

@@ -80,9 +80,9 @@ func load(t testing.TB, p conformance.Program) exec.MPIProgram {
 // build compiles C with package cc, and Go with Go.
 func build(ctx context.Context, p conformance.Program, output string) error {
 	if filepath.Ext(p.Source) == ".c" {
-		return p.Wasm(ctx, "..", output)
+		return p.Wasm(ctx, "../..", output)
 	}
-	cmd := osexec.CommandContext(ctx, "go", "build", "-trimpath", "-o", output, "../"+p.Source)
+	cmd := osexec.CommandContext(ctx, "go", "build", "-trimpath", "-o", output, "../../"+p.Source)
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)

@@ -19,7 +19,7 @@ import (
 // Program is one C program, and a way to run it. What it prints is the same on every run with as many ranks.
 type Program struct {
 	Name   string   // of the run
-	Source string   // below interpreters/
+	Source string   // below the root of the repository
 	Args   []string // its arguments
 	Files  []string // that it writes
 }
@@ -29,27 +29,27 @@ func Programs() []Program {
 	var list []Program
 	for _, name := range []string{"pointtopoint", "requests", "probe", "datatypes", "collectives", "reductions", "communicators", "attributes",
 		"environment", "topologies", "mpi4"} {
-		list = append(list, Program{Name: name, Source: "conformance/programs/" + name + ".c"})
+		list = append(list, Program{Name: name, Source: "test/conformance/programs/" + name + ".c"})
 	}
 	store := func(name string, args ...string) Program {
-		return Program{Name: name, Source: name + "/1.0.0/main.c", Args: args}
+		return Program{Name: name, Source: "interpreters/" + name + "/1.0.0/main.c", Args: args}
 	}
 	heat, mandelbrot := store("heat", "50", "100", "h.png"), store("mandelbrot", "90", "60", "200", "m.png")
 	heat.Files, mandelbrot.Files = []string{"h.png"}, []string{"m.png"}
 	return append(list,
 		store("hello"), store("ring"), store("ring", "20"), store("pi", "1000000"), heat, store("sort", "50000"), store("nbody", "100", "10"),
 		mandelbrot, store("cg", "2000", "4"),
-		Program{Name: "storm", Source: "bench/storm.c", Args: []string{"300"}},
-		Program{Name: "idle", Source: "bench/idle.c", Args: []string{"0"}})
+		Program{Name: "storm", Source: "test/bench/storm.c", Args: []string{"300"}},
+		Program{Name: "idle", Source: "test/bench/idle.c", Args: []string{"0"}})
 }
 
-// Wasm compiles the program as "ipfs-mpi cc" does. interpreters is the directory of that name.
-func (p Program) Wasm(ctx context.Context, interpreters, output string) error {
+// Wasm compiles the program as "ipfs-mpi cc" does. root is that of the repository.
+func (p Program) Wasm(ctx context.Context, root, output string) error {
 	tools, err := cc.Find(ctx)
 	if err != nil {
 		return err
 	}
-	line, err := cc.Parse([]string{"-Wall", "-Wextra", "-Werror", "-o", output, filepath.Join(interpreters, p.Source), "-lm"})
+	line, err := cc.Parse([]string{"-Wall", "-Wextra", "-Werror", "-o", output, filepath.Join(root, p.Source), "-lm"})
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (p Program) Wasm(ctx context.Context, interpreters, output string) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	commands, err := tools.Commands(line, filepath.Join(interpreters, "sdk"), temp)
+	commands, err := tools.Commands(line, filepath.Join(root, "sdk"), temp)
 	for _, args := range commands {
 		if err == nil {
 			err = run(exec.CommandContext(ctx, tools.Clang, args...))
@@ -71,11 +71,11 @@ func (p Program) Wasm(ctx context.Context, interpreters, output string) error {
 var ErrNoOpenMPI = errors.New("Open MPI, which our results are compared with, is not here: on Debian and Ubuntu run\n\tapt-get install -y libopenmpi-dev openmpi-bin")
 
 // Native compiles the program with mpicc.
-func (p Program) Native(ctx context.Context, interpreters, output string) error {
+func (p Program) Native(ctx context.Context, root, output string) error {
 	if _, err := exec.LookPath("mpicc"); err != nil {
 		return ErrNoOpenMPI
 	}
-	return run(exec.CommandContext(ctx, "mpicc", "-O2", "-w", "-I", filepath.Join(interpreters, "sdk", "c"), "-o", output, filepath.Join(interpreters, p.Source), "-lm"))
+	return run(exec.CommandContext(ctx, "mpicc", "-O2", "-w", "-I", filepath.Join(root, "sdk", "c"), "-o", output, filepath.Join(root, p.Source), "-lm"))
 }
 
 // Mpirun runs what Native made on n ranks, in a directory, and returns what it printed and its exit code.

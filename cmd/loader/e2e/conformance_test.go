@@ -20,7 +20,7 @@ func TestConformance(t *testing.T) {
 	for _, p := range conformance.Programs() {
 		t.Run(strings.Join(append([]string{p.Name}, p.Args...), " "), func(t *testing.T) {
 			exe, dir := filepath.Join(t.TempDir(), p.Name), t.TempDir()
-			if err := p.Native(t.Context(), built("interpreters"), exe); err != nil {
+			if err := p.Native(t.Context(), built(), exe); err != nil {
 				t.Fatal(err)
 			}
 			want, exit, err := p.Mpirun(t.Context(), exe, dir, ranks)

@@ -26,7 +26,7 @@ import (
 func native(b *testing.B, source ...string) string {
 	b.Helper()
 	exe := filepath.Join(b.TempDir(), "program")
-	if err := (conformance.Program{Source: filepath.Join(source...)}).Native(b.Context(), built("interpreters"), exe); err != nil {
+	if err := (conformance.Program{Source: filepath.Join(source...)}).Native(b.Context(), built(), exe); err != nil {
 		b.Fatal(err)
 	}
 	return exe
@@ -77,7 +77,7 @@ func BenchmarkCompute(b *testing.B) {
 		args []string
 	}{{"cg", []string{"50000", "8", "time"}}, {"nbody", []string{"2000", "20", "time"}}, {"sort", []string{"4000000", "time"}}} {
 		b.Run(x.name, func(b *testing.B) {
-			exe := native(b, x.name, "1.0.0", "main.c")
+			exe := native(b, "interpreters", x.name, "1.0.0", "main.c")
 			var ours, theirs []float64
 			const pattern = `([0-9.]+) seconds`
 			for b.Loop() {
@@ -147,7 +147,7 @@ func (t *timings) report(b *testing.B, theirs *timings, name string) {
 // BenchmarkPingPong is the round trip between two ranks of one node, against Open MPI's, which uses shared memory.
 func BenchmarkPingPong(b *testing.B) {
 	n := cluster(b, 1)[0]
-	exe, program := native(b, "bench", "pingpong.c"), compiled(b, n, "bench", "pingpong.c")
+	exe, program := native(b, "test", "bench", "pingpong.c"), compiled(b, n, "test", "bench", "pingpong.c")
 	var ours, theirs timings
 	for range rounds {
 		j, out := job(b, n, mpi.JobSpec{File: program, Ranks: 2})
@@ -161,7 +161,7 @@ func BenchmarkPingPong(b *testing.B) {
 // BenchmarkCollective is the time of collective operations of four ranks of one node.
 func BenchmarkCollective(b *testing.B) {
 	n := cluster(b, 1)[0]
-	exe, program := native(b, "bench", "collective.c"), compiled(b, n, "bench", "collective.c")
+	exe, program := native(b, "test", "bench", "collective.c"), compiled(b, n, "test", "bench", "collective.c")
 	var ours, theirs timings
 	for range rounds {
 		for _, operation := range []string{"barrier", "allreduce", "alltoall"} {
@@ -180,7 +180,7 @@ func BenchmarkPingPongAcross(b *testing.B) {
 		b.Fatalf("%v: run the benchmarks with make bench", err)
 	}
 	nodes, _ := clusterOf(b, benched, 2)
-	program := compiled(b, nodes[0], "bench", "pingpong.c")
+	program := compiled(b, nodes[0], "test", "bench", "pingpong.c")
 	peers := []mpi.PeerID{mpi.PeerID(nodes[0].Peer), mpi.PeerID(nodes[1].Peer)}
 	var ours, raw timings
 	for range rounds {
@@ -209,7 +209,7 @@ func BenchmarkPingPongAcross(b *testing.B) {
 // node has never seen.
 func BenchmarkStart(b *testing.B) {
 	n := cluster(b, 1)[0]
-	exe := native(b, "hello", "1.0.0", "main.c")
+	exe := native(b, "interpreters", "hello", "1.0.0", "main.c")
 	run(b, n.Repo, loader, "run", "--api", n.API, "-n", "8", "hello")
 	b.Run("warm", func(b *testing.B) {
 		var ours, theirs []float64

@@ -85,7 +85,7 @@ func well(t testing.TB, j *mpi.Job) {
 func compiled(t testing.TB, n *node, source ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "program.wasm")
-	run(t, t.TempDir(), loader, "cc", "-o", file, built(append([]string{"interpreters"}, source...)...))
+	run(t, t.TempDir(), loader, "cc", "-o", file, built(source...))
 	code, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestManyRanks(t *testing.T) {
 	for _, x := range []struct{ nodes, ranks, slots int }{{1, 256, 256}, {4, 64, 16}} {
 		t.Run(fmt.Sprintf("%d on %d", x.ranks, x.nodes), func(t *testing.T) {
 			nodes := cluster(t, x.nodes, "--mpi-config", fmt.Sprintf(`{"Ranks": %d}`, x.slots))
-			storm, idle := compiled(t, nodes[0], "bench", "storm.c"), compiled(t, nodes[0], "bench", "idle.c")
+			storm, idle := compiled(t, nodes[0], "test", "bench", "storm.c"), compiled(t, nodes[0], "test", "bench", "idle.c")
 			for _, spec := range []mpi.JobSpec{
 				{File: "ring", Args: []string{"2"}},
 				{File: "pi", Args: []string{"1000000"}},
@@ -225,7 +225,7 @@ func TestDaemonsDie(t *testing.T) {
 		awaitPeers(t, nodes[0], 2)
 	}
 	join()
-	idle := compiled(t, nodes[0], "bench", "idle.c")
+	idle := compiled(t, nodes[0], "test", "bench", "idle.c")
 	peers := []mpi.PeerID{mpi.PeerID(nodes[0].Peer), mpi.PeerID(nodes[1].Peer), mpi.PeerID(nodes[2].Peer)}
 	var before []usage
 	for death := range deaths {
