@@ -138,8 +138,9 @@ func (o *collectiveOperation) free(*Process) {
 	o.s = nil
 }
 
-// exchange gives each member of an intracommunicator the blocks of all, by rank. It blocks until it has them; all blocks have one size.
-func (p *Process) exchange(c *Comm, mine []byte) ([][]byte, error) {
+// allgather returns the blocks of all members of an intracommunicator, by rank. All blocks have the
+// same size. It blocks until the last one is here.
+func (p *Process) allgather(c *Comm, mine []byte) ([][]byte, error) {
 	all := make([]byte, len(mine)*c.size())
 	s := p.schedule(c, false)
 	one := datatype.Of(all)

@@ -74,30 +74,31 @@ func (c *Comm) String() string {
 	return fmt.Sprintf("a communicator of %d", c.size())
 }
 
-// Domains of contexts: what they are computed from. All nodes of a job compute the same: a change needs a new version of the job protocol.
+// Domains of contexts: the first number that a context is hashed from. All nodes of a job compute
+// contexts alike, so a change needs a new version of the job protocol.
 const (
-	derived   = iota // from a communicator, by its members alike
-	drawn            // by one rank, or two, who tell it to the others
-	forLocal         // of an intercommunicator's local communicator
-	forCreate        // of messages that make a communicator of a group
-	forBridge        // of messages that make an intercommunicator
-	forEdges         // of messages that make a dist graph
+	fromComm    = iota // a communicator made of another, by all its members without a message
+	fromCounter        // numbers that one rank counted, or two, and told the others
+	forLocal           // the local communicator of an intercommunicator
+	forCreate          // messages that make a communicator of a group
+	forBridge          // messages that make an intercommunicator
+	forEdges           // messages that make a distributed graph
 )
 
 // derive makes the context of a communicator that is made from c. All members make communicators from c in the same order, so
 // each computes the same without a message. parts tell apart what may be made at the same time.
 func (c *Comm) derive(parts ...uint64) uint64 {
 	c.made++
-	return hashContext(append([]uint64{derived, c.context, c.made}, parts...)...)
+	return hashContext(append([]uint64{fromComm, c.context, c.made}, parts...)...)
 }
 
 // internal is a context for the library's own messages between members of c, that no communicator has.
 func (c *Comm) internal(domain uint64) uint64 { return hashContext(domain, c.context) }
 
-// draw is a number that no other context of this rank was made from.
-func (p *Process) draw() uint64 {
-	p.drawn++
-	return p.drawn
+// nextContextNumber is a number from which this rank has made no context yet.
+func (p *Process) nextContextNumber() uint64 {
+	p.contextCounter++
+	return p.contextCounter
 }
 
 func hashContext(parts ...uint64) uint64 {

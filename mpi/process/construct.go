@@ -126,7 +126,7 @@ func (c *call) split(comm *Comm, color, key int32) (*Comm, error) {
 	mine := choice{color: color, key: key}.append(nil)
 	context := comm.derive(uint64(uint32(color)))
 	if comm.remote == nil {
-		blocks, err := c.exchange(comm, mine)
+		blocks, err := c.allgather(comm, mine)
 		if err != nil || color == abi.Undefined {
 			return nil, err
 		}
@@ -251,10 +251,10 @@ func commCreateGroup(c *call) error {
 	made := c.newComm(comm, 0, g)
 	b := make([]byte, 16)
 	if made.rank == 0 {
-		binary.LittleEndian.PutUint64(b, hashContext(drawn, uint64(c.rank), c.draw()))
+		binary.LittleEndian.PutUint64(b, hashContext(fromCounter, uint64(c.rank), c.nextContextNumber()))
 		binary.LittleEndian.PutUint64(b[8:], g.hash())
 	}
-	if err := c.spread(made, comm.internal(forCreate), 0, int32(tag), b); err != nil {
+	if err := c.bcast(made, comm.internal(forCreate), 0, int32(tag), b); err != nil {
 		return err
 	}
 	if binary.LittleEndian.Uint64(b[8:]) != g.hash() {

@@ -103,7 +103,7 @@ func distGraphCreate(c *call) error {
 	if weighted {
 		sizes[comm.size()] = 1
 	}
-	blocks, err := c.exchange(comm, appendRanks(nil, sizes))
+	blocks, err := c.allgather(comm, appendRanks(nil, sizes))
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 // exchangeAcross gives blocks of equal size of all processes of an intercommunicator to all: those of the local group and those of the
 // remote one, in the order of their ranks.
 func (p *Process) exchangeAcross(c *Comm, mine []byte) (local, remote [][]byte, err error) {
-	local, err = p.exchange(c.local, mine)
+	local, err = p.allgather(c.local, mine)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -20,11 +20,11 @@ func (p *Process) exchangeAcross(c *Comm, mine []byte) (local, remote [][]byte, 
 		for _, b := range local {
 			ours = append(ours, b...)
 		}
-		if err := p.trade(context, c.remote.members[0], 0, ours, all); err != nil {
+		if err := p.exchange(context, c.remote.members[0], 0, ours, all); err != nil {
 			return nil, nil, err
 		}
 	}
-	if err := p.spread(c.local, c.local.internal(forBridge), 0, 0, all); err != nil {
+	if err := p.bcast(c.local, c.local.internal(forBridge), 0, 0, all); err != nil {
 		return nil, nil, err
 	}
 	for i := range c.remote.size() {
@@ -58,7 +58,7 @@ func intercommCreate(c *call) error {
 	binary.LittleEndian.PutUint64(head, found.context)
 	binary.LittleEndian.PutUint32(head[8:], uint32(len(found.remote)))
 	context := comm.internal(forBridge)
-	if err := c.spread(comm, context, int(leader), 0, head); err != nil {
+	if err := c.bcast(comm, context, int(leader), 0, head); err != nil {
 		return err
 	}
 	n := binary.LittleEndian.Uint32(head[8:])
@@ -72,7 +72,7 @@ func intercommCreate(c *call) error {
 	}
 	members := make([]byte, 4*n)
 	copy(members, appendRanks(nil, found.remote))
-	if err := c.spread(comm, context, int(leader), 0, members); err != nil {
+	if err := c.bcast(comm, context, int(leader), 0, members); err != nil {
 		return err
 	}
 	remote := &Group{members: parseRanks(members)}
@@ -104,10 +104,10 @@ func (c *call) meet(comm *Comm) (bridge, error) {
 	}
 	context := peer.internal(forBridge)
 	mine := make([]byte, 16)
-	binary.LittleEndian.PutUint64(mine, c.draw())
+	binary.LittleEndian.PutUint64(mine, c.nextContextNumber())
 	binary.LittleEndian.PutUint32(mine[8:], uint32(comm.size()))
-	theirs, err := c.swap(context, with, tag, mine)
-	if err != nil {
+	theirs := make([]byte, len(mine))
+	if err := c.exchange(context, with, tag, mine, theirs); err != nil {
 		return bridge{}, err
 	}
 	n := binary.LittleEndian.Uint32(theirs[8:])
@@ -115,14 +115,14 @@ func (c *call) meet(comm *Comm) (bridge, error) {
 		return bridge{}, errorf(abi.ErrOther, "a remote group of %d in a job of %d", n, len(c.cfg.Nodes))
 	}
 	members := make([]byte, 4*n)
-	if err := c.trade(context, with, tag, appendRanks(nil, comm.group.members), members); err != nil {
+	if err := c.exchange(context, with, tag, appendRanks(nil, comm.group.members), members); err != nil {
 		return bridge{}, err
 	}
 	remote := &Group{members: parseRanks(members)}
 	if err := c.validRemote(comm.group, remote); err != nil {
 		return bridge{}, err
 	}
-	parts := []uint64{drawn, uint64(c.rank), binary.LittleEndian.Uint64(mine), uint64(with), binary.LittleEndian.Uint64(theirs)}
+	parts := []uint64{fromCounter, uint64(c.rank), binary.LittleEndian.Uint64(mine), uint64(with), binary.LittleEndian.Uint64(theirs)}
 	if int(with) < c.rank {
 		parts[1], parts[2], parts[3], parts[4] = parts[3], parts[4], parts[1], parts[2]
 	}

@@ -172,13 +172,13 @@ func (c *call) waitMessage(m *message) (match.Status, error) {
 	return m.finish(c.Process)
 }
 
-// posted is a nonblocking message with its request. They are used again, to spare allocations.
+// posted is a nonblocking message with its request. Freed ones are reused: see freeRequests.
 type posted struct {
 	message
 	request request
 }
 
-// maxFreeRequests is how many of them a process keeps.
+// maxFreeRequests is how many of those a process keeps at most.
 const maxFreeRequests = 256
 
 // nonblocking is a message for a function that starts it.

@@ -38,7 +38,8 @@ type Process struct {
 	calls call // the call under way, kept to spare an allocation; nested calls have their own
 	depth int
 
-	// What blocking sends and receives run on, and lists of requests: see blocking and list.
+	// Reused by blocking calls, by calls with lists of requests and by nonblocking calls, to spare
+	// allocations: see blocking, list and posted.
 	inbound, outbound message
 	requestScratch    []*request
 	freeRequests      []*posted
@@ -51,16 +52,16 @@ type Process struct {
 	channels map[channel]uint64    // how many operations were initialized on each
 	broken   error                 // the guest broke in a callback that has no error to give
 
-	handles     handles
-	types       typeRecords
-	world       *Comm
-	self        *Comm
-	heap        heap
-	codes       errorCodes
-	fortran     fortran
-	threadLevel int64  // MPI_Query_thread
-	drawn       uint64 // contexts that this rank drew: see draw
-	predefined  uint32 // address in the guest's memory of the predefined attributes' values; 0 if there is none yet
+	handles        handles
+	types          typeRecords
+	world          *Comm
+	self           *Comm
+	heap           guestHeap
+	codes          errorCodes
+	fortran        fortran
+	threadLevel    int64  // MPI_Query_thread
+	contextCounter uint64 // see nextContextNumber
+	predefined     uint32 // address in the guest's memory of the predefined attributes' values; 0 if there is none yet
 }
 
 // state is how far a rank has come between Init and Finalize.

@@ -10,7 +10,7 @@ import (
 var families = []family{
 	environmentFunctions, communicatorFunctions, groupFunctions, topologyFunctions,
 	attributeFunctions, infoFunctions, errorFunctions,
-	pointToPointFunctions, completionFunctions, statusFunctions, probeFunctions, bufferFunctions, peekFunctions,
+	pointToPointFunctions, completionFunctions, statusFunctions, probeFunctions, bufferFunctions, getStatusFunctions,
 	partitionedFunctions, grequestFunctions,
 	collectiveFunctions, operationFunctions, datatypeFunctions,
 }

@@ -7,11 +7,13 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// Looking at requests without completing them (MPI 5.0, 3.7.6). An error of a request is told by its status alone: the function that
-// completes it returns it.
+// MPI_Request_get_status and its variants look at requests without completing them (MPI 5.0, 3.7.6).
+// An error of a request is stored in its status only; the function that completes the request
+// returns it.
 
-// peek stores the status of a request that is done, or has nothing to do, as the k-th.
-func (c *call) peek(l *requestList, r *request, k int) error {
+// storeStatus stores the status of a request that is complete as the k-th of the list; r is nil for a
+// null or inactive request.
+func (c *call) storeStatus(l *requestList, r *request, k int) error {
 	if r == nil {
 		l.status(k, emptyStatus, abi.Success)
 		return nil
@@ -49,7 +51,7 @@ func requestStatus(c *call) error {
 	}
 	done := r == nil || r.op.done()
 	if done {
-		if err := c.peek(&requestList{statuses: b}, r, 0); err != nil {
+		if err := c.storeStatus(&requestList{statuses: b}, r, 0); err != nil {
 			return err
 		}
 	}
@@ -63,7 +65,7 @@ func requestStatusAll(c *call) error {
 	}
 	done := l.allDone()()
 	for i := 0; done && i < len(l.requests); i++ {
-		if err := c.peek(&l, l.requests[i], i); err != nil {
+		if err := c.storeStatus(&l, l.requests[i], i); err != nil {
 			return err
 		}
 	}
@@ -81,9 +83,9 @@ func requestStatusAny(c *call) error {
 	switch {
 	case i >= 0:
 		place = int64(i)
-		err = c.peek(&l, l.requests[i], 0)
+		err = c.storeStatus(&l, l.requests[i], 0)
 	case done:
-		err = c.peek(&l, nil, 0)
+		err = c.storeStatus(&l, nil, 0)
 	}
 	if err != nil {
 		return err
@@ -111,7 +113,7 @@ func requestStatusSome(c *call) error {
 		if r == nil || !r.op.done() {
 			continue
 		}
-		if err := c.peek(&l, r, n); err != nil {
+		if err := c.storeStatus(&l, r, n); err != nil {
 			return err
 		}
 		binary.LittleEndian.PutUint32(places[4*n:], uint32(i))
@@ -120,7 +122,7 @@ func requestStatusSome(c *call) error {
 	return c.writeInt(c.ptr(2), int64(n))
 }
 
-var peekFunctions = family{
+var getStatusFunctions = family{
 	"Request_get_status":      {do: requestStatus},
 	"Request_get_status_all":  {do: requestStatusAll},
 	"Request_get_status_any":  {do: requestStatusAny},

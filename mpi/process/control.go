@@ -8,41 +8,35 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// The library's own messages between ranks, in contexts that no communicator has: they cannot meet the program's. Ranks are those of the
-// job.
+// Control messages: what the library itself says between ranks. They travel in contexts that no
+// communicator has, so they never match the program's messages. Ranks are those of the job.
 
-// tell sends b to a rank, and returns once b may change.
-func (p *Process) tell(context uint64, to, tag int32, b []byte) error {
+// send sends b to a rank. It returns once b may be changed.
+func (p *Process) send(context uint64, to, tag int32, b []byte) error {
 	var r match.Request
 	p.end.Send(&r, p.private(context, to, tag, int32(p.rank)), datatype.Of(b), match.Standard)
 	return p.await(&r)
 }
 
-// hear receives as many bytes as b has from a rank.
-func (p *Process) hear(context uint64, from, tag int32, b []byte) error {
+// recv receives len(b) bytes from a rank into b.
+func (p *Process) recv(context uint64, from, tag int32, b []byte) error {
 	var r match.Request
 	p.end.Recv(&r, p.private(context, from, tag, from), datatype.Of(b))
-	return p.heard(&r, b)
+	return p.awaitExactly(&r, b)
 }
 
-// swap sends b to a rank, which does the same with as many bytes, and returns those.
-func (p *Process) swap(context uint64, with, tag int32, b []byte) ([]byte, error) {
-	theirs := make([]byte, len(b))
-	err := p.trade(context, with, tag, b, theirs)
-	return theirs, err
-}
-
-// trade sends mine to a rank and receives theirs from it.
-func (p *Process) trade(context uint64, with, tag int32, mine, theirs []byte) error {
+// exchange sends mine to a rank and receives theirs from it.
+func (p *Process) exchange(context uint64, with, tag int32, mine, theirs []byte) error {
 	var in, out match.Request
 	p.end.Recv(&in, p.private(context, with, tag, with), datatype.Of(theirs))
 	p.end.Send(&out, p.private(context, with, tag, int32(p.rank)), datatype.Of(mine), match.Standard)
 	if err := p.await(&out); err != nil {
 		return err
 	}
-	return p.heard(&in, theirs)
+	return p.awaitExactly(&in, theirs)
 }
 
+// private is the envelope of a control message.
 func (p *Process) private(context uint64, peer, tag, source int32) match.Envelope {
 	return match.Envelope{Context: context, Peer: int(peer), Source: source, Tag: tag}
 }
@@ -54,7 +48,8 @@ func (p *Process) await(r *match.Request) error {
 	return r.Err
 }
 
-func (p *Process) heard(r *match.Request, b []byte) error {
+// awaitExactly waits for a receive into b, which the message must fill.
+func (p *Process) awaitExactly(r *match.Request, b []byte) error {
 	if err := p.await(r); err != nil {
 		return err
 	}
@@ -64,23 +59,23 @@ func (p *Process) heard(r *match.Request, b []byte) error {
 	return nil
 }
 
-// spread gives b of the member of a communicator that is its root to all others; their b has as many bytes.
-func (p *Process) spread(c *Comm, context uint64, root int, tag int32, b []byte) error {
+// bcast sends b of the root, a rank of c, to all other members. Theirs must have the same length.
+func (p *Process) bcast(c *Comm, context uint64, root int, tag int32, b []byte) error {
 	if c.rank != root {
-		return p.hear(context, c.group.members[root], tag, b)
+		return p.recv(context, c.group.members[root], tag, b)
 	}
 	for i, m := range c.group.members {
 		if i == root {
 			continue
 		}
-		if err := p.tell(context, m, tag, b); err != nil {
+		if err := p.send(context, m, tag, b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// appendRanks adds ranks to b, four bytes each; parseRanks reads them.
+// appendRanks appends ranks to b, four bytes each, little-endian. parseRanks reads them.
 func appendRanks(b []byte, ranks []int32) []byte {
 	for _, r := range ranks {
 		b = binary.LittleEndian.AppendUint32(b, uint32(r))

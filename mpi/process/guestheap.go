@@ -7,10 +7,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// heap is memory of the guest that belongs to the host: blocks at addresses that are divisible by 16, in pieces that the guest's
+// guestHeap is memory of the guest that belongs to the host: blocks at addresses that are divisible by 16, in pieces that the guest's
 // memory was grown by. What is where is kept outside that memory, so that a program that writes over it harms only itself.
 // The sbrk of the guest's own allocator puts up with memory grown by others.
-type heap struct {
+type guestHeap struct {
 	blocks map[uint32]int64 // bytes of each block that is in use, by its address
 	gaps   []gap            // what is free, by address; no two of them touch
 }
@@ -63,7 +63,7 @@ func (p *Process) release(addr uint32) bool {
 }
 
 // take cuts a block out of the first gap that has room for it.
-func (h *heap) take(n, align int64) (uint32, bool) {
+func (h *guestHeap) take(n, align int64) (uint32, bool) {
 	for i, g := range h.gaps {
 		addr := (g.addr + align - 1) &^ (align - 1)
 		end := g.addr + g.size
@@ -92,7 +92,7 @@ func (h *heap) take(n, align int64) (uint32, bool) {
 }
 
 // give adds a gap, and joins it with those that it touches. What is not whole pieces of 16 bytes is left out.
-func (h *heap) give(addr, size int64) {
+func (h *guestHeap) give(addr, size int64) {
 	end := (addr + size) &^ (heapAlign - 1)
 	addr = (addr + heapAlign - 1) &^ (heapAlign - 1)
 	if addr >= end {
