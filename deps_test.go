@@ -61,8 +61,8 @@ var rules = []rule{
 	{packages: "mpi/wasm/module", imports: []string{"mpi/abi", "mpi/wasm/wasi"}},
 	{packages: "mpi/wasm/native", foreign: []string{wasmtime}},
 	{packages: "mpi/wasm/wasi", foreign: []string{goSystem}},
-	{packages: "mpi/node", imports: []string{
-		"mpi", "mpi/exec", "mpi/frame", "mpi/selector", "mpi/match", "mpi/process"}},
+	{packages: "mpi/node", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/selector"}},
+	{packages: "mpi/job", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process"}},
 	{packages: "http", imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/"}},
 
 	// What puts it together. The plugin must not import what does not build in plugin mode.

@@ -17,7 +17,7 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/node"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/job"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/store"
 )
@@ -59,7 +59,7 @@ func DefaultConfig() Config {
 		API:          ma.StringCast("/ip4/127.0.0.1/tcp/8000"),
 		Programs:     ProgramsStore,
 		HandlerSlots: 2 * runtime.NumCPU(),
-		RankSlots:    node.DefaultRankSlots(),
+		RankSlots:    job.DefaultRankSlots(),
 		Memory:       256 << 20,
 		Timeout:      30 * time.Second,
 		MaxMessage:   4 << 20,

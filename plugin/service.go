@@ -20,6 +20,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/http"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/job"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/node"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/rendezvous"
@@ -43,9 +44,9 @@ type Service struct {
 	dir   string // Repo/mpi
 
 	transport *p2p.Transport
-	jobs      *p2p.Transport // of jobs: see p2p.ForJobs
 	runtime   *wasm.Runtime
 	node      *node.Node
+	jobs      *job.Service
 	api       *http.Server
 
 	uninstrument func(context.Context) error // of instrument; nil if it was not called
@@ -70,7 +71,6 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	agent := "ipfs-mpi/" + Version
 	admit := admission(cfg)
 	s.transport = p2p.New(parts.Host, p2p.Config{Admit: admit, MaxFrame: int(cfg.MaxMessage) + 64<<10, Log: parts.Log})
-	s.jobs = p2p.New(parts.Host, p2p.ForJobs(p2p.Config{Admit: admit, Log: parts.Log}))
 	pools := rendezvous.New(rendezvous.Config{
 		Host: parts.Host, Routing: parts.Routing, Exchanger: s.transport, Protocol: string(p2p.PoolProtocol),
 		Agent: agent, HandlerSlots: uint32(cfg.HandlerSlots), Admit: admit, Log: parts.Log,
@@ -85,9 +85,17 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 		Transport: s.transport, Pools: pools, Store: st, Runtime: s.runtime, Admit: admit,
 		Agent: agent, HandlerSlots: cfg.HandlerSlots, Memory: cfg.Memory, Timeout: cfg.Timeout, MaxMessage: cfg.MaxMessage,
 		AnyProgram: cfg.Programs == ProgramsAny, Programs: cfg.Listed,
-		JobTransport: s.jobs, RankSlots: cfg.RankSlots, JobsDir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Log: parts.Log,
+		Log: parts.Log,
 	})
-	s.api = http.New(s.node, http.Config{
+	s.jobs = job.New(job.Config{
+		Transport: p2p.New(parts.Host, p2p.ForJobs(p2p.Config{Admit: admit, Log: parts.Log})),
+		Pools:     pools, Store: st, Programs: s.node, Admit: admit, RankSlots: cfg.RankSlots, Memory: cfg.Memory,
+		Dir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Processors: new(processors), Log: parts.Log,
+	})
+	s.api = http.New(struct {
+		*node.Node
+		*job.Service
+	}{s.node, s.jobs}, http.Config{
 		Listen: listen, Token: cfg.Token, Log: parts.Log,
 		MaxBody: max(64<<20, 5*cfg.MaxMessage), // JSON takes up to four bytes for one of Data
 	})
@@ -104,6 +112,9 @@ func (s *Service) Start(ctx context.Context) error {
 	}
 	if err := s.node.Start(ctx); err != nil {
 		return err
+	}
+	if err := s.jobs.Start(); err != nil {
+		return errors.Join(err, s.Close(ctx))
 	}
 	if err := s.api.Start(); err != nil {
 		return errors.Join(fmt.Errorf("%s.API is %s: %w", configKey, s.cfg.API, err), s.Close(ctx))
@@ -123,12 +134,13 @@ func (s *Service) Start(ctx context.Context) error {
 // APIAddr is the URL of the JSON API, once started.
 func (s *Service) APIAddr() string { return s.api.Addr() }
 
-// Close stops everything, within ctx: first the API, which lets running requests end, then the node. It may be called twice.
+// Close stops everything, within ctx: first the API, which lets running
+// requests end, then jobs, then the node. It may be called twice.
 func (s *Service) Close(ctx context.Context) error {
 	s.once.Do(func() {
 		api, cancel := context.WithTimeout(ctx, apiCloseTimeout)
 		defer cancel()
-		s.err = errors.Join(removeIfThere(s.apiFile()), s.api.Close(api), s.node.Close(ctx))
+		s.err = errors.Join(removeIfThere(s.apiFile()), s.api.Close(api), s.jobs.Close(ctx), s.node.Close(ctx))
 		if s.uninstrument != nil {
 			s.err = errors.Join(s.err, s.uninstrument(ctx))
 		}

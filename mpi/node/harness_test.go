@@ -165,7 +165,6 @@ func newNode(t *testing.T, i int, set ...func(i int, c *Config)) testNode {
 			world: map[mpi.CID]*mpi.Bundle{id: {Run: guest, Files: fstest.MapFS{}}},
 			list:  []mpi.Interpreter{{Name: "guest", Version: "1.0.0", CID: id}},
 		},
-		JobTransport: p2p.New(h, p2p.ForJobs(p2p.Config{})), Host: fmt.Sprintf("host%d", i),
 		Agent: "test", HandlerSlots: 2, Memory: 64 << 20, Timeout: 20 * time.Second, MaxMessage: 1 << 20,
 	}
 	for _, f := range set {

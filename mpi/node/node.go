@@ -1,5 +1,6 @@
-// Package node composes one node of ipfs-mpi from the interfaces of package mpi and owns everything that
-// runs in it. Several nodes may live in one process, and none needs Kubo.
+// Package node passes messages between programs of peers. It composes a node from the interfaces of
+// package mpi and owns everything that runs in it. Several nodes may live in one process, and none
+// needs Kubo.
 //
 // # How it is put together
 //
@@ -11,8 +12,7 @@
 //   - The outbox (outbox.go) carries frames to peers without blocking whoever has one to send.
 //   - The queue (queue.go) gives waiting tasks a slot, those that sent them in turn; the budget (budget.go) bounds how
 //     many there may be.
-//   - Jobs are in job*.go: [job] is one that began here, [part] what runs of one here; slots, events and the keeper of records are
-//     what they share.
+//   - Package job runs jobs. It takes their programs from here (ranks.go).
 //
 // A message to the node itself takes the same way as one to a peer, without the transport.
 package node
@@ -47,11 +47,6 @@ type Config struct {
 	MaxMessage   int64                 // bytes of Data
 	AnyProgram   bool                  // run programs that are not the store's, by CID
 	Programs     []mpi.CID             // those of them that run, if not any does
-
-	JobTransport frame.JobTransport // carries the frames of jobs; nil for a node whose jobs run on it alone
-	RankSlots    int                // of jobs, at once; 0 for DefaultRankSlots
-	JobsDir      string             // keeps the records of jobs; empty for as long as the node lives
-	Host         string             // the node's name, for its programs
 
 	Log *slog.Logger // nil discards
 }
@@ -90,7 +85,6 @@ type Node struct {
 	outbox   outbox
 	queue    queue
 	budget   budget
-	jobs     jobs
 
 	mu       sync.Mutex // guards requests and tasks
 	requests map[mpi.RequestID]*request
@@ -122,7 +116,6 @@ func New(cfg Config) *Node {
 	n.ledger.init()
 	n.outbox.init(n)
 	n.queue.init()
-	n.jobs.init(n)
 	return n
 }
 
@@ -143,9 +136,6 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err := n.cfg.Transport.Start(n); err != nil {
 		return err
 	}
-	if err := n.jobs.start(); err != nil {
-		return err
-	}
 	if err := n.cfg.Pools.Start(); err != nil {
 		return err
 	}
@@ -161,7 +151,7 @@ func (n *Node) Close(ctx context.Context) error {
 
 func (n *Node) shut(ctx context.Context) error {
 	n.closed.Store(true)
-	errs := []error{n.jobs.close(ctx), n.cfg.Store.Close(ctx), n.cfg.Pools.Close(ctx)}
+	errs := []error{n.cfg.Store.Close(ctx), n.cfg.Pools.Close(ctx)}
 	for _, t := range n.queue.close() {
 		t.finish(t.failure(mpi.Lost, "the node stopped before it came to the message"))
 	}

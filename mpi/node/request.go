@@ -41,7 +41,7 @@ func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	if err := n.check(&r); err != nil {
 		return mpi.Result{}, err
 	}
-	program, err := n.resolve(ctx, r.File)
+	program, err := n.Resolve(ctx, r.File)
 	if err != nil {
 		return mpi.Result{}, err
 	}

@@ -15,9 +15,9 @@ func compare(a, b mpi.Interpreter) int {
 	return cmp.Or(strings.Compare(a.Name, b.Name), selector.Compare(a.Version, b.Version), strings.Compare(string(a.CID), string(b.CID)))
 }
 
-// resolve finds the interpreter that a File means. The node's own store goes first, since its owner chose it; names that peers
+// Resolve finds the interpreter that a File means. The node's own store goes first, since its owner chose it; names that peers
 // give are taken only for what the store lacks. Of what peers serve, the newest that matches is meant.
-func (n *Node) resolve(ctx context.Context, file string) (mpi.Interpreter, error) {
+func (n *Node) Resolve(ctx context.Context, file string) (mpi.Interpreter, error) {
 	if cid, err := n.cfg.Store.ParseCID(file); err == nil {
 		return n.named(cid), nil
 	}
@@ -113,7 +113,7 @@ func (n *Node) ofPeers(sel selector.Selector) (mpi.Interpreter, bool, error) {
 
 // Pool is one pool, found by its File.
 func (n *Node) Pool(ctx context.Context, file string, fresh bool) (mpi.PoolStatus, error) {
-	i, err := n.resolve(ctx, file)
+	i, err := n.Resolve(ctx, file)
 	if err != nil {
 		return mpi.PoolStatus{}, err
 	}

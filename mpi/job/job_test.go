@@ -1,4 +1,4 @@
-package node
+package job
 
 import (
 	"fmt"
@@ -35,7 +35,7 @@ func TestJobOnOneNode(t *testing.T) {
 func TestJobAcrossNodes(t *testing.T) {
 	for _, n := range []int{2, 3, 5} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			nodes := startJobs(t, n, goPrograms{"ring": ring}, func(_ int, c *Config) { c.RankSlots = 4 })
+			nodes := startJobs(t, n, goPrograms{"ring": ring}, func(_ int, c *setup) { c.RankSlots = 4 })
 			l := nodes[0].run(t, mpi.JobSpec{File: "ring", Ranks: 7})
 			l.isDone(t)
 			if l.out[0] != "the ring counted 7\n" {

@@ -1,4 +1,4 @@
-package node
+package job
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // part is what this node does of a job, of its own or another origin: from the offer, when it keeps slots for it, until nothing of it
 // is left here.
 type part struct {
-	js    *jobs
+	svc   *Service
 	id    mpi.JobID
 	key   [16]byte  // of id
 	made  time.Time // the offer's
@@ -59,57 +59,56 @@ const (
 const startMax = fetchTimeout + 30*time.Second
 
 // offered answers an offer.
-func (js *jobs) offered(from mpi.PeerID, f frame.Offer) frame.Reservation {
+func (svc *Service) offered(from mpi.PeerID, f frame.Offer) frame.Reservation {
 	none := func(why mpi.Reason, format string, args ...any) frame.Reservation {
 		return frame.Reservation{Job: f.Job, Reason: why, Detail: fmt.Sprintf(format, args...)}
 	}
-	n := js.n
-	if from != n.self && !n.cfg.Admit(from) {
+	if from != svc.self && !svc.cfg.Admit(from) {
 		return none(mpi.Refused, "the node does not work for this origin")
 	}
-	if f.Memory > n.cfg.Memory {
-		return none(mpi.OutOfMemory, "%d MiB for a rank are over the node's limit of %d", f.Memory>>20, n.cfg.Memory>>20)
+	if f.Memory > svc.cfg.Memory {
+		return none(mpi.OutOfMemory, "%d MiB for a rank are over the node's limit of %d", f.Memory>>20, svc.cfg.Memory>>20)
 	}
-	if why, detail := n.programs.runs(f.Program, from == n.self); why != "" {
+	if why, detail := svc.cfg.Programs.RunsRanks(f.Program, from == svc.self); why != "" {
 		return none(why, "%s", detail)
 	}
 	key := frame.JobKey(f.Job)
-	js.mu.Lock()
-	defer js.mu.Unlock()
+	svc.mu.Lock()
+	defer svc.mu.Unlock()
 	switch {
-	case js.shut:
+	case svc.shut:
 		return none(mpi.Refused, "the node is stopping")
-	case js.parts[key] != nil:
+	case svc.parts[key] != nil:
 		return none(mpi.Busy, "the node has a part in the job already")
-	case len(js.parts) >= maxParts:
-		return none(mpi.Busy, "the node has a part in %d jobs already", len(js.parts))
-	case js.partsOf(from) >= maxOpenJobs:
+	case len(svc.parts) >= maxParts:
+		return none(mpi.Busy, "the node has a part in %d jobs already", len(svc.parts))
+	case svc.partsOf(from) >= maxOpenJobs:
 		return none(mpi.Busy, "the node has a part in %d jobs of this origin already", maxOpenJobs)
 	}
-	if why := js.vain.refuse(from); why != "" {
+	if why := svc.backoff.refuse(from); why != "" {
 		return none(mpi.Busy, "%s", why)
 	}
-	got, held, used := js.slots.hold(int(min(f.Ranks, mpi.MaxRanks)))
+	got, held, used := svc.slots.hold(int(min(f.Ranks, mpi.MaxRanks)))
 	answer := frame.Reservation{Job: f.Job, Ranks: uint32(got), Held: uint32(held)}
 	if got < int(f.Ranks) {
-		answer.Reason, answer.Detail = mpi.NoSlots, fmt.Sprintf("%d of its %d slots are in use", used, js.slots.total)
+		answer.Reason, answer.Detail = mpi.NoSlots, fmt.Sprintf("%d of its %d slots are in use", used, svc.slots.total)
 	}
 	if got == 0 {
 		return answer
 	}
-	p := &part{js: js, id: f.Job, key: key, made: time.Now(), offer: f, kept: got, over: make(chan struct{}), begin: make(chan struct{})}
+	p := &part{svc: svc, id: f.Job, key: key, made: time.Now(), offer: f, kept: got, over: make(chan struct{}), begin: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.running, p.abort = context.WithCancelCause(p.ctx)
 	p.output.init()
 	p.expiry = time.AfterFunc(frame.ReservationTime, p.expire)
-	js.parts[key] = p
+	svc.parts[key] = p
 	return answer
 }
 
 // partsOf is how many parts are of jobs of an origin. The caller has the mutex.
-func (js *jobs) partsOf(origin mpi.PeerID) int {
+func (svc *Service) partsOf(origin mpi.PeerID) int {
 	n := 0
-	for _, p := range js.parts {
+	for _, p := range svc.parts {
 		if p.id.Origin == origin {
 			n++
 		}
@@ -182,13 +181,13 @@ func (p *part) stop(why string) {
 
 // release ends the time that slots are kept for the offer; n of them are for ranks from now on.
 func (p *part) release(n int) {
-	p.js.slots.take(p.kept, n)
-	if p.id.Origin == p.js.n.self {
+	p.svc.slots.take(p.kept, n)
+	if p.id.Origin == p.svc.self {
 		return
 	}
-	p.js.mu.Lock()
-	defer p.js.mu.Unlock()
-	p.js.vain.add(p.id.Origin, p.made)
+	p.svc.mu.Lock()
+	defer p.svc.mu.Unlock()
+	p.svc.backoff.add(p.id.Origin, p.made)
 }
 
 // end takes the part out and tells the origin so.
@@ -196,12 +195,12 @@ func (p *part) end() {
 	p.mu.Lock()
 	p.expiry.Stop()
 	p.mu.Unlock()
-	p.js.mu.Lock()
-	delete(p.js.parts, p.key)
-	p.js.mu.Unlock()
+	p.svc.mu.Lock()
+	delete(p.svc.parts, p.key)
+	p.svc.mu.Unlock()
 	p.cancel(nil)
 	close(p.over)
-	p.js.post(p.id.Origin, frame.Stopped{Job: p.id}, nil)
+	p.svc.post(p.id.Origin, frame.Stopped{Job: p.id}, nil)
 }
 
 // placed takes the ranks that are to run here.
@@ -228,7 +227,7 @@ func (p *part) placed(f frame.Place) {
 	n := len(p.local)
 	p.mu.Unlock()
 	p.release(n)
-	p.js.n.wg.Go(func() { p.run(err) })
+	p.svc.wg.Go(func() { p.run(err) })
 }
 
 // check looks for what is wrong with a Place, and returns the ranks that are here.
@@ -242,11 +241,11 @@ func (p *part) check(f frame.Place) (local []int, err error) {
 			return nil, fmt.Errorf("it names the node %s twice", peer)
 		}
 		seen[peer] = true
-		if peer != p.js.n.self && !p.js.n.cfg.Admit(peer) {
+		if peer != p.svc.self && !p.svc.cfg.Admit(peer) {
 			return nil, fmt.Errorf("the node does not work with %s", peer)
 		}
 	}
-	self := slices.Index(f.Nodes, p.js.n.self)
+	self := slices.Index(f.Nodes, p.svc.self)
 	for r, node := range f.Ranks {
 		if int(node) == self {
 			local = append(local, r)
@@ -263,15 +262,15 @@ func (p *part) run(err error) {
 	defer p.end()
 	defer p.abort(nil)
 	left := len(p.local) // slots to give back
-	defer func() { p.js.slots.give(left) }()
+	defer func() { p.svc.slots.give(left) }()
 	if err != nil {
 		p.fail(-1, "", mpi.Refused, err.Error())
 		return
 	}
 	for _, peer := range p.place.Nodes {
-		defer p.js.watch(peer)()
+		defer p.svc.watch(peer)()
 	}
-	defer p.js.watch(p.id.Origin)()
+	defer p.svc.watch(p.id.Origin)()
 	team, err := p.prepare()
 	if err != nil {
 		why := mpi.NotServed
@@ -285,7 +284,7 @@ func (p *part) run(err error) {
 	p.mu.Lock()
 	p.state = ready
 	p.mu.Unlock()
-	p.js.post(p.id.Origin, frame.Prepared{Job: p.id}, nil)
+	p.svc.post(p.id.Origin, frame.Prepared{Job: p.id}, nil)
 	select {
 	case <-p.begin:
 	case <-p.running.Done():
@@ -296,7 +295,7 @@ func (p *part) run(err error) {
 		defer timer.Stop()
 	}
 	team.run()
-	p.js.slots.give(left)
+	p.svc.slots.give(left)
 	left = 0
 	<-p.running.Done() // ranks of other nodes may still want an answer
 }
@@ -308,14 +307,14 @@ func (p *part) fail(rank int, peer mpi.PeerID, why mpi.Reason, detail string) {
 	p.told = true
 	p.mu.Unlock()
 	if first && p.ctx.Err() == nil { // before Stopped, which may follow at once
-		p.js.post(p.id.Origin, frame.Failed{Job: p.id, Rank: int64(rank), Peer: peer, Reason: why, Detail: detail}, nil)
+		p.svc.post(p.id.Origin, frame.Failed{Job: p.id, Rank: int64(rank), Peer: peer, Reason: why, Detail: detail}, nil)
 	}
 	p.abort(errors.New(detail))
 }
 
 // fault ends the part after a panic in passing messages.
 func (p *part) fault(v any, stack []byte) {
-	p.js.n.log.Error("panic in passing messages", "job", p.id, "panic", v, "stack", string(stack))
+	p.svc.log.Error("panic in passing messages", "job", p.id, "panic", v, "stack", string(stack))
 	p.fail(-1, "", mpi.Internal, "a fault of this node: see its log")
 }
 
@@ -337,7 +336,7 @@ func (p *part) lost(peer mpi.PeerID, why error) {
 func (p *part) packet(from mpi.PeerID, k frame.Packet) {
 	w, peers := p.world.Load(), p.peers.Load()
 	if w == nil || peers == nil || k.From < 0 || int(k.From) >= len(*peers) || (*peers)[k.From] != from {
-		p.js.n.log.Debug("packet dropped", "job", p.id, "from", from, "packet", k)
+		p.svc.log.Debug("packet dropped", "job", p.id, "from", from, "packet", k)
 		return
 	}
 	if err := w.Receive(k); err != nil && p.running.Err() == nil {
@@ -353,7 +352,7 @@ func (l link) Send(ctx context.Context, k frame.Packet) error {
 	p := l.p
 	k.Job = p.key
 	to := (*p.peers.Load())[k.To]
-	if _, err := p.js.n.cfg.JobTransport.Send(ctx, to, k); err != nil {
+	if _, err := p.svc.cfg.Transport.Send(ctx, to, k); err != nil {
 		if ctx.Err() == nil {
 			p.lost(to, err)
 		}
@@ -367,7 +366,7 @@ func (l link) Post(k frame.Packet) {
 	p := l.p
 	k.Job = p.key
 	to := (*p.peers.Load())[k.To]
-	p.js.n.cfg.JobTransport.Post(to, k, func(err error) { p.lost(to, err) })
+	p.svc.cfg.Transport.Post(to, k, func(err error) { p.lost(to, err) })
 }
 
 // credit is how many bytes of output may still be sent.

@@ -1,4 +1,4 @@
-package node
+package job
 
 import (
 	"testing"
@@ -150,13 +150,13 @@ func TestHostileOrigin(t *testing.T) {
 
 // Who is not of a job can do nothing to it; a node of it that breaks the rules ends it.
 func TestHostileNode(t *testing.T) {
-	nodes := startJobs(t, 2, failing, func(_ int, c *Config) { c.RankSlots = 2 })
+	nodes := startJobs(t, 2, failing, func(_ int, c *setup) { c.RankSlots = 2 })
 	n := nodes[0]
 	out := newStranger(t, nodes...)
 	j := started(t, n, mpi.JobSpec{File: "wait", Ranks: 4})
-	n.jobs.mu.RLock()
-	id := n.jobs.all[j.ID].id
-	n.jobs.mu.RUnlock()
+	n.mu.RLock()
+	id := n.all[j.ID].id
+	n.mu.RUnlock()
 	for _, to := range nodes {
 		for _, f := range []frame.Frame{
 			frame.Offer{Job: id, Program: cidOf("wait"), Ranks: 4}, frame.Place{Job: id, Nodes: []mpi.PeerID{out.Self()}, Ranks: []uint32{0}},
@@ -174,9 +174,9 @@ func TestHostileNode(t *testing.T) {
 		t.Fatalf("the job is %+v, %v", r, err)
 	}
 	// A stranger that says it speaks for a rank of the job.
-	n.jobs.mu.RLock()
-	p := n.jobs.parts[frame.JobKey(id)]
-	n.jobs.mu.RUnlock()
+	n.mu.RLock()
+	p := n.parts[frame.JobKey(id)]
+	n.mu.RUnlock()
 	p.packet(nodes[1].Self(), frame.Packet{Kind: frame.PacketEager, From: 0, To: 2, Tag: 5}) // rank 0 is not there
 	if p.running.Err() != nil {
 		t.Error("a forged rank ends the job")
@@ -188,7 +188,7 @@ func TestHostileNode(t *testing.T) {
 
 // A node that takes ranks and then lies about them.
 func TestHostileTaker(t *testing.T) {
-	nodes := startJobs(t, 1, failing, func(_ int, c *Config) { c.RankSlots = 1 })
+	nodes := startJobs(t, 1, failing, func(_ int, c *setup) { c.RankSlots = 1 })
 	n := nodes[0]
 	s := newStranger(t, n)
 	begin := func() (string, mpi.JobID) {
@@ -268,7 +268,7 @@ func TestReasonForNoSlots(t *testing.T) {
 
 // What a node may say without a window is bounded by its ranks, also while nobody deals with it.
 func TestExitsAreBounded(t *testing.T) {
-	j := newJob(&jobs{}, mpi.NewRequestID("origin"), mpi.JobSpec{Ranks: 3}, mpi.Interpreter{})
+	j := newJob(&Service{}, mpi.NewRequestID("origin"), mpi.JobSpec{Ranks: 3}, mpi.Interpreter{})
 	j.seats["taker"] = &seat{peer: "taker", ranks: []int{1, 2}}
 	for range 1000 {
 		j.receive("taker", frame.Exit{Rank: 1})

@@ -1,4 +1,4 @@
-package node
+package job
 
 import (
 	"fmt"
@@ -7,10 +7,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// vain is for how long each origin is refused that kept slots of this node for long and placed no ranks meanwhile, so that others get
+// backoff is for how long each origin is refused that kept slots of this node for long and placed no ranks meanwhile, so that others get
 // their turn. It counts only what the origin alone decides, and is no defence against one that means harm: that is admission. jobs.mu
 // guards it.
-type vain map[mpi.PeerID]pause
+type backoff map[mpi.PeerID]pause
 
 // pause is the last one of an origin.
 type pause struct {
@@ -19,13 +19,13 @@ type pause struct {
 }
 
 const (
-	vainFree  = offerTimeout + 2*time.Second // for which an honest origin may keep slots while it waits for other nodes to answer
-	vainFirst = time.Second                  // the first pause; each is twice as long as the one before
-	vainLast  = 10 * time.Minute             // but no longer; and so long after its end it is forgotten
+	graceReserve = offerTimeout + 2*time.Second // for which an honest origin may keep slots while it waits for other nodes to answer
+	firstBackoff = time.Second                  // the first pause; each is twice as long as the one before
+	lastBackoff  = 10 * time.Minute             // but no longer; and so long after its end it is forgotten
 )
 
 // refuse says why an origin's offer is not taken now; nothing if it is.
-func (v vain) refuse(origin mpi.PeerID) string {
+func (v backoff) refuse(origin mpi.PeerID) string {
 	wait := time.Until(v[origin].end)
 	if wait <= 0 {
 		return ""
@@ -34,18 +34,18 @@ func (v vain) refuse(origin mpi.PeerID) string {
 }
 
 // add notes that an origin has kept slots since an offer. Of offers from before its last pause that pause was the price.
-func (v vain) add(origin mpi.PeerID, since time.Time) {
+func (v backoff) add(origin mpi.PeerID, since time.Time) {
 	now := time.Now()
-	if now.Sub(since) <= vainFree {
+	if now.Sub(since) <= graceReserve {
 		return
 	}
 	for p, last := range v {
-		if now.Sub(last.end) > vainLast {
+		if now.Sub(last.end) > lastBackoff {
 			delete(v, p)
 		}
 	}
 	if last := v[origin]; !since.Before(last.end) {
-		length := min(max(2*last.length, vainFirst), vainLast)
+		length := min(max(2*last.length, firstBackoff), lastBackoff)
 		v[origin] = pause{length, now.Add(length)}
 	}
 }

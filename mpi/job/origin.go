@@ -1,4 +1,4 @@
-package node
+package job
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 
 // job is a job that began here, from its start to its end and as long as its record is kept.
 type job struct {
-	js      *jobs
+	svc     *Service
 	id      mpi.JobID
 	name    string // Job.ID
 	program mpi.Interpreter
@@ -47,9 +47,9 @@ type job struct {
 	feeding  bool  // somebody gives it
 }
 
-func newJob(js *jobs, id mpi.JobID, spec mpi.JobSpec, program mpi.Interpreter) *job {
+func newJob(svc *Service, id mpi.JobID, spec mpi.JobSpec, program mpi.Interpreter) *job {
 	j := &job{
-		js: js, id: id, name: shortID(id), program: program, created: time.Now(), events: newEvents(),
+		svc: svc, id: id, name: shortID(id), program: program, created: time.Now(), events: newEvents(),
 		over: make(chan struct{}), changed: make(chan struct{}), seats: map[mpi.PeerID]*seat{}, idle: true,
 		more: make(chan struct{}, 1),
 	}
@@ -66,25 +66,25 @@ func programName(i mpi.Interpreter) string {
 }
 
 // recalled is a job whose record was kept. One that had not ended did when the node did.
-func recalled(js *jobs, k kept) *job {
+func recalled(svc *Service, k kept) *job {
 	j := &job{
-		js: js, name: k.Job.ID, created: k.Job.Created, over: make(chan struct{}), changed: make(chan struct{}), record: k.Job,
-		id: mpi.JobID{Origin: js.n.self}, events: restore(k.Events), idle: true,
+		svc: svc, name: k.Job.ID, created: k.Job.Created, over: make(chan struct{}), changed: make(chan struct{}), record: k.Job,
+		id: mpi.JobID{Origin: svc.self}, events: restore(k.Events), idle: true,
 	}
 	close(j.over)
 	j.ctx, j.cancel = context.WithCancel(context.Background())
 	j.cancel()
 	if !j.record.State.Ended() {
-		j.cause = &mpi.JobCause{Rank: -1, Peer: js.n.self, Reason: mpi.Internal, Detail: "the node stopped while the job ran", Exit: 1}
+		j.cause = &mpi.JobCause{Rank: -1, Peer: svc.self, Reason: mpi.Internal, Detail: "the node stopped while the job ran", Exit: 1}
 		j.record.State, j.record.Cause, j.record.Exit, j.record.Progress = mpi.JobFailed, j.cause, 1, ""
 		j.record.Ended = time.Now()
 		j.events.done = false
 		end := mpi.JobEvent{Type: "end", Time: j.record.Ended, Rank: -1, State: mpi.JobFailed, Exit: 1, Cause: j.cause}
-		js.keep.save(kept{Job: j.record, Events: j.events.tail(end)})
+		svc.records.save(kept{Job: j.record, Events: j.events.tail(end)})
 		j.events.add(j.ctx, end)
 	}
 	for i, f := range j.record.Files {
-		j.files = append(j.files, &file{JobFile: f, got: f.Size, disk: js.keep.path(j.name, i)})
+		j.files = append(j.files, &file{JobFile: f, got: f.Size, disk: svc.records.path(j.name, i)})
 		j.stored += f.Size
 	}
 	return j
@@ -151,7 +151,7 @@ func (j *job) state(s mpi.JobState, progress string) {
 	j.notify()
 	j.mu.Unlock()
 	if changed {
-		j.js.keep.save(kept{Job: *r})
+		j.svc.records.save(kept{Job: *r})
 		j.events.add(j.ctx, mpi.JobEvent{Type: "state", Rank: -1, State: s})
 	}
 	if progress != "" {
@@ -181,7 +181,7 @@ func (j *job) finish() {
 	r.State, r.Progress, r.Ended = mpi.JobDone, "", time.Now()
 	if c := j.cause; c != nil {
 		r.Cause, r.Exit, r.State = c, c.Exit, mpi.JobFailed
-		if c.Reason == mpi.Cancelled && c.Rank < 0 && c.Peer == j.js.n.self { // not because a node says so
+		if c.Reason == mpi.Cancelled && c.Rank < 0 && c.Peer == j.svc.self { // not because a node says so
 			r.State = mpi.JobCancelled
 		}
 	}
@@ -190,14 +190,14 @@ func (j *job) finish() {
 	j.mu.Unlock()
 	j.cancel()
 	end := mpi.JobEvent{Type: "end", Time: out.Ended, Rank: -1, State: out.State, Exit: out.Exit, Cause: out.Cause}
-	j.js.keep.save(kept{Job: *out, Events: j.events.tail(end)}) // who hears of the end finds the record on disk
+	j.svc.records.save(kept{Job: *out, Events: j.events.tail(end)}) // who hears of the end finds the record on disk
 	j.events.add(j.ctx, end)
-	j.js.n.log.Info("job ended", "job", j.name, "program", out.Name, "state", out.State, "ranks", out.Spec.Ranks, "after", out.Ended.Sub(out.Created))
+	j.svc.log.Info("job ended", "job", j.name, "program", out.Name, "state", out.State, "ranks", out.Spec.Ranks, "after", out.Ended.Sub(out.Created))
 	j.mu.Lock()
 	j.seats, j.order, j.queue = nil, nil, nil
 	j.mu.Unlock()
 	close(j.over)
-	j.js.ended(j)
+	j.svc.ended(j)
 }
 
 // write takes a part of a file that a rank wrote. It waits for the disk, without the mutex that frames wait for.
@@ -211,7 +211,7 @@ func (j *job) write(w frame.FileChunk) error {
 		case len(j.files) == maxFileCount:
 			return fmt.Errorf("its ranks wrote more than %d files", maxFileCount)
 		}
-		f, err := j.js.keep.create(j.name, len(j.files), mpi.JobFile{Name: w.Name, Rank: rank, Size: w.Size})
+		f, err := j.svc.records.create(j.name, len(j.files), mpi.JobFile{Name: w.Name, Rank: rank, Size: w.Size})
 		if err != nil {
 			return fmt.Errorf("its files cannot be kept: %w", err)
 		}

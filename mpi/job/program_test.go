@@ -1,4 +1,4 @@
-package node
+package job
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -114,16 +113,18 @@ func (p goProgram) MPI() bool                                   { return p.isMPI
 func (p goProgram) Run(context.Context, exec.Exec) exec.Outcome { return exec.Outcome{} }
 func (p goProgram) Close() error                                { return nil }
 
-func (p goProgram) Gang(ctx context.Context) (exec.RankGroup, error) { return goGang{ctx, p.f}, nil }
+func (p goProgram) RankGroup(ctx context.Context) (exec.RankGroup, error) {
+	return goGroup{ctx, p.f}, nil
+}
 
-type goGang struct {
+type goGroup struct {
 	ctx context.Context
 	f   func(g *goRank)
 }
 
-func (goGang) Close() error { return nil }
+func (goGroup) Close() error { return nil }
 
-func (x goGang) Run(e exec.Exec) (out exec.Outcome) {
+func (x goGroup) Run(e exec.Exec) (out exec.Outcome) {
 	g := &goRank{x: e, ctx: x.ctx, mem: make([]byte, 1<<20)}
 	e.MPI.Attach(g)
 	defer e.MPI.Close()
@@ -158,22 +159,6 @@ func withMPI(f func(g *goRank)) func(g *goRank) {
 		f(g)
 		g.must("MPI_Finalize")
 	}
-}
-
-// startJobs starts nodes that serve each of the programs under its name, version 1.0.0.
-func startJobs(t *testing.T, n int, programs goPrograms, set ...func(i int, c *Config)) []testNode {
-	t.Helper()
-	return start(t, n, append([]func(i int, c *Config){func(i int, c *Config) { serve(c, programs) }}, set...)...)
-}
-
-func serve(c *Config, programs goPrograms) {
-	s := &shelf{world: map[mpi.CID]*mpi.Bundle{}}
-	for name := range programs {
-		id := cidOf(name)
-		s.world[id] = &mpi.Bundle{Run: []byte(name), Files: fstest.MapFS{}}
-		s.list = append(s.list, mpi.Interpreter{Name: name, Version: "1.0.0", CID: id})
-	}
-	c.Store, c.Runtime, c.RankSlots = s, programs, 8
 }
 
 // logged is what the events of a job were, to its end.
@@ -286,9 +271,9 @@ func idle(t *testing.T, nodes ...testNode) {
 	t.Helper()
 	for i, n := range nodes {
 		eventually(t, fmt.Sprintf("nothing of a job is left on node %d", i), func() bool {
-			n.jobs.mu.RLock()
-			defer n.jobs.mu.RUnlock()
-			return len(n.jobs.parts) == 0 && len(n.jobs.mine) == 0 && n.jobs.slots.count() == 0
+			n.mu.RLock()
+			defer n.mu.RUnlock()
+			return len(n.parts) == 0 && len(n.mine) == 0 && n.slots.count() == 0
 		})
 	}
 }

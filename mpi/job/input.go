@@ -1,4 +1,4 @@
-package node
+package job
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 )
 
 // JobInput implements [mpi.Jobs].
-func (n *Node) JobInput(ctx context.Context, id string, in io.Reader) error {
-	j, err := n.jobs.find(id)
+func (svc *Service) JobInput(ctx context.Context, id string, in io.Reader) error {
+	j, err := svc.find(id)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (j *job) give(ctx context.Context, data []byte) (bool, error) {
 	at := slices.IndexFunc(j.order, func(s *seat) bool { return slices.Contains(s.ranks, 0) })
 	to := j.order[at].peer
 	j.mu.Unlock()
-	j.js.post(to, frame.Input{Job: j.id, Data: data}, nil)
+	j.svc.post(to, frame.Input{Job: j.id, Data: data}, nil)
 	return true, nil
 }
 
@@ -160,7 +160,7 @@ func (s *stdin) Read(b []byte) (int, error) {
 		s.p.mu.Unlock()
 		switch {
 		case n > 0:
-			s.p.js.post(s.p.id.Origin, frame.InputCredit{Job: s.p.id, Bytes: int64(n)}, nil)
+			s.p.svc.post(s.p.id.Origin, frame.InputCredit{Job: s.p.id, Bytes: int64(n)}, nil)
 			return n, nil
 		case end:
 			return 0, io.EOF

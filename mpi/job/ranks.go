@@ -1,4 +1,4 @@
-package node
+package job
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -29,8 +28,8 @@ type team struct {
 
 // prepare fetches and compiles the program and makes room for the ranks.
 func (p *part) prepare() (*team, error) {
-	n := p.js.n
-	code, files, err := n.programs.ganger(p.running, p.offer.Program, p.id.Origin == n.self)
+	svc := p.svc
+	code, files, err := svc.cfg.Programs.MPIProgram(p.running, p.offer.Program, p.id.Origin == svc.self)
 	if err != nil {
 		return nil, err
 	}
@@ -43,14 +42,11 @@ func (p *part) prepare() (*team, error) {
 		peers[r] = p.place.Nodes[node]
 	}
 	p.peers.Store(&peers)
-	cfg := match.Config{Size: len(peers), Local: p.local, Cores: ofProcess.cores(), Load: &p.js.load, Fault: p.fault}
+	cfg := match.Config{Size: len(peers), Local: p.local, Cores: p.svc.cfg.Processors.Cores(), Load: &p.svc.load, Fault: p.fault}
 	if len(p.local) < len(peers) {
-		if n.cfg.JobTransport == nil {
-			return nil, errors.Join(errors.New("the node has no connection to others"), gang.Close())
-		}
 		cfg.Link = link{p}
 	}
-	t := &team{p: p, world: match.New(p.running, cfg), gang: gang, files: within(p.running, files), room: share{of: &p.js.files, own: p.id.Origin == n.self}}
+	t := &team{p: p, world: match.New(p.running, cfg), gang: gang, files: files, room: share{of: &p.svc.files, own: p.id.Origin == svc.self}}
 	p.world.Store(t.world)
 	return t, nil
 }
@@ -58,14 +54,14 @@ func (p *part) prepare() (*team, error) {
 func (t *team) close() {
 	t.world.Close()
 	if err := t.gang.Close(); err != nil {
-		t.p.js.n.log.Warn("a gang did not close", "err", err)
+		t.p.svc.log.Warn("a gang did not close", "err", err)
 	}
 }
 
 // run runs the ranks to their end.
 func (t *team) run() {
-	ofProcess.add(len(t.p.local))
-	defer ofProcess.add(-len(t.p.local))
+	t.p.svc.cfg.Processors.Add(len(t.p.local))
+	defer t.p.svc.cfg.Processors.Add(-len(t.p.local))
 	var ranks, flusher sync.WaitGroup
 	flush, stop := context.WithCancel(context.Background())
 	start := time.Now()
@@ -81,19 +77,19 @@ func (t *team) run() {
 
 // rank runs one rank to its end and tells the origin how it ended.
 func (t *team) rank(r int, start time.Time, stdout, stderr *lines) {
-	p, n := t.p, t.p.js.n
+	p, svc := t.p, t.p.svc
 	nodes := make([]int, len(p.place.Ranks))
 	for i, node := range p.place.Ranks {
 		nodes[i] = int(node)
 	}
 	proc := process.New(process.Config{
-		World: t.world, Rank: r, Nodes: nodes, Slots: int(p.place.Slots), Processor: n.cfg.Host, Program: p.place.Args[0],
+		World: t.world, Rank: r, Nodes: nodes, Slots: int(p.place.Slots), Processor: svc.cfg.Host, Program: p.place.Args[0],
 		Start: start, Stderr: stderr, Info: p.info(),
 	})
 	files := lease{of: &t.room}
 	defer files.end()
 	x := exec.Exec{
-		Args: p.place.Args, Env: p.place.Env, Files: t.files, Memory: n.cfg.Memory, Timeout: mpi.MaxJobTime, MPI: proc,
+		Args: p.place.Args, Env: p.place.Env, Files: t.files, Memory: svc.cfg.Memory, Timeout: mpi.MaxJobTime, MPI: proc,
 		Streams: &exec.Streams{Out: stdout, Err: stderr}, Scratch: &exec.Scratch{Limit: maxJobFiles, Take: files.take},
 	}
 	if p.place.Memory > 0 {
@@ -124,7 +120,7 @@ func (t *team) rank(r int, start time.Time, stdout, stderr *lines) {
 func (t *team) ended(exit frame.Exit) {
 	p := t.p
 	if exit.Reason == "" {
-		p.js.post(p.id.Origin, exit, nil)
+		p.svc.post(p.id.Origin, exit, nil)
 		return
 	}
 	p.mu.Lock()
@@ -135,7 +131,7 @@ func (t *team) ended(exit frame.Exit) {
 		return
 	}
 	exit.Detail = describe(exit)
-	p.js.post(p.id.Origin, exit, nil)
+	p.svc.post(p.id.Origin, exit, nil)
 	p.abort(fmt.Errorf("rank %d ended the job: %s", exit.Rank, exit.Detail))
 }
 
@@ -154,7 +150,7 @@ func describe(x frame.Exit) string {
 func (p *part) info() map[string]string {
 	return map[string]string{
 		"command": p.place.Args[0], "maxprocs": strconv.Itoa(len(p.place.Ranks)), "soft": strconv.Itoa(len(p.place.Ranks)),
-		"host": p.js.n.cfg.Host, "arch": "wasm32", "wdir": "/", "thread_level": "MPI_THREAD_SERIALIZED",
+		"host": p.svc.cfg.Host, "arch": "wasm32", "wdir": "/", "thread_level": "MPI_THREAD_SERIALIZED",
 	}
 }
 
@@ -168,7 +164,7 @@ func (p *part) sendFile(r int, f exec.ScratchFile) error {
 		if err := p.output.take(p.running, int64(len(data)+frame.OutputCost)); err != nil {
 			return err
 		}
-		p.js.post(p.id.Origin, frame.FileChunk{Job: p.id, Rank: uint32(r), Name: f.Name, Size: int64(len(f.Data)), Offset: int64(at), Data: data}, nil)
+		p.svc.post(p.id.Origin, frame.FileChunk{Job: p.id, Rank: uint32(r), Name: f.Name, Size: int64(len(f.Data)), Offset: int64(at), Data: data}, nil)
 		if at += len(data); len(data) == 0 {
 			return nil
 		}
@@ -250,7 +246,7 @@ func (l *lines) send(b []byte) error {
 		if err := l.p.output.take(l.p.running, int64(n+frame.OutputCost)); err != nil {
 			return err
 		}
-		l.p.js.post(l.p.id.Origin, frame.Output{Job: l.p.id, Rank: l.rank, Stream: l.stream, Data: b[:n]}, nil)
+		l.p.svc.post(l.p.id.Origin, frame.Output{Job: l.p.id, Rank: l.rank, Stream: l.stream, Data: b[:n]}, nil)
 		b = b[n:]
 	}
 	return nil
@@ -274,6 +270,3 @@ func flushAfter(ctx context.Context, out, err *lines) {
 		}
 	}
 }
-
-// DefaultRankSlots is how many ranks of jobs a node runs at once if it is not told: some for each core, since ranks wait much.
-func DefaultRankSlots() int { return max(8, 4*runtime.NumCPU()) }

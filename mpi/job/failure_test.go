@@ -1,4 +1,4 @@
-package node
+package job
 
 import (
 	"context"
@@ -169,9 +169,9 @@ func TestJobLosesItsOrigin(t *testing.T) {
 // A node that stops says so, and its own jobs end with it; their records stay.
 func TestNodeStopsWithJobs(t *testing.T) {
 	dir := t.TempDir()
-	nodes := startJobs(t, 3, failing, func(i int, c *Config) {
+	nodes := startJobs(t, 3, failing, func(i int, c *setup) {
 		if i == 0 {
-			c.JobsDir = dir
+			c.Dir = dir
 		}
 	})
 	mine := started(t, nodes[0], mpi.JobSpec{File: "wait", Ranks: 3})
@@ -186,7 +186,7 @@ func TestNodeStopsWithJobs(t *testing.T) {
 	if _, err := nodes[0].StartJob(t.Context(), mpi.JobSpec{File: "ring", Ranks: 1}); err == nil {
 		t.Error("a node that is stopped begins a job")
 	}
-	again := newNode(t, 9, func(_ int, c *Config) { serve(c, failing); c.JobsDir = dir })
+	again := newNode(t, 9, func(_ int, c *setup) { serve(c, failing); c.Dir = dir })
 	l := again.follow(t, mine.ID)
 	l.failed(t, mpi.Internal, -1, 1, "stopped")
 	if l.out[2] != "rank 2 waits\n" {
@@ -235,7 +235,7 @@ func TestJobsSideBySide(t *testing.T) {
 
 // A job with too few slots fails at once and says what it lacks, or waits.
 func TestJobLacksSlots(t *testing.T) {
-	nodes := startJobs(t, 2, failing, func(i int, c *Config) {
+	nodes := startJobs(t, 2, failing, func(i int, c *setup) {
 		c.RankSlots = 2 + i
 		if i == 1 {
 			c.Memory = 1 << 20
@@ -275,7 +275,7 @@ func TestJobLacksSlots(t *testing.T) {
 // Nodes take what their policy lets them.
 func TestJobIsDeclined(t *testing.T) {
 	var origin mpi.PeerID
-	nodes := startJobs(t, 2, failing, func(i int, c *Config) {
+	nodes := startJobs(t, 2, failing, func(i int, c *setup) {
 		if i == 0 {
 			origin = c.Transport.Self()
 		} else {
@@ -292,17 +292,17 @@ func TestJobIsDeclined(t *testing.T) {
 // A program that is in no store runs where its owner lets any run, or lists it; at its origin always.
 func TestJobOfAnyProgram(t *testing.T) {
 	listed := cidOf("ring")
-	nodes := startJobs(t, 4, goPrograms{}, func(i int, c *Config) {
-		s := c.Store.(*shelf)
+	nodes := startJobs(t, 4, goPrograms{}, func(i int, c *setup) {
+		s := c.Store
 		c.Runtime = failing
 		c.RankSlots = 2
 		switch i {
 		case 0:
 			return // the origin, which is to add it
 		case 1:
-			c.AnyProgram = true
+			c.node.AnyProgram = true
 		case 2:
-			c.Programs = []mpi.CID{listed}
+			c.node.Programs = []mpi.CID{listed}
 		}
 		s.world[listed] = &mpi.Bundle{Run: []byte("ring")}
 	})

@@ -1,4 +1,4 @@
-package node
+package job
 
 import (
 	"context"
@@ -21,7 +21,7 @@ type said struct {
 func (j *job) run() {
 	pumped := make(chan struct{})
 	pump, stop := context.WithCancel(context.Background())
-	j.js.n.wg.Go(func() {
+	j.svc.wg.Go(func() {
 		defer close(pumped)
 		j.pump(pump)
 	})
@@ -64,12 +64,12 @@ func (j *job) prepare() error {
 		context.AfterFunc(j.ctx, func() { timer.Stop() })
 	}
 	on := "this node"
-	if len(order) > 1 || order[0].peer != j.js.n.self {
+	if len(order) > 1 || order[0].peer != j.svc.self {
 		on = fmt.Sprintf("%d nodes", len(order))
 	}
 	j.state(mpi.JobFetching, fmt.Sprintf("preparing %s on %s", programName(j.program), on))
 	for _, s := range order {
-		j.js.post(s.peer, f, func(err error) { j.lost(s.peer, err) })
+		j.svc.post(s.peer, f, func(err error) { j.lost(s.peer, err) })
 	}
 	ctx, cancel := context.WithTimeout(j.ctx, fetchTimeout)
 	defer cancel()
@@ -87,7 +87,7 @@ func (j *job) prepare() error {
 	}
 	j.state(mpi.JobRunning, "")
 	for _, s := range order {
-		j.js.post(s.peer, frame.Start{Job: j.id}, func(err error) { j.lost(s.peer, err) })
+		j.svc.post(s.peer, frame.Start{Job: j.id}, func(err error) { j.lost(s.peer, err) })
 	}
 	return nil
 }
@@ -118,12 +118,12 @@ func (j *job) stop() {
 	}
 	j.mu.Unlock()
 	for _, s := range all {
-		j.js.post(s.peer, frame.Stop{Job: j.id, Detail: detail}, func(err error) { j.lost(s.peer, err) })
+		j.svc.post(s.peer, frame.Stop{Job: j.id, Detail: detail}, func(err error) { j.lost(s.peer, err) })
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	if j.await(ctx, func() bool { return !slices.ContainsFunc(had, func(s *seat) bool { return !s.stopped }) }) != nil {
-		j.js.n.log.Warn("a job has not been seen to end everywhere", "job", j.name)
+		j.svc.log.Warn("a job has not been seen to end everywhere", "job", j.name)
 	}
 	for _, s := range all {
 		s.unwatch()
@@ -327,7 +327,7 @@ func (j *job) done(s *seat, n int) {
 	s.heard -= tell
 	j.mu.Unlock()
 	if tell > 0 {
-		j.js.post(s.peer, frame.OutputCredit{Job: j.id, Bytes: int64(tell)}, nil)
+		j.svc.post(s.peer, frame.OutputCredit{Job: j.id, Bytes: int64(tell)}, nil)
 	}
 }
 

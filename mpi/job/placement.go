@@ -1,8 +1,9 @@
-package node
+package job
 
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -82,19 +83,19 @@ func (j *job) progress() string {
 
 // candidates are the nodes to ask: this one first, unless the job names others.
 func (j *job) candidates(round int) []mpi.PeerID {
-	spec, n := &j.record.Spec, j.js.n
+	spec, svc := &j.record.Spec, j.svc
 	switch {
 	case len(spec.Peers) > 0:
 		return spec.Peers
 	case j.alone():
-		return []mpi.PeerID{n.self}
+		return []mpi.PeerID{svc.self}
 	}
 	list := j.pool()
 	if len(list)+1 < spec.Ranks || round > 0 {
 		ctx, cancel := context.WithTimeout(j.ctx, lookupTimeout)
-		if _, asked := n.cfg.Pools.Peers(j.program.CID); round > 0 || len(list) == 0 || asked.IsZero() || time.Since(n.started) < youngView {
-			if err := n.cfg.Pools.Refresh(ctx, j.program.CID); err != nil {
-				n.log.Debug("search in the network", "pool", j.program, "err", err)
+		if _, asked := svc.cfg.Pools.Peers(j.program.CID); round > 0 || len(list) == 0 || asked.IsZero() || time.Since(svc.started) < youngView {
+			if err := svc.cfg.Pools.Refresh(ctx, j.program.CID); err != nil {
+				svc.log.Debug("search in the network", "pool", j.program, "err", err)
 			}
 			list = j.pool()
 		}
@@ -104,28 +105,28 @@ func (j *job) candidates(round int) []mpi.PeerID {
 	if most := 2*spec.Ranks + 8 + 16*round; len(list) > most {
 		list = list[:most]
 	}
-	return append([]mpi.PeerID{n.self}, list...)
+	return append([]mpi.PeerID{svc.self}, list...)
 }
 
 // alone reports whether the job fits on this node and need not go to others.
 func (j *job) alone() bool {
 	spec := &j.record.Spec
-	return (spec.Ranks == 1 || spec.MapBy == mpi.BySlot) && j.js.slots.total-j.js.slots.count() >= spec.Ranks
+	return (spec.Ranks == 1 || spec.MapBy == mpi.BySlot) && j.svc.slots.total-j.svc.slots.count() >= spec.Ranks
 }
 
 // pool are the other nodes that may run the program: those that serve it; and if it goes by its CID alone, all that are known.
 func (j *job) pool() []mpi.PeerID {
-	n := j.js.n
-	serving, _ := n.cfg.Pools.Peers(j.program.CID)
+	svc := j.svc
+	serving, _ := svc.cfg.Pools.Peers(j.program.CID)
 	list := slices.Clone(serving)
-	if cid, err := n.cfg.Store.ParseCID(j.record.Spec.File); err == nil && cid == j.program.CID {
-		for _, m := range n.cfg.Pools.Known() {
+	if cid, err := svc.cfg.Store.ParseCID(j.record.Spec.File); err == nil && cid == j.program.CID {
+		for _, m := range svc.cfg.Pools.Known() {
 			if !slices.Contains(list, m.Peer) {
 				list = append(list, m.Peer)
 			}
 		}
 	}
-	return slices.DeleteFunc(list, func(p mpi.PeerID) bool { return p == n.self })
+	return slices.DeleteFunc(list, func(p mpi.PeerID) bool { return p == svc.self })
 }
 
 // offer asks nodes for slots, and returns when they have answered or enough of them have.
@@ -134,13 +135,13 @@ func (j *job) offer(peers []mpi.PeerID) error {
 	seats := make([]*seat, len(peers))
 	j.mu.Lock()
 	for i, p := range peers {
-		seats[i] = &seat{peer: p, unwatch: j.js.watch(p)}
+		seats[i] = &seat{peer: p, unwatch: j.svc.watch(p)}
 		j.seats[p] = seats[i]
 	}
 	j.mu.Unlock()
 	f := frame.Offer{Job: j.id, Program: j.program.CID, Name: programName(j.program), Ranks: uint32(spec.Ranks), Memory: spec.Memory}
 	for i, p := range peers {
-		j.js.post(p, f, func(err error) { j.decline(seats[i], err) })
+		j.svc.post(p, f, func(err error) { j.decline(seats[i], err) })
 	}
 	ctx, cancel := context.WithTimeout(j.ctx, offerTimeout)
 	defer cancel()
@@ -158,7 +159,7 @@ func (j *job) decline(s *seat, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !s.answered {
-		s.answered, s.stopped, s.reason = true, true, reasonOf(err)
+		s.answered, s.stopped, s.reason = true, true, unreachable(err)
 		s.why = fmt.Sprintf("%s: %v", s.reason, err)
 		j.notify()
 	}
@@ -186,7 +187,7 @@ func (j *job) total() int {
 
 // place gives each rank a node, if there are slots enough.
 func (j *job) place() bool {
-	spec, self := &j.record.Spec, j.js.n.self
+	spec, self := &j.record.Spec, j.svc.self
 	if j.total() < spec.Ranks || len(spec.Peers) > 0 && j.seats[spec.Peers[0]].slots == 0 {
 		return false
 	}
@@ -243,7 +244,7 @@ func (j *job) lack() (text string, held int) {
 	for _, p := range j.known() {
 		s := j.seats[p]
 		name := p.Short()
-		if p == j.js.n.self {
+		if p == j.svc.self {
 			name = "this node"
 		}
 		if s.slots > 0 {
@@ -310,9 +311,9 @@ func (j *job) known() []mpi.PeerID {
 	}
 	slices.SortFunc(list, func(a, b mpi.PeerID) int {
 		switch {
-		case a == j.js.n.self:
+		case a == j.svc.self:
 			return -1
-		case b == j.js.n.self:
+		case b == j.svc.self:
 			return 1
 		}
 		return strings.Compare(string(a), string(b))
@@ -332,7 +333,20 @@ func (j *job) release() {
 	}
 	j.mu.Unlock()
 	for _, s := range idle {
-		j.js.post(s.peer, frame.Stop{Job: j.id, Detail: "the slots are not needed"}, nil)
+		j.svc.post(s.peer, frame.Stop{Job: j.id, Detail: "the slots are not needed"}, nil)
 		s.unwatch()
 	}
+}
+
+// unreachable is why a node could not be asked.
+func unreachable(err error) mpi.Reason {
+	switch {
+	case errors.Is(err, frame.ErrRefused):
+		return mpi.Refused
+	case errors.Is(err, frame.ErrTooLarge):
+		return mpi.TooLarge
+	case errors.Is(err, context.DeadlineExceeded):
+		return mpi.TimedOut
+	}
+	return mpi.Unreachable
 }

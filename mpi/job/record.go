@@ -1,4 +1,4 @@
-package node
+package job
 
 import (
 	"bytes"
@@ -34,14 +34,14 @@ type kept struct {
 
 const keptFormat = 1
 
-// keeper keeps the records of jobs in a directory; nowhere if that is empty.
-type keeper struct {
+// recordStore keeps the records of jobs in a directory; nowhere if that is empty.
+type recordStore struct {
 	dir string
 	log *slog.Logger
 }
 
 // save writes a record at once or not at all.
-func (k *keeper) save(r kept) {
+func (k *recordStore) save(r kept) {
 	if k.dir == "" {
 		return
 	}
@@ -52,7 +52,7 @@ func (k *keeper) save(r kept) {
 	}
 }
 
-func (k *keeper) write(r kept) error {
+func (k *recordStore) write(r kept) error {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (k *keeper) write(r kept) error {
 }
 
 // remove forgets a job.
-func (k *keeper) remove(id string) {
+func (k *recordStore) remove(id string) {
 	if k.dir == "" {
 		return
 	}
@@ -79,10 +79,10 @@ func (k *keeper) remove(id string) {
 	}
 }
 
-func (k *keeper) files(id string) string { return filepath.Join(k.dir, id+".files") }
+func (k *recordStore) files(id string) string { return filepath.Join(k.dir, id+".files") }
 
 // load reads all records, and clears away what was left half done.
-func (k *keeper) load() []kept {
+func (k *recordStore) load() []kept {
 	if k.dir == "" {
 		return nil
 	}
@@ -121,7 +121,7 @@ func (k *keeper) load() []kept {
 	return out
 }
 
-func (k *keeper) read(id string) (kept, error) {
+func (k *recordStore) read(id string) (kept, error) {
 	f, err := os.Open(filepath.Join(k.dir, id+".json"))
 	if err != nil {
 		return kept{}, err
@@ -152,7 +152,7 @@ type file struct {
 }
 
 // create makes room for the i-th file of a job.
-func (k *keeper) create(id string, i int, f mpi.JobFile) (*file, error) {
+func (k *recordStore) create(id string, i int, f mpi.JobFile) (*file, error) {
 	if k.dir == "" {
 		return &file{JobFile: f}, nil
 	}
@@ -163,7 +163,9 @@ func (k *keeper) create(id string, i int, f mpi.JobFile) (*file, error) {
 	return x, os.WriteFile(x.disk, nil, 0o600)
 }
 
-func (k *keeper) path(id string, i int) string { return filepath.Join(k.files(id), strconv.Itoa(i)) }
+func (k *recordStore) path(id string, i int) string {
+	return filepath.Join(k.files(id), strconv.Itoa(i))
+}
 
 // add appends to the file.
 func (f *file) add(data []byte) error {

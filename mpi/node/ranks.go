@@ -14,8 +14,10 @@ import (
 
 const takesNoRanks = "the interpreter calls no MPI function: it is a handler of messages"
 
-// runs says why jobs of a program do not run here; nothing if they do. The owner of the node may run any.
-func (ps *programs) runs(cid mpi.CID, own bool) (mpi.Reason, string) {
+// RunsRanks says why ranks of a program do not run here; an empty reason if they do. own is true for
+// a job of this node, whose owner may run any program.
+func (n *Node) RunsRanks(cid mpi.CID, own bool) (mpi.Reason, string) {
+	ps := &n.programs
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	p := ps.all[cid]
@@ -37,17 +39,20 @@ func (ps *programs) runs(cid mpi.CID, own bool) (mpi.Reason, string) {
 	return "", ""
 }
 
-// isHandler reports whether a program is known here, and takes no ranks.
-func (ps *programs) isHandler(cid mpi.CID) bool {
+// IsHandler reports whether a program is known here, and takes no ranks.
+func (n *Node) IsHandler(cid mpi.CID) bool {
+	ps := &n.programs
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	p := ps.all[cid]
 	return p != nil && p.kind == "handler"
 }
 
-// ganger is a program for a job, once it is prepared.
-func (ps *programs) ganger(ctx context.Context, cid mpi.CID, own bool) (exec.MPIProgram, fs.FS, error) {
-	if why, detail := ps.runs(cid, own); why != "" {
+// MPIProgram returns a program for ranks once it is fetched and compiled, and its files, whose reads
+// end with ctx.
+func (n *Node) MPIProgram(ctx context.Context, cid mpi.CID, own bool) (exec.MPIProgram, fs.FS, error) {
+	ps := &n.programs
+	if why, detail := n.RunsRanks(cid, own); why != "" {
 		return nil, nil, fmt.Errorf("%s: %s", why, detail)
 	}
 	ps.mu.Lock()
@@ -78,5 +83,5 @@ func (ps *programs) ganger(ctx context.Context, cid mpi.CID, own bool) (exec.MPI
 	case p.kind == "handler" || !ok:
 		return nil, nil, errors.New(takesNoRanks)
 	}
-	return code, p.files, nil
+	return code, within(ctx, p.files), nil
 }

@@ -1,0 +1,130 @@
+package job
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+)
+
+// An origin whose offers lapse again and again is refused for a growing while; others get their turn, and in the end it is forgotten.
+func TestSlotsKeptInVain(t *testing.T) {
+	withIsolated(t, failing, func(t *testing.T, n *isolatedNode) {
+		for want := firstBackoff; ; want = min(2*want, lastBackoff) {
+			if got := n.offer("greedy", 4); got.Ranks != 4 {
+				t.Fatalf("before it pauses for %v: %+v", want, got)
+			}
+			if got := n.offer("greedy", 100); got.Ranks != 4 { // two that lapse together cost one pause
+				t.Fatalf("before it pauses for %v: %+v", want, got)
+			}
+			time.Sleep(frame.ReservationTime)
+			start := time.Now()
+			for {
+				got := n.offer("greedy", 8)
+				if got.Ranks > 0 {
+					n.receive("greedy", frame.Stop{Job: got.Job})
+					break
+				}
+				if got.Reason != mpi.Busy || !strings.Contains(got.Detail, "without placing ranks") {
+					t.Fatalf("it is refused for %s: %s", got.Reason, got.Detail)
+				}
+				if other := n.offer("other", 8); other.Ranks != 8 {
+					t.Fatalf("another origin gets %+v", other)
+				} else {
+					n.receive("other", frame.Stop{Job: other.Job})
+				}
+				time.Sleep(firstBackoff / 2)
+			}
+			if paused := time.Since(start); paused != want {
+				t.Fatalf("it had to pause for %v, want %v", paused, want)
+			}
+			if want == lastBackoff {
+				break
+			}
+		}
+		time.Sleep(lastBackoff + time.Second)
+		n.offer("greedy", 8)
+		time.Sleep(frame.ReservationTime + firstBackoff)
+		if got := n.offer("greedy", 8); got.Ranks != 8 {
+			t.Errorf("long after it gets %+v", got)
+		}
+	})
+}
+
+// A job that waits for more slots than there are asks again and again, each time for as long as a node that does not answer has it wait.
+// That is not held against its origin.
+func TestHonestSearchIsNotRefused(t *testing.T) {
+	withIsolated(t, failing, func(t *testing.T, n *isolatedNode) {
+		o := newIsolated(t, "origin", failing)
+		defer o.close(t)
+		o.near["self"], n.near["origin"] = n, o
+		j, err := o.StartJob(t.Context(), mpi.JobSpec{File: "wait", Ranks: 100, Peers: []mpi.PeerID{"self", "silent"}, WaitSlots: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const lack = "100 ranks wanted, 8 slots found: self 8; silent did not answer"
+		rounds := 0
+		if err := o.JobEvents(t.Context(), j.ID, 0, func(e mpi.JobEvent) error {
+			if strings.HasPrefix(e.Text, "waiting: ") {
+				if rounds++; e.Text != "waiting: "+lack {
+					t.Errorf("it waits: %s", e.Text)
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if j, err = o.Job(j.ID); err != nil || j.Cause == nil || j.Cause.Reason != mpi.NoSlots || j.Cause.Detail != lack {
+			t.Errorf("it is %+v, %v", j, err)
+		}
+		if waited := j.Ended.Sub(j.Created); rounds == 0 || waited < 50*time.Minute {
+			t.Errorf("it waited for %v", waited)
+		}
+	})
+}
+
+// What becomes of ranks that are placed is not held against the origin. If it does not start them they end, and give up their slots.
+func TestPlacedAndNotStarted(t *testing.T) {
+	withIsolated(t, failing, func(t *testing.T, n *isolatedNode) {
+		for range 3 {
+			got := n.offer("slow", 8)
+			if got.Ranks != 8 {
+				t.Fatalf("it gets %+v", got)
+			}
+			n.receive("slow", frame.Place{Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: make([]uint32, 8), Args: []string{"x"}})
+			if _, ok := n.hear("slow")[0].(frame.Prepared); !ok {
+				t.Fatal("not prepared")
+			}
+			time.Sleep(fetchTimeout)
+			if synctest.Wait(); n.slots.count() != 8 {
+				t.Error("the ranks did not wait for those of slow nodes")
+			}
+			time.Sleep(startMax - fetchTimeout)
+			list := n.hear("slow")
+			if f, ok := list[0].(frame.Failed); !ok || f.Reason != mpi.TimedOut || n.slots.count() != 0 {
+				t.Errorf("it says %+v, and %d slots are in use", list, n.slots.count())
+			}
+		}
+	})
+}
+
+// An origin has as many parts here as it may have jobs: parts whose ranks have ended take no slots.
+func TestPartsOfOneOrigin(t *testing.T) {
+	withIsolated(t, goPrograms{"wait": func(*goRank) {}}, func(t *testing.T, n *isolatedNode) {
+		for range maxOpenJobs {
+			got := n.offer("many", 1)
+			n.receive("many", frame.Place{Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: []uint32{0}, Args: []string{"x"}})
+			synctest.Wait()
+			n.receive("many", frame.Start{Job: got.Job})
+		}
+		if got := n.offer("many", 1); got.Ranks != 0 || got.Reason != mpi.Busy {
+			t.Errorf("one more is %+v", got)
+		}
+		if got := n.offer("other", 1); got.Ranks != 1 {
+			t.Errorf("another origin gets %+v", got)
+		}
+	})
+}

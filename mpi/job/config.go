@@ -1,0 +1,78 @@
+package job
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+)
+
+// Config is what the jobs of a node stand on and what they may use.
+type Config struct {
+	Transport frame.JobTransport
+	Pools     mpi.Pools
+	Store     mpi.Store
+	Programs  Programs
+
+	Admit      func(mpi.PeerID) bool // origins, and nodes of their jobs; nil admits all
+	RankSlots  int                   // ranks of all jobs at once; 0 for DefaultRankSlots
+	Memory     int64                 // bytes of linear memory of a rank
+	Dir        string                // keeps the records; empty for as long as the service lives
+	Host       string                // the node's name, for its programs
+	Processors Processors            // nil for a process that is left as it is
+
+	Log *slog.Logger // nil discards
+}
+
+// Programs is what jobs need of a node's programs. Package node implements it.
+type Programs interface {
+	// Resolve finds the program that a job's File means.
+	Resolve(ctx context.Context, file string) (mpi.Interpreter, error)
+	// IsHandler reports whether a program is known here and takes no ranks.
+	IsHandler(mpi.CID) bool
+	// RunsRanks says why ranks of a program do not run here; an empty reason if they do. own is true
+	// for a job of this node, whose owner may run any program.
+	RunsRanks(program mpi.CID, own bool) (mpi.Reason, string)
+	// MPIProgram returns a program once it is fetched and compiled, and its files, whose reads end
+	// with ctx.
+	MPIProgram(ctx context.Context, program mpi.CID, own bool) (exec.MPIProgram, fs.FS, error)
+}
+
+// Processors adapts the process to the ranks that run in it.
+type Processors interface {
+	// Add counts n ranks that start, or with a negative n ranks that have ended.
+	Add(n int)
+	// Cores is how many ranks can run at once.
+	Cores() int
+}
+
+// unchanged are the processors of a process that nobody adapts.
+type unchanged struct{}
+
+func (unchanged) Add(int)    {}
+func (unchanged) Cores() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
+
+// DefaultRankSlots is how many ranks of jobs a node runs at once unless configured: several for each
+// core, since ranks wait much of their time.
+func DefaultRankSlots() int { return max(8, 4*runtime.NumCPU()) }
+
+// Bounds on jobs.
+const (
+	maxOpenJobs   = 256                     // of one origin that have not ended
+	maxParts      = 1024                    // of jobs of all origins
+	maxJobFiles   = 64 << 20                // bytes of the files that a job's ranks wrote
+	maxFiles      = 1 << 30                 // bytes of the files of all ranks that run here
+	maxJobRoom    = maxFiles / 4            // of those, what one job has
+	maxFileCount  = 1024                    // of those
+	offerTimeout  = 3 * time.Second         // for the answers to offers
+	offerGrace    = 300 * time.Millisecond  // for more of them once there are slots enough
+	fetchTimeout  = 10 * time.Minute        // for all nodes to be prepared
+	stopTimeout   = 1500 * time.Millisecond // for nodes to say that nothing of a job is left
+	lookupTimeout = 3 * time.Second         // of a search for nodes in the network
+	youngView     = 5 * time.Second         // after its start a node asks the network before it lists a pool
+)

@@ -1,0 +1,108 @@
+package job
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+)
+
+// post sends a frame to a node, which may be this one. The caller holds no lock. failed may be nil.
+func (svc *Service) post(to mpi.PeerID, f frame.JobFrame, failed func(error)) {
+	if to == svc.self {
+		switch x := f.(type) { // nothing of f is kept: see frame.JobTransport
+		case frame.Output:
+			x.Data = bytes.Clone(x.Data)
+			f = x
+		case frame.Input:
+			x.Data = bytes.Clone(x.Data)
+			f = x
+		}
+		svc.receive(to, f)
+		return
+	}
+	if failed == nil {
+		failed = func(error) {}
+	}
+	svc.cfg.Transport.Post(to, f, failed)
+}
+
+// watch makes sure that the loss of a node is known soon.
+func (svc *Service) watch(p mpi.PeerID) (stop func()) {
+	if p == svc.self {
+		return func() {}
+	}
+	return svc.cfg.Transport.Watch(p)
+}
+
+// receiver takes the frames of jobs.
+type receiver struct{ svc *Service }
+
+// Receive implements [frame.Receiver].
+func (r receiver) Receive(from mpi.PeerID, f frame.Frame) {
+	switch f := f.(type) {
+	case frame.Packet:
+		r.svc.mu.RLock()
+		p := r.svc.parts[f.Job]
+		r.svc.mu.RUnlock()
+		if p != nil {
+			p.packet(from, f)
+		}
+	case frame.JobFrame:
+		r.svc.receive(from, f)
+	}
+}
+
+// Lost implements [frame.Receiver].
+func (r receiver) Lost(peer mpi.PeerID, session uint64, why error) {
+	svc := r.svc
+	svc.log.Debug("session for jobs lost", "peer", peer, "session", session, "why", why)
+	svc.mu.RLock()
+	parts, mine := slices.Collect(maps.Values(svc.parts)), slices.Collect(maps.Values(svc.mine))
+	svc.mu.RUnlock()
+	for _, p := range parts {
+		p.lost(peer, why)
+	}
+	for _, j := range mine {
+		j.lost(peer, why)
+	}
+	if !svc.stopping() {
+		svc.cfg.Pools.Suspect(peer)
+	}
+}
+
+// receive gives a frame to the job or the part that it is for, if from may say it.
+func (svc *Service) receive(from mpi.PeerID, f frame.JobFrame) {
+	switch f := f.(type) {
+	case frame.Reservation, frame.Prepared, frame.Output, frame.FileChunk, frame.InputCredit, frame.Exit, frame.Failed, frame.Stopped:
+		svc.mu.RLock()
+		j := svc.mine[f.Of().Nonce]
+		svc.mu.RUnlock()
+		if j != nil && f.Of().Origin == svc.self {
+			j.receive(from, f)
+		}
+	case frame.Offer:
+		if f.Job.Origin == from {
+			svc.post(from, svc.offered(from, f), nil)
+		}
+	default:
+		if f.Of().Origin != from {
+			return
+		}
+		svc.mu.RLock()
+		p := svc.parts[frame.JobKey(f.Of())]
+		svc.mu.RUnlock()
+		if p != nil {
+			p.receive(f)
+			return
+		}
+		switch f.(type) {
+		case frame.Stop:
+			svc.post(from, frame.Stopped{Job: f.Of()}, nil)
+		case frame.Place, frame.Start:
+			svc.post(from, frame.Failed{Job: f.Of(), Rank: -1, Reason: mpi.NoSlots, Detail: "the node has not kept its slots so long"}, nil)
+		}
+	}
+}

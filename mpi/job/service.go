@@ -1,0 +1,122 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// Service is the jobs of one node: those that began here ([job]) and its [part] in those that run
+// here. A job that began here and runs here is both; the two talk as if they were on different nodes.
+// New makes it, Start starts it, Close stops it.
+type Service struct {
+	cfg     Config
+	self    mpi.PeerID
+	log     *slog.Logger
+	started time.Time      // set by Start
+	wg      sync.WaitGroup // every goroutine of the service
+
+	slots   slots
+	records recordStore
+	load    match.Load // of the ranks of all jobs
+	files   room       // of what they write
+
+	mu      sync.RWMutex       // guards the rest
+	parts   map[[16]byte]*part // by frame.JobKey
+	mine    map[[16]byte]*job  // that have not ended, by the nonce of their ID
+	all     map[string]*job    // and those that have, by Job.ID
+	backoff backoff
+	shut    bool
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+var _ mpi.Jobs = (*Service)(nil)
+
+// New makes a service. It starts nothing.
+func New(cfg Config) *Service {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Admit == nil {
+		cfg.Admit = func(mpi.PeerID) bool { return true }
+	}
+	if cfg.RankSlots == 0 {
+		cfg.RankSlots = DefaultRankSlots()
+	}
+	if cfg.Processors == nil {
+		cfg.Processors = unchanged{}
+	}
+	return &Service{
+		cfg: cfg, self: cfg.Transport.Self(), log: cfg.Log,
+		slots:   slots{total: cfg.RankSlots},
+		records: recordStore{dir: cfg.Dir, log: cfg.Log},
+		parts:   map[[16]byte]*part{}, mine: map[[16]byte]*job{}, all: map[string]*job{}, backoff: backoff{},
+	}
+}
+
+// Start reads the records that were kept and takes frames of jobs.
+func (svc *Service) Start() error {
+	svc.started = time.Now()
+	for _, k := range svc.records.load() {
+		svc.all[k.Job.ID] = recalled(svc, k)
+	}
+	return svc.cfg.Transport.Start(receiver{svc})
+}
+
+// Close ends all jobs and parts within ctx, and joins every goroutine. It may be called twice.
+func (svc *Service) Close(ctx context.Context) error {
+	svc.closeOnce.Do(func() { svc.closeErr = svc.close(ctx) })
+	return svc.closeErr
+}
+
+// close ends all jobs and parts within ctx.
+func (svc *Service) close(ctx context.Context) error {
+	svc.mu.Lock()
+	svc.shut = true
+	mine := slices.Collect(maps.Values(svc.mine))
+	svc.mu.Unlock()
+	for _, j := range mine {
+		j.fail(mpi.JobCause{Rank: -1, Peer: svc.self, Reason: mpi.Internal, Detail: "the node was stopped"})
+	}
+	await := func(over <-chan struct{}) {
+		select {
+		case <-over:
+		case <-ctx.Done():
+		}
+	}
+	for _, j := range mine {
+		await(j.over)
+	}
+	svc.mu.RLock()
+	parts := slices.Collect(maps.Values(svc.parts))
+	svc.mu.RUnlock()
+	for _, p := range parts {
+		p.fail(-1, "", mpi.Lost, "the node was stopped")
+		p.stop("the node was stopped")
+	}
+	for _, p := range parts {
+		await(p.over)
+	}
+	errs := []error{svc.cfg.Transport.Close(ctx)}
+	joined := make(chan struct{})
+	go func() { // joined below, unless ctx ends first: a program may still be compiling
+		svc.wg.Wait()
+		close(joined)
+	}()
+	select {
+	case <-joined:
+	case <-ctx.Done():
+		errs = append(errs, fmt.Errorf("a part of a job has not ended: %w", ctx.Err()))
+	}
+	return errors.Join(errs...)
+}
