@@ -19,7 +19,7 @@ import (
 // standard are the rows of a table of the standard.
 func standard(t *testing.T, file string) (rows [][]string) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("..", "..", "..", "mpi", "abi", file))
+	b, err := os.ReadFile(filepath.Join("..", "..", "mpi", "abi", file))
 	if err != nil {
 		t.Fatal(err)
 	}

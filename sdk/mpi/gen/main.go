@@ -17,7 +17,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-const data = "../../../mpi/abi"
+const data = "../../mpi/abi"
 
 // families in the order of the standard, with what a program is told that uses a function of it which the host lacks.
 var families = []struct{ name, title, without string }{
