@@ -51,4 +51,4 @@ func (b *builder) buildC(ctx context.Context, p part, output string) error {
 }
 
 // headers is the directory of the headers: the module's own, which package sdk holds a copy of.
-func (b *builder) headers() string { return filepath.Join(b.root, "interpreters", "sdk") }
+func (b *builder) headers() string { return filepath.Join(b.root, "sdk") }
