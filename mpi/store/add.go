@@ -46,10 +46,10 @@ func (s *Store) Add(ctx context.Context, wasm []byte) (mpi.CID, error) {
 	return canonical(c), nil
 }
 
-// hold has the keeper pin what was added. A store that was not started does not.
+// hold has the reconciler pin what was added. A store that was not started does not.
 func (s *Store) hold(ctx context.Context, c cid.Cid, size int64) error {
 	s.mu.Lock()
-	k := s.keeper
+	k := s.reconciler
 	s.mu.Unlock()
 	if k == nil {
 		return nil
@@ -81,7 +81,7 @@ func (s *Store) hold(ctx context.Context, c cid.Cid, size int64) error {
 }
 
 // holdOff has no unpin of c begin until letOff. If one is under way, what it returns is closed at its end.
-func (k *keeper) holdOff(c mpi.CID) <-chan struct{} {
+func (k *reconciler) holdOff(c mpi.CID) <-chan struct{} {
 	k.holds[c]++
 	if u := k.unpins[c]; u != nil && u.busy {
 		return u.over
@@ -89,7 +89,7 @@ func (k *keeper) holdOff(c mpi.CID) <-chan struct{} {
 	return nil
 }
 
-func (k *keeper) letOff(c mpi.CID) {
+func (k *reconciler) letOff(c mpi.CID) {
 	if k.holds[c]--; k.holds[c] == 0 {
 		delete(k.holds, c)
 	}
@@ -97,7 +97,7 @@ func (k *keeper) letOff(c mpi.CID) {
 
 // claim notes that a pin is ours, before it is made, and not in use from now on; one that somebody else made is left to them. Without room
 // it waits for none: the blocks are there, and only the garbage collector takes them. No unpin of c is under way.
-func (k *keeper) claim(c mpi.CID, size int64, pinned bool) error {
+func (k *reconciler) claim(c mpi.CID, size int64, pinned bool) error {
 	now := k.cfg.now()
 	r := k.state.Pins[c]
 	switch {
@@ -118,7 +118,7 @@ func (k *keeper) claim(c mpi.CID, size int64, pinned bool) error {
 // opened keeps a program that was added for longer: a job starts with it.
 func (s *Store) opened(c cid.Cid) {
 	s.mu.Lock()
-	k := s.keeper
+	k := s.reconciler
 	s.mu.Unlock()
 	if k == nil {
 		return
@@ -142,7 +142,7 @@ func (s *Store) opened(c cid.Cid) {
 }
 
 // keepFor is how long a pin outlives its use.
-func (k *keeper) keepFor(r *record) time.Duration {
+func (k *reconciler) keepFor(r *record) time.Duration {
 	if r.Name == addedName {
 		return max(k.cfg.KeepUnused, addedFor)
 	}
@@ -150,7 +150,7 @@ func (k *keeper) keepFor(r *record) time.Duration {
 }
 
 // unspared leaves out of unused, in the order of since when they are, the programs that do not make room for others.
-func (k *keeper) unspared(unused []mpi.CID, now time.Time) []mpi.CID {
+func (k *reconciler) unspared(unused []mpi.CID, now time.Time) []mpi.CID {
 	spare := spared
 	var list []mpi.CID
 	for _, c := range slices.Backward(unused) {

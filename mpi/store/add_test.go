@@ -17,11 +17,11 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// keeps tells whether the keeper, having looked at its pins, leaves that of c alone.
+// keeps tells whether the reconciler, having looked at its pins, leaves that of c alone.
 func (r *run) keeps(c mpi.CID) bool {
 	r.t.Helper()
 	kept := make(chan bool, 1)
-	r.keeper.post(func() { kept <- r.keeper.state.Pins[c] != nil && r.keeper.unpins[c] == nil })
+	r.reconciler.post(func() { kept <- r.reconciler.state.Pins[c] != nil && r.reconciler.unpins[c] == nil })
 	return <-kept
 }
 
@@ -123,7 +123,7 @@ func (p slowPins) Rm(ctx context.Context, what ipath.Path, opts ...options.PinRm
 func (r *run) held(c mpi.CID, want bool) {
 	r.t.Helper()
 	for late, is := time.Now().Add(deadline), !want; is != want; runtime.Gosched() {
-		if !r.keeper.call(func() { is = r.keeper.holds[c] > 0 }) || time.Now().After(late) {
+		if !r.reconciler.call(func() { is = r.reconciler.holds[c] > 0 }) || time.Now().After(late) {
 			r.t.Fatalf("that it is being added does not become %t", want)
 		}
 	}
@@ -144,7 +144,7 @@ func TestAddedWhileUnpinned(t *testing.T) {
 			c, err := r.Add(t.Context(), wasm)
 			must(t, err)
 			clock.Add(int64(addedFor / time.Second))
-			r.keeper.post(func() {}) // and it sees what time it is
+			r.reconciler.post(func() {}) // and it sees what time it is
 			<-slow.asked
 			used := make(chan error, 1)
 			go func() { used <- use(r, c) }()

@@ -4,9 +4,9 @@
 //
 // # Who owns what
 //
-// One goroutine, [keeper.run], owns the picture of the store, what is pinned and the state
+// One goroutine, [reconciler.run], owns the picture of the store, what is pinned and the state
 // file. Whatever may block on the network runs in a job beside it and hands back a function
-// that the keeper calls. Close ends the keeper and every job, and waits for them.
+// that the reconciler calls. Close ends the reconciler and every job, and waits for them.
 //
 // # Pins
 //

@@ -19,7 +19,7 @@ import (
 
 // mark notes since when each of our pins is not in use. Nothing is marked while what is in
 // use cannot be told: no store was read yet.
-func (k *keeper) mark(p plan, now time.Time) {
+func (k *reconciler) mark(p plan, now time.Time) {
 	if !k.path.empty() && k.list == nil {
 		return
 	}
@@ -42,7 +42,7 @@ func (k *keeper) mark(p plan, now time.Time) {
 }
 
 // dropExpired unpins what was not used for long enough.
-func (k *keeper) dropExpired(now time.Time) {
+func (k *reconciler) dropExpired(now time.Time) {
 	for c, r := range k.state.Pins {
 		if !r.Unused.IsZero() && !now.Before(r.Unused.Add(k.keepFor(r))) {
 			k.unpin(c, now)
@@ -52,7 +52,7 @@ func (k *keeper) dropExpired(now time.Time) {
 
 // unpin starts a job that removes a pin of ours, unless one runs or it is not yet time to
 // try again.
-func (k *keeper) unpin(c mpi.CID, now time.Time) {
+func (k *reconciler) unpin(c mpi.CID, now time.Time) {
 	u := cmp.Or(k.unpins[c], &work{})
 	if w := k.works[c]; u.busy || now.Before(u.next) || w != nil && w.busy || k.jobs >= maxJobs || k.holds[c] > 0 {
 		return
@@ -69,7 +69,7 @@ func (k *keeper) unpin(c mpi.CID, now time.Time) {
 	})
 }
 
-func (k *keeper) unpinned(c mpi.CID, err error) {
+func (k *reconciler) unpinned(c mpi.CID, err error) {
 	r, u := k.state.Pins[c], k.unpins[c]
 	u.busy = false
 	close(u.over)
@@ -92,7 +92,7 @@ func (k *keeper) unpinned(c mpi.CID, err error) {
 }
 
 // advance starts jobs for what is wanted and due, what failed least and ranks highest first.
-func (k *keeper) advance(p plan, now time.Time) {
+func (k *reconciler) advance(p plan, now time.Time) {
 	due := make([]candidate, 0, len(p.want))
 	for _, c := range slices.Concat(p.want, p.stopgap) {
 		if w := k.works[c.CID]; !w.busy && !now.Before(w.next) && k.unpins[c.CID] == nil {
@@ -124,7 +124,7 @@ type verdict struct {
 
 // startExamine finds out whether a candidate is an interpreter that is here and pinned, and
 // fetches it.
-func (k *keeper) startExamine(c candidate, w *work) {
+func (k *reconciler) startExamine(c candidate, w *work) {
 	w.busy = true
 	k.jobs++
 	known := w.ready
@@ -142,7 +142,7 @@ func (k *keeper) startExamine(c candidate, w *work) {
 	})
 }
 
-func (k *keeper) examine(c candidate, known bool, wait time.Duration) verdict {
+func (k *reconciler) examine(c candidate, known bool, wait time.Duration) verdict {
 	ctx, cancel := context.WithCancel(k.life)
 	defer cancel()
 	pinned, err := k.isPinned(ctx, c.cid)
@@ -157,7 +157,7 @@ func (k *keeper) examine(c candidate, known bool, wait time.Duration) verdict {
 	return verdict{size: size, pinned: pinned, err: err, missing: err != nil}
 }
 
-func (k *keeper) examined(c candidate, w *work, v verdict) {
+func (k *reconciler) examined(c candidate, w *work, v verdict) {
 	w.busy = false
 	k.jobs--
 	if v.size > 0 {
@@ -181,7 +181,7 @@ func (k *keeper) examined(c candidate, w *work, v verdict) {
 }
 
 // startPin pins what was fetched, once there is room for it and our claim to the pin is on disk.
-func (k *keeper) startPin(c candidate, w *work, now time.Time) {
+func (k *reconciler) startPin(c candidate, w *work, now time.Time) {
 	if k.state.Pins[c.CID] == nil && !k.makeRoom(w.size, now) {
 		return // until an unpin is done
 	}
@@ -204,7 +204,7 @@ func (k *keeper) startPin(c candidate, w *work, now time.Time) {
 	})
 }
 
-func (k *keeper) pinned(c candidate, w *work, err error) {
+func (k *reconciler) pinned(c candidate, w *work, err error) {
 	w.busy, w.fresh = false, false
 	k.jobs--
 	if err != nil {
@@ -215,12 +215,12 @@ func (k *keeper) pinned(c candidate, w *work, err error) {
 	k.isReady(w)
 }
 
-func (k *keeper) isReady(w *work) {
+func (k *reconciler) isReady(w *work) {
 	w.ready, w.fresh, w.err, w.tries = true, false, nil, 0
 	w.next = k.cfg.now().Add(k.cfg.Resolve)
 }
 
-func (k *keeper) failed(c candidate, w *work, err error) {
+func (k *reconciler) failed(c candidate, w *work, err error) {
 	w.err = err
 	w.tries++
 	w.next = k.cfg.now().Add(k.backoff(w.tries))
@@ -230,7 +230,7 @@ func (k *keeper) failed(c candidate, w *work, err error) {
 
 // makeRoom reports whether size bytes more may be pinned within MaxStore. If not, it has pins
 // that are not in use removed, those unused for longest first, but for programs that were added just now.
-func (k *keeper) makeRoom(size int64, now time.Time) bool {
+func (k *reconciler) makeRoom(size int64, now time.Time) bool {
 	if k.cfg.MaxStore == 0 {
 		return true
 	}
@@ -260,7 +260,7 @@ func (k *keeper) makeRoom(size int64, now time.Time) bool {
 }
 
 // save writes the state if it changed. dirty stays true if it could not.
-func (k *keeper) save() {
+func (k *reconciler) save() {
 	if !k.dirty {
 		return
 	}
@@ -272,7 +272,7 @@ func (k *keeper) save() {
 }
 
 // next is when step has something to do again, if nothing happens before.
-func (k *keeper) next(p plan, now time.Time) time.Time {
+func (k *reconciler) next(p plan, now time.Time) time.Time {
 	var next time.Time
 	at := func(t time.Time) {
 		if t.After(now) && (next.IsZero() || t.Before(next)) {
@@ -299,7 +299,7 @@ func (k *keeper) next(p plan, now time.Time) time.Time {
 	return next
 }
 
-func (k *keeper) isPinned(ctx context.Context, c cid.Cid) (bool, error) {
+func (k *reconciler) isPinned(ctx context.Context, c cid.Cid) (bool, error) {
 	ctx, cancel := k.bound(ctx, k.cfg.Timeout)
 	defer cancel()
 	_, pinned, err := k.api.Pin().IsPinned(ctx, path.FromCid(c), options.Pin.IsPinned.Recursive())
@@ -310,7 +310,7 @@ func (k *keeper) isPinned(ctx context.Context, c cid.Cid) (bool, error) {
 }
 
 // removePin is content to find that the pin is gone already.
-func (k *keeper) removePin(text mpi.CID) error {
+func (k *reconciler) removePin(text mpi.CID) error {
 	c, err := parseCID(string(text))
 	if err != nil {
 		return nil // readState let none through

@@ -15,7 +15,7 @@ import (
 
 const maxStateFile = 16 << 20
 
-// state is what outlives a run, as JSON in Config.StateFile. The keeper owns it.
+// state is what outlives a run, as JSON in Config.StateFile. The reconciler owns it.
 type state struct {
 	Format int `json:"format"` // 1
 	// Path and Root are the store last served, for a start without network.

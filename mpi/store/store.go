@@ -71,13 +71,13 @@ type Store struct {
 	life context.Context // ends with Close; everything we do ends with it
 	end  context.CancelFunc
 
-	mu      sync.Mutex // guards what follows
-	status  mpi.StoreStatus
-	started bool
-	closed  bool
-	keeper  *keeper        // once started
-	changed chan struct{}  // closed and made anew whenever status is set
-	wg      sync.WaitGroup // every goroutine of ours; Add only through enter
+	mu         sync.Mutex // guards what follows
+	status     mpi.StoreStatus
+	started    bool
+	closed     bool
+	reconciler *reconciler    // once started
+	changed    chan struct{}  // closed and made anew whenever status is set
+	wg         sync.WaitGroup // every goroutine of ours; Add only through enter
 }
 
 var _ mpi.Store = (*Store)(nil)
@@ -114,8 +114,8 @@ func (s *Store) Start(update func([]mpi.Interpreter)) error {
 			"err", err)
 	}
 	s.started = true
-	k := newKeeper(s, path, state, update)
-	s.keeper = k
+	k := newReconciler(s, path, state, update)
+	s.reconciler = k
 	s.wg.Go(k.run)
 	return nil
 }

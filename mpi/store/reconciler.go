@@ -14,9 +14,10 @@ import (
 
 const maxJobs = 8 // interpreters fetched or pinned at once
 
-// keeper owns the picture of the store, what is pinned, and the state file. Its fields
-// belong to the goroutine in run; jobs beside it hand back functions through done.
-type keeper struct {
+// reconciler makes what is fetched, pinned and served agree with the store's directory. It owns the
+// last listing, the pins and the state file. Its fields belong to the goroutine in run; jobs beside
+// it return functions through done, which run calls.
+type reconciler struct {
 	*Store
 	path   storePath
 	update func([]mpi.Interpreter)
@@ -56,10 +57,10 @@ type work struct {
 	size  int64         // measured, or a bound that it is over; 0 if not known
 }
 
-// newKeeper begins with what was in service when the last run ended, if the path is still the
+// newReconciler begins with what was in service when the last run ended, if the path is still the
 // same: it is pinned, so it can be served though the network is away.
-func newKeeper(s *Store, p storePath, st state, update func([]mpi.Interpreter)) *keeper {
-	k := &keeper{Store: s, path: p, state: st, update: update, done: make(chan func()), resolveAt: s.cfg.now(),
+func newReconciler(s *Store, p storePath, st state, update func([]mpi.Interpreter)) *reconciler {
+	k := &reconciler{Store: s, path: p, state: st, update: update, done: make(chan func()), resolveAt: s.cfg.now(),
 		works: make(map[mpi.CID]*work), unpins: make(map[mpi.CID]*work), holds: make(map[mpi.CID]int), told: make(map[string]bool)}
 	if p.empty() || st.Path != p.text {
 		return k
@@ -77,7 +78,7 @@ func newKeeper(s *Store, p storePath, st state, update func([]mpi.Interpreter)) 
 	return k
 }
 
-func (k *keeper) run() {
+func (k *reconciler) run() {
 	for {
 		next := k.step(k.cfg.now())
 		wait := time.Hour
@@ -97,23 +98,23 @@ func (k *keeper) run() {
 	}
 }
 
-// job runs f in a goroutine that Close waits for; what f returns runs in the keeper's.
-func (k *keeper) job(f func() func()) {
+// job runs f in a goroutine that Close waits for; what f returns runs in the reconciler's.
+func (k *reconciler) job(f func() func()) {
 	k.enter(func() {
 		k.post(f())
 	})
 }
 
-// post has f run in the keeper's goroutine.
-func (k *keeper) post(f func()) {
+// post has f run in the reconciler's goroutine.
+func (k *reconciler) post(f func()) {
 	select {
 	case k.done <- f:
 	case <-k.life.Done():
 	}
 }
 
-// call has f run in the keeper's goroutine, and waits until it has. It reports false if the store is closed: f may run or not.
-func (k *keeper) call(f func()) bool {
+// call has f run in the reconciler's goroutine, and waits until it has. It reports false if the store is closed: f may run or not.
+func (k *reconciler) call(f func()) bool {
 	ran := make(chan struct{})
 	k.post(func() {
 		f()
@@ -128,7 +129,7 @@ func (k *keeper) call(f func()) bool {
 }
 
 // step does all that can be done now, and returns when to come again.
-func (k *keeper) step(now time.Time) time.Time {
+func (k *reconciler) step(now time.Time) time.Time {
 	k.startResolve(now)
 	p := makePlan(k.ranks, k.cfg.MaxStore, k.size, k.here)
 	k.mark(p, now)
@@ -141,20 +142,20 @@ func (k *keeper) step(now time.Time) time.Time {
 }
 
 // size is how large a candidate is, by the best that we know.
-func (k *keeper) size(c candidate) int64 {
+func (k *reconciler) size(c candidate) int64 {
 	if w := k.works[c.CID]; w != nil && w.size > 0 {
 		return w.size
 	}
 	return c.size
 }
 
-func (k *keeper) here(c mpi.CID) bool {
+func (k *reconciler) here(c mpi.CID) bool {
 	w := k.works[c]
 	return w != nil && (w.ready || w.fresh)
 }
 
 // backoff is how long to wait after a number of failures in a row.
-func (k *keeper) backoff(tries int) time.Duration {
+func (k *reconciler) backoff(tries int) time.Duration {
 	d := k.cfg.RetryMin
 	for i := 1; i < tries && d < k.cfg.RetryMax; i++ {
 		d *= 2
@@ -163,7 +164,7 @@ func (k *keeper) backoff(tries int) time.Duration {
 }
 
 // startResolve looks where the path leads and what is there, if it is time.
-func (k *keeper) startResolve(now time.Time) {
+func (k *reconciler) startResolve(now time.Time) {
 	if k.path.empty() || k.resolving || k.resolveAt.IsZero() || now.Before(k.resolveAt) {
 		return
 	}
@@ -177,7 +178,7 @@ func (k *keeper) startResolve(now time.Time) {
 
 // look resolves the path and lists what is there; have is the last listing, which it returns if
 // there is no other.
-func (k *keeper) look(have *listing) (*listing, error) {
+func (k *reconciler) look(have *listing) (*listing, error) {
 	root, err := k.resolve(k.life, k.path)
 	if err != nil {
 		return have, err
@@ -190,7 +191,7 @@ func (k *keeper) look(have *listing) (*listing, error) {
 }
 
 // resolved takes the result of look.
-func (k *keeper) resolved(l *listing, err error) {
+func (k *reconciler) resolved(l *listing, err error) {
 	k.resolving, k.resolveErr = false, err
 	now := k.cfg.now()
 	if l != nil && l != k.list {
@@ -216,7 +217,7 @@ func (k *keeper) resolved(l *listing, err error) {
 }
 
 // logTry warns of the first failure in a row, and mentions the others.
-func (k *keeper) logTry(tries int, msg string, args ...any) {
+func (k *reconciler) logTry(tries int, msg string, args ...any) {
 	level := slog.LevelDebug
 	if tries == 1 {
 		level = slog.LevelWarn
@@ -234,7 +235,7 @@ func (e *nameError) Error() string { return "store: reading " + e.name + ": " + 
 func (e *nameError) Unwrap() error { return e.err }
 
 // adopt makes l the picture of the store.
-func (k *keeper) adopt(l *listing) {
+func (k *reconciler) adopt(l *listing) {
 	if k.list == nil || k.list.root != l.root {
 		k.cfg.Log.Info("store: read", "path", k.path.text, "root", l.root, "interpreters", len(l.found))
 	}
@@ -270,11 +271,11 @@ func (k *keeper) adopt(l *listing) {
 }
 
 // rank sorts the candidates anew, without those that turned out bad.
-func (k *keeper) rank() {
+func (k *reconciler) rank() {
 	k.ranks = ranked(slices.DeleteFunc(slices.Clone(k.candidates), func(c candidate) bool { return k.works[c.CID].bad != nil }))
 }
 
-func (k *keeper) selected(i mpi.Interpreter) bool {
+func (k *reconciler) selected(i mpi.Interpreter) bool {
 	for _, sel := range k.cfg.Serve {
 		if sel.Match(i) {
 			return true
@@ -284,7 +285,7 @@ func (k *keeper) selected(i mpi.Interpreter) bool {
 }
 
 // publish tells of what changed.
-func (k *keeper) publish(p plan) {
+func (k *reconciler) publish(p plan) {
 	if k.life.Err() != nil {
 		return
 	}
@@ -318,7 +319,7 @@ func (k *keeper) publish(p plan) {
 }
 
 // skips is all that is not served, and why; each path goes to the log once.
-func (k *keeper) skips(p plan) []mpi.Skipped {
+func (k *reconciler) skips(p plan) []mpi.Skipped {
 	out := slices.Clone(p.skipped)
 	if k.list != nil {
 		out = append(out, k.list.skipped...)
