@@ -1,7 +1,9 @@
-// Package abi is the MPI-5.0 standard C ABI (MPI 5.0, chapter 20) as a WebAssembly program sees it: the values of
-// handles and constants, and the functions with their types. Its tables are generated from the data of the standard.
+// Package abi is the MPI-5.0 standard C ABI (MPI 5.0, chapter 20) as a WebAssembly program sees it:
+// the values of handles and constants, and the functions with their types. The tables are generated
+// from the data of the standard.
 //
-// A program imports MPI_* and PMPI_* from module "env". Pointers and MPI_Aint are 32 bits, MPI_Count and MPI_Offset 64.
+// A program imports MPI_* and PMPI_* from module "env". Pointers and MPI_Aint are 32 bits,
+// MPI_Count and MPI_Offset 64.
 package abi
 
 import (
@@ -11,24 +13,26 @@ import (
 
 //go:generate go run ./gen
 
-// Module is where programs import MPI from: what clang makes of an undefined symbol.
+// Module is the module that programs import MPI from: clang uses it for undefined symbols.
 const Module = "env"
 
 // Function is one function of MPI.
 type Function struct {
 	// Name begins with MPI_; a program may import it as PMPI_ too.
 	Name string
-	// Params has a letter for each parameter: i an int, h a handle, p a pointer, f a function (index into the table),
-	// a an MPI_Aint, all i32 in WebAssembly; c an MPI_Count or MPI_Offset, i64; d a double, f64.
+	// Params has a letter for each parameter. These are i32 in WebAssembly: i an int, h a handle, p
+	// a pointer, f a function (index into the table), a an MPI_Aint. These are not: c an MPI_Count
+	// or MPI_Offset, i64; d a double, f64.
 	Params string
 	Result byte // i, a, h or d
 	Family string
 }
 
-// Large reports whether this is the variant of a function whose counts are MPI_Count.
+// Large reports whether this is the variant of a function with counts of type MPI_Count.
 func (f *Function) Large() bool { return strings.HasSuffix(f.Name, "_c") }
 
-// Lookup finds a function by the name it is imported with, MPI_ or PMPI_: its place in [Functions].
+// Lookup returns the index in [Functions] of the function that is imported under a name, MPI_ or
+// PMPI_.
 func Lookup(name string) (index int, ok bool) {
 	return slices.BinarySearchFunc(Functions, strings.TrimPrefix(name, "P"), func(f Function, name string) int {
 		return strings.Compare(f.Name, name)
@@ -41,8 +45,8 @@ func Lacks(name string) bool {
 	return ok
 }
 
-// Status is MPI_Status in memory: eight ints. The last five are ours: the count of bytes received, whether the
-// request was cancelled.
+// Layout of MPI_Status in memory: eight ints. The last five are ours: the count of bytes received,
+// and whether the request was cancelled.
 const (
 	StatusSize      = 32
 	StatusSource    = 0

@@ -8,9 +8,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// Near is for an answer that says "not found": at most n of the known interpreters whose
-// names are like what was asked for, "name" or "name/anything", as "name/version", the
-// likeliest first. A known name with another version is likeliest of all.
+// Near returns suggestions for a "not found" error: at most n of the known interpreters, as
+// "name/version", whose names are similar to what was asked for, "name" or "name/anything". The
+// most similar is first. A known name with another version is most similar of all.
 func Near(asked string, known []mpi.Interpreter, n int) []string {
 	name, _, _ := strings.Cut(asked, "/")
 	name = strings.ToLower(name[:min(len(name), mpi.MaxNameLen)])
@@ -18,7 +18,7 @@ func Near(asked string, known []mpi.Interpreter, n int) []string {
 		mpi.Interpreter
 		far int
 	}
-	far := make(map[string]int) // by name: many have several versions
+	far := make(map[string]int) // by name, since many have several versions
 	var hits []hit
 	for _, i := range known {
 		if len(i.Name) > mpi.MaxNameLen {
@@ -41,15 +41,15 @@ func Near(asked string, known []mpi.Interpreter, n int) []string {
 		if len(out) >= n {
 			break
 		}
-		if s := h.String(); len(out) == 0 || out[len(out)-1] != s { // equals are neighbours
+		if s := h.String(); len(out) == 0 || out[len(out)-1] != s { // equal ones are adjacent
 			out = append(out, s)
 		}
 	}
 	return out
 }
 
-// distance tells how far a known name is from the one asked for; -1 is too far to name.
-// One that continues the other counts as near, the nearer the less is missing.
+// distance rates how much a known name differs from the one asked for; -1 is too much to be
+// suggested. If one is a prefix of the other they are close: the distance is what is missing.
 func distance(asked, known string) int {
 	d := edits(asked, known)
 	if len(asked) >= 2 && (strings.HasPrefix(known, asked) || len(known) >= 2 && strings.HasPrefix(asked, known)) {
@@ -61,8 +61,8 @@ func distance(asked, known string) int {
 	return d
 }
 
-// edits is the number of bytes to insert, delete, replace or swap with their neighbour to
-// make b of a (Damerau's distance, restricted to adjacent swaps).
+// edits is the number of bytes to insert, delete, replace or swap with their neighbour to turn a
+// into b (Damerau's distance, restricted to adjacent swaps).
 func edits(a, b string) int {
 	prev2, prev, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range prev {

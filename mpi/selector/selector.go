@@ -1,5 +1,5 @@
-// Package selector is the language in which people say which interpreter they
-// mean: in the File header of the API, in the Serve setting, on the command line.
+// Package selector parses the texts with which people name interpreters: in the File header of the
+// API, in the Serve setting, on the command line.
 //
 //	echo            any release of echo; Newest picks the newest
 //	echo/1          the releases 1.x.y; echo/1.0 those 1.0.x
@@ -20,24 +20,23 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// MaxLen is the most bytes of a selector's text.
+// MaxLen is the maximum length of a selector in bytes.
 const MaxLen = mpi.MaxNameLen + 1 + maxRangeLen
 
 const maxRangeLen = 256
 
-// accepted ends the errors of Parse.
+// accepted is the end of the errors of Parse.
 const accepted = `accepted are "name", "name/1", "name/1.0", "name/1.0.0" and ranges such as "name/^1.2", "name/>=1.0 <2" or "name/*"`
 
-// Selector says which interpreters are meant. The zero Selector matches nothing. It is
-// safe for use by many goroutines.
+// Selector selects interpreters. The zero Selector matches nothing. It is safe for concurrent use.
 type Selector struct {
 	name  string
-	text  string              // what follows the slash; empty for any release
-	exact string              // the one version, if text is a whole one
-	in    *semver.Constraints // otherwise
+	text  string              // the text after the slash; empty for any release
+	exact string              // the version, if text is a whole one
+	in    *semver.Constraints // the range otherwise
 }
 
-// Parse reads a selector.
+// Parse parses a selector.
 func Parse(s string) (Selector, error) {
 	if len(s) > MaxLen {
 		return Selector{}, fmt.Errorf("%q… is %d bytes long: at most %d make a name and a version", s[:32], len(s), MaxLen)
@@ -74,10 +73,11 @@ func Parse(s string) (Selector, error) {
 // Name is the interpreter's name.
 func (s Selector) Name() string { return s.name }
 
-// Version is the one version that s means, without its name; ok is false if s is a range.
+// Version is the version that s names exactly, without the interpreter's name; ok is false if s is
+// a range.
 func (s Selector) Version() (v string, ok bool) { return s.exact, s.exact != "" }
 
-// String is the selector as Parse reads it.
+// String is the text that Parse accepts for s.
 func (s Selector) String() string {
 	if s.text == "" {
 		return s.name
@@ -85,7 +85,7 @@ func (s Selector) String() string {
 	return s.name + "/" + s.text
 }
 
-// Match reports whether s means i. What is not a valid version matches nothing.
+// Match reports whether s selects i. An invalid version matches nothing.
 func (s Selector) Match(i mpi.Interpreter) bool {
 	if s.name == "" || i.Name != s.name {
 		return false
@@ -97,8 +97,8 @@ func (s Selector) Match(i mpi.Interpreter) bool {
 	return err == nil && s.in.Check(v)
 }
 
-// Newest is the newest of those that s matches. Of several with the same version it is
-// the first in the list.
+// Newest returns the newest interpreter that s matches. Of several with the same version it is the
+// first in the list.
 func (s Selector) Newest(list []mpi.Interpreter) (newest mpi.Interpreter, ok bool) {
 	for _, i := range list {
 		if s.Match(i) && (!ok || Compare(i.Version, newest.Version) > 0) {

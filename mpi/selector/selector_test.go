@@ -159,7 +159,7 @@ func TestValidVersion(t *testing.T) {
 }
 
 func TestCompare(t *testing.T) {
-	// Section 11 of the specification of semantic versioning, and what it leaves open.
+	// Section 11 of Semantic Versioning 2.0.0, and the order of what that leaves open.
 	order := []string{"", "not", "0.9.9", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11",
 		"1.0.0-rc.1", "1.0.0", "1.0.0+a", "1.0.0+b", "1.9.0", "1.10.0", "2.0.0"}
 	for i, a := range order {

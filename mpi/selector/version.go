@@ -10,8 +10,8 @@ import (
 )
 
 // ValidVersion returns s if it is a semantic version (semver.org, 2.0.0) of at most
-// [mpi.MaxVersionLen] bytes: three numbers, maybe with a pre-release and build, no
-// leading v. There is one spelling of each.
+// [mpi.MaxVersionLen] bytes: three numbers, optionally a pre-release and build metadata, no leading
+// v. Each version has only one spelling.
 func ValidVersion(s string) (string, error) {
 	if _, err := parseVersion(s); err != nil {
 		return "", err
@@ -30,9 +30,9 @@ func parseVersion(s string) (*semver.Version, error) {
 	return v, nil
 }
 
-// Compare orders versions: negative if a is older than b, 0 only if they are the same text.
-// What is not a version is older than any version. Build metadata, to which semantic
-// versioning gives no order, is compared as text.
+// Compare orders versions: negative if a is older than b, 0 only if they are the same text. An
+// invalid version is older than any version. Build metadata, for which Semantic Versioning defines
+// no order, is compared as text.
 func Compare(a, b string) int {
 	va, errA := parseVersion(a)
 	vb, errB := parseVersion(b)

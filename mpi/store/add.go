@@ -14,17 +14,22 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// addedName is what pins of programs that were added are called. No interpreter is called so: their names have a slash.
+// addedName is the pin name of programs that a user added. It has no slash, so no interpreter's pin
+// has the same name.
 const addedName = "program"
 
-// What a job may be about to start with is kept, whatever the configuration says.
+// Limits of programs that a user added. A job may be about to start one, so the configuration
+// cannot lower them.
 const (
-	addedFor = time.Hour // after a program was added or opened last
-	spared   = 16        // of such programs, the last ones, do not make room for others in that time
+	// minimum time that such a program stays pinned after it was added or opened last
+	addedFor = time.Hour
+	// number of such programs, the latest, that are not unpinned early to make room
+	spared = 16
 )
 
-// Add implements [mpi.Store]. What it adds is pinned like what is no longer served, from when it was added or opened last, for addedFor at
-// least; without room for such programs, the last few of them, spared, are.
+// Add implements [mpi.Store]. The program is pinned like an interpreter that is no longer served:
+// for Config.KeepUnused, but at least for addedFor, counted from when it was added or opened last.
+// If MaxStore is exceeded only the last few, spared, stay that long.
 func (s *Store) Add(ctx context.Context, wasm []byte) (mpi.CID, error) {
 	if int64(len(wasm)) > s.cfg.MaxProgram {
 		return "", mpi.Errorf(mpi.CodeTooLarge, "the program has %s: at most %s are taken", sizeText(int64(len(wasm))), sizeText(s.cfg.MaxProgram))
@@ -46,7 +51,7 @@ func (s *Store) Add(ctx context.Context, wasm []byte) (mpi.CID, error) {
 	return canonical(c), nil
 }
 
-// hold has the reconciler pin what was added. A store that was not started does not.
+// hold pins what was added through the reconciler. It does nothing if the store was not started.
 func (s *Store) hold(ctx context.Context, c cid.Cid, size int64) error {
 	s.mu.Lock()
 	k := s.reconciler
@@ -80,7 +85,8 @@ func (s *Store) hold(ctx context.Context, c cid.Cid, size int64) error {
 	return s.api.Pin().Add(ctx, path.FromCid(c), options.Pin.Recursive(true), options.Pin.Name("ipfs-mpi "+addedName))
 }
 
-// holdOff has no unpin of c begin until letOff. If one is under way, what it returns is closed at its end.
+// holdOff prevents that c is unpinned until letOff. The channel is closed when an unpin that
+// already runs has ended; it is nil if none runs.
 func (k *reconciler) holdOff(c mpi.CID) <-chan struct{} {
 	k.holds[c]++
 	if u := k.unpins[c]; u != nil && u.busy {
@@ -95,8 +101,10 @@ func (k *reconciler) letOff(c mpi.CID) {
 	}
 }
 
-// claim notes that a pin is ours, before it is made, and not in use from now on; one that somebody else made is left to them. Without room
-// it waits for none: the blocks are there, and only the garbage collector takes them. No unpin of c is under way.
+// claim records that a pin is ours, before the pin is made, and unused from now on. A pin that
+// somebody else made stays theirs. claim does not wait for room: the blocks are on disk already,
+// and without the pin the garbage collector would take them. The caller has made sure that no unpin
+// of c runs.
 func (k *reconciler) claim(c mpi.CID, size int64, pinned bool) error {
 	now := k.cfg.now()
 	r := k.state.Pins[c]
@@ -108,14 +116,14 @@ func (k *reconciler) claim(c mpi.CID, size int64, pinned bool) error {
 		k.state.Pins[c] = &record{Name: addedName, Size: size, Unused: now}
 	case !r.Unused.IsZero():
 		r.Unused = now
-		delete(k.unpins, c) // one that failed
+		delete(k.unpins, c) // an unpin that failed
 	}
 	k.dirty = true
 	k.save()
 	return k.notSaved
 }
 
-// opened keeps a program that was added for longer: a job starts with it.
+// opened renews the time that an added program is kept, since a job is about to start it.
 func (s *Store) opened(c cid.Cid) {
 	s.mu.Lock()
 	k := s.reconciler
@@ -124,7 +132,7 @@ func (s *Store) opened(c cid.Cid) {
 		return
 	}
 	s.enter(func() {
-		var added *record // a copy
+		var added *record // a copy, made in the reconciler's goroutine
 		known := k.call(func() {
 			if r := k.state.Pins[canonical(c)]; r != nil && r.Name == addedName && !r.Unused.IsZero() {
 				added = new(*r)
@@ -141,7 +149,7 @@ func (s *Store) opened(c cid.Cid) {
 	})
 }
 
-// keepFor is how long a pin outlives its use.
+// keepFor is how long a pin is kept after its last use.
 func (k *reconciler) keepFor(r *record) time.Duration {
 	if r.Name == addedName {
 		return max(k.cfg.KeepUnused, addedFor)
@@ -149,7 +157,8 @@ func (k *reconciler) keepFor(r *record) time.Duration {
 	return k.cfg.KeepUnused
 }
 
-// unspared leaves out of unused, in the order of since when they are, the programs that do not make room for others.
+// unspared returns unused, which is ordered by time of last use, without the added programs that
+// must not be unpinned early.
 func (k *reconciler) unspared(unused []mpi.CID, now time.Time) []mpi.CID {
 	spare := spared
 	var list []mpi.CID

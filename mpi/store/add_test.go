@@ -17,7 +17,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// keeps tells whether the reconciler, having looked at its pins, leaves that of c alone.
+// keeps reports whether the reconciler, after it looked at its pins, leaves the pin of c alone.
 func (r *run) keeps(c mpi.CID) bool {
 	r.t.Helper()
 	kept := make(chan bool, 1)
@@ -25,7 +25,7 @@ func (r *run) keeps(c mpi.CID) bool {
 	return <-kept
 }
 
-// What was added stays long enough for a job to start with it, also where nothing is kept that is not in use.
+// A program that was added is kept long enough for a job to start, even if KeepUnused is 0.
 func TestAddedIsHeld(t *testing.T) {
 	_, api := newNode(t, false)
 	clock := time.Unix(1_000_000, 0).UTC()
@@ -57,7 +57,8 @@ func TestAddedIsHeld(t *testing.T) {
 	r.pins(api)
 }
 
-// Nor does it go at once where there is no room for it; but such programs do not fill the disk.
+// It is not unpinned at once when MaxStore is exceeded either; but such programs do not fill the
+// disk.
 func TestAddedIsHeldWithoutRoom(t *testing.T) {
 	_, api := newNode(t, false)
 	var clock atomic.Int64
@@ -83,7 +84,7 @@ func TestAddedIsHeldWithoutRoom(t *testing.T) {
 	r.pins(api)
 }
 
-// A program that its user pinned stays theirs.
+// A program that its user had pinned stays the user's.
 func TestAddedAndPinnedByItsUser(t *testing.T) {
 	_, api := newNode(t, false)
 	r := start(t, api, Config{})
@@ -99,11 +100,11 @@ func TestAddedAndPinnedByItsUser(t *testing.T) {
 	}
 }
 
-// slowRm is a node that removes no pin before it is let.
+// slowRm is a node whose pins are removed only once the test allows it.
 type slowRm struct {
 	iface.CoreAPI
-	asked chan struct{} // of each pin that is to be removed
-	let   chan struct{} // closed to let it
+	asked chan struct{} // receives each pin that is to be removed
+	let   chan struct{} // closed to allow it
 }
 
 func (a slowRm) Pin() iface.PinAPI { return slowPins{a.CoreAPI.Pin(), a} }
@@ -119,7 +120,7 @@ func (p slowPins) Rm(ctx context.Context, what ipath.Path, opts ...options.PinRm
 	return p.PinAPI.Rm(ctx, what, opts...)
 }
 
-// held waits until a program is being added, or no longer.
+// held waits until a program is being added, or is no longer.
 func (r *run) held(c mpi.CID, want bool) {
 	r.t.Helper()
 	for late, is := time.Now().Add(deadline), !want; is != want; runtime.Gosched() {
@@ -129,7 +130,7 @@ func (r *run) held(c mpi.CID, want bool) {
 	}
 }
 
-// What is added or opened while its pin is being removed is pinned again.
+// A program that is added or opened while its pin is being removed is pinned again.
 func TestAddedWhileUnpinned(t *testing.T) {
 	wasm := []byte("\x00asm")
 	for name, use := range map[string]func(r *run, c mpi.CID) error{
@@ -144,7 +145,7 @@ func TestAddedWhileUnpinned(t *testing.T) {
 			c, err := r.Add(t.Context(), wasm)
 			must(t, err)
 			clock.Add(int64(addedFor / time.Second))
-			r.reconciler.post(func() {}) // and it sees what time it is
+			r.reconciler.post(func() {}) // so that it looks at the clock
 			<-slow.asked
 			used := make(chan error, 1)
 			go func() { used <- use(r, c) }()

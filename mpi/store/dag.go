@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	getWorkers    = 8       // blocks asked for at once, for one directory, file or walk
-	listWorkers   = 32      // names of a store looked into at once
-	maxDirEntries = 1 << 16 // of one directory
+	getWorkers    = 8       // blocks requested at once, for one directory, file or walk
+	listWorkers   = 32      // names of a store listed at once
+	maxDirEntries = 1 << 16 // entries of one directory
 	maxShards     = 1 << 16 // blocks of one directory
-	maxEntryName  = 1 << 10 // bytes
+	maxEntryName  = 1 << 10 // in bytes
 )
 
-// badError is a fault of the content itself, which no retry mends.
+// badError is a defect of the content itself. Retrying is useless.
 type badError struct{ why string }
 
 func (e *badError) Error() string { return e.why }
@@ -35,31 +35,32 @@ func isBad(err error) bool {
 	return errors.As(err, &bad)
 }
 
-// dag gets blocks: each within a time and the store's life, of UnixFS only. It implements
+// dag fetches UnixFS blocks, each within a timeout and the store's lifetime. It implements
 // [ipld.NodeGetter].
 type dag struct {
 	s       *Store
 	from    ipld.NodeGetter
-	timeout time.Duration // of one block
-	workers int           // blocks that each asks for at once
+	timeout time.Duration // for one block
+	workers int           // blocks that each requests at once
 }
 
 func (s *Store) dag() dag { return dag{s, s.api.Dag(), s.cfg.Timeout, getWorkers} }
 
-// session is a dag that remembers which peers had blocks of the same kind; it ends with ctx.
+// session is a dag that prefers peers which had earlier blocks of the same content. It ends with
+// ctx.
 func (s *Store) session(ctx context.Context) dag {
 	d := s.dag()
 	d.from = merkledag.NewSession(ctx, d.from)
 	return d
 }
 
-// within is d with less patience, if that is less.
+// within is d with the timeout reduced to patience, if that is shorter.
 func (d dag) within(timeout time.Duration) dag {
 	d.timeout = min(d.timeout, timeout)
 	return d
 }
 
-// bound makes a context that ends with ctx, the store, or after a time.
+// bound returns a context that ends with ctx, with the store, or after the timeout.
 func (s *Store) bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	stop := context.AfterFunc(s.life, cancel)
@@ -70,7 +71,7 @@ func (d dag) Get(ctx context.Context, c cid.Cid) (ipld.Node, error) {
 	if err := checkCodec(c); err != nil {
 		return nil, &badError{err.Error()}
 	}
-	if d.s.life.Err() != nil { // a block that is here would come all the same
+	if d.s.life.Err() != nil { // a local block would still be returned
 		return nil, errClosed
 	}
 	bounded, cancel := d.s.bound(ctx, d.timeout)
@@ -103,7 +104,7 @@ func (d dag) GetMany(ctx context.Context, cids []cid.Cid) <-chan *ipld.NodeOptio
 	return out
 }
 
-// each gets the nodes, some at a time, and gives each to f, one call at a time.
+// each fetches the nodes, several at a time, and calls f for each, one call at a time.
 func (d dag) each(ctx context.Context, cids []cid.Cid, f func(i int, n ipld.Node, err error)) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex // guards f
@@ -121,19 +122,19 @@ func (d dag) each(ctx context.Context, cids []cid.Cid, f func(i int, n ipld.Node
 	wg.Wait()
 }
 
-// fileKind is what a node is, of UnixFS.
+// fileKind is the kind of a UnixFS node.
 type fileKind int
 
 const (
-	kindOther fileKind = iota // a symlink or something that we do not know
+	kindOther fileKind = iota // a symbolic link or an unknown kind
 	kindFile
 	kindDir
 )
 
-// stat is what a node says of itself.
+// stat is what a node's own header claims.
 type stat struct {
 	kind  fileKind
-	size  int64 // of a file, as claimed
+	size  int64 // of a file, as claimed in its root block
 	mtime time.Time
 }
 
@@ -165,7 +166,7 @@ func statNode(n ipld.Node) (stat, error) {
 type entry struct {
 	name string
 	cid  cid.Cid
-	size int64 // bytes of the whole tree below, as claimed
+	size int64 // size of the whole tree below, as claimed
 }
 
 func find(sorted []entry, name string) (entry, bool) {
@@ -176,8 +177,8 @@ func find(sorted []entry, name string) (entry, bool) {
 	return sorted[i], true
 }
 
-// readDir lists a directory, sorted by name, each name once. It fails with a badError if c is none, or
-// if it has more than limit entries.
+// readDir lists a directory, sorted by name, with each name once. It fails with a badError if c is
+// not a directory or has more than limit entries.
 func (d dag) readDir(ctx context.Context, c cid.Cid, limit int) ([]entry, error) {
 	n, err := d.Get(ctx, c)
 	if err != nil {
@@ -186,9 +187,9 @@ func (d dag) readDir(ctx context.Context, c cid.Cid, limit int) ([]entry, error)
 	return d.listDir(ctx, n, limit)
 }
 
-// listDir is readDir for a directory whose root block is at hand. A sharded directory
-// (HAMT) is enumerated without its hashes: a link whose name is the bare slot number leads to
-// a further shard, any other carries an entry's name after it (boxo/ipld/unixfs/hamt).
+// listDir is readDir for a directory whose root block is here. A sharded directory (HAMT) is listed
+// without computing hashes: a link whose name is only the slot number leads to a further shard; any
+// other link has the entry's name after the slot number (boxo/ipld/unixfs/hamt).
 func (d dag) listDir(ctx context.Context, root ipld.Node, limit int) ([]entry, error) {
 	out, todo, err := dirLinks(root, nil)
 	if err != nil {
@@ -199,7 +200,7 @@ func (d dag) listDir(ctx context.Context, root ipld.Node, limit int) ([]entry, e
 		if len(out) > limit || seen.Len()+len(todo) > maxShards {
 			break
 		}
-		n := min(len(todo), getWorkers) // so many blocks are in memory at once
+		n := min(len(todo), getWorkers) // bounds the blocks in memory
 		var batch []cid.Cid
 		for _, c := range todo[len(todo)-n:] {
 			if seen.Visit(c) {
@@ -230,8 +231,7 @@ func (d dag) listDir(ctx context.Context, root ipld.Node, limit int) ([]entry, e
 	return slices.CompactFunc(out, func(a, b entry) bool { return a.name == b.name }), nil
 }
 
-// dirLinks appends to out the entries in one block of a directory, and returns the further
-// shards it leads to.
+// dirLinks appends the entries in one block of a directory to out, and returns the further shards.
 func dirLinks(n ipld.Node, out []entry) ([]entry, []cid.Cid, error) {
 	pb, slot, err := dirNode(n)
 	if err != nil {
@@ -253,8 +253,8 @@ func dirLinks(n ipld.Node, out []entry) ([]entry, []cid.Cid, error) {
 	return out, below, nil
 }
 
-// dirNode returns a block of a directory, and how many bytes of each link's name are a
-// shard's slot number: none unless the directory is sharded.
+// dirNode returns a block of a directory, and the length of the slot number before each link's
+// name: 0 unless the directory is sharded.
 func dirNode(n ipld.Node) (*merkledag.ProtoNode, int, error) {
 	pb, ok := n.(*merkledag.ProtoNode)
 	if !ok {

@@ -11,7 +11,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// The files of an interpreter that have a meaning.
+// The names of an interpreter's files that have a meaning.
 const (
 	runFile  = "run.wasm"
 	initFile = "init.wasm"
@@ -20,12 +20,13 @@ const (
 // maxBlocks bounds the blocks of one interpreter.
 const maxBlocks = 1 << 20
 
-// overError says that an interpreter is larger than all the room there is.
+// overError says that an interpreter is larger than all of MaxStore.
 type overError struct{ limit int64 }
 
 func (e *overError) Error() string { return fmt.Sprintf("more than %s", sizeText(e.limit)) }
 
-// inspect tells whether a directory is an interpreter, from the few blocks that it takes.
+// inspect reports whether a directory is an interpreter. It reads only the few blocks needed for
+// that.
 func (d dag) inspect(ctx context.Context, c cid.Cid) error {
 	entries, err := d.readDir(ctx, c, maxDirEntries)
 	if err != nil {
@@ -50,7 +51,8 @@ func (d dag) inspect(ctx context.Context, c cid.Cid) error {
 	return nil
 }
 
-// programSize is the size that a program's root block claims, if it is one that we take.
+// programSize returns the size that a program's root block claims. It fails if that is over
+// MaxProgram or the node is not a file.
 func (s *Store) programSize(name string, n ipld.Node) (int64, error) {
 	st, err := statNode(n)
 	switch {
@@ -66,9 +68,9 @@ func (s *Store) programSize(name string, n ipld.Node) (int64, error) {
 	return st.size, nil
 }
 
-// fetch brings every block of a tree here and returns how many bytes they are, each counted
-// once. What a directory claims of its size is never relied upon: fetch stops with an
-// overError at the first byte over limit, unless that is 0.
+// fetch fetches every block of a tree and returns their size, each block counted once. It ignores
+// the sizes that directories claim: it stops with an overError at the first byte over limit. A
+// limit of 0 is none.
 func (d dag) fetch(ctx context.Context, root cid.Cid, limit int64) (int64, error) {
 	var size int64
 	seen := cid.NewSet()
@@ -102,7 +104,7 @@ func (d dag) fetch(ctx context.Context, root cid.Cid, limit int64) (int64, error
 	return size, nil
 }
 
-// sizeText writes a size for people.
+// sizeText formats a size for people.
 func sizeText(n int64) string {
 	switch {
 	case n < 10<<10:
@@ -115,7 +117,7 @@ func sizeText(n int64) string {
 	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 }
 
-// pinName is the name of our pins, for "ipfs pin ls --names". Kubo takes 255 bytes.
+// pinName is the name of our pins, as "ipfs pin ls --names" lists it. Kubo allows 255 bytes.
 func pinName(i mpi.Interpreter) string {
 	name := "ipfs-mpi " + i.String()
 	return name[:min(len(name), 255)]

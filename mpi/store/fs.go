@@ -13,30 +13,29 @@ import (
 	ipld "github.com/ipfs/go-ipld-format"
 )
 
-// maxCached bounds the directory entries that one FS remembers.
+// maxCached bounds the directory entries that one FS caches.
 const maxCached = 1 << 16
 
 // FS is a directory in IPFS as an [fs.FS], read-only, fetched as it is read. Its files are
 // [io.ReaderAt] and [io.Seeker] too.
 //
-// What is no regular file or directory is not there, and so are links whose names no
-// path can hold ("..", "a/b", ""): symbolic links are not followed, since their targets were
-// written by somebody else, for some other tree. Modes are 0444 and 0555; times are those
-// that UnixFS carries, most often none.
+// Only regular files and directories are visible. Symbolic links are hidden, since their targets
+// were written for some other tree; so are entries whose names no path can contain ("..", "a/b",
+// ""). Modes are 0444 and 0555. Times are those that UnixFS carries, usually none.
 //
-// Every operation takes at most a step's time ([Config] Timeout) for each block or MiB.
+// Every operation is limited to [Config] Timeout for each block or MiB.
 type FS struct {
 	t   *tree
 	ctx context.Context
 }
 
-// tree is what the views of one directory share.
+// tree is shared by the views of one directory.
 type tree struct {
 	dag  dag
 	root ipld.Node
 
-	mu     sync.Mutex          // guards what follows
-	dirs   map[cid.Cid][]entry // by CID: two paths may lead to one
+	mu     sync.Mutex          // guards the fields below
+	dirs   map[cid.Cid][]entry // by CID, since two paths may lead to the same directory
 	cached int
 }
 
@@ -44,7 +43,7 @@ func newFS(s *Store, root ipld.Node) *FS {
 	return &FS{&tree{dag: s.dag(), root: root, dirs: make(map[cid.Cid][]entry)}, s.life}
 }
 
-// WithContext returns a view of the same files whose every operation ends with ctx.
+// WithContext returns a view of the same files whose operations end with ctx.
 func (f *FS) WithContext(ctx context.Context) fs.FS { return &FS{f.t, ctx} }
 
 // Open implements [fs.FS].
@@ -80,8 +79,8 @@ func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
 	return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
 }
 
-// lookup walks from the root. Each name is looked for as it is: there is no ".." and no link to
-// follow that could lead out.
+// lookup walks from the root and compares names literally: there is no ".." and no symbolic link,
+// so no path leads out of the tree.
 func (f *FS) lookup(name string) (ipld.Node, *fileInfo, error) {
 	if !fs.ValidPath(name) {
 		return nil, nil, fs.ErrInvalid
@@ -115,7 +114,7 @@ func (f *FS) lookup(name string) (ipld.Node, *fileInfo, error) {
 	return n, info, nil
 }
 
-// list is the links of a directory, remembered.
+// list returns the links of a directory, cached.
 func (f *FS) list(n ipld.Node) ([]entry, error) {
 	t := f.t
 	t.mu.Lock()
@@ -138,7 +137,8 @@ func (f *FS) list(n ipld.Node) ([]entry, error) {
 	return dir, nil
 }
 
-// entries is what of a directory can be seen. It takes the first block of each, to know what it is.
+// entries returns the visible entries of a directory. It fetches the first block of each to learn
+// its kind.
 func (f *FS) entries(n ipld.Node) ([]fs.DirEntry, error) {
 	dir, err := f.list(n)
 	if err != nil {
@@ -182,7 +182,7 @@ type fileInfo struct {
 	stat
 }
 
-// newInfo is false for what is neither a file nor a directory.
+// newInfo returns false for a node that is neither a file nor a directory.
 func newInfo(name string, n ipld.Node) (*fileInfo, bool) {
 	st, err := statNode(n)
 	if err != nil || st.kind == kindOther {
@@ -209,7 +209,7 @@ type file struct {
 	info *fileInfo
 	r    *reader
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	off    int64
 	closed bool
 }
@@ -297,7 +297,7 @@ type dirFile struct {
 	node ipld.Node
 	info *fileInfo
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	list   []fs.DirEntry
 	listed bool
 	closed bool

@@ -37,11 +37,12 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// deadline ends a test that waits for what does not come. No test depends on it otherwise.
+// deadline ends a test that waits for something that never happens. No test depends on it
+// otherwise.
 const deadline = 60 * time.Second
 
-// newNode is a real Kubo node with its blocks in memory: offline, or on a port of its own of
-// this machine's loopback, knowing nobody.
+// newNode is a real Kubo node with its blocks in memory: offline, or listening on the loopback
+// interface without any peers.
 func newNode(t *testing.T, online bool) (*core.IpfsNode, iface.CoreAPI) {
 	t.Helper()
 	priv, pub, err := crypto.GenerateEd25519Key(nil)
@@ -73,7 +74,7 @@ func newNode(t *testing.T, online bool) (*core.IpfsNode, iface.CoreAPI) {
 	return node, api
 }
 
-// connect lets two nodes meet.
+// connect connects two nodes.
 func connect(t *testing.T, a, b *core.IpfsNode) {
 	t.Helper()
 	must(t, a.PeerHost.Connect(t.Context(), peer.AddrInfo{ID: b.Identity, Addrs: b.PeerHost.Addrs()}))
@@ -105,7 +106,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// dirTree makes a directory of a map from path to content.
+// dirTree makes a directory from a map of path to content.
 func dirTree(content map[string]string) files.Directory {
 	dirs := make(map[string]map[string]files.Node)
 	var in func(dir string) map[string]files.Node
@@ -157,7 +158,7 @@ func at(t *testing.T, api iface.CoreAPI, root cid.Cid, name string) cid.Cid {
 	return version1(im.RootCid())
 }
 
-// link is a directory block of one's own making: names that no tool would write.
+// link makes a directory block by hand, with names that no tool would write.
 func link(t *testing.T, api iface.CoreAPI, data []byte, links ...*ipld.Link) cid.Cid {
 	t.Helper()
 	n := merkledag.NodeWithData(data)
@@ -190,14 +191,14 @@ func pinNames(t *testing.T, api iface.CoreAPI) []string {
 	return names
 }
 
-// run is a started store and what it said.
+// run is a started store and what it reported.
 type run struct {
 	*Store
 	t    *testing.T
 	said chan []mpi.Interpreter
 }
 
-// start starts a store that retries at once; Close is up to the test's end, or the test.
+// start starts a store that retries at once. The test's end closes it, if the test did not.
 func start(t *testing.T, api iface.CoreAPI, cfg Config) *run {
 	t.Helper()
 	if cfg.RetryMin == 0 {
@@ -236,7 +237,7 @@ func (r *run) until(what string, ok func(mpi.StoreStatus) bool) mpi.StoreStatus 
 	}
 }
 
-// serves waits until exactly these are served, and checks that update was told so last.
+// serves waits until exactly these are served, and checks that the last update said the same.
 func (r *run) serves(want ...string) mpi.StoreStatus {
 	r.t.Helper()
 	st := r.until("serving "+strings.Join(want, ", "), func(st mpi.StoreStatus) bool { return slices.Equal(texts(st.Serves), want) })
@@ -261,7 +262,7 @@ func texts(list []mpi.Interpreter) []string {
 	return out
 }
 
-// skips waits until every one of these paths is skipped for a reason that has the words.
+// skips waits until each of these paths is skipped for a reason that contains the words.
 func (r *run) skips(want map[string]string) mpi.StoreStatus {
 	r.t.Helper()
 	return r.until(fmt.Sprintf("skipping %q", want), func(st mpi.StoreStatus) bool {
@@ -282,7 +283,7 @@ func (l testLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// ours counts goroutines that run this package's code, other than tests.
+// ours counts the goroutines that run code of this package other than tests.
 func ours() (n int, stacks string) {
 	buf := make([]byte, 1<<22)
 	buf = buf[:runtime.Stack(buf, true)]

@@ -19,7 +19,7 @@ const (
 	maxCandidates = 16384 // name/version pairs of a store
 )
 
-// candidate is a name/version pair of the store, whatever may be in it.
+// candidate is a name/version directory of the store. Its content has not been checked.
 type candidate struct {
 	mpi.Interpreter
 	cid  cid.Cid // version 1
@@ -31,11 +31,11 @@ type listing struct {
 	root       mpi.CID
 	found      []candidate
 	skipped    []mpi.Skipped
-	unreadable map[string]error // names that could not be looked into now
+	unreadable map[string]error // names that could not be listed this time
 }
 
-// list looks into a store directory. An error means that nothing could be told of it. If some of
-// it takes long, interim is given what was found so far.
+// list lists a store directory. An error means that nothing at all is known. If part of it takes
+// long, interim is called with what was found so far.
 func (s *Store) list(ctx context.Context, root cid.Cid, interim func(*listing)) (*listing, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -56,18 +56,18 @@ func (s *Store) list(ctx context.Context, root cid.Cid, interim func(*listing)) 
 	return newListing(root, looks), nil
 }
 
-// patience is how long the first try for a block may take while there are others to try.
+// patience is the timeout of the first try for a block while others are still to be tried.
 const patience = 2 * time.Second
 
-// look is one name of a store, and what was found there.
+// look is the listing of one name of a store.
 type look struct {
 	entry
 	versions []entry
 	err      error
-	done     bool // what there is to know is known
+	done     bool // nothing is left to be read
 }
 
-// lookInto lists the names that are not done, and returns how many are not then.
+// lookInto lists the names that are not done, and returns how many are still not done.
 func (d dag) lookInto(ctx context.Context, looks []look) (missing int) {
 	var todo []*look
 	var cids []cid.Cid
@@ -125,7 +125,8 @@ func (l *listing) versions(name string, entries []entry) {
 	}
 }
 
-// maxSkipped bounds what is remembered of a listing's junk; one more says that there was more.
+// maxSkipped bounds the skipped entries that are remembered. One more entry says that there were
+// more.
 const maxSkipped = 256
 
 func (l *listing) skip(path, format string, args ...any) {
@@ -142,7 +143,7 @@ func appendSkipped(list []mpi.Skipped, path, why string) []mpi.Skipped {
 	return list
 }
 
-// show makes a name that somebody else chose fit for a log line.
+// show makes a name that somebody else chose safe for a log line.
 func show(name string) string {
 	short := name[:min(len(name), 64)]
 	if quoted := strconv.QuoteToGraphic(short); quoted[1:len(quoted)-1] != short {

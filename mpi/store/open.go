@@ -11,10 +11,11 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// Open implements [mpi.Store]. A CID of a single file is a program with nothing beside it:
-// its Bundle has only Run. Files, a *[FS], works on after ctx ended, until Close.
+// Open implements [mpi.Store]. A CID of a single file is a program without other files: its Bundle
+// has only Run. Files, a *[FS], remains usable after ctx ended, until Close.
 //
-// An [mpi.Error] says that the content is no program; any other that it could not be had now.
+// An [mpi.Error] says that the content is not a program. Any other error means that the content is
+// not available now.
 func (s *Store) Open(ctx context.Context, program mpi.CID) (*mpi.Bundle, error) {
 	c, err := parseCID(string(program))
 	if err != nil {
@@ -64,7 +65,7 @@ func (s *Store) open(ctx context.Context, d dag, e entry) (*mpi.Bundle, error) {
 	return b, err
 }
 
-// readEntry reads a program out of a directory; nil if it has none of that name.
+// readEntry reads a program file of a directory. It returns nil if there is none of that name.
 func (d dag) readEntry(ctx context.Context, dir []entry, name string) ([]byte, error) {
 	e, ok := find(dir, name)
 	if !ok {
@@ -77,7 +78,7 @@ func (d dag) readEntry(ctx context.Context, dir []entry, name string) ([]byte, e
 	return d.readProgram(ctx, name, n)
 }
 
-// readProgram reads a whole file. Memory is taken as bytes arrive, not as the file claims.
+// readProgram reads a whole file. Memory is allocated as bytes arrive, not as the file claims.
 func (d dag) readProgram(ctx context.Context, name string, n ipld.Node) ([]byte, error) {
 	size, err := d.s.programSize(name, n)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// dirOf makes a directory block with any names; sizes are claimed to be 0.
+// dirOf makes a directory block with any names. It claims sizes of 0.
 func dirOf(t *testing.T, api iface.CoreAPI, links map[string]cid.Cid) cid.Cid {
 	t.Helper()
 	var list []*ipld.Link
@@ -82,7 +82,7 @@ func TestOpen(t *testing.T) {
 					t.Fatalf("%s: %d bytes, %v", name, len(got), err)
 				}
 			}
-			if name == "in process" { // a matter of thousands of requests
+			if name == "in process" { // over RPC it would take thousands of requests
 				must(t, fstest.TestFS(b.Files, names...))
 			}
 		})
@@ -188,7 +188,7 @@ func TestDirectoriesAreBounded(t *testing.T) {
 		must(t, err)
 		return link(t, api, data, links...)
 	}
-	// Each of 40 levels leads to the next twice: 2^40 ways, and no entry at the end.
+	// Each of 40 levels leads to the next twice: 2^40 paths and no end.
 	bomb := shard(256)
 	for range 40 {
 		bomb = shard(256, &ipld.Link{Name: "00", Cid: bomb}, &ipld.Link{Name: "01", Cid: bomb})
@@ -271,7 +271,8 @@ func TestFileReads(t *testing.T) {
 	}
 }
 
-// A file of blocks without data never fills a read: 2^40 of them must not hold it up.
+// A file of blocks without data: 2^40 of them, and a read that would never be full. It must not
+// hang.
 func TestAReadTakesAStepAtMost(t *testing.T) {
 	_, api := newNode(t, false)
 	leaf := unixfs.FilePBData(nil, 0)

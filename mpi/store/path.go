@@ -14,21 +14,22 @@ import (
 
 const (
 	maxPathLen = 4096
-	maxCIDLen  = 256 // of its text
+	maxCIDLen  = 256 // of the text
 )
 
 // storePath is a parsed Config.Path.
 type storePath struct {
 	text string   // as given
-	root cid.Cid  // of /ipfs; undefined for /ipns
-	name string   // of /ipns
+	root cid.Cid  // for /ipfs; undefined for /ipns
+	name string   // for /ipns
 	segs []string // below the root
 }
 
 func (p storePath) empty() bool   { return p.text == "" }
 func (p storePath) mutable() bool { return p.name != "" }
 
-// CheckPath reports whether s can be the path of a store, as [Config] says. It asks no network.
+// CheckPath reports whether s can be the path of a store, as [Config] describes. It does not use
+// the network.
 func CheckPath(s string) error {
 	_, err := parsePath(s)
 	return err
@@ -98,7 +99,7 @@ func parseCID(text string) (cid.Cid, error) {
 	return version1(c), nil
 }
 
-// checkCodec admits what UnixFS files and directories are made of.
+// checkCodec accepts the codecs of UnixFS files and directories.
 func checkCodec(c cid.Cid) error {
 	switch c.Type() {
 	case cid.DagProtobuf, cid.Raw:
@@ -109,12 +110,12 @@ func checkCodec(c cid.Cid) error {
 	return fmt.Errorf("%s is neither a file nor a directory: its codec is 0x%x, not dag-pb or raw", c, c.Type())
 }
 
-// canonical is the one spelling of c: version 1, base32.
+// canonical is the one spelling of c that we use: version 1, base32.
 func canonical(c cid.Cid) mpi.CID { return mpi.CID(version1(c).String()) }
 
 func version1(c cid.Cid) cid.Cid { return cid.NewCidV1(c.Type(), c.Hash()) }
 
-// resolve finds the CID of the store's directory now, past every cache of names.
+// resolve resolves the store's path to a CID now, without using any cache of names.
 func (s *Store) resolve(ctx context.Context, p storePath) (cid.Cid, error) {
 	root, segs := p.root, p.segs
 	if p.mutable() {

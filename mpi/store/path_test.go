@@ -72,8 +72,8 @@ func TestShow(t *testing.T) {
 	}
 }
 
-// FuzzNames: whatever a store's directories are called, what is served has a valid name
-// and version, and what is not is named in a way that is fit for a terminal.
+// FuzzNames: whatever the entries of a store's directories are called, what is served has a valid
+// name and version, and what is skipped is reported in a form that is safe for a terminal.
 func FuzzNames(f *testing.F) {
 	for _, s := range []string{"echo", "1.0.0", "..", "", "a/b", "\x1b[31m", "v1", "1.0.0-rc.1+b", "\xff", strings.Repeat("1", 300), ".", "sub"} {
 		f.Add(s, "1.0.0")

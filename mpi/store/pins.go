@@ -17,8 +17,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
 )
 
-// mark notes since when each of our pins is not in use. Nothing is marked while what is in
-// use cannot be told: no store was read yet.
+// mark records for each of our pins since when it is unused. It does nothing before a store was
+// read, when what is in use is not known.
 func (k *reconciler) mark(p plan, now time.Time) {
 	if !k.path.empty() && k.list == nil {
 		return
@@ -41,7 +41,7 @@ func (k *reconciler) mark(p plan, now time.Time) {
 	}
 }
 
-// dropExpired unpins what was not used for long enough.
+// dropExpired unpins what has been unused for longer than KeepUnused.
 func (k *reconciler) dropExpired(now time.Time) {
 	for c, r := range k.state.Pins {
 		if !r.Unused.IsZero() && !now.Before(r.Unused.Add(k.keepFor(r))) {
@@ -50,8 +50,7 @@ func (k *reconciler) dropExpired(now time.Time) {
 	}
 }
 
-// unpin starts a job that removes a pin of ours, unless one runs or it is not yet time to
-// try again.
+// unpin starts a job that removes one of our pins, unless one already runs or its retry is not due.
 func (k *reconciler) unpin(c mpi.CID, now time.Time) {
 	u := cmp.Or(k.unpins[c], &work{})
 	if w := k.works[c]; u.busy || now.Before(u.next) || w != nil && w.busy || k.jobs >= maxJobs || k.holds[c] > 0 {
@@ -60,7 +59,8 @@ func (k *reconciler) unpin(c mpi.CID, now time.Time) {
 	k.unpins[c] = u
 	u.busy, u.over = true, make(chan struct{})
 	k.jobs++
-	if w := k.works[c]; w != nil { // still in the store: should it be wanted again, begin anew
+	// still in the store: if it is wanted again, it starts from the beginning
+	if w := k.works[c]; w != nil {
 		w.ready, w.fresh = false, false
 	}
 	k.job(func() func() {
@@ -76,7 +76,7 @@ func (k *reconciler) unpinned(c mpi.CID, err error) {
 	k.jobs--
 	switch {
 	case err == nil:
-	case r.Unused.IsZero(): // wanted again meanwhile
+	case r.Unused.IsZero(): // wanted again in the meantime
 		delete(k.unpins, c)
 		return
 	default:
@@ -91,7 +91,7 @@ func (k *reconciler) unpinned(c mpi.CID, err error) {
 	k.dirty = true
 }
 
-// advance starts jobs for what is wanted and due, what failed least and ranks highest first.
+// advance starts jobs for what is wanted and due: fewest failures first, then highest rank.
 func (k *reconciler) advance(p plan, now time.Time) {
 	due := make([]candidate, 0, len(p.want))
 	for _, c := range slices.Concat(p.want, p.stopgap) {
@@ -114,22 +114,22 @@ func (k *reconciler) advance(p plan, now time.Time) {
 	}
 }
 
-// verdict is what examine found.
+// verdict is the result of examine.
 type verdict struct {
-	size    int64 // measured, 0 if it was not
+	size    int64 // measured; 0 if it was not
 	pinned  bool
-	missing bool // the content could not be had: it is not just the pin that is in doubt
+	missing bool // the content is not available: not only the pin is in doubt
 	err     error
 }
 
-// startExamine finds out whether a candidate is an interpreter that is here and pinned, and
-// fetches it.
+// startExamine starts a job that checks whether a candidate is an interpreter, is complete and
+// pinned, and fetches it.
 func (k *reconciler) startExamine(c candidate, w *work) {
 	w.busy = true
 	k.jobs++
 	known := w.ready
 	if r := k.state.Pins[c.CID]; r != nil && r.Size > 0 {
-		known = true // it was examined before its pin was made
+		known = true // it was examined before it was pinned
 		w.size = r.Size
 	}
 	wait := k.cfg.Timeout
@@ -180,10 +180,11 @@ func (k *reconciler) examined(c candidate, w *work, v verdict) {
 	}
 }
 
-// startPin pins what was fetched, once there is room for it and our claim to the pin is on disk.
+// startPin pins what was fetched, once there is room for it and the state file says that the pin is
+// ours.
 func (k *reconciler) startPin(c candidate, w *work, now time.Time) {
 	if k.state.Pins[c.CID] == nil && !k.makeRoom(w.size, now) {
-		return // until an unpin is done
+		return // until a running unpin has ended
 	}
 	if k.state.Pins[c.CID] == nil {
 		k.state.Pins[c.CID] = &record{Name: c.String(), Size: w.size}
@@ -224,12 +225,12 @@ func (k *reconciler) failed(c candidate, w *work, err error) {
 	w.err = err
 	w.tries++
 	w.next = k.cfg.now().Add(k.backoff(w.tries))
-	// The first try has little patience: its failure is no news.
+	// The first try has a short timeout, and its failure is not logged.
 	k.logTry(w.tries-1, "store: cannot be had now; trying again", "interpreter", c.String(), "err", err)
 }
 
-// makeRoom reports whether size bytes more may be pinned within MaxStore. If not, it has pins
-// that are not in use removed, those unused for longest first, but for programs that were added just now.
+// makeRoom reports whether size more bytes may be pinned within MaxStore. If not, it starts to
+// unpin what is unused, longest unused first, except for programs that were just added.
 func (k *reconciler) makeRoom(size int64, now time.Time) bool {
 	if k.cfg.MaxStore == 0 {
 		return true
@@ -259,7 +260,7 @@ func (k *reconciler) makeRoom(size int64, now time.Time) bool {
 	return false
 }
 
-// save writes the state if it changed. dirty stays true if it could not.
+// save writes the state file if the state changed. dirty stays true if that failed.
 func (k *reconciler) save() {
 	if !k.dirty {
 		return
@@ -271,7 +272,7 @@ func (k *reconciler) save() {
 	k.notSaved, k.dirty = err, err != nil
 }
 
-// next is when step has something to do again, if nothing happens before.
+// next is when step must run again, if nothing else happens before.
 func (k *reconciler) next(p plan, now time.Time) time.Time {
 	var next time.Time
 	at := func(t time.Time) {
@@ -289,7 +290,7 @@ func (k *reconciler) next(p plan, now time.Time) time.Time {
 		} else if !r.Unused.IsZero() {
 			at(r.Unused.Add(k.keepFor(r)))
 			if r.Name == addedName {
-				at(r.Unused.Add(addedFor)) // from then on it makes room
+				at(r.Unused.Add(addedFor)) // from then on it may be unpinned to make room
 			}
 		}
 	}
@@ -309,11 +310,11 @@ func (k *reconciler) isPinned(ctx context.Context, c cid.Cid) (bool, error) {
 	return pinned, nil
 }
 
-// removePin is content to find that the pin is gone already.
+// removePin removes a pin. A pin that is gone already is not an error.
 func (k *reconciler) removePin(text mpi.CID) error {
 	c, err := parseCID(string(text))
 	if err != nil {
-		return nil // readState let none through
+		return nil // readState rejected it
 	}
 	pinned, err := k.isPinned(k.life, c)
 	if err != nil || !pinned {

@@ -49,7 +49,7 @@ func TestUnusedPinsAreKeptForAWhile(t *testing.T) {
 			r.stop()
 
 			cfg.Path = second.String()
-			r = start(t, api, cfg) // unused from here on
+			r = start(t, api, cfg) // unused from now on
 			r.serves("b/1.0.0", "c/1.0.0")
 			r.pins(inProcess, "a/1.0.0", "b/1.0.0", "c/1.0.0")
 			r.stop()
@@ -66,7 +66,7 @@ func TestUnusedPinsAreKeptForAWhile(t *testing.T) {
 			r.pins(inProcess, "b/1.0.0", "c/1.0.0")
 			r.stop()
 
-			cfg.Path, cfg.KeepUnused = "", 0 // no store any more
+			cfg.Path, cfg.KeepUnused = "", 0 // no store configured
 			r = start(t, api, cfg)
 			r.pins(inProcess)
 			r.until("nothing kept", func(st mpi.StoreStatus) bool { return st.Bytes == 0 })
@@ -165,7 +165,8 @@ func TestAStoreThatLiesAboutItsSizeDoesNotGetPastMaxStore(t *testing.T) {
 	_, api := newNode(t, false)
 	root := add(t, api, map[string]string{"a/1.0.0/run.wasm": strings.Repeat("x", 50_000), "b/1.0.0/run.wasm": "small"})
 	liar := dirOf(t, api, map[string]cid.Cid{
-		"a": dirOf(t, api, map[string]cid.Cid{"1.0.0": at(t, api, root, "a/1.0.0")}), // dirOf claims 0 bytes
+		// dirOf claims sizes of 0
+		"a": dirOf(t, api, map[string]cid.Cid{"1.0.0": at(t, api, root, "a/1.0.0")}),
 		"b": at(t, api, root, "b"),
 	})
 	r := start(t, api, Config{Path: liar.String(), MaxStore: 20_000})
@@ -178,7 +179,8 @@ func TestStateFileIsWrittenBeforeThePin(t *testing.T) {
 	_, api := newNode(t, false)
 	root := add(t, api, interpreters("a/1.0.0"))
 	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "mpi"), nil, 0o600)) // where a directory is needed
+	// a file where a directory is needed
+	must(t, os.WriteFile(filepath.Join(dir, "mpi"), nil, 0o600))
 	r := start(t, api, Config{Path: root.String(), StateFile: filepath.Join(dir, "mpi", "store.json")})
 	st := r.skips(map[string]string{"a/1.0.0": "mpi"})
 	if len(st.Serves) != 0 || len(pinNames(t, api)) != 0 {
@@ -200,7 +202,7 @@ func TestARestartWithoutNetworkServesWhatIsPinned(t *testing.T) {
 			r.serves("a/1.0.0", "b/1.0.0")
 			r.stop()
 
-			// Only what is pinned outlives a garbage collection.
+			// Only what is pinned survives a garbage collection.
 			var lost []ipld.Node
 			for _, c := range []cid.Cid{version1(root), b} {
 				n, err := api.Dag().Get(t.Context(), c)

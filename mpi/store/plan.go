@@ -10,8 +10,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
 )
 
-// ranked sorts candidates by how much we want them: the newest of every name first, then the
-// second newest, and so on; within a rank by name.
+// ranked sorts candidates by priority: the newest version of every name first, then the second
+// newest, and so on; within a rank by name.
 func ranked(list []candidate) []candidate {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b candidate) int {
@@ -35,7 +35,7 @@ func ranked(list []candidate) []candidate {
 	return out
 }
 
-// room counts bytes up to a limit, 0 for none, and each CID once.
+// room adds up bytes until a limit, 0 for none, and counts each CID once.
 type room struct {
 	limit, used int64
 	in          map[mpi.CID]bool
@@ -43,7 +43,7 @@ type room struct {
 
 func newRoom(limit int64) *room { return &room{limit: limit, in: make(map[mpi.CID]bool)} }
 
-// add takes c in if it fits.
+// add reserves room for c, if there is enough.
 func (r *room) add(c mpi.CID, size int64) bool {
 	if r.in[c] {
 		return true
@@ -56,17 +56,18 @@ func (r *room) add(c mpi.CID, size int64) bool {
 	return true
 }
 
-// plan says what is to be kept, of candidates in the order of ranked.
+// plan divides candidates, which are in the order of ranked, into what is kept and what is not.
 type plan struct {
 	want []candidate // to fetch, pin and serve, in order of rank
-	// stopgap is what is here, does not fit beside all that is wanted, but does so beside
-	// what of that is here: an older version stays in service until the newer one is ready.
+	// stopgap are older versions that are ready and in service until the newer ones that replace
+	// them are ready. They do not fit beside all of want, but beside that part of want which is
+	// here.
 	stopgap []candidate
-	skipped []mpi.Skipped // neither, and why
+	skipped []mpi.Skipped // neither, with the reason
 }
 
-// makePlan divides candidates within limit bytes; 0 is no limit. size knows how large one is;
-// here whether it is ready, or could be pinned this moment.
+// makePlan divides candidates so that want fits within limit bytes; 0 is no limit. size returns how
+// large a candidate is; here reports whether it is ready, or fetched and only to be pinned.
 func makePlan(candidates []candidate, limit int64, size func(candidate) int64, here func(mpi.CID) bool) plan {
 	var p plan
 	all := newRoom(limit)

@@ -9,7 +9,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// cands reads "name/version=size", each with a CID of its own unless one follows: "=size@cid".
+// cands parses "name/version=size", each with its own CID unless one is given: "=size@cid".
 func cands(specs ...string) []candidate {
 	var list []candidate
 	for _, spec := range specs {

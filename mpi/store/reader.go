@@ -13,24 +13,25 @@ import (
 )
 
 const (
-	readChunk = 1 << 20 // bytes of one step at most, which [Config] Timeout bounds
-	readAhead = 1 << 15 // bytes read at least: guests read by the line, and a step costs microseconds
+	readChunk = 1 << 20 // maximum bytes of one step, which [Config] Timeout bounds
+	// minimum bytes of one read: guests read line by line, and a step costs microseconds
+	readAhead = 1 << 15
 )
 
-// reader reads one UnixFS file at any place, never beyond the size it claims. It is safe for
-// use by many goroutines, which wait for each other.
+// reader reads one UnixFS file at any offset, never beyond the size that it claims. It is safe for
+// concurrent use; calls run one at a time.
 type reader struct {
 	ctx  context.Context // bounds every read
 	dag  dag
 	root ipld.Node
 	size int64
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	in     unixfsio.DagReader
-	stop   context.CancelFunc // ends in, and what it fetches ahead
-	at     int64              // where in stands
-	buf    []byte             // what was read last, for small reads
-	bufAt  int64              // where in the file it begins
+	stop   context.CancelFunc // cancels in and what it fetches ahead
+	at     int64              // offset of in
+	buf    []byte             // the last bytes read, for small reads
+	bufAt  int64              // offset of buf in the file
 	closed bool
 }
 
@@ -38,7 +39,7 @@ func newReader(ctx context.Context, d dag, root ipld.Node, size int64) *reader {
 	return &reader{ctx: ctx, dag: d, root: root, size: size}
 }
 
-// readAt reads up to len(p) bytes, at least one or an error; io.EOF at the end.
+// readAt reads up to len(p) bytes. It returns at least one byte or an error, io.EOF at the end.
 func (r *reader) readAt(p []byte, off int64) (int, error) {
 	if off < 0 || off >= r.size {
 		return 0, io.EOF
@@ -71,13 +72,13 @@ func (r *reader) readAt(p []byte, off int64) (int, error) {
 	return copy(p, r.buf[off-r.bufAt:]), nil
 }
 
-// step reads into p what is at off, at least one byte or an error.
+// step reads from offset off into p, at least one byte or an error.
 func (r *reader) step(p []byte, off int64) (int, error) {
 	if err := r.ready(off); err != nil {
 		return 0, err
 	}
-	// in has a context of its own, since it fetches ahead from one step to the next. This one
-	// ends it only if it takes too long.
+	// in has a context of its own, since it fetches ahead between steps. This call cancels it only
+	// on a timeout.
 	ctx, cancel := r.dag.s.bound(r.ctx, r.dag.timeout)
 	defer cancel()
 	defer context.AfterFunc(ctx, r.stop)()
@@ -88,7 +89,7 @@ func (r *reader) step(p []byte, off int64) (int, error) {
 		r.at += int64(n)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		r.reset() // where it stands is not known
+		r.reset() // the offset of in is unknown now
 	}
 	if n > 0 {
 		return n, nil
@@ -96,7 +97,7 @@ func (r *reader) step(p []byte, off int64) (int, error) {
 	return 0, r.explain(ctx, err)
 }
 
-// ready makes an in that can go on to off.
+// ready opens in, or keeps it if it can continue at off.
 func (r *reader) ready(off int64) error {
 	if r.in != nil && r.at == off {
 		return nil
@@ -123,7 +124,7 @@ func (r *reader) seek(off int64) error {
 	return nil
 }
 
-// explain says which limit was hit, where a bare context error would not.
+// explain names the limit that was exceeded, in place of a bare context error.
 func (r *reader) explain(ctx context.Context, err error) error {
 	switch {
 	case err == nil:

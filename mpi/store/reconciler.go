@@ -24,41 +24,41 @@ type reconciler struct {
 	done   chan func()
 
 	state state
-	dirty bool // state is not on disk
+	dirty bool // state is not saved
 
-	list       *listing    // nil until a store was read
-	candidates []candidate // of list and Serve
-	ranks      []candidate // those of them that are not known to be bad, ranked
+	list       *listing    // nil until a store was listed
+	candidates []candidate // of list, selected by Serve
+	ranks      []candidate // candidates that are not known to be bad, in order of rank
 	unselected []mpi.Skipped
 	resolving  bool
-	resolveAt  time.Time // zero for never again
+	resolveAt  time.Time // zero: never again
 	resolveErr error
-	resolveBad int // tries that failed, in a row
+	resolveBad int // failed tries in a row
 
-	works    map[mpi.CID]*work // of candidates
-	unpins   map[mpi.CID]*work // of state.Pins
-	holds    map[mpi.CID]int   // how often each is being added: it is not unpinned
-	jobs     int               // running for works and unpins
+	works    map[mpi.CID]*work // by CID of a candidate
+	unpins   map[mpi.CID]*work // by CID in state.Pins
+	holds    map[mpi.CID]int   // number of Adds that use each CID: it must not be unpinned
+	jobs     int               // running, for works and unpins
 	served   []mpi.Interpreter
-	told     map[string]bool // paths that the log was told are not served
+	told     map[string]bool // skipped paths that were logged
 	notSaved error
 }
 
-// work is how far we are with one CID.
+// work is the progress with one CID.
 type work struct {
 	busy  bool          // a job runs for it
-	over  chan struct{} // closed when that job, an unpin, is back
+	over  chan struct{} // closed when that job, an unpin, has ended
 	ready bool          // fetched and pinned
-	fresh bool          // fetched and found good, to be pinned by us
-	bad   error         // never to be served
+	fresh bool          // fetched and valid, not yet pinned by us
+	bad   error         // why it can never be served
 	err   error         // of the last try
-	tries int           // that failed, in a row
-	next  time.Time     // not to be looked at before
-	size  int64         // measured, or a bound that it is over; 0 if not known
+	tries int           // failed tries in a row
+	next  time.Time     // time of the next try
+	size  int64         // measured, or a lower bound; 0 if unknown
 }
 
-// newReconciler begins with what was in service when the last run ended, if the path is still the
-// same: it is pinned, so it can be served though the network is away.
+// newReconciler starts with what was served when the last run ended, if the path is the same. It is
+// pinned, so it can be served without network.
 func newReconciler(s *Store, p storePath, st state, update func([]mpi.Interpreter)) *reconciler {
 	k := &reconciler{Store: s, path: p, state: st, update: update, done: make(chan func()), resolveAt: s.cfg.now(),
 		works: make(map[mpi.CID]*work), unpins: make(map[mpi.CID]*work), holds: make(map[mpi.CID]int), told: make(map[string]bool)}
@@ -98,14 +98,15 @@ func (k *reconciler) run() {
 	}
 }
 
-// job runs f in a goroutine that Close waits for; what f returns runs in the reconciler's.
+// job runs f in a goroutine that Close waits for. The function that f returns runs in the
+// reconciler's goroutine.
 func (k *reconciler) job(f func() func()) {
 	k.enter(func() {
 		k.post(f())
 	})
 }
 
-// post has f run in the reconciler's goroutine.
+// post runs f in the reconciler's goroutine.
 func (k *reconciler) post(f func()) {
 	select {
 	case k.done <- f:
@@ -113,7 +114,8 @@ func (k *reconciler) post(f func()) {
 	}
 }
 
-// call has f run in the reconciler's goroutine, and waits until it has. It reports false if the store is closed: f may run or not.
+// call runs f in the reconciler's goroutine and waits for it. It returns false if the store is
+// closed; f may have run or not.
 func (k *reconciler) call(f func()) bool {
 	ran := make(chan struct{})
 	k.post(func() {
@@ -128,7 +130,7 @@ func (k *reconciler) call(f func()) bool {
 	}
 }
 
-// step does all that can be done now, and returns when to come again.
+// step does all that can be done now, and returns when it has to run again.
 func (k *reconciler) step(now time.Time) time.Time {
 	k.startResolve(now)
 	p := makePlan(k.ranks, k.cfg.MaxStore, k.size, k.here)
@@ -141,7 +143,7 @@ func (k *reconciler) step(now time.Time) time.Time {
 	return k.next(p, now)
 }
 
-// size is how large a candidate is, by the best that we know.
+// size is the best known size of a candidate.
 func (k *reconciler) size(c candidate) int64 {
 	if w := k.works[c.CID]; w != nil && w.size > 0 {
 		return w.size
@@ -154,7 +156,7 @@ func (k *reconciler) here(c mpi.CID) bool {
 	return w != nil && (w.ready || w.fresh)
 }
 
-// backoff is how long to wait after a number of failures in a row.
+// backoff is the wait after a number of failures in a row.
 func (k *reconciler) backoff(tries int) time.Duration {
 	d := k.cfg.RetryMin
 	for i := 1; i < tries && d < k.cfg.RetryMax; i++ {
@@ -163,7 +165,7 @@ func (k *reconciler) backoff(tries int) time.Duration {
 	return min(d, k.cfg.RetryMax)
 }
 
-// startResolve looks where the path leads and what is there, if it is time.
+// startResolve starts a job that resolves and lists the path, if that is due.
 func (k *reconciler) startResolve(now time.Time) {
 	if k.path.empty() || k.resolving || k.resolveAt.IsZero() || now.Before(k.resolveAt) {
 		return
@@ -176,8 +178,8 @@ func (k *reconciler) startResolve(now time.Time) {
 	})
 }
 
-// look resolves the path and lists what is there; have is the last listing, which it returns if
-// there is no other.
+// look resolves the path and lists the directory. It returns the last listing, have, if nothing
+// changed.
 func (k *reconciler) look(have *listing) (*listing, error) {
 	root, err := k.resolve(k.life, k.path)
 	if err != nil {
@@ -216,7 +218,7 @@ func (k *reconciler) resolved(l *listing, err error) {
 	}
 }
 
-// logTry warns of the first failure in a row, and mentions the others.
+// logTry logs the first failure in a row as a warning, and further ones for debugging.
 func (k *reconciler) logTry(tries int, msg string, args ...any) {
 	level := slog.LevelDebug
 	if tries == 1 {
@@ -225,7 +227,7 @@ func (k *reconciler) logTry(tries int, msg string, args ...any) {
 	k.cfg.Log.Log(k.life, level, msg, args...)
 }
 
-// nameError says which name of the store could not be looked into.
+// nameError says which name of the store could not be listed.
 type nameError struct {
 	name string
 	err  error
@@ -234,12 +236,12 @@ type nameError struct {
 func (e *nameError) Error() string { return "store: reading " + e.name + ": " + e.err.Error() }
 func (e *nameError) Unwrap() error { return e.err }
 
-// adopt makes l the picture of the store.
+// adopt makes l the current listing.
 func (k *reconciler) adopt(l *listing) {
 	if k.list == nil || k.list.root != l.root {
 		k.cfg.Log.Info("store: read", "path", k.path.text, "root", l.root, "interpreters", len(l.found))
 	}
-	// Of a name that cannot be looked into nothing is known to have changed.
+	// A name that cannot be listed now keeps its candidates.
 	for _, c := range k.candidates {
 		if _, ok := l.unreadable[c.Name]; ok {
 			l.found = append(l.found, c)
@@ -256,7 +258,7 @@ func (k *reconciler) adopt(l *listing) {
 	}
 	works := make(map[mpi.CID]*work)
 	for c, w := range k.works {
-		if w.busy { // until its job is back
+		if w.busy { // until its job has ended
 			works[c] = w
 		}
 	}
@@ -270,7 +272,7 @@ func (k *reconciler) adopt(l *listing) {
 	}
 }
 
-// rank sorts the candidates anew, without those that turned out bad.
+// rank sorts the candidates that are not known to be bad.
 func (k *reconciler) rank() {
 	k.ranks = ranked(slices.DeleteFunc(slices.Clone(k.candidates), func(c candidate) bool { return k.works[c.CID].bad != nil }))
 }
@@ -284,7 +286,7 @@ func (k *reconciler) selected(i mpi.Interpreter) bool {
 	return len(k.cfg.Serve) == 0
 }
 
-// publish tells of what changed.
+// publish sets the status, and calls update if the set of served interpreters changed.
 func (k *reconciler) publish(p plan) {
 	if k.life.Err() != nil {
 		return
@@ -318,7 +320,7 @@ func (k *reconciler) publish(p plan) {
 	}
 }
 
-// skips is all that is not served, and why; each path goes to the log once.
+// skips lists all that is not served, with the reason. Each path is logged once.
 func (k *reconciler) skips(p plan) []mpi.Skipped {
 	out := slices.Clone(p.skipped)
 	if k.list != nil {
@@ -337,11 +339,11 @@ func (k *reconciler) skips(p plan) []mpi.Skipped {
 	}
 	k.told = told
 	for _, c := range k.ranks {
-		if w := k.works[c.CID]; !w.ready && w.err != nil { // failed tells the log
+		if w := k.works[c.CID]; !w.ready && w.err != nil { // already logged, by failed
 			out = append(out, mpi.Skipped{Path: c.String(), Why: "cannot be had now, trying again: " + w.err.Error()})
 		}
 	}
-	out = append(out, k.unselected...) // which is as the owner wants it
+	out = append(out, k.unselected...) // not logged: the owner wants it so
 	slices.SortStableFunc(out, func(a, b mpi.Skipped) int { return cmp.Compare(a.Path, b.Path) })
 	if len(out) > maxSkipped+1 {
 		out = appendSkipped(out[:maxSkipped:maxSkipped], "", "")

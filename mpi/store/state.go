@@ -15,26 +15,28 @@ import (
 
 const maxStateFile = 16 << 20
 
-// state is what outlives a run, as JSON in Config.StateFile. The reconciler owns it.
+// state survives restarts, as JSON in Config.StateFile. The reconciler owns it.
 type state struct {
-	Format int `json:"format"` // 1
-	// Path and Root are the store last served, for a start without network.
+	Format int `json:"format"` // always 1
+	// Path and Root are the store that was served last, for a start without network.
 	Path string              `json:"path,omitempty"`
 	Root mpi.CID             `json:"root,omitempty"`
 	Pins map[mpi.CID]*record `json:"pins"`
 }
 
-// record is a pin of ours, made or about to be.
+// record is one of our pins, made or about to be made.
 type record struct {
-	Name   string    `json:"name"`            // name/version it was first served as, for people; or addedName
-	Size   int64     `json:"size"`            // bytes of its blocks
-	Unused time.Time `json:"unused,omitzero"` // since when it is not served; zero while it is
+	// name/version that it was first served as, for people; or addedName
+	Name string `json:"name"`
+	Size int64  `json:"size"` // size of its blocks in bytes
+	// when it was last served or used; zero while it is served
+	Unused time.Time `json:"unused,omitzero"`
 }
 
 const stateFormat = 1
 
-// loadState reads the file. It always returns a state to go on with; with an error the file was no
-// good, and stands aside as name.corrupt.
+// loadState reads the state file. It always returns a usable state. With an error the file was
+// invalid and has been renamed to name.corrupt.
 func loadState(name string) (state, error) {
 	fresh := state{Format: stateFormat, Pins: make(map[mpi.CID]*record)}
 	if name == "" {
@@ -88,7 +90,7 @@ func readState(name string) (state, error) {
 	return st, nil
 }
 
-// save replaces the file at once or not at all.
+// save replaces the file atomically.
 func (st state) save(name string) error {
 	if name == "" {
 		return nil
@@ -100,7 +102,7 @@ func (st state) save(name string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
 	}
-	// One name, since there is one writer: a crash leaves at most one behind.
+	// The name is fixed, since there is one writer: a crash leaves at most one such file.
 	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err

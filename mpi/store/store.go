@@ -16,31 +16,31 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
 )
 
-// Config is what a [Store] is told. Zero values mean the defaults said here.
+// Config configures a [Store]. Zero values mean the defaults named below.
 type Config struct {
-	// Path of the store: "/ipfs/CID", "/ipns/NAME" or a bare CID, each maybe followed by a
-	// path and a slash. Empty for a node without a store.
+	// Path of the store: "/ipfs/CID", "/ipns/NAME" or a bare CID, each optionally with a path below
+	// it and a final slash. Empty for a node without a store.
 	Path string
-	// Serve says which interpreters to serve: those that any of the selectors matches. None
-	// means all, pre-releases included.
+	// Serve selects the interpreters to serve: those that match any of the selectors. None selects
+	// all, pre-releases included.
 	Serve []selector.Selector
-	// MaxStore bounds the bytes that we keep pinned; 0 means no bound. The sizes of interpreters
-	// are added up, though blocks that two of them share are stored once.
+	// MaxStore bounds the bytes that we keep pinned; 0 is no bound. It adds up the sizes of
+	// interpreters: blocks that two of them share count twice.
 	MaxStore int64
-	// MaxProgram bounds the bytes of run.wasm and of init.wasm; 64 MiB, the most that mpi/wasm compiles.
+	// MaxProgram bounds the size of run.wasm and of init.wasm, each. The default is 64 MiB, the
+	// limit of mpi/wasm.
 	MaxProgram int64
-	// KeepUnused is how long a pin outlives its use; 0 drops it at once. Programs that were added are kept for an
-	// hour at least; without room for them, the last 16 of them are.
+	// KeepUnused is how long a pin is kept after its last use; 0 unpins at once. Programs that a
+	// user added are kept for an hour at least, or the last 16 of them if MaxStore is exceeded.
 	KeepUnused time.Duration
-	// StateFile remembers which pins are ours. Its directory is made if need be. Empty
-	// forgets them at Close: for tests and short lives.
+	// StateFile records which pins are ours. Its directory is created if necessary. If empty, they
+	// are forgotten at Close: for tests and short-lived stores.
 	StateFile string
-	// Resolve is how often an /ipns path is resolved again, and pins are looked after; 1 min.
+	// Resolve is the interval at which an /ipns path is resolved again and pins are checked; 1 min.
 	Resolve time.Duration
-	// Timeout bounds one step: resolving a name, getting one block, one read of a file; 1 min.
+	// Timeout bounds one step: resolving a name, fetching one block, one read of a file; 1 min.
 	Timeout time.Duration
-	// RetryMin and RetryMax bound the wait before another try of what failed, which
-	// doubles each time; 1 s and 1 min.
+	// RetryMin and RetryMax bound the wait before a retry, which doubles each time; 1 s and 1 min.
 	RetryMin, RetryMax time.Duration
 	// Log may be nil.
 	Log *slog.Logger
@@ -68,21 +68,21 @@ type Store struct {
 	api iface.CoreAPI
 	cfg Config
 
-	life context.Context // ends with Close; everything we do ends with it
+	life context.Context // ends with Close, and all work of the store with it
 	end  context.CancelFunc
 
-	mu         sync.Mutex // guards what follows
+	mu         sync.Mutex // guards the fields below
 	status     mpi.StoreStatus
 	started    bool
 	closed     bool
-	reconciler *reconciler    // once started
-	changed    chan struct{}  // closed and made anew whenever status is set
-	wg         sync.WaitGroup // every goroutine of ours; Add only through enter
+	reconciler *reconciler    // nil until Start
+	changed    chan struct{}  // closed and replaced whenever status is set
+	wg         sync.WaitGroup // all goroutines of the store; Add only in enter
 }
 
 var _ mpi.Store = (*Store)(nil)
 
-// New makes a store over the CoreAPI. It does nothing until Start, but Open works at once.
+// New returns a store over the CoreAPI. Nothing runs until Start, but Open works at once.
 func New(api iface.CoreAPI, cfg Config) *Store {
 	s := &Store{api: api, cfg: cfg.withDefaults(), changed: make(chan struct{})}
 	s.life, s.end = context.WithCancel(context.Background())
@@ -90,8 +90,8 @@ func New(api iface.CoreAPI, cfg Config) *Store {
 	return s
 }
 
-// Start implements [mpi.Store]. It fails on a bad configuration only, never on the network.
-// update must not call Close.
+// Start implements [mpi.Store]. It fails only on an invalid configuration, never because of the
+// network. update must not call Close.
 func (s *Store) Start(update func([]mpi.Interpreter)) error {
 	path, err := parsePath(s.cfg.Path)
 	if err != nil {
@@ -127,7 +127,7 @@ func (s *Store) Close(ctx context.Context) error {
 	s.mu.Unlock()
 	s.end()
 	done := make(chan struct{})
-	go func() { // ends with the goroutines it waits for
+	go func() { // ends with the goroutines that it waits for
 		s.wg.Wait()
 		close(done)
 	}()
@@ -141,7 +141,7 @@ func (s *Store) Close(ctx context.Context) error {
 
 var errClosed = errors.New("store: closed")
 
-// enter runs f in a goroutine that Close waits for, or reports that it is too late.
+// enter runs f in a goroutine that Close waits for. It returns false if the store is closed.
 func (s *Store) enter(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,7 +170,7 @@ func (s *Store) setStatus(st mpi.StoreStatus) {
 	s.changed = make(chan struct{})
 }
 
-// watch returns the status and a channel that is closed when it is set anew.
+// watch returns the status and a channel that is closed when the status changes.
 func (s *Store) watch() (mpi.StoreStatus, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -121,14 +121,14 @@ func TestStartRefusesABadConfiguration(t *testing.T) {
 }
 
 func TestCloseIsIdempotentAndLeavesNothing(t *testing.T) {
-	_, api := newNode(t, true) // online: what is missing is waited for
+	_, api := newNode(t, true) // online: a missing block is waited for
 	root := add(t, api, interpreters("echo/1.0.0", "gone/1.0.0", "away/1.0.0"))
 	for _, name := range []string{"gone/1.0.0", "away"} {
 		must(t, api.Block().Rm(t.Context(), ipath.FromCid(at(t, api, root, name))))
 	}
 	file := filepath.Join(t.TempDir(), "mpi", "store.json")
 	r := start(t, api, Config{Path: root.String(), StateFile: file})
-	r.serves("echo/1.0.0") // while it waits for the others
+	r.serves("echo/1.0.0") // while the others are still fetched
 	b, err := r.Open(t.Context(), r.Status().Serves[0].CID)
 	must(t, err)
 	r.stop()
@@ -178,7 +178,7 @@ func TestIPNSChangesAreAppliedLive(t *testing.T) {
 	if names := pinNames(t, api); len(names) != 3 {
 		t.Errorf("pinned are %q", names)
 	}
-	publish(interpreters("elsewhere/echo/1.0.0")) // a mistake: what is served stays
+	publish(interpreters("elsewhere/echo/1.0.0")) // a wrong path: what is served stays
 	st := r.until("an error", func(st mpi.StoreStatus) bool { return st.Error != "" })
 	if len(st.Serves) != 2 || !strings.Contains(st.Error, "stores") {
 		t.Errorf("status is %+v", st)
@@ -254,7 +254,8 @@ func TestContextEndsOpen(t *testing.T) {
 	}
 }
 
-// A program that is added can be opened, by its bytes alone, and is kept like what is no longer served.
+// A program that was added can be opened by its CID, and is kept like an interpreter that is no
+// longer served.
 func TestAdd(t *testing.T) {
 	node, inProcess := newNode(t, false)
 	for name, api := range map[string]iface.CoreAPI{"in process": inProcess, "over RPC": overRPC(t, node)} {

@@ -1,5 +1,5 @@
-// Command gen writes the tables of package abi from the data of the standard beside it: constants.tsv, functions.tsv,
-// removed.tsv and tiers.tsv. Run it with "go generate ./mpi/abi".
+// Command gen generates the tables of package abi from the data of the standard beside it:
+// constants.tsv, functions.tsv, removed.tsv and tiers.tsv. Run it with "go generate ./mpi/abi".
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// lacking says which functions of MPI 5.0 this host does not provide, by family or by name.
+// lacking lists the functions of MPI 5.0 that this host does not provide, by family or by name.
 var (
 	lackingFamilies = []string{"rma", "io", "session", "tool"}
 	lackingNames    = []string{
@@ -130,7 +130,7 @@ func function(name, result, params, family string) string {
 	return fmt.Sprintf("{%q, %q, '%c', %q},\n", name, kinds.String(), kind(result), family)
 }
 
-// kind classes a parameter as [Function] says.
+// kind is the letter of a parameter's type: see [Function].
 func kind(p string) byte {
 	switch word := strings.Fields(strings.TrimPrefix(p, "const "))[0]; {
 	case strings.HasSuffix(word, "_function") || strings.HasSuffix(word, "_function_c") || strings.HasSuffix(word, "_fn"):
