@@ -7,8 +7,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// keyval is a key of attributes, with the functions that are told when they are copied and deleted (MPI 5.0, 7.7). It lives as long as
-// the program has not freed it or an object has an attribute of it.
+// keyval is an attribute key with its copy and delete functions (MPI 5.0, 7.7). It exists until the
+// program has freed it and no object has an attribute with it.
 type keyval struct {
 	handle   int32
 	of       attributed
@@ -16,10 +16,10 @@ type keyval struct {
 	delete   uint32 // function of the guest, or abi.NullDeleteFn
 	extra    uint32 // the program's extra state
 	freed    bool
-	attached int // attributes of it
+	attached int // number of attributes with it
 }
 
-// attributed is a kind of objects that have attributes.
+// attributed is a kind of object that has attributes.
 type attributed int
 
 const (
@@ -27,7 +27,8 @@ const (
 	typeAttributes
 )
 
-// attribute is a value cached on an object: an address, or whatever the program takes for one.
+// attribute is a value cached on an object: an address, or whatever the program stores in its
+// place.
 type attribute struct {
 	key   *keyval
 	value uint32
@@ -40,8 +41,8 @@ func (a *attributes) find(key *keyval) int {
 	return slices.IndexFunc(a.list, func(x attribute) bool { return x.key == key })
 }
 
-// copyAttributes makes the attributes of a duplicate of the object that has a handle and these attributes: what the copy functions say.
-// One that fails makes that the error.
+// copyAttributes returns the attributes of a duplicate of an object, which has this handle and
+// these attributes. The copy functions decide which are copied. An error of one is returned.
 func (c *call) copyAttributes(from *attributes, handle int32) (attributes, error) {
 	var to attributes
 	for _, x := range slices.Clone(from.list) {
@@ -61,7 +62,8 @@ func (c *call) copyAttributes(from *attributes, handle int32) (attributes, error
 	return to, nil
 }
 
-// copyAttribute asks a copy function: int (object, int key, void *extra, void *in, void *out, int *flag).
+// copyAttribute calls a copy function: int (object, int key, void *extra, void *in, void *out, int
+// *flag).
 func (c *call) copyAttribute(x attribute, handle int32) (value uint32, keep bool, err error) {
 	switch x.key.copy {
 	case abi.NullCopyFn:
@@ -89,8 +91,8 @@ func (c *call) copyAttribute(x attribute, handle int32) (value uint32, keep bool
 	return binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]) != 0, nil
 }
 
-// deleteAttributes deletes all attributes of an object, the last one first (MPI 5.0, 11.2.4). It stops at one whose
-// delete function fails.
+// deleteAttributes deletes all attributes of an object, the last one first (MPI 5.0, 11.2.4). It
+// stops at one whose delete function fails.
 func (c *call) deleteAttributes(a *attributes, handle int32) error {
 	for len(a.list) > 0 {
 		if err := c.deleteAttribute(a, a.list[len(a.list)-1].key, handle); err != nil {
@@ -100,7 +102,8 @@ func (c *call) deleteAttributes(a *attributes, handle int32) error {
 	return nil
 }
 
-// deleteAttribute asks a delete function, int (object, int key, void *value, void *extra), and forgets the attribute if it agrees.
+// deleteAttribute calls a delete function, int (object, int key, void *value, void *extra), and
+// deletes the attribute if that succeeds.
 func (c *call) deleteAttribute(a *attributes, key *keyval, handle int32) error {
 	x := a.list[a.find(key)]
 	if key.delete != abi.NullDeleteFn {
@@ -119,7 +122,7 @@ func (c *call) deleteAttribute(a *attributes, key *keyval, handle int32) error {
 	return nil
 }
 
-// dropAttributes forgets attributes without a word to the program.
+// dropAttributes deletes attributes without calling the program.
 func (p *Process) dropAttributes(a *attributes) {
 	for _, x := range a.list {
 		p.detach(x.key)
@@ -133,7 +136,7 @@ func (p *Process) detach(key *keyval) {
 	p.reap(key)
 }
 
-// reap forgets a key that nothing uses any more.
+// reap deletes a key that is freed and has no attributes.
 func (p *Process) reap(key *keyval) {
 	if key.freed && key.attached == 0 && p.handles.keyvals.get(key.handle) == key {
 		p.handles.keyvals.remove(key.handle)
@@ -141,7 +144,7 @@ func (p *Process) reap(key *keyval) {
 	}
 }
 
-// callbackError is the error that a copy or delete function returned, if it did.
+// callbackError is the error that a copy or delete function returned, nil for MPI_SUCCESS.
 func callbackError(what string, key *keyval, result uint64) error {
 	if code := int32(result); code != abi.Success {
 		return errorf(code, "the %s function of attribute %#x returned %d", what, key.handle, code)
@@ -149,7 +152,7 @@ func callbackError(what string, key *keyval, result uint64) error {
 	return nil
 }
 
-// keyval is parameter i, a key of attributes of a kind of objects.
+// keyval is parameter i, an attribute key for a kind of object.
 func (c *call) keyval(i int, of attributed) (*keyval, error) {
 	k := c.handles.keyvals.get(c.handle(i))
 	switch {
@@ -173,7 +176,8 @@ func createKeyval(of attributed) func(c *call) error {
 	}
 }
 
-// freeKeyval marks a key as freed. Attributes of it stay, and their functions are still called.
+// freeKeyval marks a key as freed. Attributes with it stay, and its functions are still called for
+// them.
 func freeKeyval(of attributed) func(c *call) error {
 	return func(c *call) error {
 		handle, err := c.readInt(c.ptr(0))
@@ -190,7 +194,7 @@ func freeKeyval(of attributed) func(c *call) error {
 	}
 }
 
-// carrier is parameter 0, an object that has attributes: those, and its handle.
+// carrier returns the attributes and the handle of parameter 0, an object that has attributes.
 func (c *call) carrier(of attributed) (*attributes, int32, error) {
 	if of == typeAttributes {
 		t, err := c.typeObject(0)
@@ -221,7 +225,7 @@ func setAttribute(of attributed) func(c *call) error {
 				return err
 			}
 		}
-		if i := a.find(k); i >= 0 { // the delete function has set it
+		if i := a.find(k); i >= 0 { // the delete function has set it again
 			a.list[i].value = c.ptr(2)
 			return nil
 		}
@@ -282,10 +286,10 @@ func (p *Process) predefinedValue(key int32) int64 {
 	case abi.TagUb:
 		return 1<<31 - 1
 	case abi.Io:
-		return abi.AnySource // any rank may write
+		return abi.AnySource // MPI_IO: any rank may do I/O
 	case abi.Host:
 		return abi.ProcNull
-	case abi.WtimeIsGlobal: // each node has a clock of its own
+	case abi.WtimeIsGlobal: // each node has its own clock
 		if !slices.ContainsFunc(p.cfg.Nodes, func(n int) bool { return n != p.cfg.Nodes[0] }) {
 			return 1
 		}
@@ -295,10 +299,11 @@ func (p *Process) predefinedValue(key int32) int64 {
 	case abi.UniverseSize:
 		return int64(max(p.cfg.Slots, len(p.cfg.Nodes)))
 	}
-	return 0 // MPI_APPNUM: a job has one program
+	return 0 // MPI_APPNUM: a job has only one program
 }
 
-// getPredefined stores the address of an int in the guest's memory that is the attribute's value.
+// getPredefined stores the address of an int in the guest's memory that holds the attribute's
+// value.
 func getPredefined(c *call) error {
 	if c.predefined == 0 {
 		at, err := c.alloc(4 * (abi.UniverseSize - abi.TagUb + 1))

@@ -9,27 +9,28 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// sendBuffer is memory that the program attached for buffered sends (MPI 5.0, 3.6). Messages lie in it one after the other, each with
-// MPI_BSEND_OVERHEAD bytes to spare, until they are sent.
+// sendBuffer is memory that the program attached for buffered sends (MPI 5.0, 3.6). It holds the
+// messages that are not sent yet, each with MPI_BSEND_OVERHEAD bytes to spare, in the order of
+// their addresses.
 type sendBuffer struct {
 	addr, size int64
-	automatic  bool        // MPI_BUFFER_AUTOMATIC: each message has memory of its own, in the guest
-	messages   []*buffered // by place
-	sent       uint64      // messages so far
+	automatic  bool        // MPI_BUFFER_AUTOMATIC: each message has its own block of guest memory
+	messages   []*buffered // in the order of their addresses
+	sent       uint64      // number of messages so far
 	held       int64       // bytes of the messages, with overhead
-	pruneAt    int         // how many messages it takes to look which are sent
-	pruneHeld  int64       // or how many of those bytes
+	pruneAt    int         // prune when there are so many messages
+	pruneHeld  int64       // or so many bytes of them
 }
 
 // buffered is a message in a buffer.
 type buffered struct {
 	message
-	at     int64 // its address
+	at     int64 // address in the guest's memory
 	number uint64
-	size   int64 // with overhead
+	size   int64 // size with overhead
 }
 
-// packed copies the data of a buffer to memory of its own, in the guest: release takes it back.
+// packed copies the data of a buffer to a new block of guest memory, which release frees.
 func (p *Process) packed(b datatype.Buffer) (addr uint32, copied datatype.Buffer, err error) {
 	n := b.Size()
 	if addr, err = p.alloc(n); err != nil {
@@ -38,14 +39,14 @@ func (p *Process) packed(b datatype.Buffer) (addr uint32, copied datatype.Buffer
 	return addr, p.copied(b, int64(addr)), nil
 }
 
-// copied copies the data of a buffer to an address, in one piece, and returns that.
+// copied copies the data of a buffer to an address, contiguously, and returns the copy as a buffer.
 func (p *Process) copied(b datatype.Buffer, at int64) datatype.Buffer {
 	n := b.Size()
 	b.Pack(p.mem[at:at+n], 0)
 	return datatype.Buffer{Mem: p.mem, Addr: at, Count: n, Type: datatype.Named(abi.Byte)}
 }
 
-// prune forgets the messages that are sent.
+// prune removes the messages that are sent.
 func (b *sendBuffer) prune(p *Process) {
 	b.messages = slices.DeleteFunc(b.messages, func(m *buffered) bool {
 		if !m.done() {
@@ -60,9 +61,10 @@ func (b *sendBuffer) prune(p *Process) {
 	b.pruneAt, b.pruneHeld = 2*len(b.messages)+16, 2*b.held
 }
 
-// hold copies a message's data into the buffer and puts it among the others. To look which are sent takes as long as there are messages, so
-// that is done when they or their bytes have doubled since, or there is no room. What has a receive gives its room back too: the receiver may know of its
-// message before we know that it has left.
+// hold copies a message's data into the buffer. It prunes when the messages or their bytes have
+// doubled since the last time, or when there is no room: pruning looks at every message. If there
+// is still no room it waits for messages that are already matched, since the receiver may know of
+// the match before we know that the message has left.
 func (b *sendBuffer) hold(p *Process, data datatype.Buffer, out *buffered) error {
 	if len(b.messages) >= b.pruneAt || b.held > b.pruneHeld {
 		b.prune(p)
@@ -103,7 +105,8 @@ func (b *sendBuffer) tryHold(p *Process, data datatype.Buffer, out *buffered) er
 	return nil
 }
 
-// place makes room for a message of n bytes, and returns its address and its place among the others; false if there is none.
+// place finds room for a message of n bytes. It returns the address and the index in messages;
+// false if there is no room.
 func (b *sendBuffer) place(n int64) (at int64, i int, ok bool) {
 	at = b.addr
 	for i, m := range b.messages {
@@ -115,7 +118,7 @@ func (b *sendBuffer) place(n int64) (at int64, i int, ok bool) {
 	return at, len(b.messages), b.addr+b.size-at >= n
 }
 
-// bufferOf is the buffer for messages on a communicator: its own, or else the process'.
+// bufferOf is the buffer for messages on a communicator: its own, else the process's.
 func (p *Process) bufferOf(comm *Comm) *sendBuffer {
 	if b := p.buffers[comm]; b != nil {
 		return b
@@ -140,7 +143,8 @@ func (p *Process) bsend(on *Comm, m *message) error {
 	if err := out.start(p); err != nil || !out.done() {
 		return err
 	}
-	if last := len(b.messages) - 1; b.automatic && b.messages[last] == out { // it took no time: its memory is the next one's
+	// sent at once: its memory is reused for the next one
+	if last := len(b.messages) - 1; b.automatic && b.messages[last] == out {
 		p.release(uint32(out.at))
 		b.held -= out.size
 		b.messages[last] = nil
@@ -150,7 +154,8 @@ func (p *Process) bsend(on *Comm, m *message) error {
 	return err
 }
 
-// bufferedSend is the operation of MPI_Ibsend and MPI_Bsend_init: it is done once the message is in the buffer.
+// bufferedSend is the operation of MPI_Ibsend and MPI_Bsend_init. It is complete once the message
+// is in the buffer.
 type bufferedSend struct {
 	message
 	on *Comm
@@ -190,8 +195,9 @@ func bsendInit(c *call) error {
 	return c.initRequest(6, on, s)
 }
 
-// holder is whose buffer a function is about: the process', or with Comm_ in its name that of the communicator at parameter 0. i is the
-// parameter after that.
+// holder returns the owner of the buffer that a function is about: nil for the process, or, if
+// Comm_ is in the function's name, the communicator that is parameter 0. i is the parameter after
+// that.
 func (c *call) holder() (comm *Comm, i int, err error) {
 	if !strings.HasPrefix(c.f.Params, "h") {
 		return nil, 0, nil
@@ -275,7 +281,7 @@ func flushBuffer(c *call) error {
 	return c.flush(c.buffers[comm])
 }
 
-// flushing is the operation of MPI_Buffer_iflush.
+// flushing is the operation of MPI_Buffer_iflush and MPI_Comm_iflush_buffer.
 type flushing struct{ flushed func() bool }
 
 func (f *flushing) start(*Process) error                  { return nil }
@@ -296,7 +302,7 @@ func iflushBuffer(c *call) error {
 	return c.startRequest(i, comm, f)
 }
 
-// settleBuffers waits for all buffered messages, as detaching the buffers does.
+// settleBuffers waits until all buffered messages are sent, as detaching the buffers does.
 func (p *Process) settleBuffers() error {
 	for _, b := range p.buffers {
 		if err := p.flush(b); err != nil {
@@ -306,7 +312,8 @@ func (p *Process) settleBuffers() error {
 	return nil
 }
 
-// freeBuffer waits for the messages in a communicator's buffer, which is to be freed.
+// freeBuffer waits until the messages in a communicator's buffer are sent; the communicator is
+// about to be freed.
 func (p *Process) freeBuffer(comm *Comm) error {
 	err := p.flush(p.buffers[comm])
 	delete(p.buffers, comm)

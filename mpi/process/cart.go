@@ -4,7 +4,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// cart is a Cartesian topology (MPI 5.0, 8.5.1): ranks are in row-major order. Each dimension has at least one.
+// cart is a Cartesian topology (MPI 5.0, 8.5.1). Ranks are in row-major order. Each dimension has
+// at least one process.
 type cart struct {
 	dims    []int64
 	periods []bool
@@ -13,10 +14,10 @@ type cart struct {
 func (t *cart) kind() int64  { return abi.Cart }
 func (t *cart) bytes() int64 { return 9 * int64(len(t.dims)) }
 
-// maxDims is how many dimensions there may be.
+// maxDims is the maximum number of dimensions.
 const maxDims = 1024
 
-// size is the number of processes, if it is not over limit.
+// size is the number of processes; false if that is over limit.
 func (t *cart) size(limit int) (int, bool) {
 	n := int64(1)
 	for _, d := range t.dims {
@@ -37,7 +38,7 @@ func (t *cart) coords(rank int) []int64 {
 	return list
 }
 
-// rank is the process at some coordinates, -1 if they are beyond an edge.
+// rank is the process at the given coordinates, -1 if they are beyond an edge.
 func (t *cart) rank(coords []int64) int64 {
 	rank := int64(0)
 	for i, d := range t.dims {
@@ -53,7 +54,7 @@ func (t *cart) rank(coords []int64) int64 {
 	return rank
 }
 
-// shifted is the process at a distance in one dimension; MPI_PROC_NULL beyond an edge.
+// shifted is the process at a distance along one dimension, MPI_PROC_NULL beyond an edge.
 func (t *cart) shifted(rank, dim int, by int64) int64 {
 	coords := t.coords(rank)
 	coords[dim] += by
@@ -63,7 +64,7 @@ func (t *cart) shifted(rank, dim int, by int64) int64 {
 	return abi.ProcNull
 }
 
-// neighbors are for each dimension the one before and the one after.
+// neighbors are, for each dimension, the process before and the process after.
 func (t *cart) neighbors(rank int) (sources, destinations []int32) {
 	for i := range t.dims {
 		sources = append(sources, int32(t.shifted(rank, i, -1)), int32(t.shifted(rank, i, 1)))
@@ -116,7 +117,7 @@ func cartdimGet(c *call) error {
 	return c.writeInt(c.ptr(1), int64(len(t.dims)))
 }
 
-// dimsWithin checks that an array of as many elements as parameter i says has room for those of the grid.
+// dimsWithin checks that an array of the length in parameter i has room for all dimensions.
 func (c *call) dimsWithin(i int, t *cart) error {
 	if n := c.int(i); n < int64(len(t.dims)) {
 		return errorf(abi.ErrDims, "an array of %d for %d dimensions", n, len(t.dims))
@@ -192,8 +193,8 @@ func cartShift(c *call) error {
 	return c.writePair(3, t.shifted(comm.rank, int(dim), -by), t.shifted(comm.rank, int(dim), by))
 }
 
-// cartSub is MPI_Cart_sub (MPI 5.0, 8.5.7): comm, for each dimension whether it remains, new communicator. All know who is where,
-// so it needs no message.
+// cartSub is MPI_Cart_sub (MPI 5.0, 8.5.7): comm, for each dimension whether it remains, new
+// communicator. It needs no message: every process can compute all groups.
 func cartSub(c *call) error {
 	comm, t, err := withTopology[*cart](c)
 	if err != nil {

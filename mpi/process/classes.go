@@ -2,7 +2,8 @@ package process
 
 import "github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 
-// errorClasses are the predefined error classes, with what MPI_Error_string says of them (MPI 5.0, 9.4, 15.3.10).
+// errorClasses are the predefined error classes, with the texts of MPI_Error_string (MPI 5.0, 9.4,
+// 15.3.10).
 var errorClasses = map[int32]struct{ name, text string }{
 	abi.Success:                 {"MPI_SUCCESS", "no error"},
 	abi.ErrBuffer:               {"MPI_ERR_BUFFER", "invalid buffer"},

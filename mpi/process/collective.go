@@ -12,15 +12,15 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// collective is one collective operation: the function of its name, the nonblocking one with I before it and the persistent one with _init after
-// it, which have the same parameters up to the communicator.
+// collective is one collective operation in its three forms: blocking, nonblocking (I before the
+// name) and persistent (_init after it). They have the same parameters up to the communicator.
 type collective struct {
-	comm int // the parameter that is the communicator
-	// add reads the parameters before it and adds the operation's steps.
+	comm int // index of the communicator parameter
+	// add reads the parameters before the communicator and adds the operation's steps to s.
 	add func(c *call, comm *Comm, s *coll.Schedule) error
 }
 
-// collectives is the functions of these operations, by name without MPI_.
+// collectives returns all functions of these operations, by name without MPI_.
 func collectives(list map[string]collective) family {
 	f := family{}
 	for name, k := range list {
@@ -52,7 +52,7 @@ func (k collective) nonblocking(c *call) error {
 	return k.request(s, c.startRequest(k.comm+1, comm, &collectiveOperation{s}))
 }
 
-// persistent is MPI_Bcast_init and the like (MPI 5.0, 6.13). The hints in its info are none that we know.
+// persistent is MPI_Bcast_init and the like (MPI 5.0, 6.13). No hint of its info is known.
 func (k collective) persistent(c *call) error {
 	comm, s, err := k.make(c, true)
 	if err != nil {
@@ -64,7 +64,7 @@ func (k collective) persistent(c *call) error {
 	return k.request(s, c.initRequest(k.comm+2, comm, &collectiveOperation{s}))
 }
 
-// request frees the schedule if it could not become a request.
+// request frees the schedule if no request was made of it.
 func (k collective) request(s *coll.Schedule, err error) error {
 	if err != nil && !s.Started() {
 		s.Free()
@@ -72,7 +72,7 @@ func (k collective) request(s *coll.Schedule, err error) error {
 	return err
 }
 
-// make makes the schedule of a call.
+// make builds the schedule of a call.
 func (k collective) make(c *call, persistent bool) (*Comm, *coll.Schedule, error) {
 	comm, err := c.comm(k.comm)
 	if err != nil {
@@ -86,10 +86,11 @@ func (k collective) make(c *call, persistent bool) (*Comm, *coll.Schedule, error
 	return comm, s, nil
 }
 
-// collectiveMemory is what the schedules of collectives may take besides as much as the program's own memory, in bytes.
+// collectiveMemory bounds the memory of a rank's collective schedules in bytes, in addition to the
+// size of the guest's memory.
 const collectiveMemory = 64 << 20
 
-// schedule is an empty schedule for the next collective operation on a communicator.
+// schedule returns an empty schedule for the next collective operation on a communicator.
 func (p *Process) schedule(comm *Comm, persistent bool) *coll.Schedule {
 	comm.collective++
 	p.coll.Limit = collectiveMemory + int64(len(p.mem))
@@ -100,7 +101,7 @@ func (p *Process) schedule(comm *Comm, persistent bool) *coll.Schedule {
 	return p.coll.New(team, comm.collective, persistent)
 }
 
-// collectiveError makes what a schedule came to an error of MPI.
+// collectiveError maps an error of a schedule to an error of MPI.
 func collectiveError(err error) error {
 	switch {
 	case err == nil:
@@ -115,8 +116,8 @@ func collectiveError(err error) error {
 	return err
 }
 
-// collectiveOperation is what the request of a nonblocking or persistent collective does. s is nil once it is freed: the
-// schedule is another's then.
+// collectiveOperation is the operation behind the request of a nonblocking or persistent
+// collective. s is nil once it was freed, since schedules are reused.
 type collectiveOperation struct{ s *coll.Schedule }
 
 func (o *collectiveOperation) start(*Process) error {

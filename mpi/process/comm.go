@@ -8,13 +8,14 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// Group is an ordered set of processes (MPI 5.0, 7.2.1): ranks of the job. It does not change, so that communicators and handles share it.
+// Group is an ordered set of processes, as ranks of the job (MPI 5.0, 7.2.1). It is immutable:
+// communicators and handles share it.
 type Group struct {
 	members []int32
-	places  map[int32]int // of members; made when first asked for
+	places  map[int32]int // index of members; built on first use
 }
 
-// place is the rank in the group of a rank of the job, -1 if it is not in it.
+// place is the rank in the group of a rank of the job, -1 if it is not a member.
 func (g *Group) place(rank int32) int {
 	if g.places == nil {
 		g.places = make(map[int32]int, len(g.members))
@@ -30,29 +31,31 @@ func (g *Group) place(rank int32) int {
 
 func (g *Group) size() int { return len(g.members) }
 
-// bytes is about how much host memory the group takes, with its map.
+// bytes estimates the host memory of the group with its index.
 func (g *Group) bytes() int64 { return smallObject + 48*int64(len(g.members)) }
 
 // Comm is a communicator (MPI 5.0, 7.2.3).
 type Comm struct {
-	handle     int32
-	context    uint64 // of its point-to-point messages, even; that of its collective operations is one more
-	group      *Group // the local group
-	remote     *Group // of an intercommunicator; nil for an intracommunicator
-	local      *Comm  // of an intercommunicator: its local group, for the library's own use; without a handle
-	rank       int    // of this process in group
+	handle  int32
+	context uint64 // of point-to-point messages; even. That of collective operations is one more
+	group   *Group // the local group
+	remote  *Group // of an intercommunicator, else nil
+	// of an intercommunicator: a communicator of its local group, for internal use; it has no
+	// handle
+	local      *Comm
+	rank       int // of this process in group
 	errhandler *errhandler
-	made       uint64 // communicators made from it so far: see derive
-	collective uint32 // collective operations begun on it so far: their messages' tags
+	made       uint64 // number of communicators made from it: see derive
+	collective uint32 // number of collective operations begun on it: the tag of their messages
 	name       string
-	hints      *info      // nil for none
-	topology   topology   // nil for none
-	attributes attributes // cached by the program
-	charged    int64      // bytes, given back when it is freed
-	freeing    bool       // MPI_Comm_free is on its way: it calls the program back
+	hints      *info      // nil if it has none
+	topology   topology   // nil if it has none
+	attributes attributes // set by the program
+	charged    int64      // bytes charged, refunded when it is freed
+	freeing    bool       // MPI_Comm_free is running: it calls the program back
 }
 
-// peers is the group that ranks of messages are of: the remote one of an intercommunicator.
+// peers is the group that ranks in messages refer to: the remote one of an intercommunicator.
 func (c *Comm) peers() *Group {
 	if c.remote != nil {
 		return c.remote
@@ -63,7 +66,7 @@ func (c *Comm) peers() *Group {
 // size is the number of processes in the local group.
 func (c *Comm) size() int { return len(c.group.members) }
 
-// String describes it for people.
+// String describes the communicator for error messages.
 func (c *Comm) String() string {
 	switch {
 	case c.name != "":
@@ -85,14 +88,16 @@ const (
 	forEdges           // messages that make a distributed graph
 )
 
-// derive makes the context of a communicator that is made from c. All members make communicators from c in the same order, so
-// each computes the same without a message. parts tell apart what may be made at the same time.
+// derive returns the context of a communicator that is made from c. All members make communicators
+// from c in the same order, so each computes the same context without a message. parts distinguish
+// communicators that are made at the same time.
 func (c *Comm) derive(parts ...uint64) uint64 {
 	c.made++
 	return hashContext(append([]uint64{fromComm, c.context, c.made}, parts...)...)
 }
 
-// internal is a context for the library's own messages between members of c, that no communicator has.
+// internal is a context for the library's own messages between members of c. No communicator has
+// it.
 func (c *Comm) internal(domain uint64) uint64 { return hashContext(domain, c.context) }
 
 // nextContextNumber is a number from which this rank has made no context yet.
@@ -110,8 +115,8 @@ func hashContext(parts ...uint64) uint64 {
 	return binary.LittleEndian.Uint64(sum[:]) &^ 1
 }
 
-// newComm makes a communicator of a group that this process is in. It has the error handler of the one it is made from
-// (MPI 5.0, 9.3) and nothing else of it.
+// newComm makes a communicator of a group that this process is in. It inherits the error handler
+// (MPI 5.0, 9.3) and nothing else.
 func (p *Process) newComm(from *Comm, context uint64, group *Group) *Comm {
 	return &Comm{context: context, group: group, rank: group.place(int32(p.rank)), errhandler: from.errhandler}
 }
@@ -124,7 +129,7 @@ func (p *Process) newIntercomm(from *Comm, context uint64, group, remote *Group)
 	return c
 }
 
-// addComm gives a new communicator a handle and stores that; MPI_COMM_NULL for nil.
+// addComm gives a new communicator a handle and stores it; MPI_COMM_NULL for nil.
 func (c *call) addComm(at uint32, comm *Comm) error {
 	if comm == nil {
 		return c.writeInt(at, abi.CommNull)

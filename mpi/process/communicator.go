@@ -54,7 +54,8 @@ func commTestInter(c *call) error {
 	return c.writeFlag(1, comm.remote != nil)
 }
 
-// commCompare answers with the lesser likeness of the local and the remote groups (MPI 5.0, 7.4.1, 7.6.1).
+// commCompare stores the weaker of two results: that for the local groups and that for the remote
+// groups (MPI 5.0, 7.4.1, 7.6.1).
 func commCompare(c *call) error {
 	a, err := c.comm(0)
 	if err != nil {
@@ -82,7 +83,7 @@ func compareComms(a, b *Comm) int64 {
 	return like
 }
 
-// MPI_Comm_set_name: a name that is too long is cut (MPI 5.0, 7.8).
+// MPI_Comm_set_name: a name that is too long is truncated (MPI 5.0, 7.8).
 func commSetName(c *call) error {
 	comm, err := c.comm(0)
 	if err != nil {
@@ -92,7 +93,7 @@ func commSetName(c *call) error {
 	return err
 }
 
-// objectName is parameter i, a string, cut to the length that names of objects may have.
+// objectName is parameter i, a string, truncated to the maximum length of object names.
 func (c *call) objectName(i int) (string, error) {
 	addr := c.ptr(i)
 	n := min(abi.MaxObjectName, int64(len(c.refreshMemory()))-int64(addr))
@@ -110,7 +111,7 @@ func (c *call) objectName(i int) (string, error) {
 }
 
 func commGetName(c *call) error {
-	if c.handle(0) == abi.CommNull { // which has a name too
+	if c.handle(0) == abi.CommNull { // MPI_COMM_NULL has a name too
 		return c.writeText(1, 2, "MPI_COMM_NULL", abi.MaxObjectName)
 	}
 	comm, err := c.comm(0)
@@ -120,8 +121,8 @@ func commGetName(c *call) error {
 	return c.writeText(1, 2, comm.name, abi.MaxObjectName)
 }
 
-// commHints are the hints that a communicator may have, with the values they have if the program does not say otherwise (MPI 5.0, 7.4.4).
-// They promise what the program does not do; nothing here needs to know.
+// commHints are the hints of a communicator with their defaults (MPI 5.0, 7.4.4). They are promises
+// of the program that we do not make use of.
 var commHints = []pair{
 	{"mpi_assert_no_any_tag", "false"},
 	{"mpi_assert_no_any_source", "false"},
@@ -130,7 +131,7 @@ var commHints = []pair{
 	{"mpi_assert_strict_start_ordering", "false"},
 }
 
-// setHints takes from an info object, which may be nil, the hints that are known.
+// setHints copies the known hints from an info object, which may be nil.
 func (c *Comm) setHints(o *info) {
 	for _, h := range commHints {
 		if v, ok := o.get(h.key); ok && (v == "true" || v == "false") {
@@ -170,7 +171,8 @@ func commGetInfo(c *call) error {
 	return c.addInfo(c.ptr(1), o)
 }
 
-// freeable is the communicator whose handle is at the address that is parameter 0, which is no predefined one.
+// freeable is the communicator whose handle is at the address in parameter 0. Predefined ones are
+// refused.
 func (c *call) freeable() (*Comm, error) {
 	handle, err := c.readInt(c.ptr(0))
 	if err != nil {
@@ -187,7 +189,7 @@ func (c *call) freeable() (*Comm, error) {
 	return comm, nil
 }
 
-// commFree is MPI_Comm_free. Operations on the communicator that are under way go on (MPI 5.0, 7.4.3).
+// commFree is MPI_Comm_free. Pending operations on the communicator continue (MPI 5.0, 7.4.3).
 func commFree(c *call) error {
 	comm, err := c.freeable()
 	if err != nil {
@@ -210,7 +212,8 @@ func (c *call) freeComm(comm *Comm) error {
 	return c.writeInt(c.ptr(0), abi.CommNull)
 }
 
-// commDisconnect waits for what is under way on the communicator before it frees it (MPI 5.0, 11.10.4).
+// commDisconnect waits for pending operations on the communicator before it frees it (MPI 5.0,
+// 11.10.4).
 func commDisconnect(c *call) error {
 	comm, err := c.freeable()
 	if err != nil {

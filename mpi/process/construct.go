@@ -9,14 +9,15 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// duplicate makes a communicator like c, of the same group, with its topology and what the copy functions say of its attributes
-// (MPI 5.0, 7.4.2), and stores its handle at the address that is parameter i. It needs no message. It gets no name and no hints but these.
+// duplicate makes a communicator of the same group as c, with its topology and the attributes that
+// the copy functions allow (MPI 5.0, 7.4.2). It has no name, and only the given hints. The handle
+// goes to the address in parameter i. No message is needed.
 func (c *call) duplicate(from *Comm, hints *info, i int) error {
 	at := c.ptr(i)
 	if _, err := c.bytes(at, 4); err != nil {
 		return err
 	}
-	context := from.derive() // first of all: the others do the same
+	context := from.derive() // before anything that can fail: the other members do the same
 	var to *Comm
 	if from.remote == nil {
 		to = c.newComm(from, context, from.group)
@@ -37,8 +38,9 @@ func (c *call) duplicate(from *Comm, hints *info, i int) error {
 	return nil
 }
 
-// commDup returns a function that duplicates the communicator that is parameter 0, by dup. The new one goes to parameter 1; or with
-// hinted to parameter 2, and parameter 1 is the info object with its hints.
+// commDup returns a function that duplicates the communicator in parameter 0 with dup. The new
+// handle goes to parameter 1; if hinted, to parameter 2, and parameter 1 is the info object with
+// the hints.
 func commDup(dup func(c *call, comm *Comm, hints *info, i int) error, hinted bool) func(c *call) error {
 	return func(c *call) error {
 		comm, err := c.comm(0)
@@ -56,7 +58,8 @@ func commDup(dup func(c *call, comm *Comm, hints *info, i int) error, hinted boo
 	}
 }
 
-// idup makes the duplicate at once, at the address that is parameter i; the request, which is parameter i+1, is complete from the start.
+// idup makes the duplicate at once and stores its handle at the address in parameter i. The
+// request, in parameter i+1, is complete from the start.
 func (c *call) idup(comm *Comm, hints *info, i int) error {
 	if _, err := c.bytes(c.ptr(i+1), 4); err != nil {
 		return err
@@ -67,7 +70,7 @@ func (c *call) idup(comm *Comm, hints *info, i int) error {
 	return c.startRequest(i+1, comm, settled{})
 }
 
-// settled is an operation that was complete when it began.
+// settled is an operation that is complete from the start.
 type settled struct{}
 
 func (settled) start(*Process) error                  { return nil }
@@ -76,10 +79,10 @@ func (settled) finish(*Process) (match.Status, error) { return emptyStatus, nil 
 func (settled) cancel(*Process)                       {}
 func (settled) free(*Process)                         {}
 
-// choice is what one process gives to MPI_Comm_split.
+// choice is the input of one process to MPI_Comm_split.
 type choice struct {
 	color, key int32
-	rank       int32 // in the job
+	rank       int32 // rank in the job
 }
 
 func (x choice) append(b []byte) []byte {
@@ -87,7 +90,8 @@ func (x choice) append(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, uint32(x.key))
 }
 
-// chosen is the group of those that chose a color, in the order of their keys; with equal ones, in that of their ranks before.
+// chosen is the group of the processes that chose a color, ordered by key, then by rank in the old
+// communicator.
 func chosen(g *Group, blocks [][]byte, color int32) *Group {
 	var list []choice
 	for i, b := range blocks {
@@ -121,7 +125,7 @@ func commSplit(c *call) error {
 	return c.addComm(c.ptr(3), made)
 }
 
-// split makes a communicator of those with the same color; none with MPI_UNDEFINED.
+// split makes a communicator of the processes with the same color; none for MPI_UNDEFINED.
 func (c *call) split(comm *Comm, color, key int32) (*Comm, error) {
 	mine := choice{color: color, key: key}.append(nil)
 	context := comm.derive(uint64(uint32(color)))
@@ -143,8 +147,8 @@ func (c *call) split(comm *Comm, color, key int32) (*Comm, error) {
 	return c.newIntercomm(comm, context, chosen(comm.group, blocks, color), there), nil
 }
 
-// commSplitType is MPI_Comm_split_type (MPI 5.0, 7.4.2): comm, type, key, info, new communicator. Processes of one node are those that
-// could share memory. Of hardware nothing else is known.
+// commSplitType is MPI_Comm_split_type (MPI 5.0, 7.4.2): comm, type, key, info, new communicator.
+// The processes of one node count as sharing memory. No other hardware is known.
 func commSplitType(c *call) error {
 	comm, err := c.intracomm(0)
 	if err != nil {
@@ -173,8 +177,8 @@ func commSplitType(c *call) error {
 	return c.addComm(c.ptr(4), made)
 }
 
-// commCreate is MPI_Comm_create (MPI 5.0, 7.4.2; of intercommunicators 7.6.2). Between members of one communicator it needs no message:
-// all know the groups they name.
+// commCreate is MPI_Comm_create (MPI 5.0, 7.4.2; for intercommunicators 7.6.2). On an
+// intracommunicator it needs no message: all members know the groups.
 func commCreate(c *call) error {
 	comm, err := c.comm(0)
 	if err != nil {
@@ -194,14 +198,16 @@ func commCreate(c *call) error {
 		comm.derive()
 		return c.addComm(c.ptr(2), nil)
 	}
-	context := comm.derive(uint64(g.members[0])) // groups that are made at the same time have no member in common
+	// groups that are made at the same time are disjoint
+	context := comm.derive(uint64(g.members[0]))
 	if g.place(int32(c.rank)) < 0 {
 		return c.addComm(c.ptr(2), nil)
 	}
 	return c.addComm(c.ptr(2), c.newComm(comm, context, g))
 }
 
-// createAcross makes an intercommunicator of a group on each side. Each process says where it is in its group.
+// createAcross makes an intercommunicator of one group on each side. Each process sends its rank in
+// its group.
 func (c *call) createAcross(comm *Comm, g *Group) error {
 	context := comm.derive()
 	place := g.place(int32(c.rank))
@@ -226,8 +232,9 @@ func (c *call) createAcross(comm *Comm, g *Group) error {
 	return c.addComm(c.ptr(2), c.newIntercomm(comm, context, g, &Group{members: members}))
 }
 
-// commCreateGroup is MPI_Comm_create_group (MPI 5.0, 7.4.2): comm, group, tag, new communicator. Only members of the group call it, so
-// the first of them draws the context and tells the others.
+// commCreateGroup is MPI_Comm_create_group (MPI 5.0, 7.4.2): comm, group, tag, new communicator.
+// Only members of the group call it, so the first of them chooses the context and sends it to the
+// others.
 func commCreateGroup(c *call) error {
 	comm, err := c.intracomm(0)
 	if err != nil {
@@ -264,7 +271,7 @@ func commCreateGroup(c *call) error {
 	return c.addComm(c.ptr(3), made)
 }
 
-// hash tells groups apart.
+// hash identifies a group by its members.
 func (g *Group) hash() uint64 {
 	parts := make([]uint64, len(g.members))
 	for i, m := range g.members {

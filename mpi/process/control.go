@@ -36,7 +36,7 @@ func (p *Process) exchange(context uint64, with, tag int32, mine, theirs []byte)
 	return p.awaitExactly(&in, theirs)
 }
 
-// private is the envelope of a control message.
+// private returns the envelope of a control message.
 func (p *Process) private(context uint64, peer, tag, source int32) match.Envelope {
 	return match.Envelope{Context: context, Peer: int(peer), Source: source, Tag: tag}
 }

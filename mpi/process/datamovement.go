@@ -8,8 +8,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// Collectives that move data (MPI 5.0, 6.3 to 6.8). Arguments that do not count on this rank, as a receive buffer where
-// there is no root, are not looked at.
+// Collectives that move data (MPI 5.0, 6.3 to 6.8). Parameters that are not significant on this
+// rank, such as a receive buffer away from the root, are not read.
 
 // root is parameter i, the root of an operation on comm.
 func (c *call) root(i int, comm *Comm) (int, error) {
@@ -23,14 +23,15 @@ func (c *call) root(i int, comm *Comm) (int, error) {
 	return int(root), nil
 }
 
-// sendsTo reports whether this process is one whose data goes to the root, and receives whether it is the root that gets it. They
-// are the other way round where the root's data goes to the others.
+// sendsTo reports whether this process sends data to the root, receives whether it is the root that
+// gets the data. For a scatter or broadcast the directions are reversed.
 func (comm *Comm) sendsTo(root int) bool { return comm.remote == nil || root >= 0 }
 func (comm *Comm) receives(root int) bool {
 	return comm.remote == nil && comm.rank == root || root == coll.Root
 }
 
-// inPlace reports whether parameter i is MPI_IN_PLACE, where that is allowed: on an intracommunicator (MPI 5.0, 6.2.3).
+// inPlace reports whether parameter i is MPI_IN_PLACE and that is allowed, which is on
+// intracommunicators (MPI 5.0, 6.2.3).
 func (c *call) inPlace(i int, comm *Comm) (bool, error) {
 	if c.ptr(i) != abi.InPlace {
 		return false, nil
@@ -41,7 +42,8 @@ func (c *call) inPlace(i int, comm *Comm) (bool, error) {
 	return true, nil
 }
 
-// bufferOrInPlace is the buffer whose address, count and type are parameters i, i+1 and i+2; one without a type for MPI_IN_PLACE.
+// bufferOrInPlace is the buffer whose address, count and type are parameters i, i+1 and i+2; a
+// buffer without type for MPI_IN_PLACE.
 func (c *call) bufferOrInPlace(i int, comm *Comm) (datatype.Buffer, error) {
 	if in, err := c.inPlace(i, comm); in || err != nil {
 		return datatype.Buffer{}, err
@@ -49,7 +51,8 @@ func (c *call) bufferOrInPlace(i int, comm *Comm) (datatype.Buffer, error) {
 	return c.buffer(i)
 }
 
-// blocks is the n blocks of a buffer whose address, count of one block and type are parameters i, i+1 and i+2.
+// blocks is the n blocks of a buffer. Its address, the count of one block and the type are
+// parameters i, i+1 and i+2.
 func (c *call) blocks(i int, n int) (coll.Blocks, error) {
 	count, err := c.count(i + 1)
 	if err != nil {
@@ -67,8 +70,9 @@ func (c *call) blocks(i int, n int) (coll.Blocks, error) {
 	return coll.Blocks{One: b}, err
 }
 
-// displaced is a block: count elements of t at disp bytes from the address that is parameter i. far says that disp is no number.
-func (c *call) displaced(i int, disp int64, far bool, count int64, t *datatype.Type) (datatype.Buffer, error) {
+// displaced is a block: count elements of t at disp bytes from the address in parameter i.
+// overflow: disp does not fit the address space.
+func (c *call) displaced(i int, disp int64, overflow bool, count int64, t *datatype.Type) (datatype.Buffer, error) {
 	if count < 0 {
 		return datatype.Buffer{}, errorf(abi.ErrCount, "the count %d is negative", count)
 	}
@@ -79,16 +83,16 @@ func (c *call) displaced(i int, disp int64, far bool, count int64, t *datatype.T
 		return datatype.Buffer{}, errorf(abi.ErrBuffer, "MPI_IN_PLACE where it means nothing")
 	}
 	b, ok := c.within(int64(c.ptr(i))+disp, count, t)
-	if far || !ok {
+	if overflow || !ok {
 		return b, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x and displacement %d are not within the program's memory", count, t.Size(), c.ptr(i), disp)
 	}
 	return b, nil
 }
 
-// layout says which parameters of a function with blocks of any sizes describe them.
+// layout is the indices of the parameters that describe blocks of different sizes.
 type layout struct{ buf, counts, displs, types int }
 
-// anyBlocks is n blocks with a count and a displacement each, in elements of one type.
+// anyBlocks is n blocks of elements of one type, each with a count and a displacement.
 func (c *call) anyBlocks(l layout, n int) (coll.Blocks, error) {
 	t, err := c.datatype(l.types)
 	if err != nil {
@@ -96,15 +100,16 @@ func (c *call) anyBlocks(l layout, n int) (coll.Blocks, error) {
 	}
 	_, extent := t.Extent()
 	return c.eachBlock(l, n, func(i int, count, disp int64) (datatype.Buffer, error) {
-		far := disp != 0 && (extent >= 1<<32 || extent <= -1<<32)
-		if far {
+		overflow := disp != 0 && (extent >= 1<<32 || extent <= -1<<32)
+		if overflow {
 			return c.displaced(l.buf, 0, true, count, t)
 		}
 		return c.displaced(l.buf, disp*extent, false, count, t)
 	})
 }
 
-// ownBlocks is n blocks with a count, a displacement in bytes and a type each. The type of an empty block may be anything.
+// ownBlocks is n blocks, each with a count, a displacement in bytes and a type. The type of an
+// empty block is not checked.
 func (c *call) ownBlocks(l layout, n int) (coll.Blocks, error) {
 	types, err := c.ints(c.ptr(l.types), int64(n))
 	if err != nil {
@@ -127,7 +132,7 @@ func (c *call) eachBlock(l layout, n int, block func(i int, count, disp int64) (
 	if err != nil {
 		return coll.Blocks{}, err
 	}
-	displs, err := c.ints(c.ptr(l.displs), int64(n)) // an MPI_Aint is as long as an int
+	displs, err := c.ints(c.ptr(l.displs), int64(n)) // an MPI_Aint is as large as an int
 	if err != nil {
 		return coll.Blocks{}, err
 	}

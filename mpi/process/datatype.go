@@ -18,19 +18,21 @@ type typeObject struct {
 	name       string
 }
 
-// typeRecords is what a process keeps about datatypes besides the table.
+// typeRecords is what a process records about datatypes besides their table.
 type typeRecords struct {
-	// unnamed are the predefined types without a name that the program asked for, so that it gets the same handle again (MPI 5.0, 19.1.9).
+	// unnamed are the handles of predefined types without a name that the program asked for. Asking
+	// again returns the same handle (MPI 5.0, 19.1.9).
 	unnamed map[unnamedType]int32
 	handles map[*datatype.Type]int32 // of them
-	// freed are large types that the program has freed and that operations may still use: what they take is refunded once none does.
+	// freed are large types that the program has freed while operations may still use them. Their
+	// memory is refunded when no operation does.
 	freed   []freedType
-	waiting int64 // the sum of their weights
-	// collected is what waiting was when the garbage collector had last been asked.
+	waiting int64 // sum of their weights
+	// collected is the value of waiting when the garbage collector ran last because of it.
 	collected int64
 }
 
-// unnamedType is what a type of that kind was made of.
+// unnamedType is what a predefined type without a name was made from.
 type unnamedType struct {
 	combiner int32
 	a, b     int32
@@ -41,7 +43,7 @@ type freedType struct {
 	weight int64
 }
 
-// defineTypes makes the predefined datatypes known. They need no commit (MPI 5.0, 5.1.9).
+// defineTypes adds the predefined datatypes, which are committed (MPI 5.0, 5.1.9).
 func (p *Process) defineTypes() {
 	for handle := int32(abi.DatatypeNull); handle < abi.DatatypeNull+256; handle++ {
 		if t := datatype.Named(handle); t != nil {
@@ -61,7 +63,8 @@ func (c *call) typeOf(handle int32) (*typeObject, error) {
 	return t, nil
 }
 
-// typeAt is the datatype whose handle is at the address that is parameter i, made by the program: not a predefined one.
+// typeAt is the datatype whose handle is at the address in parameter i. Predefined ones are
+// refused.
 func (c *call) typeAt(i int) (*typeObject, error) {
 	handle, err := c.readInt(c.ptr(i))
 	if err != nil {
@@ -84,7 +87,7 @@ func (p *Process) addType(t *typeObject) error {
 	return nil
 }
 
-// newType gives a datatype a handle, and stores that at the address that is parameter i.
+// newType gives a datatype a handle, and stores it at the address in parameter i.
 func (c *call) newType(i int, t *typeObject) error {
 	if _, err := c.bytes(c.ptr(i), 4); err != nil {
 		return err
@@ -95,7 +98,7 @@ func (c *call) newType(i int, t *typeObject) error {
 	return c.writeInt(c.ptr(i), int64(t.handle))
 }
 
-// made is newType for what a constructor of package datatype returned.
+// made is newType for the results of a constructor of package datatype.
 func (c *call) made(i int, t *datatype.Type, err error) error {
 	switch {
 	case err == nil:
@@ -108,11 +111,12 @@ func (c *call) made(i int, t *datatype.Type, err error) error {
 	return errorf(abi.ErrArg, "%v", err)
 }
 
-// Types that take more than this are refunded only when no operation uses them any more; less is little even for each of as many
-// requests as there may be.
+// Types larger than this are refunded only when no operation uses them any more. Smaller ones are
+// refunded at once: even one for each of the most requests there may be is little memory.
 const largeType = 1 << 10
 
-// dropType takes a datatype's handle away. Types that are made of it have been charged for it too; operations have not.
+// dropType removes a datatype's handle. Types derived from it were charged for it themselves;
+// operations were not.
 func (p *Process) dropType(t *typeObject) {
 	p.handles.types.remove(t.handle)
 	if t.Weight() <= largeType || !p.operating() {
@@ -123,13 +127,14 @@ func (p *Process) dropType(t *typeObject) {
 	p.types.waiting += t.Weight()
 }
 
-// operating reports whether there are requests, which may use types that were freed.
+// operating reports whether there are requests, which may use freed types.
 func (p *Process) operating() bool {
 	return !p.handles.requests.empty() || len(p.unfinished) > 0
 }
 
-// chargeType is charge for a datatype, after a look for freed ones that nothing uses any more, if need be. The garbage collector
-// knows; it is asked again only once a quarter of all that may be held has been freed since.
+// chargeType charges for a datatype. If the quota is exceeded it first refunds freed types that
+// nothing uses. The garbage collector finds those; it runs again only after a quarter of the quota
+// was freed since its last run.
 func (p *Process) chargeType(n int64) error {
 	err := p.charge(n)
 	if err == nil || len(p.types.freed) == 0 {
@@ -145,7 +150,7 @@ func (p *Process) chargeType(n int64) error {
 	return p.charge(n)
 }
 
-// refundTypes refunds the freed types that are no more.
+// refundTypes refunds the freed types that the garbage collector has collected.
 func (p *Process) refundTypes() {
 	operating := p.operating()
 	left := p.types.freed[:0]
@@ -162,7 +167,8 @@ func (p *Process) refundTypes() {
 	p.types.collected = min(p.types.collected, p.types.waiting)
 }
 
-// MPI_Type_commit (MPI 5.0, 5.1.9): layouts are made ready when types are made, so this only remembers that it was called.
+// MPI_Type_commit (MPI 5.0, 5.1.9): layouts are prepared when types are made, so this only records
+// the call.
 func typeCommit(c *call) error {
 	t, err := c.typeAt(0)
 	if err != nil {
@@ -172,7 +178,7 @@ func typeCommit(c *call) error {
 	return nil
 }
 
-// MPI_Type_free: operations under way, and types made of this one, go on with it (MPI 5.0, 5.1.9).
+// MPI_Type_free: pending operations and types derived from this one keep it (MPI 5.0, 5.1.9).
 func typeFree(c *call) error {
 	t, err := c.typeAt(0)
 	if err != nil {
@@ -190,7 +196,7 @@ func typeFree(c *call) error {
 	return c.writeInt(c.ptr(0), abi.DatatypeNull)
 }
 
-// MPI_Type_dup (MPI 5.0, 5.1.10): with the attributes that their copy functions say.
+// MPI_Type_dup (MPI 5.0, 5.1.10): with the attributes that the copy functions allow.
 func typeDup(c *call) error {
 	old, err := c.typeObject(0)
 	if err != nil {

@@ -5,10 +5,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// maxTypeList bounds the lists that a datatype is made of: a guest's memory can hold longer ones than the host wants to.
+// maxTypeList bounds the lists in a datatype's definition, which the host copies.
 const maxTypeList = 1 << 20
 
-// listLength is parameter i, the length of lists that a datatype is made of.
+// listLength is parameter i, the length of the lists in a datatype's definition.
 func (c *call) listLength(i int) (int64, error) {
 	n, err := c.count(i)
 	if err == nil && n > maxTypeList {
@@ -17,7 +17,8 @@ func (c *call) listLength(i int) (int64, error) {
 	return n, err
 }
 
-// listOf is parameters i and old: the length of lists that a datatype is made of, and the datatype of their elements.
+// listOf is parameters i and old: the length of the lists in a datatype's definition, and the
+// datatype of the elements.
 func (c *call) listOf(i, old int) (int64, *typeObject, error) {
 	n, err := c.listLength(i)
 	if err != nil {
@@ -27,7 +28,7 @@ func (c *call) listOf(i, old int) (int64, *typeObject, error) {
 	return n, t, err
 }
 
-// twoLists are the counts at the addresses that are parameters i and i+1.
+// twoLists are the counts at the addresses in parameters i and i+1.
 func (c *call) twoLists(i int, n int64) (a, b []int64, err error) {
 	if a, err = c.counts(i, n); err != nil {
 		return nil, nil, err
@@ -36,7 +37,8 @@ func (c *call) twoLists(i int, n int64) (a, b []int64, err error) {
 	return a, b, err
 }
 
-// The constructors (MPI 5.0, 5.1.2). Displacements in bytes are MPI_Aint, 32 bits with a sign, or MPI_Count.
+// The constructors (MPI 5.0, 5.1.2). Displacements in bytes are MPI_Aint, 32 bits with a sign, or
+// MPI_Count.
 
 func typeContiguous(c *call) error {
 	old, err := c.typeObject(1)
@@ -161,8 +163,8 @@ func typeDarray(c *call) error {
 	return c.made(9, t, err)
 }
 
-// unnamed stores the handle of a predefined type without a name at the address that is parameter i; by makes the type if
-// the program asks for the first time.
+// unnamed stores the handle of a predefined type without a name at the address in parameter i. by
+// makes the type when it is asked for the first time.
 func (c *call) unnamed(i int, key unnamedType, by func() *datatype.Type) error {
 	if _, err := c.bytes(c.ptr(i), 4); err != nil {
 		return err

@@ -7,11 +7,12 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// wide reports whether the function stores counts of 64 bits: those whose names end in _c or, older, in _x.
+// wide reports whether the function stores counts of 64 bits: its name ends in _c or, in older
+// functions, in _x.
 func (c *call) wide() bool { return c.f.Large() || c.f.Name[len(c.f.Name)-2:] == "_x" }
 
-// writeSize stores a number at the address that is parameter i: an int or MPI_Aint, MPI_UNDEFINED if that cannot hold
-// it, or an MPI_Count.
+// writeSize stores a number at the address in parameter i: as an MPI_Count, or as an int or
+// MPI_Aint, which is MPI_UNDEFINED if the number does not fit.
 func (c *call) writeSize(i int, v int64) error {
 	if c.wide() {
 		return c.writeInt64(c.ptr(i), v)
@@ -107,7 +108,7 @@ func typeContents(c *call) error {
 	} else if len(contents.Counts) > 0 {
 		return errorf(abi.ErrType, "the datatype was made with large counts: call MPI_Type_get_contents_c")
 	}
-	arrays := 2 + len(lists) // the first parameter that is an array
+	arrays := 2 + len(lists) // the index of the first array parameter
 	for i, list := range lists {
 		if err := c.fits(1+i, len(list)); err != nil {
 			return err
@@ -128,7 +129,7 @@ func typeContents(c *call) error {
 	return c.writeTypes(c.ptr(arrays+len(lists)), contents.Types)
 }
 
-// fits checks that parameter i, how much room the program has for a list, is enough.
+// fits checks that parameter i, the length of the program's array, is large enough.
 func (c *call) fits(i, n int) error {
 	if c.int(i) < int64(n) {
 		return errorf(abi.ErrArg, "room for %d values where there are %d", c.int(i), n)
@@ -147,7 +148,8 @@ func (p *Process) writeInt64s(addr uint32, list []int64) error {
 	return nil
 }
 
-// writeTypes stores handles of datatypes: predefined ones have theirs, others get a new one, which the program has to free.
+// writeTypes stores handles of datatypes. Predefined ones have theirs; others get a new handle,
+// which the program has to free.
 func (c *call) writeTypes(addr uint32, types []*datatype.Type) error {
 	if _, err := c.array(addr, int64(len(types)), 4); err != nil {
 		return err
@@ -186,7 +188,7 @@ func (p *Process) handleOf(t *datatype.Type) (int32, bool) {
 
 // MPI_Type_get_name and MPI_Type_set_name (MPI 5.0, 7.8).
 func typeGetName(c *call) error {
-	if c.handle(0) == abi.DatatypeNull { // which has a name too
+	if c.handle(0) == abi.DatatypeNull { // MPI_DATATYPE_NULL has a name too
 		return c.writeText(1, 2, "MPI_DATATYPE_NULL", abi.MaxObjectName)
 	}
 	t, err := c.typeObject(0)
@@ -211,7 +213,8 @@ func typeToInt(c *call) error {
 	return nil
 }
 
-// MPI_Get_address and MPI_Aint_add, MPI_Aint_diff (MPI 5.0, 5.1.5): addresses count modulo 1<<32.
+// MPI_Get_address, MPI_Aint_add and MPI_Aint_diff (MPI 5.0, 5.1.5): arithmetic on addresses is
+// modulo 1<<32.
 func getAddress(c *call) error { return c.writeInt(c.ptr(1), int64(c.ptr(0))) }
 
 func aintAdd(c *call) error {
@@ -271,7 +274,7 @@ var datatypeFunctions = family{
 	"Pack_external_size": {do: packExternalSize},
 	"Unpack_external":    {do: unpackExternal},
 
-	// Removed from MPI 3; programs of MPI 1 call them.
+	// Functions of MPI 1 that MPI 3 removed.
 	"Address":      {do: getAddress},
 	"Type_extent":  {do: typeOldExtent},
 	"Type_hvector": {do: typeVector(datatype.Maker.Hvector)},

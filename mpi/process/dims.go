@@ -7,7 +7,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// dimsCreate is MPI_Dims_create (MPI 5.0, 8.5.2): nnodes, ndims, dims. It sets the entries that are 0.
+// dimsCreate is MPI_Dims_create (MPI 5.0, 8.5.2): nnodes, ndims, dims. It sets the entries that
+// are 0.
 func dimsCreate(c *call) error {
 	nodes := c.int(0)
 	if nodes <= 0 {
@@ -43,14 +44,15 @@ func dimsCreate(c *call) error {
 	return c.writeInts(c.ptr(2), dims)
 }
 
-// balanced factors n into k numbers, the greatest first, that are as close to each other as possible: the least difference between the
-// greatest and the least; of several such, that which comes first in order.
+// balanced factors n into k numbers, in descending order, that are as close to each other as
+// possible: the difference between the greatest and the least is minimal. Of several such
+// factorings it returns the lexicographically first.
 func balanced(n int64, k int) []int64 {
 	if k == 0 {
 		return nil
 	}
 	f := factoring{divisors: divisors(n), diff: math.MaxInt64}
-	const enough = 32 // a number below 1<<31 has at most 30 prime factors: any further one is 1
+	const enough = 32 // a number below 1<<31 has at most 30 prime factors; all others are 1
 	f.search(nil, n, min(k, enough), n, 1)
 	for len(f.best) < k {
 		f.best = append(f.best, 1)
@@ -64,7 +66,8 @@ type factoring struct {
 	diff     int64 // of best
 }
 
-// search completes chosen by k factors of n, none over most or under least, if that is better than the best known.
+// search extends chosen by k factors of n, each between least and most, and records the result if
+// it is better than the best so far.
 func (f *factoring) search(chosen []int64, n int64, k int, most, least int64) {
 	if k == 0 {
 		if diff := chosen[0] - chosen[len(chosen)-1]; n == 1 && diff < f.diff {
@@ -72,7 +75,8 @@ func (f *factoring) search(chosen []int64, n int64, k int, most, least int64) {
 		}
 		return
 	}
-	start, _ := slices.BinarySearch(f.divisors, root(n, k)) // the greatest is at least the mean
+	// the greatest is at least the geometric mean
+	start, _ := slices.BinarySearch(f.divisors, root(n, k))
 	for _, d := range f.divisors[start:] {
 		if d > most || d*max(least, 1) > n && k > 1 {
 			return
@@ -81,7 +85,7 @@ func (f *factoring) search(chosen []int64, n int64, k int, most, least int64) {
 			continue
 		}
 		least := least
-		if f.best != nil { // to be better than the best, the least one has to be above this
+		if f.best != nil { // a better result needs a least factor above this
 			top := d
 			if len(chosen) > 0 {
 				top = chosen[0]
@@ -107,7 +111,7 @@ func root(n int64, k int) int64 {
 	return r
 }
 
-// power is x to the k, or more than any size if that is too much.
+// power is x to the power k; a number above any size if that overflows.
 func power(x int64, k int) int64 {
 	p := int64(1)
 	for range k {

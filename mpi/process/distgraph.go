@@ -8,7 +8,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// edge is one of a graph, as the process that names it tells the one that it touches: to another, or from it.
+// edge is an edge of a graph in the message from the process that specified it to one of its ends:
+// an outgoing or an incoming edge of the receiver.
 type edge struct {
 	out    bool
 	other  int32
@@ -25,8 +26,9 @@ func (e edge) append(b []byte) []byte {
 	return appendRanks(b, []int32{out, e.other, e.weight})
 }
 
-// edgesBy reads what this process says of the graph, parameters 1 to 5 of MPI_Dist_graph_create: n, sources, degrees, destinations,
-// weights. What it gives is for each process of the communicator the edges that touch it, encoded.
+// edgesBy reads the edges that this process specifies, parameters 1 to 5 of MPI_Dist_graph_create:
+// n, sources, degrees, destinations, weights. It returns, for each process of the communicator, the
+// encoded edges that touch it.
 func (c *call) edgesBy(comm *Comm) (told [][]byte, weighted bool, err error) {
 	n := c.int(1)
 	if n < 0 || n > maxEdges {
@@ -81,9 +83,10 @@ func (c *call) edgesBy(comm *Comm) (told [][]byte, weighted bool, err error) {
 	return told, weighted, nil
 }
 
-// distGraphCreate is MPI_Dist_graph_create: comm, n, sources, degrees, destinations, weights, info, reorder, new communicator. Each process
-// learns how many edges each tells each, then gets its own from those that have some. Its neighbors are in the order of the ranks
-// that named them.
+// distGraphCreate is MPI_Dist_graph_create: comm, n, sources, degrees, destinations, weights, info,
+// reorder, new communicator. All processes exchange the numbers of edges that each has for each,
+// then those that have some send them. The neighbors of a process are ordered by the ranks that
+// specified the edges.
 func distGraphCreate(c *call) error {
 	comm, err := c.intracomm(0)
 	if err != nil {
@@ -110,13 +113,13 @@ func distGraphCreate(c *call) error {
 	if err := agree(blocks); err != nil {
 		return err
 	}
-	heard, err := c.tellEdges(comm, told, blocks)
+	heard, err := c.sendEdges(comm, told, blocks)
 	if err != nil {
 		return err
 	}
 	t := &distGraph{weighted: weighted}
 	for _, b := range heard {
-		t.hear(b)
+		t.addEdges(b)
 	}
 	for _, list := range [][]int32{t.sources, t.destinations} {
 		if err := ranksWithin(list, comm); err != nil {
@@ -126,8 +129,8 @@ func distGraphCreate(c *call) error {
 	return c.addTopology(comm, comm.size(), t, c.ptr(8))
 }
 
-// agree checks what all say of the graph, so that all come to the same error: whether it is weighted, and that no process gets more edges than it may
-// know.
+// agree checks that all processes agree whether the graph is weighted, and that none gets more than
+// maxEdges edges. All see the same numbers, so all return the same error.
 func agree(blocks [][]byte) error {
 	flag := len(blocks[0]) - 4
 	totals := make([]int64, len(blocks))
@@ -147,8 +150,9 @@ func agree(blocks [][]byte) error {
 	return nil
 }
 
-// tellEdges sends each process its edges, and returns those of this one by the rank that sent them.
-func (c *call) tellEdges(comm *Comm, told, blocks [][]byte) ([][]byte, error) {
+// sendEdges sends each process its edges, and returns those of this one, by the rank that sent
+// them.
+func (c *call) sendEdges(comm *Comm, told, blocks [][]byte) ([][]byte, error) {
 	context := comm.internal(forEdges)
 	heard := make([][]byte, comm.size())
 	in, out := make([]match.Request, comm.size()), make([]match.Request, comm.size())
@@ -183,8 +187,8 @@ func (c *call) tellEdges(comm *Comm, told, blocks [][]byte) ([][]byte, error) {
 	return heard, nil
 }
 
-// hear adds edges that a process told.
-func (t *distGraph) hear(b []byte) {
+// addEdges adds the edges that one process sent.
+func (t *distGraph) addEdges(b []byte) {
 	for ; len(b) >= edgeBytes; b = b[edgeBytes:] {
 		e := parseRanks(b[:edgeBytes])
 		if e[0] != 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// MPI_Init, MPI_Init_thread (MPI 5.0, 11.2.1). The program's arguments are not looked at.
+// MPI_Init, MPI_Init_thread (MPI 5.0, 11.2.1). The program's arguments are ignored.
 func initialize(c *call) error {
 	if c.state != before {
 		return errorf(abi.ErrOther, "a program initializes MPI once only")
@@ -17,7 +17,8 @@ func initialize(c *call) error {
 	return nil
 }
 
-// initThread grants the level that is asked for: a program has one thread, so it keeps the rules of each.
+// initThread grants the level that is asked for: a program has one thread, which satisfies all of
+// them.
 func initThread(c *call) error {
 	if c.state != before {
 		return errorf(abi.ErrOther, "a program initializes MPI once only")
@@ -36,8 +37,9 @@ func initThread(c *call) error {
 	return nil
 }
 
-// finalize ends MPI. The delete callbacks of the attributes of MPI_COMM_SELF come first, when everything still works (MPI 5.0, 11.2.4);
-// then what the program sent and did not wait for is sent (MPI 5.0, 11.2.2).
+// finalize ends MPI. First it calls the delete functions of the attributes of MPI_COMM_SELF, while
+// everything still works (MPI 5.0, 11.2.4). Then it waits until all messages are sent that the
+// program did not wait for (MPI 5.0, 11.2.2).
 func finalize(c *call) error {
 	c.on = c.self
 	if err := c.deleteAttributes(&c.self.attributes, c.self.handle); err != nil {
@@ -50,12 +52,12 @@ func finalize(c *call) error {
 	return nil
 }
 
-// stateFlag answers whether MPI has come as far as a state.
+// stateFlag returns a function that reports whether MPI has reached a state.
 func stateFlag(at state) func(c *call) error {
 	return func(c *call) error { return c.writeFlag(0, c.state >= at) }
 }
 
-// abort ends the job (MPI 5.0, 11.5). It does so whatever the communicator.
+// abort ends the job (MPI 5.0, 11.5), whatever the communicator.
 func abort(c *call) error {
 	return &exec.ExitError{Reason: mpi.Aborted, Exit: int(c.int(1)), Detail: "the program called MPI_Abort"}
 }
@@ -84,7 +86,7 @@ func wtick(c *call) error {
 	return nil
 }
 
-// allocMem gives memory (MPI 5.0, 9.2).
+// allocMem is MPI_Alloc_mem (MPI 5.0, 9.2).
 func allocMem(c *call) error {
 	n := c.int(0)
 	if n < 0 {
@@ -111,16 +113,16 @@ func freeMem(c *call) error {
 	return nil
 }
 
-// echo answers a function that makes an int of a handle, or a handle of an int: they are the same (MPI 5.0, 20.4.5).
+// echo converts between handles and ints, which are the same numbers (MPI 5.0, 20.4.5).
 func echo(c *call) error {
 	c.returns(int64(uint32(c.a[0])))
 	return nil
 }
 
-// nothing answers a function that has no effect.
+// nothing is a function without effect.
 func nothing(*call) error { return nil }
 
-// abiInfo tells the sizes of the ABI's integers (MPI 5.0, 20.2).
+// abiInfo returns the sizes of the ABI's integers (MPI 5.0, 20.2).
 func abiInfo(c *call) error {
 	info := &info{}
 	info.set("mpi_aint_size", "4")
@@ -129,11 +131,11 @@ func abiInfo(c *call) error {
 	return c.addInfo(c.ptr(0), info)
 }
 
-// fortran is what the program told of its Fortran compiler (MPI 5.0, 20.4.1). Nothing here needs it: it is kept for the program's
-// libraries.
+// fortran is what the program declared about its Fortran compiler (MPI 5.0, 20.4.1). It is only
+// stored, for the program's libraries.
 type fortran struct {
 	info     *info
-	booleans int64     // bytes of a LOGICAL; 0 if not set
+	booleans int64     // size of a LOGICAL in bytes; 0 if not set
 	values   [2][]byte // .TRUE. and .FALSE.
 }
 

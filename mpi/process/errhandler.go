@@ -6,16 +6,16 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// errhandler is what to do about an error (MPI 5.0, 9.3). Those of the program are functions of the guest.
+// errhandler is an error handler (MPI 5.0, 9.3). Those of the program are functions of the guest.
 type errhandler struct {
 	handle int32
 	fn     uint32 // function of the guest, if the handle is not predefined
-	refs   int    // handles that the program has and has not freed: they are all the same
+	refs   int    // number of handles that the program has not freed; all have the same value
 }
 
 func (h *errhandler) predefined() bool { return h.handle < 1<<kindShift }
 
-// makeErrhandlers makes the predefined ones.
+// makeErrhandlers adds the predefined ones.
 func (p *Process) makeErrhandlers() {
 	for _, handle := range []int32{abi.ErrorsAreFatal, abi.ErrorsAbort, abi.ErrorsReturn} {
 		p.handles.errhandlers.define(handle, &errhandler{handle: handle})
@@ -35,7 +35,8 @@ func (h *errhandler) call(c *call, comm *Comm, code int32) error {
 	}
 	binary.LittleEndian.PutUint32(b, uint32(comm.handle))
 	binary.LittleEndian.PutUint32(b[4:], uint32(code))
-	// The function is variadic: its last parameter is the address of arguments that are not there.
+	// The function is variadic: its last parameter is the address of the variable arguments, of
+	// which there are none.
 	_, err = c.guest.Invoke(h.fn, uint64(at), uint64(at+4), 0)
 	return err
 }
@@ -72,7 +73,8 @@ func setErrhandler(c *call) error {
 	return nil
 }
 
-// getErrhandler gives another handle to the communicator's error handler, to be freed like the first one.
+// getErrhandler returns one more handle to the communicator's error handler, to be freed
+// separately.
 func getErrhandler(c *call) error {
 	comm, err := c.comm(0)
 	if err != nil {
@@ -82,7 +84,7 @@ func getErrhandler(c *call) error {
 	if err := c.writeInt(c.ptr(1), int64(h.handle)); err != nil || h.predefined() {
 		return err
 	}
-	if h.refs == 0 { // the program freed it, and a communicator kept it
+	if h.refs == 0 { // the program freed it, but a communicator kept it
 		handle, err := addObject(c, c.ptr(1), &c.handles.errhandlers, h, smallObject)
 		if err != nil {
 			return err
@@ -93,8 +95,8 @@ func getErrhandler(c *call) error {
 	return nil
 }
 
-// freeErrhandler frees a handle. Communicators keep what they have. A predefined one may be freed too, for it may be what
-// MPI_Comm_get_errhandler gave.
+// freeErrhandler frees a handle. Communicators keep their error handler. A predefined one may be
+// freed too, since MPI_Comm_get_errhandler returns those as well.
 func freeErrhandler(c *call) error {
 	handle, err := c.readInt(c.ptr(0))
 	if err != nil {

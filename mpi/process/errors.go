@@ -9,7 +9,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// Error is an error of MPI: a code, of a class (MPI 5.0, 9.4), and what was wrong for people.
+// Error is an error of MPI: a code, its class (MPI 5.0, 9.4), and a text for people.
 type Error struct {
 	Code int32
 	Msg  string
@@ -17,14 +17,15 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Msg }
 
-// errorf makes an error of a class.
+// errorf makes an error of a class with a text.
 func errorf(class int32, format string, args ...any) *Error {
 	return &Error{Code: class, Msg: fmt.Sprintf(format, args...)}
 }
 
-// fail gives an error to the error handler of the object that the call was on, or else to that of MPI_COMM_SELF; it is fatal before
-// MPI_Init and after MPI_Finalize (MPI 5.0, 9.3). What it returns is the function's result, or the rank's end. Errors that are not
-// MPI's own end the rank: the job was aborted, or the program broke.
+// fail passes an error to the error handler of the object that the call was on, or else to that of
+// MPI_COMM_SELF. Before MPI_Init and after MPI_Finalize it is fatal (MPI 5.0, 9.3). fail returns
+// the function's result, or an error that ends the rank. Errors that are not of MPI end the rank:
+// the job was aborted, or the program trapped.
 func (c *call) fail(err error) (uint64, error) {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -54,7 +55,7 @@ func (c *call) raise(comm *Comm, e *Error) (uint64, error) {
 	return uint64(uint32(e.Code)), nil
 }
 
-// fatal ends the rank, and with it the job, because of an error. The exit code is the error's class.
+// fatal ends the rank, and with it the job. The exit code is the error's class.
 func (p *Process) fatal(c *call, err error) error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -82,11 +83,11 @@ func className(code int32) string {
 	return fmt.Sprintf("error %d", code)
 }
 
-// errorCodes are the error classes and codes that the program added (MPI 5.0, 9.5). Values are not used again, so that
-// MPI_LASTUSEDCODE only grows.
+// errorCodes are the error classes and codes that the program added (MPI 5.0, 9.5). Values are
+// never reused, so MPI_LASTUSEDCODE only grows.
 type errorCodes struct {
-	added int32           // how many values were given out
-	codes map[int32]int32 // class of each code; a class is its own
+	added int32           // number of values assigned
+	codes map[int32]int32 // class of each code; a class is its own class
 	texts map[int32]string
 }
 
@@ -102,7 +103,7 @@ func (t *errorCodes) known(code int32) bool {
 	return predefined || added
 }
 
-// class is the class of a code; MPI_ERR_UNKNOWN of what is no code.
+// class is the class of a code; MPI_ERR_UNKNOWN if there is no such code.
 func (t *errorCodes) class(code int32) int32 {
 	if class, ok := t.codes[code]; ok {
 		return class
@@ -120,7 +121,7 @@ func (t *errorCodes) name(code int32) string {
 	return className(code)
 }
 
-// text is what MPI_Error_string says of a code.
+// text is the text of MPI_Error_string for a code.
 func (t *errorCodes) text(code int32) string {
 	if _, ok := t.codes[code]; ok {
 		return t.texts[code]
@@ -131,7 +132,7 @@ func (t *errorCodes) text(code int32) string {
 	return fmt.Sprintf("error code %d is not known", code)
 }
 
-// add makes a code of a class, or a class if that is 0.
+// add adds a code of a class, or a class if class is 0.
 func (t *errorCodes) add(class int32) (int32, error) {
 	if len(t.codes) == maxErrorCodes || t.added == 1<<30 {
 		return 0, errorf(abi.ErrNoMem, "more than %d error codes", maxErrorCodes)
@@ -148,7 +149,7 @@ func (t *errorCodes) add(class int32) (int32, error) {
 	return code, nil
 }
 
-// remove takes back a class that has no codes any more, or a code; with its text.
+// remove removes a class that has no codes, or a code, with its text.
 func (t *errorCodes) remove(code int32, isClass bool) error {
 	class, ok := t.codes[code]
 	if !ok || isClass != (class == code) {

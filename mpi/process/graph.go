@@ -6,9 +6,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// graph is a graph topology that each process knows all of (MPI 5.0, 8.5.3).
+// graph is a graph topology of which each process knows all edges (MPI 5.0, 8.5.3).
 type graph struct {
-	index []int32 // where in edges the neighbors of each node end
+	index []int32 // end of each node's neighbors in edges
 	edges []int32
 }
 
@@ -28,7 +28,7 @@ func (t *graph) neighbors(rank int) (sources, destinations []int32) {
 	return list, list
 }
 
-// maxEdges is how many edges of a graph one process may know.
+// maxEdges bounds the edges of a graph that one process stores.
 const maxEdges = 1 << 20
 
 // newGraph is a [shape]: the number of nodes, the index and the edges.
@@ -73,7 +73,7 @@ func graphdimsGet(c *call) error {
 	return c.writePair(1, int64(len(t.index)), int64(len(t.edges)))
 }
 
-// graphGet is MPI_Graph_get: comm, maxindex, maxedges, index, edges. It stores as much as there is room for.
+// graphGet is MPI_Graph_get: comm, maxindex, maxedges, index, edges. It stores as much as fits.
 func graphGet(c *call) error {
 	_, t, err := withTopology[*graph](c)
 	if err != nil {
@@ -124,11 +124,11 @@ func graphNeighbors(c *call) error {
 	return c.writeRanks(c.ptr(3), t.of(rank), c.int(2))
 }
 
-// distGraph is a graph topology of which each process knows its own neighbors (MPI 5.0, 8.5.4).
+// distGraph is a graph topology of which each process knows only its own edges (MPI 5.0, 8.5.4).
 type distGraph struct {
 	weighted               bool
 	sources, destinations  []int32
-	sourceWeights, weights []int32 // nil if not weighted
+	sourceWeights, weights []int32 // nil if the graph is not weighted
 }
 
 func (t *distGraph) kind() int64  { return abi.DistGraph }
@@ -136,7 +136,8 @@ func (t *distGraph) bytes() int64 { return 8 * int64(len(t.sources)+len(t.destin
 
 func (t *distGraph) neighbors(int) (sources, destinations []int32) { return t.sources, t.destinations }
 
-// adjacent is parameters i, i+1 and i+2: a number of neighbors, which, and the weights of their edges.
+// adjacent is parameters i, i+1 and i+2: a number of neighbors, their ranks, and the weights of the
+// edges.
 func (c *call) adjacent(i int, comm *Comm) (ranks, weights []int32, weighted bool, err error) {
 	n := c.int(i)
 	if n < 0 || n > maxEdges {
@@ -161,7 +162,7 @@ func ranksWithin(ranks []int32, comm *Comm) error {
 	return nil
 }
 
-// weights is parameter i, the weights of n edges; none if it is MPI_UNWEIGHTED.
+// weights is parameter i, the weights of n edges; nil for MPI_UNWEIGHTED.
 func (c *call) weights(i int, n int64) (list []int32, weighted bool, err error) {
 	switch at := c.ptr(i); {
 	case at == abi.Unweighted:
@@ -182,8 +183,8 @@ func (c *call) weights(i int, n int64) (list []int32, weighted bool, err error) 
 	return list, true, nil
 }
 
-// distGraphCreateAdjacent is MPI_Dist_graph_create_adjacent: comm, indegree, sources, their weights, outdegree, destinations, their weights,
-// info, reorder, new communicator.
+// distGraphCreateAdjacent is MPI_Dist_graph_create_adjacent: comm, indegree, sources, their
+// weights, outdegree, destinations, their weights, info, reorder, new communicator.
 func distGraphCreateAdjacent(c *call) error {
 	comm, err := c.intracomm(0)
 	if err != nil {
@@ -217,8 +218,8 @@ func distGraphNeighborsCount(c *call) error {
 	return c.writeFlag(3, t.weighted)
 }
 
-// distGraphNeighbors is MPI_Dist_graph_neighbors: comm, maxindegree, sources, their weights, maxoutdegree, destinations, their weights. It
-// stores as much as there is room for.
+// distGraphNeighbors is MPI_Dist_graph_neighbors: comm, maxindegree, sources, their weights,
+// maxoutdegree, destinations, their weights. It stores as much as fits.
 func distGraphNeighbors(c *call) error {
 	_, t, err := withTopology[*distGraph](c)
 	if err != nil {

@@ -7,18 +7,20 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// generalized is the operation of a generalized request (MPI 5.0, 13.2): the program itself says when it is done.
+// generalized is the operation of a generalized request (MPI 5.0, 13.2), which the program itself
+// completes.
 type generalized struct {
 	query, release, give uint32 // functions of the guest: query_fn, free_fn, cancel_fn
 	state                uint32 // extra_state
 	complete             bool
-	freed                bool // before it was complete: MPI_Grequest_complete frees it
+	// while still incomplete: MPI_Grequest_complete then calls the free function
+	freed bool
 }
 
 func (g *generalized) start(*Process) error { return nil }
 func (g *generalized) done() bool           { return g.complete }
 
-// finish asks the program for the status.
+// finish calls the program's query function for the status.
 func (g *generalized) finish(p *Process) (match.Status, error) {
 	at, err := p.alloc(abi.StatusSize)
 	if err != nil {
@@ -55,7 +57,8 @@ func (g *generalized) cancel(p *Process) {
 // free calls the program's free function.
 func (g *generalized) free(p *Process) { g.invoke(p, g.release, uint64(g.state)) }
 
-// invoke calls the guest for a function that has no error to give. If the guest breaks, so does whatever the rank does next.
+// invoke calls a function of the guest from where no error can be returned. If the guest traps, the
+// next call of the rank returns that error.
 func (g *generalized) invoke(p *Process, function uint32, args ...uint64) {
 	if _, err := p.guest.Invoke(function, args...); err != nil {
 		p.broken = errors.Join(p.broken, err)

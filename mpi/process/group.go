@@ -7,7 +7,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// makeGroups makes MPI_GROUP_EMPTY.
+// makeGroups adds MPI_GROUP_EMPTY.
 func (p *Process) makeGroups() { p.handles.groups.define(abi.GroupEmpty, &Group{}) }
 
 // group is parameter i, a group.
@@ -18,7 +18,7 @@ func (c *call) group(i int) (*Group, error) {
 	return nil, errorf(abi.ErrGroup, "%s is not a group", handleName(c.handle(i)))
 }
 
-// addGroup gives a group a new handle, and stores that; an empty one has its own.
+// addGroup gives a group a new handle, and stores it; the empty group has its own.
 func (c *call) addGroup(at uint32, g *Group) error {
 	if g.size() == 0 {
 		return c.writeInt(at, abi.GroupEmpty)
@@ -56,7 +56,7 @@ func groupFree(c *call) error {
 	if g == nil {
 		return errorf(abi.ErrGroup, "%s is not a group", handleName(handle))
 	}
-	if handle != abi.GroupEmpty { // which functions give, so programs free it too
+	if handle != abi.GroupEmpty { // functions return it, so programs free it too
 		c.handles.groups.remove(handle)
 		c.refund(g.bytes())
 	}
@@ -101,7 +101,7 @@ func translateRanks(c *call) error {
 	return nil
 }
 
-// argCount is parameter i, a number of things whose fault would be MPI_ERR_ARG.
+// argCount is parameter i, a count; a negative one is MPI_ERR_ARG.
 func (c *call) argCount(i int) (int64, error) {
 	n := c.int(i)
 	if n < 0 {
@@ -110,7 +110,7 @@ func (c *call) argCount(i int) (int64, error) {
 	return n, nil
 }
 
-// compareGroups is MPI_IDENT, MPI_SIMILAR or MPI_UNEQUAL (MPI 5.0, 7.3.1).
+// compareGroups returns MPI_IDENT, MPI_SIMILAR or MPI_UNEQUAL (MPI 5.0, 7.3.1).
 func compareGroups(a, b *Group) int64 {
 	switch {
 	case a == b || slices.Equal(a.members, b.members):
@@ -138,7 +138,8 @@ func groupCompare(c *call) error {
 	return c.writeInt(c.ptr(2), compareGroups(a, b))
 }
 
-// groupSet is an operation on two groups as sets; the order is that of the first, then of the second (MPI 5.0, 7.3.2).
+// groupSet is a set operation on two groups. The result has the members of the first in its order,
+// then those of the second (MPI 5.0, 7.3.2).
 func groupSet(op func(a, b *Group) []int32) func(c *call) error {
 	return func(c *call) error {
 		a, err := c.group(0)
@@ -153,8 +154,8 @@ func groupSet(op func(a, b *Group) []int32) func(c *call) error {
 	}
 }
 
-// those are the members of a that are in b, or that are not.
-func those(a, b *Group, in bool) []int32 {
+// membersIn returns the members of a that are in b, or, with in false, those that are not.
+func membersIn(a, b *Group, in bool) []int32 {
 	var list []int32
 	for _, m := range a.members {
 		if (b.place(m) >= 0) == in {
@@ -164,11 +165,12 @@ func those(a, b *Group, in bool) []int32 {
 	return list
 }
 
-func union(a, b *Group) []int32        { return append(slices.Clone(a.members), those(b, a, false)...) }
-func intersection(a, b *Group) []int32 { return those(a, b, true) }
-func difference(a, b *Group) []int32   { return those(a, b, false) }
+func union(a, b *Group) []int32        { return append(slices.Clone(a.members), membersIn(b, a, false)...) }
+func intersection(a, b *Group) []int32 { return membersIn(a, b, true) }
+func difference(a, b *Group) []int32   { return membersIn(a, b, false) }
 
-// pick makes the group of the members of g at these places, or of all the others in the order of g. Each place may be named once.
+// pick returns the group of the members of g at the given places, or of all others in the order of
+// g. Each place may be listed only once.
 func (c *call) pick(at uint32, g *Group, places []int64, include bool) error {
 	named := make([]bool, g.size())
 	for _, r := range places {
@@ -195,8 +197,8 @@ func (c *call) pick(at uint32, g *Group, places []int64, include bool) error {
 	return c.addGroup(at, &Group{members: list})
 }
 
-// MPI_Group_incl, MPI_Group_excl: group, n, ranks, new group. MPI_Group_range_incl, MPI_Group_range_excl, with ranges: n triplets of
-// first, last and stride instead of ranks.
+// MPI_Group_incl, MPI_Group_excl: group, n, ranks, new group. MPI_Group_range_incl,
+// MPI_Group_range_excl, with ranges: n triplets of first, last and stride instead of ranks.
 func groupPick(ranges, include bool) func(c *call) error {
 	what, width := "ranks", int64(1)
 	if ranges {
@@ -225,7 +227,7 @@ func groupPick(ranges, include bool) func(c *call) error {
 	}
 }
 
-// expand lists the ranks that triplets of first, last and stride stand for: first, first+stride, … up to last.
+// expand lists the ranks of triplets (first, last, stride): first, first+stride, … up to last.
 func expand(g *Group, ranges []int64) ([]int64, error) {
 	var places []int64
 	for ; len(ranges) > 0; ranges = ranges[3:] {

@@ -7,22 +7,23 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// guestHeap is memory of the guest that belongs to the host: blocks at addresses that are divisible by 16, in pieces that the guest's
-// memory was grown by. What is where is kept outside that memory, so that a program that writes over it harms only itself.
-// The sbrk of the guest's own allocator puts up with memory grown by others.
+// guestHeap allocates guest memory for the host's use, by which the guest's memory was grown.
+// Blocks are aligned to 16 bytes. The bookkeeping is outside of that memory, so a program that
+// overwrites it harms only itself. The sbrk of the guest's own allocator tolerates memory that
+// others grew.
 type guestHeap struct {
-	blocks map[uint32]int64 // bytes of each block that is in use, by its address
-	gaps   []gap            // what is free, by address; no two of them touch
+	blocks map[uint32]int64 // size of each allocated block, by address
+	gaps   []gap            // free memory, by address; gaps never touch
 }
 
 type gap struct{ addr, size int64 }
 
 const (
 	heapAlign  = 16
-	heapGrowth = 1 << 16 // bytes that the memory grows by at least
+	heapGrowth = 1 << 16 // minimum growth in bytes
 )
 
-// alloc gives n bytes at an address divisible by 16. What they hold is left to chance.
+// alloc returns the address of n bytes, divisible by 16. They are not cleared.
 func (p *Process) alloc(n int64) (uint32, error) { return p.allocAligned(n, heapAlign) }
 
 // allocAligned is alloc with an address divisible by align, a power of two.
@@ -52,7 +53,7 @@ func (p *Process) allocAligned(n, align int64) (uint32, error) {
 	return 0, errorf(abi.ErrNoMem, "no room for %d bytes", n)
 }
 
-// release takes back what alloc gave, and reports whether it did.
+// release frees a block that alloc returned. It reports whether there was one.
 func (p *Process) release(addr uint32) bool {
 	n, ok := p.heap.blocks[addr]
 	if ok {
@@ -62,7 +63,7 @@ func (p *Process) release(addr uint32) bool {
 	return ok
 }
 
-// take cuts a block out of the first gap that has room for it.
+// take allocates from the first gap that is large enough.
 func (h *guestHeap) take(n, align int64) (uint32, bool) {
 	for i, g := range h.gaps {
 		addr := (g.addr + align - 1) &^ (align - 1)
@@ -91,7 +92,7 @@ func (h *guestHeap) take(n, align int64) (uint32, bool) {
 	return 0, false
 }
 
-// give adds a gap, and joins it with those that it touches. What is not whole pieces of 16 bytes is left out.
+// give adds a gap and merges it with adjacent ones. Only whole multiples of 16 bytes are used.
 func (h *guestHeap) give(addr, size int64) {
 	end := (addr + size) &^ (heapAlign - 1)
 	addr = (addr + heapAlign - 1) &^ (heapAlign - 1)

@@ -6,8 +6,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// handles are the objects that the guest holds, by kind. A handle's kind is in its upper bits, so one of another kind is
-// not found. Predefined handles have the ABI's values, all below 1 << kindShift.
+// handles are the objects that the guest has handles to, by kind. The upper bits of a handle are
+// its kind, so a handle of another kind is never found. Predefined handles have the ABI's values,
+// all below 1 << kindShift.
 type handles struct {
 	comms       table[Comm]
 	groups      table[Group]
@@ -18,7 +19,7 @@ type handles struct {
 	keyvals     table[keyval]
 	ops         table[Op]
 	messages    table[found]
-	held        int64 // bytes: see charge
+	held        int64 // bytes charged: see charge
 }
 
 func (h *handles) init() {
@@ -31,12 +32,12 @@ func (h *handles) init() {
 const (
 	kindShift  = 24
 	maxObjects = 1 << 20 // of one kind
-	maxHeld    = 1 << 27 // bytes of the host's memory that the objects of one rank may take
-	// smallObject is about how much one takes that has no lists.
+	maxHeld    = 1 << 27 // quota: bytes of host memory for the objects of one rank
+	// smallObject is the charge for an object without lists.
 	smallObject = 256
 )
 
-// charge counts n bytes of the host's memory against what the rank's objects may take; refund gives them back.
+// charge counts n bytes of host memory against the rank's quota; refund returns them.
 func (p *Process) charge(n int64) error {
 	if n > maxHeld-p.handles.held {
 		return errorf(abi.ErrNoMem, "the program's MPI objects take more than %d MiB: free those that are not used any more", maxHeld>>20)
@@ -47,8 +48,9 @@ func (p *Process) charge(n int64) error {
 
 func (p *Process) refund(n int64) { p.handles.held -= n }
 
-// addObject gives an object that takes n bytes a handle, stores that in the guest's memory and returns it: what is stored is the
-// program's, and any message that comes in may change it.
+// addObject gives an object, charged at n bytes, a handle. It stores the handle in the guest's
+// memory and returns it: the stored one can be overwritten at any time, so it must not be read
+// back.
 func addObject[T any](c *call, at uint32, t *table[T], v *T, n int64) (int32, error) {
 	if _, err := c.bytes(at, 4); err != nil {
 		return 0, err
@@ -64,7 +66,7 @@ func addObject[T any](c *call, at uint32, t *table[T], v *T, n int64) (int32, er
 	return handle, c.writeInt(at, int64(handle))
 }
 
-// handleNames are the predefined handles that programs take for others by mistake.
+// handleNames are predefined handles that programs pass by mistake, for error messages.
 var handleNames = map[int32]string{
 	abi.CommNull: "MPI_COMM_NULL", abi.CommWorld: "MPI_COMM_WORLD", abi.CommSelf: "MPI_COMM_SELF",
 	abi.GroupNull: "MPI_GROUP_NULL", abi.GroupEmpty: "MPI_GROUP_EMPTY", abi.InfoNull: "MPI_INFO_NULL", abi.InfoEnv: "MPI_INFO_ENV",
@@ -72,7 +74,7 @@ var handleNames = map[int32]string{
 	abi.DatatypeNull: "MPI_DATATYPE_NULL", abi.MessageNull: "MPI_MESSAGE_NULL",
 }
 
-// handleName is a handle as people know it.
+// handleName is the name of a handle in error messages.
 func handleName(handle int32) string {
 	if s, ok := handleNames[handle]; ok {
 		return s
@@ -80,12 +82,12 @@ func handleName(handle int32) string {
 	return fmt.Sprintf("the handle %#x", uint32(handle))
 }
 
-// table holds the objects of one kind. Its zero value with a kind is empty.
+// table holds the objects of one kind. A table with only its kind set is empty.
 type table[T any] struct {
 	kind       int32
 	predefined map[int32]*T
 	items      []*T
-	free       []int32 // places of items
+	free       []int32 // free indices of items
 }
 
 // define adds a predefined object.
@@ -96,7 +98,7 @@ func (t *table[T]) define(handle int32, v *T) {
 	t.predefined[handle] = v
 }
 
-// add gives an object a handle.
+// add assigns a handle to an object.
 func (t *table[T]) add(v *T) (int32, error) {
 	if n := len(t.free); n > 0 {
 		i := t.free[n-1]
@@ -111,7 +113,7 @@ func (t *table[T]) add(v *T) (int32, error) {
 	return t.kind<<kindShift | int32(len(t.items)-1), nil
 }
 
-// get is the object of a handle, nil if there is none.
+// get returns the object of a handle, nil if there is none.
 func (t *table[T]) get(handle int32) *T {
 	if i := int(handle) - int(t.kind)<<kindShift; i >= 0 && i < len(t.items) {
 		return t.items[i]
@@ -119,10 +121,10 @@ func (t *table[T]) get(handle int32) *T {
 	return t.predefined[handle]
 }
 
-// empty reports whether there are no objects but predefined ones.
+// empty reports whether there are only predefined objects.
 func (t *table[T]) empty() bool { return len(t.items) == len(t.free) }
 
-// remove forgets an object that add gave the handle.
+// remove removes an object that add assigned the handle to.
 func (t *table[T]) remove(handle int32) {
 	if i := int(handle) - int(t.kind)<<kindShift; i >= 0 && i < len(t.items) && t.items[i] != nil {
 		t.items[i] = nil

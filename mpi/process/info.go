@@ -16,13 +16,13 @@ type info struct {
 
 type pair struct{ key, value string }
 
-const maxInfoKeys = 1024 // of one object
+const maxInfoKeys = 1024 // per object
 
 func (o *info) find(key string) int {
 	return slices.IndexFunc(o.pairs, func(p pair) bool { return p.key == key })
 }
 
-// get is the value of a key; the object may be nil.
+// get returns the value of a key; the object may be nil.
 func (o *info) get(key string) (string, bool) {
 	if o == nil {
 		return "", false
@@ -43,7 +43,7 @@ func (o *info) set(key, value string) {
 
 func (o *info) clone() *info { return &info{pairs: slices.Clone(o.pairs)} }
 
-// bytes is about how much host memory the object takes.
+// bytes estimates the host memory of the object.
 func (o *info) bytes() int64 {
 	n := int64(64)
 	for _, p := range o.pairs {
@@ -54,7 +54,7 @@ func (o *info) bytes() int64 {
 
 func pairBytes(key, value string) int64 { return int64(len(key)+len(value)) + 32 }
 
-// alignment is what MPI_Alloc_mem is asked for: a power of two, 1 if nothing is.
+// alignment is the alignment that was requested from MPI_Alloc_mem, a power of two; 1 by default.
 func (o *info) alignment() int64 {
 	v, _ := o.get("mpi_minimum_memory_alignment")
 	n, err := strconv.ParseInt(v, 10, 32)
@@ -64,7 +64,8 @@ func (o *info) alignment() int64 {
 	return n
 }
 
-// environmentInfo is MPI_INFO_ENV (MPI 5.0, 11.2.1): what is known of the job, then what the configuration says.
+// environmentInfo is MPI_INFO_ENV (MPI 5.0, 11.2.1): the keys of the standard, then those of the
+// configuration.
 func (p *Process) environmentInfo() *info {
 	o := &info{constant: true}
 	o.set("command", p.cfg.Program)
@@ -106,7 +107,7 @@ func (c *call) writableInfo(i int) (*info, error) {
 	return o, err
 }
 
-// addInfo gives a new info object a handle, and stores that.
+// addInfo gives a new info object a handle, and stores it.
 func (c *call) addInfo(at uint32, o *info) error {
 	_, err := addObject(c, at, &c.handles.infos, o, o.bytes())
 	return err
@@ -212,7 +213,7 @@ func infoNthkey(c *call) error {
 	return err
 }
 
-// infoLookup is the value of the key that is parameter 1 in the object that is parameter 0.
+// infoLookup returns the value of the key in parameter 1 of the object in parameter 0.
 func infoLookup(c *call) (string, bool, error) {
 	o, err := c.info(0)
 	if err != nil {
@@ -226,7 +227,7 @@ func infoLookup(c *call) (string, bool, error) {
 	return value, ok, nil
 }
 
-// infoGet is MPI_Info_get, deprecated: valuelen does not count the null character at the end.
+// infoGet is MPI_Info_get, deprecated: valuelen does not include the null character at the end.
 func infoGet(c *call) error {
 	value, ok, err := infoLookup(c)
 	if err != nil {
@@ -256,7 +257,8 @@ func infoValuelen(c *call) error {
 	return c.writeFlag(3, ok)
 }
 
-// infoGetString is MPI_Info_get_string: buflen counts the null character; after the call it is what the whole value needs.
+// infoGetString is MPI_Info_get_string: buflen includes the null character. It is set to the size
+// that the whole value needs.
 func infoGetString(c *call) error {
 	value, ok, err := infoLookup(c)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// exchangeAcross gives blocks of equal size of all processes of an intercommunicator to all: those of the local group and those of the
-// remote one, in the order of their ranks.
+// exchangeAcross gives every process of an intercommunicator the blocks of all: those of the local
+// group and those of the remote one, by rank. All blocks have the same size.
 func (p *Process) exchangeAcross(c *Comm, mine []byte) (local, remote [][]byte, err error) {
 	local, err = p.allgather(c.local, mine)
 	if err != nil {
@@ -33,8 +33,9 @@ func (p *Process) exchangeAcross(c *Comm, mine []byte) (local, remote [][]byte, 
 	return local, remote, nil
 }
 
-// intercommCreate is MPI_Intercomm_create (MPI 5.0, 7.6.2): local comm, local leader, peer comm, remote leader, tag, new communicator. The
-// leaders tell each other their groups, then their own groups what they heard.
+// intercommCreate is MPI_Intercomm_create (MPI 5.0, 7.6.2): local comm, local leader, peer comm,
+// remote leader, tag, new communicator. The leaders exchange their groups, then broadcast them in
+// their own groups.
 func intercommCreate(c *call) error {
 	comm, err := c.intracomm(0)
 	if err != nil {
@@ -53,7 +54,7 @@ func intercommCreate(c *call) error {
 		found, failed = c.meet(comm)
 		c.on = comm
 	}
-	// A leader that failed says so: an empty group.
+	// A leader that failed sends an empty group.
 	head := make([]byte, 16)
 	binary.LittleEndian.PutUint64(head, found.context)
 	binary.LittleEndian.PutUint32(head[8:], uint32(len(found.remote)))
@@ -82,13 +83,13 @@ func intercommCreate(c *call) error {
 	return c.addComm(c.ptr(5), c.newIntercomm(comm, binary.LittleEndian.Uint64(head)&^1, comm.group, remote))
 }
 
-// bridge is what the leaders agree on.
+// bridge is what the leaders agreed on.
 type bridge struct {
 	context uint64
 	remote  []int32
 }
 
-// meet is what the leaders say to each other.
+// meet is the exchange between the leaders.
 func (c *call) meet(comm *Comm) (bridge, error) {
 	peer, err := c.comm(2)
 	if err != nil {
@@ -129,7 +130,7 @@ func (c *call) meet(comm *Comm) (bridge, error) {
 	return bridge{hashContext(parts...), remote.members}, nil
 }
 
-// validRemote checks what another process said its group is.
+// validRemote checks the group that another process sent.
 func (c *call) validRemote(local, remote *Group) error {
 	seen := map[int32]bool{}
 	for _, m := range remote.members {
@@ -144,8 +145,9 @@ func (c *call) validRemote(local, remote *Group) error {
 	return nil
 }
 
-// intercommMerge is MPI_Intercomm_merge (MPI 5.0, 7.6.2): intercommunicator, high, new communicator. The group that says it is
-// high comes second; if both say the same, the one whose first member has the higher rank in the job.
+// intercommMerge is MPI_Intercomm_merge (MPI 5.0, 7.6.2): intercommunicator, high, new
+// communicator. The group that passes high comes second. If both pass the same, the group whose
+// first member has the higher rank in the job comes second.
 func intercommMerge(c *call) error {
 	comm, err := c.intercomm(0)
 	if err != nil {

@@ -6,10 +6,11 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// Neighborhood collectives (MPI 5.0, 8.6): each process exchanges blocks with its neighbours in the communicator's topology. MPI_IN_PLACE
-// is nothing to them.
+// Neighborhood collectives (MPI 5.0, 8.6): each process exchanges blocks with its neighbours in the
+// communicator's topology. MPI_IN_PLACE is not allowed.
 
-// neighborly is an operation that reads its blocks given how many neighbours it receives from and sends to.
+// neighborly is an operation that reads its blocks, given the numbers of neighbours it receives
+// from and sends to.
 func neighborly(read func(c *call, in, out int) (send, recv coll.Blocks, err error)) func(*call, *Comm, *coll.Schedule) error {
 	return func(c *call, comm *Comm, s *coll.Schedule) error {
 		in, out, err := comm.neighbors()
@@ -25,7 +26,8 @@ func neighborly(read func(c *call, in, out int) (send, recv coll.Blocks, err err
 	}
 }
 
-// sameForAll is one block for each of n neighbours: the buffer whose address, count and type are parameters 0, 1 and 2.
+// sameForAll is the same block for each of n neighbours: the buffer whose address, count and type
+// are parameters 0, 1 and 2.
 func (c *call) sameForAll(n int) (coll.Blocks, error) {
 	b, err := c.buffer(0)
 	if err != nil {

@@ -9,15 +9,15 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// Op is a reduction operation (MPI 5.0, 6.9): a predefined one, or a function of the program's.
+// Op is a reduction operation (MPI 5.0, 6.9): predefined, or a function of the program.
 type Op struct {
-	predefined datatype.Op // 0 for the program's own
+	predefined datatype.Op // 0 for a function of the program
 	function   uint32
-	large      bool // the function takes an MPI_Count
+	large      bool // the function takes counts of type MPI_Count
 	commute    bool
 }
 
-// defineOps makes the predefined operations known.
+// defineOps adds the predefined operations.
 func (p *Process) defineOps() {
 	for _, handle := range []int32{abi.Sum, abi.Min, abi.Max, abi.Prod, abi.Band, abi.Bor, abi.Bxor, abi.Land, abi.Lor, abi.Lxor,
 		abi.Minloc, abi.Maxloc, abi.Replace, abi.NoOp} {
@@ -34,7 +34,8 @@ func (c *call) op(i int) (*Op, error) {
 	return op, nil
 }
 
-// reduceOp is parameter i, an operation for a reduction of elements of t, whose handle is parameter typeAt.
+// reduceOp is parameter i, an operation that is valid for elements of t, whose handle is parameter
+// typeAt.
 func (c *call) reduceOp(i, typeAt int, t *datatype.Type) (coll.Op, error) {
 	op, err := c.op(i)
 	if err != nil {
@@ -52,17 +53,19 @@ func (c *call) reduceOp(i, typeAt int, t *datatype.Type) (coll.Op, error) {
 	return coll.Op{Type: t, Predefined: op.predefined}, nil
 }
 
-// userOp is an operation of the program's, in one reduction. It implements [coll.User].
+// userOp is a function of the program in one reduction. It implements [coll.User].
 type userOp struct {
 	p      *Process
 	op     *Op
 	t      *datatype.Type
-	handle int32    // of t
-	blocks []uint32 // of the guest's memory: the first for the length and the datatype, the others for elements
+	handle int32 // handle of t
+	// addresses in the guest's memory: the first for the length and the datatype, the others for
+	// elements
+	blocks []uint32
 }
 
-// Combine calls the program's function: inout = in op inout (MPI 5.0, 6.9.5). If that traps, the rank is over: whatever
-// it waits for ends.
+// Combine calls the program's function: inout = in op inout (MPI 5.0, 6.9.5). If it traps, the rank
+// ends, and so does everything that it waits for.
 func (u *userOp) Combine(in, inout datatype.Buffer) error {
 	p := u.p
 	if err := u.combine(in, inout); err != nil {
@@ -72,7 +75,7 @@ func (u *userOp) Combine(in, inout datatype.Buffer) error {
 	return nil
 }
 
-const opArguments = 16 // bytes: the length, the datatype
+const opArguments = 16 // size in bytes of the length and the datatype
 
 func (u *userOp) combine(in, inout datatype.Buffer) error {
 	p := u.p
@@ -89,14 +92,14 @@ func (u *userOp) combine(in, inout datatype.Buffer) error {
 	if err != nil {
 		return err
 	}
-	binary.LittleEndian.PutUint64(b, uint64(in.Count)) // of which an int is the first half
+	binary.LittleEndian.PutUint64(b, uint64(in.Count)) // an int is its lower half
 	binary.LittleEndian.PutUint32(b[8:], uint32(u.handle))
 	_, err = p.guest.Invoke(u.op.function, uint64(uint32(in.Addr)), uint64(uint32(inout.Addr)), uint64(at), uint64(at+8))
 	p.refreshMemory()
 	return err
 }
 
-// take takes a block of the guest's memory until Close.
+// take allocates a block of the guest's memory, which Close frees.
 func (u *userOp) take(n int64) error {
 	addr, err := u.p.alloc(n)
 	if err == nil {
@@ -146,7 +149,7 @@ func opCreate(c *call) error {
 	return err
 }
 
-// opFree is MPI_Op_free. What is under way with the operation goes on.
+// opFree is MPI_Op_free. Pending operations keep it.
 func opFree(c *call) error {
 	handle, err := c.readInt(c.ptr(0))
 	if err != nil {
@@ -201,7 +204,7 @@ func reduceLocal(c *call) error {
 		op.Predefined.Reduce(t, a, b)
 		return nil
 	}
-	const chunk = 1 << 10 // elements: pairs with holes
+	const chunk = 1 << 10 // elements per call: pairs have gaps
 	a, b = make([]byte, min(n, chunk)*t.Size()), make([]byte, min(n, chunk)*t.Size())
 	for off := int64(0); off < in.Size(); off += int64(len(a)) {
 		k := in.Pack(a, off)

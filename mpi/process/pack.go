@@ -6,7 +6,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// position is what parameter i points at: an int or MPI_Aint, or an MPI_Count in the large variant of a function.
+// position is the value that parameter i points at: an int or MPI_Aint, or an MPI_Count in the
+// large variant of a function.
 func (c *call) position(i int) (int64, error) {
 	if !c.f.Large() {
 		v, err := c.readInt(c.ptr(i))
@@ -19,8 +20,8 @@ func (c *call) position(i int) (int64, error) {
 	return int64(binary.LittleEndian.Uint64(b)), nil
 }
 
-// place is where n bytes go to, or come from, in the packed buffer at the address, size and position that parameters
-// say, and the position after them.
+// place returns n bytes in the packed buffer, whose address, size and position are the given
+// parameters, and the position after them.
 func (c *call) place(at, size, position int, n int64) (b []byte, after int64, err error) {
 	pos, err := c.position(position)
 	if err != nil {
@@ -99,7 +100,7 @@ func packSize(c *call) error {
 
 const maxPacked = 1 << 60 // bytes
 
-// external checks that parameter 0 names the only representation there is.
+// external checks that parameter 0 names "external32", the only representation.
 func (c *call) external() error {
 	name, err := c.readString(c.ptr(0), abi.MaxDatarepString)
 	if err == nil && name != "external32" {

@@ -7,25 +7,25 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// partitioned is the operation of a partitioned send or receive (MPI 5.0, chapter 4). It is one message, which goes when its last partition
-// is ready.
+// partitioned is the operation of a partitioned send or receive (MPI 5.0, chapter 4). It is one
+// message, sent when its last partition is ready.
 type partitioned struct {
 	message
 	partitions int64
-	ready      []uint64 // of a send: a bit for each partition
-	left       int64    // how many are not
+	ready      []uint64 // of a send: one bit for each partition
+	left       int64    // number of partitions that are not ready
 	charged    int64    // bytes
 }
 
-// channel names what partitioned sends and receives are matched by: those of one channel are matched in the order in which they were
-// initialized (MPI 5.0, 4.2.1).
+// channel identifies partitioned sends and receives that match each other. Those of one channel
+// match in the order in which they were initialized (MPI 5.0, 4.2.1).
 type channel struct {
 	context   uint64
 	peer, tag int32
 	send      bool
 }
 
-// channelBytes is what a channel is charged as.
+// channelBytes is the charge for a channel.
 const channelBytes = 64
 
 // partition returns MPI_Psend_init or MPI_Precv_init.
@@ -94,7 +94,8 @@ func (c *call) partitions(x *partitioned) error {
 	return err
 }
 
-// makeFlags makes room for what is known of a send's partitions. A send that is freed and never gets ready keeps it.
+// makeFlags allocates the ready bits of a send. A send that is freed before all partitions are
+// ready keeps them.
 func (c *call) makeFlags(x *partitioned) error {
 	words := (x.partitions + 63) / 64
 	if err := c.charge(smallObject + 8*words); err != nil {
@@ -105,7 +106,7 @@ func (c *call) makeFlags(x *partitioned) error {
 	return nil
 }
 
-// join gives an operation the next context of its channel.
+// join assigns an operation the next context of its channel.
 func (c *call) join(x *partitioned, ch channel) error {
 	n, known := c.channels[ch]
 	if !known {
@@ -139,7 +140,7 @@ func (x *partitioned) cancel(*Process) {}
 
 func (x *partitioned) free(p *Process) { p.refund(x.charged) }
 
-// partitionedAt is the active partitioned request of a handle.
+// partitionedAt is the active partitioned request with a handle.
 func (c *call) partitionedAt(handle int32) (*request, *partitioned, error) {
 	r := c.handles.requests.get(handle)
 	if r == nil {
@@ -214,7 +215,7 @@ func preadyList(c *call) error {
 	return nil
 }
 
-// parrived tells whether a partition has come (MPI 5.0, 4.2.2).
+// parrived reports whether a partition has arrived (MPI 5.0, 4.2.2).
 func parrived(c *call) error {
 	r, x, err := c.partitionedAt(c.handle(0))
 	switch {

@@ -5,7 +5,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// found is what an MPI_Message stands for (MPI 5.0, 3.8.2). None stands for MPI_MESSAGE_NO_PROC.
+// found is the object behind an MPI_Message (MPI 5.0, 3.8.2); nil for MPI_MESSAGE_NO_PROC.
 type found struct {
 	on      *Comm
 	message *match.Message
@@ -20,7 +20,7 @@ func (c *call) wanted() (on *Comm, env match.Envelope, somebody bool, err error)
 	return
 }
 
-// look for a message: once, or until there is one. (MPI 5.0, 3.8)
+// probe looks for a message once, or waits for one (MPI 5.0, 3.8).
 func (c *call) probe(find func() bool, once bool) (bool, error) {
 	if once {
 		if err := c.end.Poll(); err != nil {
@@ -31,7 +31,7 @@ func (c *call) probe(find func() bool, once bool) (bool, error) {
 	return true, c.end.Wait(find)
 }
 
-// probe returns MPI_Probe, or MPI_Iprobe, which has a flag.
+// probe returns MPI_Probe, or MPI_Iprobe, which has a flag parameter.
 func probe(once bool) func(c *call) error {
 	return func(c *call) error {
 		_, env, somebody, err := c.wanted()
@@ -63,7 +63,7 @@ func probe(once bool) func(c *call) error {
 	}
 }
 
-// mprobe returns MPI_Mprobe, or MPI_Improbe, which has a flag.
+// mprobe returns MPI_Mprobe, or MPI_Improbe, which has a flag parameter.
 func mprobe(once bool) func(c *call) error {
 	return func(c *call) error {
 		on, env, somebody, err := c.wanted()
@@ -99,7 +99,8 @@ func mprobe(once bool) func(c *call) error {
 	}
 }
 
-// takeMessage finds a message and stores its handle at the address that is parameter at, and its status in b.
+// takeMessage finds a message. It stores its handle at the address in parameter at, and its status
+// in b.
 func (c *call) takeMessage(on *Comm, env match.Envelope, at int, b []byte, once bool) (bool, error) {
 	f := &found{on: on}
 	handle, err := addObject(c, c.ptr(at), &c.handles.messages, f, smallObject)
@@ -117,13 +118,14 @@ func (c *call) takeMessage(on *Comm, env match.Envelope, at int, b []byte, once 
 	return true, nil
 }
 
-// fetching reads the buffer and the message of MPI_Mrecv and MPI_Imrecv, and returns its handle, which is for fetched.
+// fetching reads the buffer and the message of MPI_Mrecv and MPI_Imrecv. It returns the handle too,
+// to be passed to fetched.
 func (c *call) fetching(m *message) (handle int32, err error) {
 	if handle, err = c.readInt(c.ptr(3)); err != nil {
 		return 0, err
 	}
 	f := c.handles.messages.get(handle)
-	if handle != abi.MessageNoProc && (f == nil || f.message == nil) { // nil as long as the probe waits
+	if handle != abi.MessageNoProc && (f == nil || f.message == nil) { // nil while the probe waits
 		return 0, errorf(abi.ErrRequest, "%s is not a message", handleName(handle))
 	}
 	if f != nil {
@@ -140,7 +142,8 @@ func (c *call) fetching(m *message) (handle int32, err error) {
 	return handle, nil
 }
 
-// fetched forgets the handle of a message, so that it is received once, and makes it MPI_MESSAGE_NULL.
+// fetched removes the handle of a message, so that it is received only once, and stores
+// MPI_MESSAGE_NULL in its place.
 func (c *call) fetched(handle int32) error {
 	if handle != abi.MessageNoProc {
 		c.handles.messages.remove(handle)

@@ -14,17 +14,18 @@ import (
 
 var _ exec.Library = (*Process)(nil)
 
-// Config says what a [Process] is in its job.
+// Config describes the place of a [Process] in its job.
 type Config struct {
-	World     *match.World
-	Rank      int
-	Nodes     []int             // for each rank of the job the number of its node: ranks of one node share memory
+	World *match.World
+	Rank  int
+	// node number of each rank of the job; ranks of one node share memory
+	Nodes     []int
 	Slots     int               // ranks that the job could have had: MPI_UNIVERSE_SIZE
-	Processor string            // the node's name: MPI_Get_processor_name
+	Processor string            // name of the node: MPI_Get_processor_name
 	Program   string            // name of the program, for errors
-	Start     time.Time         // of the job: MPI_Wtime counts from here
+	Start     time.Time         // start of the job: the origin of MPI_Wtime
 	Info      map[string]string // MPI_INFO_ENV
-	Stderr    io.Writer         // where a fatal error is reported before the rank ends; nil for nowhere
+	Stderr    io.Writer         // receives fatal errors before the rank ends; may be nil
 }
 
 // Process is one rank of a job.
@@ -33,9 +34,9 @@ type Process struct {
 	rank  int
 	end   *match.Endpoint
 	guest exec.Guest
-	mem   []byte // the guest's memory as far as it has been looked at: see bytes
+	mem   []byte // the guest's memory as last read: see bytes
 	state state
-	calls call // the call under way, kept to spare an allocation; nested calls have their own
+	calls call // the current call, reused to spare an allocation; nested calls have their own
 	depth int
 
 	// Reused by blocking calls, by calls with lists of requests and by nonblocking calls, to spare
@@ -44,13 +45,13 @@ type Process struct {
 	requestScratch    []*request
 	freeRequests      []*posted
 
-	unfinished []operation // of requests that were freed before they were done
-	pruneAt    int         // how many of those it takes to look which are done
+	unfinished []operation // operations whose requests were freed before they completed
+	pruneAt    int         // length of unfinished at which completed ones are removed
 
 	coll     *coll.Engine
-	buffers  map[*Comm]*sendBuffer // of buffered sends on a communicator; nil's are the process'
-	channels map[channel]uint64    // how many operations were initialized on each
-	broken   error                 // the guest broke in a callback that has no error to give
+	buffers  map[*Comm]*sendBuffer // for buffered sends, by communicator; nil for the process's
+	channels map[channel]uint64    // number of operations initialized on each channel
+	broken   error                 // the guest trapped in a callback that cannot return an error
 
 	handles        handles
 	types          typeRecords
@@ -61,10 +62,12 @@ type Process struct {
 	fortran        fortran
 	threadLevel    int64  // MPI_Query_thread
 	contextCounter uint64 // see nextContextNumber
-	predefined     uint32 // address in the guest's memory of the predefined attributes' values; 0 if there is none yet
+	// address in the guest's memory of the values of predefined attributes; 0 before they are first
+	// used
+	predefined uint32
 }
 
-// state is how far a rank has come between Init and Finalize.
+// state is the state of a rank between MPI_Init and MPI_Finalize.
 type state int
 
 const (
@@ -73,7 +76,7 @@ const (
 	finalized
 )
 
-// New makes the process of one rank. It starts nothing.
+// New makes the process of one rank. It starts no goroutine.
 func New(cfg Config) *Process {
 	p := &Process{cfg: cfg, rank: cfg.Rank, end: cfg.World.Endpoint(cfg.Rank)}
 	p.coll = coll.NewEngine(p.end)
@@ -90,7 +93,7 @@ func New(cfg Config) *Process {
 // Attach implements [exec.Library].
 func (p *Process) Attach(g exec.Guest) { p.guest = g }
 
-// maxDepth bounds calls of MPI from callbacks of calls of MPI, and so the host's stack.
+// maxDepth bounds the nesting of MPI calls in callbacks of MPI calls, and so the host's stack.
 const maxDepth = 32
 
 // Call implements [exec.Library].
@@ -120,7 +123,7 @@ func (p *Process) Call(index int, args []uint64) (uint64, error) {
 	return c.fail(err)
 }
 
-// admits checks that the function may be called now (MPI 5.0, 11.4.1).
+// admits checks that the function may be called in this state (MPI 5.0, 11.4.1).
 func (p *Process) admits(f *function) error {
 	switch {
 	case f.anytime || p.state == running:
@@ -131,10 +134,10 @@ func (p *Process) admits(f *function) error {
 	return errorf(abi.ErrOther, "called after MPI_Finalize")
 }
 
-// Close takes back what the rank has under way. Its memory may go after that.
+// Close withdraws all pending operations of the rank. After it the guest's memory may be freed.
 func (p *Process) Close() { p.end.Close() }
 
-// Ended says how a program that ran to its end did: an error if it initialised MPI and did not finalize it.
+// Ended returns an error if a program that has ended initialised MPI and did not finalize it.
 func (p *Process) Ended() error {
 	if p.state == running {
 		return errors.New("it ended without MPI_Finalize")

@@ -10,15 +10,17 @@ import (
 
 // Collectives that reduce (MPI 5.0, 6.9 to 6.11).
 
-// operands are what a reduction works on. A send buffer without a type is MPI_IN_PLACE.
+// operands are the buffers, type and operation of a reduction. A send buffer without a type is
+// MPI_IN_PLACE.
 type operands struct {
 	send, recv datatype.Buffer
 	op         coll.Op
 }
 
-// operands reads a reduction of count elements, whose send and receive buffers are parameters 0 and 1 and whose type and operation are
-// 3 and 4. received is how many elements the receive buffer has if it is not also the send buffer; -1 if it does not count here. sends says
-// whether the send buffer does.
+// operands reads a reduction of count elements. Its send and receive buffers are parameters 0 and
+// 1, its type and operation 3 and 4. received is the number of elements in the receive buffer if it
+// is not also the send buffer; -1 if it is not significant here. sends reports whether the send
+// buffer is significant.
 func (c *call) operands(comm *Comm, count, received int64, sends bool) (operands, error) {
 	var o operands
 	t, err := c.datatype(3)
@@ -84,7 +86,7 @@ func scan(c *call, comm *Comm, s *coll.Schedule) error {
 	return c.toAll(comm, s.Scan, true)
 }
 
-// exscan is MPI_Exscan (MPI 5.0, 6.11.2): the receive buffer does not count at rank 0.
+// exscan is MPI_Exscan (MPI 5.0, 6.11.2): the receive buffer is not significant at rank 0.
 func exscan(c *call, comm *Comm, s *coll.Schedule) error {
 	if comm.remote != nil {
 		return errorf(abi.ErrComm, "MPI_Exscan is not for intercommunicators")
@@ -92,7 +94,7 @@ func exscan(c *call, comm *Comm, s *coll.Schedule) error {
 	return c.toAll(comm, s.Exscan, comm.rank > 0 || c.ptr(0) == abi.InPlace)
 }
 
-// toAll adds a reduction without a root, with as many elements in as out.
+// toAll adds a reduction without a root, with as many input as output elements.
 func (c *call) toAll(comm *Comm, add func(send, recv datatype.Buffer, op coll.Op), receives bool) error {
 	count, err := c.count(2)
 	if err != nil {

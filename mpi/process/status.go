@@ -7,15 +7,16 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// MPI_Status in the guest's memory (MPI 5.0, 3.2.5): see package abi.
+// MPI_Status in the guest's memory (MPI 5.0, 3.2.5). Package abi defines its layout.
 
-// emptyStatus is what a request that is null or inactive has (MPI 5.0, 3.7.3), and a send.
+// emptyStatus is the status of a null or inactive request (MPI 5.0, 3.7.3), and of a send.
 var emptyStatus = match.Status{Source: abi.AnySource, Tag: abi.AnyTag}
 
-// nobodyStatus is what a receive from MPI_PROC_NULL has (MPI 5.0, 3.10).
+// nobodyStatus is the status of a receive from MPI_PROC_NULL (MPI 5.0, 3.10).
 var nobodyStatus = match.Status{Source: abi.ProcNull, Tag: abi.AnyTag}
 
-// keepError leaves MPI_ERROR as it is: functions that complete one request return the error instead (MPI 5.0, 3.2.5).
+// keepError leaves MPI_ERROR unchanged: functions that complete one request return the error
+// instead (MPI 5.0, 3.2.5).
 const keepError = -1
 
 // putStatus stores a status in 32 bytes.
@@ -34,7 +35,7 @@ func putStatus(b []byte, st match.Status, code int32) {
 	binary.LittleEndian.PutUint32(b[abi.StatusCancelled:], cancelled)
 }
 
-// getStatus reads one.
+// getStatus reads a status of 32 bytes.
 func getStatus(b []byte) match.Status {
 	return match.Status{
 		Source:    int32(binary.LittleEndian.Uint32(b[abi.StatusSource:])),
@@ -60,7 +61,7 @@ func (c *call) statuses(i int, n int64) ([]byte, error) {
 	return c.array(c.ptr(i), n, abi.StatusSize)
 }
 
-// theStatus is the memory of a status that must be there.
+// theStatus is the memory of the status that parameter i points at. MPI_STATUS_IGNORE is an error.
 func (c *call) theStatus(i int) ([]byte, error) {
 	b, err := c.status(i)
 	if err == nil && b == nil {
@@ -69,14 +70,14 @@ func (c *call) theStatus(i int) ([]byte, error) {
 	return b, err
 }
 
-// give stores a status of one request or message, unless the program ignores it.
+// give stores the status of one request or message, unless the program ignores it.
 func give(b []byte, st match.Status) {
 	if b != nil {
 		putStatus(b, st, keepError)
 	}
 }
 
-// statusField returns how the field at an offset of a status is read (MPI 5.0, 3.2.5).
+// statusField returns a function that reads the field of a status at an offset (MPI 5.0, 3.2.5).
 func statusField(offset int) func(c *call) error {
 	return func(c *call) error {
 		b, err := c.theStatus(0)
@@ -87,7 +88,7 @@ func statusField(offset int) func(c *call) error {
 	}
 }
 
-// statusSet returns how it is set (MPI 5.0, 13.3).
+// statusSet returns a function that sets it (MPI 5.0, 13.3).
 func statusSet(offset int) func(c *call) error {
 	return func(c *call) error {
 		b, err := c.theStatus(0)
@@ -103,7 +104,8 @@ func statusSet(offset int) func(c *call) error {
 	}
 }
 
-// statusElements is MPI_Status_set_elements (MPI 5.0, 13.3): MPI_Get_elements gives this count.
+// statusElements is MPI_Status_set_elements (MPI 5.0, 13.3), which sets the count that
+// MPI_Get_elements returns.
 func statusElements(c *call) error {
 	b, err := c.theStatus(0)
 	if err != nil {

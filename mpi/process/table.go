@@ -6,7 +6,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// families are the tables at the end of each family's file.
+// families are the tables of all families, each at the end of its file.
 var families = []family{
 	environmentFunctions, communicatorFunctions, groupFunctions, topologyFunctions,
 	attributeFunctions, infoFunctions, errorFunctions,
@@ -15,7 +15,7 @@ var families = []family{
 	collectiveFunctions, operationFunctions, datatypeFunctions,
 }
 
-// functions are how the functions of package abi are done, at the same places.
+// functions are the implementations of the functions of package abi, at the same indices.
 var functions = bind()
 
 func bind() []function {
@@ -40,7 +40,7 @@ func bind() []function {
 	return list
 }
 
-// missing is a function that no family has: a test makes sure that there is none.
+// missing stands for a function that no family has. A test checks that there is none.
 func missing(c *call) error {
 	return errorf(abi.ErrUnsupportedOperation, "this library does not have the function")
 }

@@ -4,17 +4,19 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// topology is what a communicator knows of who is next to whom (MPI 5.0, chapter 8). It does not change. Ranks are never reordered:
-// a rank in the new communicator is the one in the old.
+// topology is the virtual topology of a communicator (MPI 5.0, chapter 8). It is immutable. Ranks
+// are never reordered: a process has the same rank in the new communicator as in the old one.
 type topology interface {
 	kind() int64 // MPI_CART, MPI_GRAPH or MPI_DIST_GRAPH
-	// neighbors are the ranks that a rank receives from, and sends to, in neighborhood collectives, in the order of their
-	// blocks (MPI 5.0, 8.6); MPI_PROC_NULL for those beyond an edge. A dist graph knows its own rank's alone.
+	// neighbors are the ranks that a rank receives from, and those it sends to, in neighborhood
+	// collectives, in the order of their blocks (MPI 5.0, 8.6); MPI_PROC_NULL beyond an edge. A
+	// distributed graph knows only those of its own rank.
 	neighbors(rank int) (sources, destinations []int32)
-	bytes() int64 // of host memory, about
+	bytes() int64 // estimated host memory
 }
 
-// neighbors are those of this process: see topology. A communicator without a topology is an error (MPI 5.0, 8.6).
+// neighbors are those of this process: see topology. It is an error if the communicator has no
+// topology (MPI 5.0, 8.6).
 func (c *Comm) neighbors() (sources, destinations []int32, err error) {
 	if c.topology == nil {
 		return nil, nil, errorf(abi.ErrTopology, "%s has no topology", c)
@@ -23,7 +25,7 @@ func (c *Comm) neighbors() (sources, destinations []int32, err error) {
 	return sources, destinations, nil
 }
 
-// withTopology is parameter 0, a communicator with a topology of a kind.
+// withTopology is parameter 0, a communicator with a topology of the given kind.
 func withTopology[T topology](c *call) (*Comm, T, error) {
 	var none T
 	comm, err := c.comm(0)
@@ -56,8 +58,8 @@ func topoTest(c *call) error {
 	return c.writeInt(c.ptr(1), comm.topology.kind())
 }
 
-// addTopology makes a communicator of the first n members of one, with a topology, and stores its handle. The others get
-// MPI_COMM_NULL.
+// addTopology makes a communicator of the first n members of another, with a topology, and stores
+// its handle. The other members get MPI_COMM_NULL.
 func (c *call) addTopology(from *Comm, n int, t topology, at uint32) error {
 	context := from.derive()
 	if from.rank >= n {
@@ -75,7 +77,8 @@ func (c *call) addTopology(from *Comm, n int, t topology, at uint32) error {
 // shape reads parameters 1, 2 and 3: a topology of the first n members of a communicator.
 type shape func(c *call, comm *Comm) (t topology, n int, err error)
 
-// topologyCreate is MPI_Cart_create and MPI_Graph_create: comm, its shape, reorder, new communicator.
+// topologyCreate is MPI_Cart_create and MPI_Graph_create: comm, its shape, reorder, new
+// communicator.
 func topologyCreate(read shape) func(c *call) error {
 	return func(c *call) error {
 		comm, err := c.intracomm(0)
@@ -90,7 +93,8 @@ func topologyCreate(read shape) func(c *call) error {
 	}
 }
 
-// topologyMap is MPI_Cart_map and MPI_Graph_map (MPI 5.0, 8.5.8): comm, its shape, the rank that this process would have in it.
+// topologyMap is MPI_Cart_map and MPI_Graph_map (MPI 5.0, 8.5.8): comm, its shape, the rank of this
+// process in it.
 func topologyMap(read shape) func(c *call) error {
 	return func(c *call) error {
 		comm, err := c.intracomm(0)
