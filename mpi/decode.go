@@ -15,23 +15,38 @@ type documentItem struct {
 	Data Bytes  `json:"Data"`
 }
 
-// scanDocument reads the documents that programs write, many times faster than encoding/json. It is false for
-// anything that is not plain: other keys, escapes, fractions, or an error, which encoding/json then explains. What
-// it takes, it takes as encoding/json does; a fuzz test compares them.
-func scanDocument(in []byte) (doc document, ok bool) {
+// scanned is an envelope that scanEnvelope read: its messages, and which of the Pids were there.
+type scanned struct {
+	env Envelope
+	pid bool    // the envelope's Pid was there
+	has []inner // for each message with a Pid of its own
+}
+
+// inner is the Pid of one message.
+type inner struct {
+	index int
+	pid   int64
+}
+
+// scanEnvelope reads the documents that programs write, many times faster than encoding/json and in
+// one pass. It reports false for anything that is not plain: other keys, escapes, fractions, or an
+// error, which encoding/json then explains. What it takes, it takes as encoding/json does; a fuzz
+// test compares them.
+func scanEnvelope(in []byte) (doc scanned, ok bool) {
 	s := scanner{in: in}
-	ok = s.object(func(key string) bool {
-		switch key {
+	ok = s.object(func(key []byte) bool {
+		switch string(key) {
 		case "Pid":
-			return s.pid(&doc.Pid)
+			doc.pid = true
+			return s.pid(&doc.env.Pid)
 		case "messages":
-			if doc.Messages != nil {
+			if doc.env.Messages != nil {
 				return false
 			}
-			doc.Messages = []documentItem{}
+			doc.env.Messages = make([]Message, 0, 1)
 			return s.array(func() bool {
-				doc.Messages = append(doc.Messages, documentItem{})
-				return s.item(&doc.Messages[len(doc.Messages)-1])
+				doc.env.Messages = append(doc.env.Messages, Message{})
+				return s.message(&doc)
 			})
 		}
 		return false
@@ -46,10 +61,15 @@ type scanner struct {
 	at int
 }
 
-func (s *scanner) item(m *documentItem) bool {
-	return s.object(func(key string) bool {
-		switch key {
+// message reads the last of the document's messages.
+func (s *scanner) message(doc *scanned) bool {
+	last := len(doc.env.Messages) - 1
+	m := &doc.env.Messages[last]
+	pid := false
+	ok := s.object(func(key []byte) bool {
+		switch string(key) {
 		case "Pid":
+			pid = true
 			return s.pid(&m.Pid)
 		case "To":
 			text, ok := s.text()
@@ -64,6 +84,10 @@ func (s *scanner) item(m *documentItem) bool {
 		}
 		return false
 	})
+	if pid {
+		doc.has = append(doc.has, inner{last, m.Pid})
+	}
+	return ok
 }
 
 func (s *scanner) space() {
@@ -87,7 +111,7 @@ func (s *scanner) take(c byte) bool {
 	return false
 }
 
-func (s *scanner) object(value func(key string) bool) bool {
+func (s *scanner) object(value func(key []byte) bool) bool {
 	return s.list('{', '}', func() bool {
 		key, ok := s.text()
 		return ok && s.take(':') && value(key)
@@ -115,24 +139,24 @@ func (s *scanner) list(open, end byte, item func() bool) bool {
 }
 
 // text is a string of printable ASCII without escapes.
-func (s *scanner) text() (string, bool) {
+func (s *scanner) text() ([]byte, bool) {
 	if !s.take('"') {
-		return "", false
+		return nil, false
 	}
 	for i := s.at; i < len(s.in); i++ {
 		switch c := s.in[i]; {
 		case c == '"':
-			text := string(s.in[s.at:i])
+			text := s.in[s.at:i]
 			s.at = i + 1
 			return text, true
 		case c < ' ' || c > '~' || c == '\\':
-			return "", false
+			return nil, false
 		}
 	}
-	return "", false
+	return nil, false
 }
 
-func (s *scanner) pid(p **int64) bool {
+func (s *scanner) pid(p *int64) bool {
 	s.space()
 	negative := s.at < len(s.in) && s.in[s.at] == '-'
 	if negative {
@@ -142,7 +166,7 @@ func (s *scanner) pid(p **int64) bool {
 	if negative {
 		v = -v
 	}
-	*p = &v
+	*p = v
 	return ok
 }
 
@@ -163,13 +187,63 @@ func (s *scanner) digits(most int64) (v int64, ok bool) {
 	return v, n > 0 && (n == 1 || s.in[begin] != '0') && plain
 }
 
-// data is an array of numbers from 0 to 255.
+// data is an array of numbers from 0 to 255. This loop is where most of the time of a scan goes.
 func (s *scanner) data(b *Bytes) bool {
-	*b = make(Bytes, 0, min(len(s.in)-s.at, 4<<10)/2)
-	return s.array(func() bool {
-		s.space()
-		v, ok := s.digits(255)
-		*b = append(*b, byte(v))
-		return ok
-	})
+	if !s.take('[') {
+		return false
+	}
+	out := make(Bytes, 0, min(len(s.in)-s.at, 4<<10)/2)
+	if s.take(']') {
+		*b = out
+		return true
+	}
+	for in, at := s.in, s.at; ; {
+		// The common item: 1 to 3 digits and the comma, nothing between.
+		for at+3 < len(in) {
+			v, n := uint(in[at]-'0'), 1
+			if v > 9 {
+				break
+			}
+			if c := uint(in[at+1] - '0'); c <= 9 && v != 0 {
+				v, n = 10*v+c, 2
+				if c := uint(in[at+2] - '0'); c <= 9 {
+					v, n = 10*v+c, 3
+				}
+			}
+			if in[at+n] != ',' || v > 255 {
+				break
+			}
+			out = append(out, byte(v))
+			at += n + 1
+		}
+		for at < len(in) && in[at] <= ' ' {
+			if c := in[at]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+				return false
+			}
+			at++
+		}
+		begin, v := at, uint(0)
+		for at < len(in) && at-begin < 4 && in[at]-'0' <= 9 {
+			v = 10*v + uint(in[at]-'0')
+			at++
+		}
+		// No digits, a leading zero, or over the most that a byte holds; four digits are always that.
+		if n := at - begin; n == 0 || n > 1 && in[begin] == '0' || v > 255 || at == len(in) {
+			return false
+		}
+		out = append(out, byte(v))
+		if in[at] == ',' {
+			at++
+			continue
+		}
+		s.at = at
+		if s.take(']') {
+			*b = out
+			return true
+		}
+		if !s.take(',') {
+			return false
+		}
+		at = s.at
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,15 +34,34 @@ func (b Bytes) MarshalJSON() ([]byte, error) { return b.AppendJSON(make([]byte, 
 
 // AppendJSON appends the array to dst.
 func (b Bytes) AppendJSON(dst []byte) []byte {
+	dst = slices.Grow(dst, 2+4*len(b))
 	dst = append(dst, '[')
-	for i, c := range b {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = strconv.AppendUint(dst, uint64(c), 10)
+	end := len(dst)
+	dst = dst[:cap(dst)]
+	for _, c := range b {
+		item := &numbers[c]
+		*(*[4]byte)(dst[end:]) = item.text // the grown buffer has room for 4 bytes of each item
+		end += int(item.len)
 	}
-	return append(dst, ']')
+	if len(b) > 0 {
+		end-- // the comma after the last
+	}
+	return append(dst[:end], ']')
 }
+
+// number is a byte as an array's item spells it, with the comma after it.
+type number struct {
+	text [4]byte
+	len  uint8
+}
+
+// numbers are all of them.
+var numbers = func() (all [256]number) {
+	for i := range all {
+		all[i].len = uint8(copy(all[i].text[:], strconv.Itoa(i)+","))
+	}
+	return all
+}()
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (b *Bytes) UnmarshalJSON(in []byte) error {
@@ -96,33 +116,57 @@ func clip(s []byte) []byte { return s[:min(len(s), 40)] }
 // the outer one, and refuses one that differs; if the outer one is absent it is pid, unless pid is
 // nil: then it is an error. It does not look at From and To.
 func DecodeEnvelope(in []byte, pid *int64) (Envelope, error) {
-	doc, plain := scanDocument(in)
+	doc, plain := scanEnvelope(in)
 	if !plain {
-		if len(bytes.TrimSpace(in)) == 0 {
-			return Envelope{}, fmt.Errorf(`empty: it must be {"Pid": …, "messages": […]}`)
-		}
-		doc = document{}
-		if err := json.Unmarshal(in, &doc); err != nil {
-			if strings.HasPrefix(err.Error(), "unexpected end") {
-				err = io.ErrUnexpectedEOF // as a json.Decoder says it, for errors.Is
-			}
+		var err error
+		if doc, err = unmarshalEnvelope(in); err != nil {
 			return Envelope{}, err
 		}
 	}
-	if doc.Pid == nil {
+	env := doc.env
+	if !doc.pid {
 		if pid == nil {
 			return Envelope{}, fmt.Errorf("Pid is missing: it must be a whole number")
 		}
-		doc.Pid = pid
+		env.Pid = *pid
 	}
-	env := Envelope{Pid: *doc.Pid, Messages: make([]Message, len(doc.Messages))}
-	for i, m := range doc.Messages {
-		if m.Pid != nil && *m.Pid != env.Pid {
-			return Envelope{}, fmt.Errorf("messages[%d].Pid is %d, and Pid is %d: they must be the same", i, *m.Pid, env.Pid)
+	for _, m := range doc.has {
+		if m.pid != env.Pid {
+			return Envelope{}, fmt.Errorf("messages[%d].Pid is %d, and Pid is %d: they must be the same", m.index, m.pid, env.Pid)
 		}
-		env.Messages[i] = Message{Pid: env.Pid, To: m.To, From: m.From, Data: m.Data}
+	}
+	for i := range env.Messages {
+		env.Messages[i].Pid = env.Pid
+	}
+	if env.Messages == nil {
+		env.Messages = []Message{}
 	}
 	return env, nil
+}
+
+// unmarshalEnvelope reads any envelope, with encoding/json.
+func unmarshalEnvelope(in []byte) (scanned, error) {
+	if len(bytes.TrimSpace(in)) == 0 {
+		return scanned{}, fmt.Errorf(`empty: it must be {"Pid": …, "messages": […]}`)
+	}
+	var doc document
+	if err := json.Unmarshal(in, &doc); err != nil {
+		if strings.HasPrefix(err.Error(), "unexpected end") {
+			err = io.ErrUnexpectedEOF // as a json.Decoder says it, for errors.Is
+		}
+		return scanned{}, err
+	}
+	out := scanned{env: Envelope{Messages: make([]Message, len(doc.Messages))}, pid: doc.Pid != nil}
+	if out.pid {
+		out.env.Pid = *doc.Pid
+	}
+	for i, m := range doc.Messages {
+		out.env.Messages[i] = Message{To: m.To, From: m.From, Data: m.Data}
+		if m.Pid != nil {
+			out.has = append(out.has, inner{i, *m.Pid})
+		}
+	}
+	return out, nil
 }
 
 // AppendJSON appends the envelope as the API writes it. It does what [json.Marshal] does, without
@@ -148,10 +192,19 @@ func (e Envelope) AppendJSON(dst []byte) []byte {
 	return append(dst, `]}`...)
 }
 
+// appendString appends s as JSON. Peer IDs take the short way.
 func appendString(dst []byte, s string) []byte {
-	q, err := json.Marshal(s)
-	if err != nil { // a string cannot fail
-		panic(err)
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			q, err := json.Marshal(s)
+			if err != nil { // a string cannot fail
+				panic(err)
+			}
+			return append(dst, q...)
+		}
 	}
-	return append(dst, q...)
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
 }
