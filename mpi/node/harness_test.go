@@ -126,7 +126,7 @@ func (n testNode) id() string { return string(n.Self()) }
 
 // start starts n nodes that serve the guest as "guest/1.0.0", connected to each other, and waits until each sees all others. They
 // are closed when the test ends.
-func start(t *testing.T, n int, set ...func(i int, c *Config)) []testNode {
+func start(t testing.TB, n int, set ...func(i int, c *Config)) []testNode {
 	t.Helper()
 	nodes := make([]testNode, n)
 	for i := range nodes {
@@ -149,7 +149,7 @@ func start(t *testing.T, n int, set ...func(i int, c *Config)) []testNode {
 	return nodes
 }
 
-func newNode(t *testing.T, i int, set ...func(i int, c *Config)) testNode {
+func newNode(t testing.TB, i int, set ...func(i int, c *Config)) testNode {
 	t.Helper()
 	h, err := libp2p.New(libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"), libp2p.DisableRelay())
 	if err != nil {
@@ -196,7 +196,7 @@ func prepared(n testNode) bool {
 	return !slices.ContainsFunc(n.programs.list(), func(s mpi.InterpreterStatus) bool { return s.State == mpi.Preparing })
 }
 
-func connect(t *testing.T, a, b host.Host) {
+func connect(t testing.TB, a, b host.Host) {
 	t.Helper()
 	if err := a.Connect(t.Context(), peer.AddrInfo{ID: b.ID(), Addrs: b.Addrs()}); err != nil {
 		t.Fatal(err)
@@ -204,7 +204,7 @@ func connect(t *testing.T, a, b host.Host) {
 }
 
 // await asks the network again and again until the condition holds.
-func await(t *testing.T, n testNode, cond func() bool) {
+func await(t testing.TB, n testNode, cond func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
