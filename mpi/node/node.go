@@ -64,7 +64,7 @@ const (
 	expiryGrace       = 5 * time.Second        // after its time a message that was pushed is waited for no more
 	flushTimeout      = time.Second            // at the stop, for what is still to be sent: peers that take nothing are not waited for
 	expiryMargin      = 250 * time.Millisecond // by which a task outlives its time, for its handler to be stopped in time and say how
-	acceptDelay       = 2 * time.Millisecond   // an Accept waits so long for an answer or a Done to go with
+	acceptDelay       = 2 * time.Millisecond   // an Accept waits so long for an answer or a Done to go with it
 	maxOutbox         = 4 * maxTasks           // frames waiting for one peer
 )
 
@@ -85,6 +85,7 @@ type Node struct {
 	outbox   outbox
 	queue    queue
 	budget   budget
+	accepts  accepts
 
 	mu       sync.Mutex // guards requests and tasks
 	requests map[mpi.RequestID]*request
@@ -159,6 +160,7 @@ func (n *Node) shut(ctx context.Context) error {
 	n.outbox.close(flush)
 	cancel()
 	n.stop()
+	n.accepts.close()
 	n.programs.close()
 	done := make(chan error, 1)
 	go func() { // joined below, unless ctx ends first: a compilation cannot be stopped

@@ -77,9 +77,9 @@ func (b *outbox) send(to mpi.PeerID, x note) {
 	if x.out != nil && !l.has(x.out) {
 		return
 	}
-	ctx, cancel := context.WithDeadline(b.n.ctx, x.deadline)
-	defer cancel()
-	session, err := b.n.cfg.Transport.Send(ctx, to, x.frame)
+	ctx := lazyDeadline{Context: b.n.ctx, at: x.deadline}
+	defer ctx.cancel()
+	session, err := b.n.cfg.Transport.Send(&ctx, to, x.frame)
 	switch {
 	case x.out == nil:
 		if err != nil {
@@ -106,6 +106,59 @@ func reasonOf(err error) mpi.Reason {
 		return mpi.Cancelled
 	}
 	return mpi.Unreachable
+}
+
+// lazyDeadline is a context with a deadline whose timer is made only once somebody waits for it.
+// Most frames are sent without any waiting.
+type lazyDeadline struct {
+	context.Context // the parent
+	at              time.Time
+
+	mu    sync.Mutex
+	armed context.Context // nil until Done is called
+	stop  context.CancelFunc
+}
+
+// Deadline implements [context.Context].
+func (c *lazyDeadline) Deadline() (time.Time, bool) {
+	if at, ok := c.Context.Deadline(); ok && at.Before(c.at) {
+		return at, true
+	}
+	return c.at, true
+}
+
+// Done implements [context.Context].
+func (c *lazyDeadline) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.armed == nil {
+		c.armed, c.stop = context.WithDeadline(c.Context, c.at)
+	}
+	return c.armed.Done()
+}
+
+// Err implements [context.Context].
+func (c *lazyDeadline) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.armed != nil:
+		return c.armed.Err()
+	case c.Context.Err() != nil:
+		return c.Context.Err()
+	case !time.Now().Before(c.at):
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// cancel ends what waits for the context, and frees its timer.
+func (c *lazyDeadline) cancel() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stop != nil {
+		c.stop()
+	}
 }
 
 // close takes nothing more and waits until nothing is in a line, or ctx ends.

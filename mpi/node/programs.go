@@ -22,6 +22,10 @@ type programs struct {
 	all  map[mpi.CID]*program
 	shut bool
 
+	// resolved are Files that mean an interpreter of the store, for as long as the store stays as it is.
+	resolved map[string]mpi.Interpreter
+	version  uint64 // of the store: goes up when resolved is emptied
+
 	compile chan struct{} // held while one is compiled, which uses every core as it is
 }
 
@@ -84,6 +88,7 @@ func (ps *programs) update(list []mpi.Interpreter) {
 	if ps.shut {
 		return
 	}
+	ps.forgetResolved()
 	for cid, p := range ps.all {
 		if p.names != nil && want[cid] == nil {
 			ps.retire(p)
@@ -122,6 +127,7 @@ func (ps *programs) close() {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	ps.shut = true
+	ps.forgetResolved()
 	for _, p := range ps.all {
 		ps.retire(p)
 	}

@@ -313,9 +313,9 @@ func (q *request) result(program mpi.Interpreter) (mpi.Result, error) {
 		program, len(res.Messages), q.expected, uint64(len(res.Failures))+res.Omitted, f.To, f.Reason, f.Detail)
 }
 
-// partial is what has come so far.
+// partial is what came of a request whose waiting is over. Nothing is added to the lists after that.
 func (q *request) partial() mpi.Result {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return mpi.Result{Pid: q.pid, Messages: slices.Clone(q.answers), Failures: slices.Clone(q.failures), Omitted: q.omitted}
+	return mpi.Result{Pid: q.pid, Messages: q.answers, Failures: q.failures, Omitted: q.omitted}
 }

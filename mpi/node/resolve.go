@@ -18,15 +18,24 @@ func compare(a, b mpi.Interpreter) int {
 // Resolve finds the interpreter that a File means. The node's own store goes first, since its owner chose it; names that peers
 // give are taken only for what the store lacks. Of what peers serve, the newest that matches is meant.
 func (n *Node) Resolve(ctx context.Context, file string) (mpi.Interpreter, error) {
+	known, version, ok := n.programs.recall(file)
+	if ok {
+		return known, nil
+	}
+	own := n.own()
 	if cid, err := n.cfg.Store.ParseCID(file); err == nil {
-		return n.named(cid), nil
+		if at := slices.IndexFunc(own, func(i mpi.Interpreter) bool { return i.CID == cid }); at >= 0 {
+			n.programs.remember(file, own[at], version)
+			return own[at], nil
+		}
+		return n.namedByPeers(cid), nil
 	}
 	sel, err := selector.Parse(file)
 	if err != nil {
 		return mpi.Interpreter{}, mpi.Errorf(mpi.CodeInvalid, "File is %q: %s", file, err)
 	}
-	own := n.own()
 	if i, ok := sel.Newest(own); ok {
+		n.programs.remember(file, i, version)
 		return i, nil
 	}
 	if i, ok, err := n.ofPeers(sel); ok || err != nil {
@@ -40,15 +49,49 @@ func (n *Node) Resolve(ctx context.Context, file string) (mpi.Interpreter, error
 	if i, ok, err := n.ofPeers(sel); ok || err != nil {
 		return i, err
 	}
-	known := own
+	all := own
 	for _, m := range n.cfg.Pools.Known() {
-		known = append(known, m.Serves...)
+		all = append(all, m.Serves...)
 	}
 	e := mpi.Errorf(mpi.CodeNotFound, "no interpreter %q is known here or to any peer in view", file)
-	if e.Near = selector.Near(file, known, 5); len(e.Near) > 0 {
+	if e.Near = selector.Near(file, all, 5); len(e.Near) > 0 {
 		e.Msg += "; near it: " + strings.Join(e.Near, ", ")
 	}
 	return mpi.Interpreter{}, e
+}
+
+// maxResolved bounds how many Files are remembered.
+const maxResolved = 256
+
+// recall returns what a File means, if it was resolved to an interpreter of the store as it is now,
+// and the store's version for remember.
+func (ps *programs) recall(file string) (i mpi.Interpreter, version uint64, ok bool) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	i, ok = ps.resolved[file]
+	return i, ps.version, ok
+}
+
+// remember keeps what a File means, unless the store has changed since that version.
+func (ps *programs) remember(file string, i mpi.Interpreter, version uint64) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if version != ps.version {
+		return
+	}
+	if len(ps.resolved) >= maxResolved {
+		clear(ps.resolved)
+	}
+	if ps.resolved == nil {
+		ps.resolved = map[string]mpi.Interpreter{}
+	}
+	ps.resolved[file] = i
+}
+
+// forgetResolved is called, with the mutex held, when the store changes.
+func (ps *programs) forgetResolved() {
+	ps.resolved = nil
+	ps.version++
 }
 
 // own are the interpreters of this node's store.
@@ -60,13 +103,8 @@ func (n *Node) own() []mpi.Interpreter {
 	return list
 }
 
-// named is a CID with its name, if this node or a peer has one for it.
-func (n *Node) named(cid mpi.CID) mpi.Interpreter {
-	for _, i := range n.own() {
-		if i.CID == cid {
-			return i
-		}
-	}
+// namedByPeers is a CID with its name, if a peer has one for it.
+func (n *Node) namedByPeers(cid mpi.CID) mpi.Interpreter {
 	for _, m := range n.cfg.Pools.Known() {
 		for _, i := range m.Serves {
 			if i.CID == cid {

@@ -28,12 +28,11 @@ type task struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	mu       sync.Mutex  // guards the rest
-	room     int64       // bytes taken of the budget
-	saying   *time.Timer // of accept; nil if it was said at once
-	said     bool        // from was told that the message is accepted
-	over     bool        // from was told the end
-	left     int         // messages sent and not ended
+	mu       sync.Mutex // guards the rest
+	room     int64      // bytes taken of the budget
+	said     bool       // from was told that the message is accepted
+	over     bool       // from was told the end
+	left     int        // messages sent and not ended
 	failures []mpi.Failure
 	omitted  uint64
 	expiry   *time.Timer // of the whole task
@@ -51,9 +50,7 @@ func (n *Node) receiveMessage(from mpi.PeerID, d frame.Deliver) {
 	if from == n.self {
 		t.accept()
 	} else {
-		t.mu.Lock()
-		t.saying = time.AfterFunc(acceptDelay, t.accept)
-		t.mu.Unlock()
+		n.accepts.add(t)
 	}
 	t.program.enqueue(t)
 }
@@ -153,18 +150,18 @@ func (t *task) run() {
 func (t *task) exec(data []byte, left time.Duration) exec.Exec {
 	n, cfg := t.n, &t.n.cfg
 	peers, _ := cfg.Pools.Peers(t.program.cid)
-	var list bytes.Buffer
+	list := append(make([]byte, 0, 64*(len(peers)+1)), "MPI_PEERS="...)
 	for i, p := range peers {
 		if i > 0 {
-			list.WriteByte(' ')
+			list = append(list, ' ')
 		}
-		list.WriteString(string(p))
+		list = append(list, p...)
 	}
 	in := mpi.Envelope{Pid: t.pid, Messages: []mpi.Message{{Pid: t.pid, To: n.self, From: t.from, Data: data}}}
 	return exec.Exec{
 		Args:    []string{t.program.String()},
-		Env:     []string{"MPI_HOST=" + string(n.self), "MPI_ORIGIN=" + string(t.req.Origin), "MPI_PEERS=" + list.String()},
-		Stdin:   in.AppendJSON(make([]byte, 0, 512+4*len(data))),
+		Env:     []string{"MPI_HOST=" + string(n.self), "MPI_ORIGIN=" + string(t.req.Origin), string(list)},
+		Stdin:   in.AppendJSON(make([]byte, 0, 256+4*len(data))),
 		Files:   within(t.ctx, t.program.files),
 		Memory:  cfg.Memory,
 		Timeout: min(left, cfg.Timeout),
@@ -306,9 +303,6 @@ func (t *task) finish(own ...mpi.Failure) {
 	t.over = true
 	t.data = nil
 	t.expiry.Stop()
-	if t.saying != nil {
-		t.saying.Stop()
-	}
 	done := frame.Done{ID: t.id, Failures: append(own, t.failures...), Omitted: t.omitted}
 	room := t.room
 	t.mu.Unlock()

@@ -14,7 +14,12 @@ import (
 )
 
 // ParsePeer implements [frame.Transport].
-func (t *Transport) ParsePeer(s string) (mpi.PeerID, error) { return parsePeer(s) }
+func (t *Transport) ParsePeer(s string) (mpi.PeerID, error) {
+	if t.canon.has(s) && s[0] != 'b' {
+		return mpi.PeerID(s), nil
+	}
+	return parsePeer(s)
+}
 
 func parsePeer(s string) (mpi.PeerID, error) {
 	const want = `a peer ID such as 12D3Koo…, or a multiaddr that ends in /p2p/ and one`
