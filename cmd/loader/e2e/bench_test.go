@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,69 +25,107 @@ var benched = built("build", "ipfs-mpi-bench")
 
 const kib = 1 << 10
 
-// BenchmarkMessages measures messages between two daemons of this machine, each as a ratio to a raw echo on a libp2p stream
-// between the same two in the same run. A message's way is HTTP, a libp2p session, a fresh instance of echo/1.0.0 (in C), and back.
+// BenchmarkMessages measures messages between two daemons of this machine, each as a ratio to a raw
+// echo on a libp2p stream between the same two in the same run. A message's way is HTTP, a libp2p
+// session, an instance of echo/1.0.0 (in C), and back.
+//
+// If IPFS_MPI_BEFORE names such a binary of another version, two daemons of it are measured in turns
+// with these, and every line has the ratio of the two.
 func BenchmarkMessages(b *testing.B) {
-	if _, err := os.Stat(benched); err != nil {
-		b.Fatalf("%v: run the benchmarks with make bench", err)
+	now := newPair(b, benched)
+	var before *pair
+	if exe := os.Getenv("IPFS_MPI_BEFORE"); exe != "" {
+		before = newPair(b, exe)
 	}
-	nodes, _ := clusterOf(b, benched, 2)
-	from, to := nodes[0], nodes[1]
-	cbor := api.NewClient(from.API, "")
-	defer cbor.Close()
-	payload := make([]byte, kib)
-	for i := range payload {
-		payload[i] = byte(i)
-	}
-	viaV1 := func() error {
-		r := mpi.Request{File: "echo/1.0.0", Pid: 1, Expected: 1, Messages: []mpi.Message{{To: mpi.PeerID(to.Peer), Data: payload}}}
-		res, err := cbor.Send(context.Background(), r)
-		if err == nil && len(res.Messages[0].Data) != kib {
-			err = fmt.Errorf("got %d bytes", len(res.Messages[0].Data))
-		}
-		return err
-	}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
-	defer client.CloseIdleConnections()
-	body, err := json.Marshal(envelope{Pid: 1, Messages: []message{{To: to.Peer, Data: data(string(payload))}}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	viaSeed := func() error {
-		req, err := http.NewRequest(http.MethodPost, from.API, strings.NewReader(string(body)))
-		if err != nil {
-			return err
-		}
-		req.Header.Set("File", "echo/1.0.0")
-		res, err := client.Do(req)
-		if err != nil {
-			return err
-		}
-		defer res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			return fmt.Errorf("status %d", res.StatusCode)
-		}
-		_, err = io.Copy(io.Discard, res.Body)
-		return err
-	}
-	for name, send := range map[string]func() error{"v1": viaV1, "seed": viaSeed} {
-		b.Run("RoundTrip1KiB/"+name, func(b *testing.B) { roundTrips(b, from, to, send) })
-		b.Run("InFlight64/"+name, func(b *testing.B) { inFlight(b, 64, send) })
+	for _, way := range []struct {
+		name string
+		send func(*pair) error
+	}{{"v1", (*pair).sendV1}, {"seed", (*pair).sendSeed}} {
+		b.Run("RoundTrip1KiB/"+way.name, func(b *testing.B) { roundTrips(b, now, before, way.send) })
+		b.Run("InFlight64/"+way.name, func(b *testing.B) { inFlight(b, 64, now, before, way.send) })
 	}
 }
 
-// roundTrips takes turns, so that what the machine does besides falls on both.
-func roundTrips(b *testing.B, from, to *node, send func() error) {
-	var raw, msg []time.Duration
+// pair is two daemons of one binary, and what sends a message of 1 KiB from one to the other.
+type pair struct {
+	from, to *node
+	cbor     *api.Client
+	plain    *http.Client
+	payload  []byte
+	body     string // of POST /
+}
+
+func newPair(b *testing.B, exe string) *pair {
+	b.Helper()
+	if _, err := os.Stat(exe); err != nil {
+		b.Fatalf("%v: run the benchmarks with make bench", err)
+	}
+	nodes, _ := clusterOf(b, exe, 2)
+	p := &pair{
+		from: nodes[0], to: nodes[1],
+		cbor:    api.NewClient(nodes[0].API, ""),
+		plain:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		payload: make([]byte, kib),
+	}
+	b.Cleanup(func() { p.cbor.Close(); p.plain.CloseIdleConnections() })
+	for i := range p.payload {
+		p.payload[i] = byte(i)
+	}
+	body, err := json.Marshal(envelope{Pid: 1, Messages: []message{{To: p.to.Peer, Data: data(string(p.payload))}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	p.body = string(body)
+	return p
+}
+
+// sendV1 sends a message over POST /v1/messages, in CBOR.
+func (p *pair) sendV1() error {
+	r := mpi.Request{File: "echo/1.0.0", Pid: 1, Expected: 1, Messages: []mpi.Message{{To: mpi.PeerID(p.to.Peer), Data: p.payload}}}
+	res, err := p.cbor.Send(context.Background(), r)
+	if err == nil && len(res.Messages[0].Data) != kib {
+		err = fmt.Errorf("got %d bytes", len(res.Messages[0].Data))
+	}
+	return err
+}
+
+// sendSeed sends a message over POST /, in JSON.
+func (p *pair) sendSeed() error {
+	req, err := http.NewRequest(http.MethodPost, p.from.API, strings.NewReader(p.body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("File", "echo/1.0.0")
+	res, err := p.plain.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %d", res.StatusCode)
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	return err
+}
+
+// roundTrips takes turns, so that what the machine does besides falls on all.
+func roundTrips(b *testing.B, now, before *pair, send func(*pair) error) {
+	var raw, msg, rawBefore, msgBefore []time.Duration
 	const turn = 50
-	for b.Loop() {
-		raw = append(raw, rawEchoes(b, from, to, kib, turn)...)
+	measure := func(p *pair, raw, msg *[]time.Duration) {
+		*raw = append(*raw, rawEchoes(b, p.from, p.to, kib, turn)...)
 		for range turn {
 			begun := time.Now()
-			if err := send(); err != nil {
+			if err := send(p); err != nil {
 				b.Fatal(err)
 			}
-			msg = append(msg, time.Since(begun))
+			*msg = append(*msg, time.Since(begun))
+		}
+	}
+	for b.Loop() {
+		measure(now, &raw, &msg)
+		if before != nil {
+			measure(before, &rawBefore, &msgBefore)
 		}
 	}
 	r, m := median(raw), median(msg)
@@ -96,6 +133,11 @@ func roundTrips(b *testing.B, from, to *node, send func() error) {
 	b.ReportMetric(us(m), "message-µs")
 	b.ReportMetric(us(m-r), "added-µs")
 	b.ReportMetric(float64(m)/float64(r), "ratio")
+	if before != nil {
+		added := median(msgBefore) - median(rawBefore)
+		b.ReportMetric(us(added), "added-before-µs")
+		b.ReportMetric(float64(m-r)/float64(added), "added-to-before")
+	}
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -113,28 +155,44 @@ func rawEchoes(b *testing.B, from, to *node, size, n int) []time.Duration {
 	return list
 }
 
-// inFlight keeps n requests of one message each under way.
-func inFlight(b *testing.B, n int, send func() error) {
-	var done atomic.Int64
-	begun := time.Now()
-	for b.Loop() {
+// inFlight keeps n requests of one message each under way, to the daemons of each version in turn.
+func inFlight(b *testing.B, n int, now, before *pair, send func(*pair) error) {
+	measure := func(p *pair) time.Duration {
+		begun := time.Now()
 		var wg sync.WaitGroup
 		for range n {
 			wg.Go(func() {
-				for range 20 {
-					if err := send(); err != nil {
+				for range inFlightEach {
+					if err := send(p); err != nil {
 						b.Error(err)
 						return
 					}
-					done.Add(1)
 				}
 			})
 		}
 		wg.Wait()
+		return time.Since(begun)
 	}
-	b.ReportMetric(float64(done.Load())/time.Since(begun).Seconds(), "messages/s")
+	var turns int
+	var took, tookBefore time.Duration
+	for b.Loop() {
+		turns++
+		took += measure(now)
+		if before != nil {
+			tookBefore += measure(before)
+		}
+	}
+	sent := float64(turns * n * inFlightEach)
+	b.ReportMetric(sent/took.Seconds(), "messages/s")
+	if before != nil {
+		b.ReportMetric(sent/tookBefore.Seconds(), "before-messages/s")
+		b.ReportMetric(float64(tookBefore)/float64(took), "to-before")
+	}
 	b.ReportMetric(0, "ns/op")
 }
+
+// inFlightEach is how many requests, one after the other, are sent in each of the places of a turn.
+const inFlightEach = 20
 
 // BenchmarkPluginLoad measures what an installed plugin costs a command that has nothing to do with it, beside what a plugin
 // costs that does nothing: that part is Kubo's and the dynamic linker's.
