@@ -119,6 +119,9 @@ func errMany(most int, many string) error {
 // checkBatch refuses a JSON document whose arrays are too long before anything is allocated
 // for their elements, which take more memory than their text.
 func checkBatch(in []byte, most int, many string) error {
+	if len(in) < most {
+		return nil // too short for so many commas
+	}
 	depth, commas, inString := 0, 0, false
 	for i := 0; i < len(in); i++ {
 		c := in[i]

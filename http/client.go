@@ -137,12 +137,12 @@ func (c *Client) Send(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	if err != nil {
 		return mpi.Result{Pid: r.Pid}, err
 	}
-	mode, err := cbor.DecOptions{MaxArrayElements: 1 << 27}.DecMode()
-	if err != nil {
-		return mpi.Result{}, err
-	}
 	var out sendResponse
-	if err := mode.Unmarshal(in, &out); err != nil {
+	if scanResponse(in, &out) {
+		return out.result(), nil
+	}
+	out = sendResponse{}
+	if err := cborAnswer.Unmarshal(in, &out); err != nil {
 		return mpi.Result{Pid: r.Pid}, fmt.Errorf("http: answer of %s is not understood: %w", c.base, err)
 	}
 	return out.result(), nil

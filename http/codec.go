@@ -59,27 +59,41 @@ func decodeJSON(in []byte, doc document) error {
 	return nil
 }
 
-// cborLimits are as strict as the format allows: what they refuse, no client needs.
-func cborLimits() cbor.DecOptions {
-	return cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		IndefLength:       cbor.IndefLengthForbidden,
-		TagsMd:            cbor.TagsForbidden,
-		MaxNestedLevels:   4,
-		MaxArrayElements:  mpi.MaxBatch,
-		MaxMapPairs:       16,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
+// cborRequest reads requests. It is as strict as the format allows: what it refuses, no client needs.
+var cborRequest = cborMode(cbor.DecOptions{
+	DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+	IndefLength:       cbor.IndefLengthForbidden,
+	TagsMd:            cbor.TagsForbidden,
+	MaxNestedLevels:   4,
+	MaxArrayElements:  mpi.MaxBatch,
+	MaxMapPairs:       cborMaxPairs,
+	ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+	FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
+})
+
+// cborMaxPairs bounds the keys of one map in a request.
+const cborMaxPairs = 16
+
+// cborAnswer reads answers.
+var cborAnswer = cborMode(cbor.DecOptions{MaxArrayElements: 1 << 27})
+
+func cborMode(o cbor.DecOptions) cbor.DecMode {
+	mode, err := o.DecMode()
+	if err != nil { // the options are constant
+		panic(err)
 	}
+	return mode
 }
 
 func decodeCBOR(in []byte, doc document) error {
 	keys, many := doc.words()
-	mode, err := cborLimits().DecMode()
-	if err != nil {
-		return err
+	if req, ok := doc.(*sendRequest); ok {
+		if scanRequest(in, req) {
+			return nil
+		}
+		*req = sendRequest{}
 	}
-	err = mode.Unmarshal(in, doc)
+	err := cborRequest.Unmarshal(in, doc)
 	var long *cbor.MaxArrayElementsError
 	var typ *cbor.UnmarshalTypeError
 	switch {

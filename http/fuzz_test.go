@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -107,10 +108,26 @@ func FuzzV1JSON(f *testing.F) {
 
 func FuzzV1CBOR(f *testing.F) {
 	f.Add([]byte(encode(f, same())))
+	f.Add([]byte("\xa2\x63pid\x20\x68messages\x82\xa2\x62to\x61a\x64data\x41\x07\xa1\x64from\x61b"))
 	f.Add([]byte("\xa1\x68messages\x9b\x7f\xff\xff\xff\xff\xff\xff\xff"))
 	f.Add([]byte("\xa2\x64file\x64echo\x67timeout\xf9\x7c\x00"))
 	s := newTimeless(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
+		var fast, slow sendRequest
+		if scanRequest(body, &fast) {
+			if err := cborRequest.Unmarshal(body, &slow); err != nil {
+				t.Fatalf("the cbor package refuses what the scanner takes: %v", err)
+			}
+			if !reflect.DeepEqual(fast, slow) {
+				t.Fatalf("the scanner reads %+v, the cbor package %+v", fast, slow)
+			}
+		}
+		var fastAnswer, slowAnswer sendResponse
+		if scanResponse(body, &fastAnswer) {
+			if err := cborAnswer.Unmarshal(body, &slowAnswer); err != nil || !reflect.DeepEqual(fastAnswer, slowAnswer) {
+				t.Fatalf("the scanner reads %+v, the cbor package %+v: %v", fastAnswer, slowAnswer, err)
+			}
+		}
 		r := httptest.NewRequest("POST", "/v1/messages", bytes.NewReader(body))
 		r.Header.Set("Content-Type", mediaCBOR)
 		fuzz(t, s, r)

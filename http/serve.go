@@ -2,6 +2,7 @@ package http
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -31,8 +32,10 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	}()
 	defer func() {
 		gone := s.recovered(w, r, recover())
-		s.log.Debug("http: request", "method", r.Method, "path", r.URL.Path, "status", w.status, "bytes", w.bytes,
-			"gone", gone, "elapsed", time.Since(began))
+		if s.log.Enabled(r.Context(), slog.LevelDebug) {
+			s.log.Debug("http: request", "method", r.Method, "path", r.URL.Path, "status", w.status, "bytes", w.bytes,
+				"gone", gone, "elapsed", time.Since(began))
+		}
 		if gone {
 			panic(http.ErrAbortHandler) // net/http drops the connection, in silence
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -268,5 +269,18 @@ func TestHead(t *testing.T) {
 	got, err := io.ReadAll(c)
 	if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(string(got), "\r\n\r\n") {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// The documents that the client and the server write must take the fast way, or it is of no use.
+func TestScannerTakesPlainDocuments(t *testing.T) {
+	var req sendRequest
+	if !scanRequest([]byte(encode(t, same())), &req) {
+		t.Error("a request is not taken")
+	}
+	var got sendResponse
+	want := response(mpi.Result{Pid: -300, Messages: []mpi.Message{{To: "12D3KooWPeer1", From: "Qm", Data: make([]byte, 1<<10)}, {}}})
+	if !scanResponse([]byte(encode(t, want)), &got) || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
