@@ -38,6 +38,7 @@ var rules = []rule{
 	{packages: "mpi"},
 	{packages: "mpi/frame", imports: []string{"mpi"}},
 	{packages: "mpi/exec", imports: []string{"mpi"}},
+	{packages: "mpi/atomicfile"},
 
 	// MPI, from the standard's constants up to what one rank calls.
 	{packages: "mpi/abi"},
@@ -54,15 +55,15 @@ var rules = []rule{
 	{packages: "mpi/wire", imports: []string{"mpi", "mpi/frame"}},
 	{packages: "mpi/p2p", imports: []string{"mpi", "mpi/frame", "mpi/wire"}, foreign: []string{libp2p, multi, goCID}},
 	{packages: "mpi/rendezvous", imports: []string{"mpi", "mpi/frame"}, foreign: []string{libp2p, multi, goCID}},
-	{packages: "mpi/store", imports: []string{"mpi", "mpi/selector"}, foreign: []string{
+	{packages: "mpi/store", imports: []string{"mpi", "mpi/atomicfile", "mpi/selector"}, foreign: []string{
 		"github.com/ipfs/boxo/", goCID, kubo + "core/coreiface", "github.com/ipfs/go-ipld-format", multi, "golang.org/x/"}},
 	{packages: "mpi/wasm", imports: []string{
-		"mpi", "mpi/exec", "mpi/abi", "mpi/wasm/module", "mpi/wasm/native", "mpi/wasm/wasi"}, foreign: []string{wasmtime, goSystem}},
+		"mpi", "mpi/atomicfile", "mpi/exec", "mpi/abi", "mpi/wasm/module", "mpi/wasm/native", "mpi/wasm/wasi"}, foreign: []string{wasmtime, goSystem}},
 	{packages: "mpi/wasm/module", imports: []string{"mpi/abi", "mpi/wasm/wasi"}},
 	{packages: "mpi/wasm/native", foreign: []string{wasmtime}},
 	{packages: "mpi/wasm/wasi", foreign: []string{goSystem}},
 	{packages: "mpi/node", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/selector"}},
-	{packages: "mpi/job", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process"}},
+	{packages: "mpi/job", imports: []string{"mpi", "mpi/atomicfile", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process"}},
 	{packages: "http", imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/"}},
 
 	// What puts it together. The plugin must not import what does not build in plugin mode.
@@ -75,10 +76,10 @@ var rules = []rule{
 	// The command reaches a node by its API or through the plugin. It may read a module and compile one.
 	{packages: "cmd/loader", imports: []string{"cmd/loader/internal/*", "http", "mpi", "mpi/wasm/module", "plugin", "sdk/cc"},
 		foreign: []string{"github.com/ipfs/kubo", libp2p, "github.com/ipfs/go-ipfs-cmds", "github.com/spf13/cobra", humanSize}},
-	{packages: "cmd/loader/internal/sidecar", imports: []string{"plugin"}, foreign: []string{kubo + "client/rpc", libp2p, multi}},
+	{packages: "cmd/loader/internal/sidecar", imports: []string{"mpi/atomicfile", "plugin"}, foreign: []string{kubo + "client/rpc", libp2p, multi}},
 	{packages: "cmd/loader/internal/cluster", foreign: []string{
 		kubo + "client/rpc", kubo + "config", kubo + "core/coreiface/options", libp2p, multi}},
-	{packages: "cmd/loader/internal/*", imports: []string{"cmd/loader/internal/terminal", "http", "mpi"}, foreign: []string{goSystem}},
+	{packages: "cmd/loader/internal/*", imports: []string{"cmd/loader/internal/terminal", "http", "mpi", "mpi/atomicfile"}, foreign: []string{goSystem}},
 
 	// What runs in guests stands alone; what builds it knows the compilers.
 	{packages: "sdk"},
@@ -87,7 +88,7 @@ var rules = []rule{
 	{packages: "sdk/mpi", imports: []string{"sdk/mpi/raw"}},
 	{packages: "sdk/mpi/raw"},
 	{packages: "sdk/mpi/gen", imports: []string{"mpi/abi"}},
-	{packages: "interpreters/build", imports: []string{"mpi", "sdk/cc"}, foreign: []string{semver}},
+	{packages: "interpreters/build", imports: []string{"mpi", "mpi/atomicfile", "sdk/cc"}, foreign: []string{semver}},
 	{packages: "interpreters"},
 	{packages: "interpreters/*/*", imports: []string{"sdk/handler", "sdk/mpi"}},
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/http"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/atomicfile"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/job"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/node"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
@@ -156,11 +157,7 @@ func (s *Service) announce() error {
 	if err != nil {
 		return err
 	}
-	tmp := s.apiFile() + ".tmp"
-	if err := os.WriteFile(tmp, []byte(addr.String()+"\n"), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, s.apiFile())
+	return atomicfile.Write(s.apiFile(), []byte(addr.String()+"\n"), 0o600)
 }
 
 // admission is the peer policy: deny wins, and an allow list that is not empty admits only its own.

@@ -17,6 +17,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/atomicfile"
 )
 
 // stamp says, for each interpreter in the store, what it was built from and what came of it. It lies beside
@@ -54,11 +55,7 @@ func (s stamp) write(path string) error {
 	if err != nil {
 		return err
 	}
-	temp := path + ".new"
-	if err := os.WriteFile(temp, append(out, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(temp, path)
+	return atomicfile.Write(path, append(out, '\n'), 0o644)
 }
 
 // intact reports whether dir holds what was built, and nothing else.

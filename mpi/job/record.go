@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/atomicfile"
 )
 
 // Bounds on the records of jobs that have ended.
@@ -61,10 +62,7 @@ func (k *recordStore) write(r kept) error {
 		return err
 	}
 	name := filepath.Join(k.dir, r.Job.ID+".json")
-	if err := os.WriteFile(name+".tmp", data, 0o600); err != nil {
-		return errors.Join(err, os.Remove(name+".tmp"))
-	}
-	return os.Rename(name+".tmp", name)
+	return atomicfile.Write(name, data, 0o600)
 }
 
 // remove forgets a job.
@@ -111,7 +109,7 @@ func (k *recordStore) load() []kept {
 	for _, e := range list {
 		if id, ok := strings.CutSuffix(e.Name(), ".files"); ok && !known[id] {
 			k.remove(id)
-		} else if strings.HasSuffix(e.Name(), ".json.tmp") {
+		} else if strings.HasSuffix(e.Name(), atomicfile.Suffix) {
 			_ = os.Remove(filepath.Join(k.dir, e.Name()))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/bytecodealliance/wasmtime-go/v44"
 	"golang.org/x/sys/cpu"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/atomicfile"
 )
 
 // engineVersion is wasmtime's; its files are for no other. wasmtime checks it too.
@@ -39,7 +42,6 @@ type cache struct {
 
 const (
 	entrySuffix = ".cwasm"
-	tempPrefix  = "tmp-"
 	tempAge     = time.Hour // after which a temporary file is taken to be left behind
 )
 
@@ -140,7 +142,7 @@ func (c *cache) store(id codeID, image []byte) {
 	c.prune(path)
 }
 
-func (c *cache) write(path string, image []byte) (err error) {
+func (c *cache) write(path string, image []byte) error {
 	if limit := min(c.limit, maxEntry-int64(entryHeader)); int64(len(image)) > limit {
 		return fmt.Errorf("its %d bytes are more than the cache may hold (%d)", len(image), limit)
 	}
@@ -150,23 +152,7 @@ func (c *cache) write(path string, image []byte) (err error) {
 	if err := c.checkDir(); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(c.dir, tempPrefix) // 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if err = writeEntry(f, image); err != nil {
-		f.Close()
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.WriteFrom(path, 0o600, func(w io.Writer) error { return writeEntry(w, image) })
 }
 
 // prune removes what was not used for longest until the limit is kept, and temporary files that a
@@ -187,7 +173,7 @@ func (c *cache) prune(keep string) {
 			continue
 		}
 		switch {
-		case strings.HasPrefix(d.Name(), tempPrefix):
+		case strings.HasSuffix(d.Name(), atomicfile.Suffix):
 			if time.Since(info.ModTime()) > tempAge {
 				os.Remove(filepath.Join(c.dir, d.Name()))
 			}

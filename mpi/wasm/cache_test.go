@@ -193,7 +193,7 @@ func TestCachePrune(t *testing.T) {
 			age(path, 3*time.Hour) // the least recently used now
 		}
 	}
-	for name, d := range map[string]time.Duration{"tmp-old": 2 * tempAge, "tmp-new": 0, "another's": 100 * time.Hour} {
+	for name, d := range map[string]time.Duration{"old.tmp": 2 * tempAge, "new.tmp": 0, "another's": 100 * time.Hour} {
 		path := filepath.Join(dir, name)
 		os.WriteFile(path, make([]byte, 1<<20), 0o600)
 		age(path, d)
@@ -203,7 +203,7 @@ func TestCachePrune(t *testing.T) {
 	for _, path := range entries(t, dir) {
 		names = append(names, strings.SplitN(filepath.Base(path), "-", 2)[0])
 	}
-	if got := strings.Join(names, " "); got != "another's one three tmp" {
+	if got := strings.Join(names, " "); got != "another's new.tmp one three" {
 		t.Errorf("left: %s", got)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/atomicfile"
 )
 
 // tryTimeout bounds the trial. A cold disk takes seconds to read both files.
@@ -67,29 +69,12 @@ func Copy(plugin File, repo string) (path string, err error) {
 		return "", err
 	}
 	defer from.Close()
-	// CreateTemp makes it 0600: without an execute bit Kubo passes it over.
-	tmp, err := os.CreateTemp(Dir(repo), ".mpi.so-")
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		if err != nil {
-			tmp.Close()
-			os.Remove(tmp.Name())
+	// Without an execute bit Kubo passes it over.
+	err = atomicfile.WriteFrom(path, 0o755, func(w io.Writer) error {
+		if _, err := io.Copy(w, from); err != nil {
+			return fmt.Errorf("copying %s: %w", plugin.Path, err)
 		}
-	}()
-	if _, err := io.Copy(tmp, from); err != nil {
-		return "", fmt.Errorf("copying %s: %w", plugin.Path, err)
-	}
-	if err := tmp.Sync(); err != nil {
-		return "", err
-	}
-	if err := tmp.Chmod(0o755); err != nil {
-		return "", err
-	}
-	if err := tmp.Close(); err != nil {
-		return "", err
-	}
-	err = os.Rename(tmp.Name(), path)
+		return nil
+	})
 	return path, err
 }

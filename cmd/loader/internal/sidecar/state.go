@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/atomicfile"
 )
 
 // DefaultStateDir is where a sidecar keeps its identity and files unless told otherwise.
@@ -70,9 +72,6 @@ func identity(file string) (crypto.PrivKey, error) {
 	if b, err = crypto.MarshalPrivateKey(key); err != nil {
 		return nil, err
 	}
-	tmp := file + ".new" // a half-written key would look like a broken identity
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		return nil, err
-	}
-	return key, os.Rename(tmp, file)
+	// A half-written key would look like a broken identity.
+	return key, atomicfile.Write(file, b, 0o600)
 }
