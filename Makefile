@@ -1,12 +1,20 @@
-# make help says what there is. Everything is built with -trimpath, so that one build cache serves all, and a plugin
-# built here loads into an official ipfs of the same version.
+# make help says what there is. Everything is built with -trimpath, so that one build cache serves
+# all, and a plugin built here loads into an official ipfs of the same version.
 
 GO       ?= go
 GOFLAGS  := -trimpath -buildvcs=false
 KUBO     := $(shell sed -n 's|^\tgithub.com/ipfs/kubo \(v[^ ]*\).*|\1|p' go.mod)
-PACKAGES := ./...
+PACKAGES ?= ./...
 FUZZTIME ?= 10s
+FLAKY    ?= 20
+
+# Tools, each at one version.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+# Packages whose tests link neither Kubo nor start daemons.
+LIGHT = $(shell $(GO) list $(PACKAGES) | grep -v -e /plugin -e /cmd/)
 
 export GOFLAGS
 export CGO_ENABLED := 1
@@ -37,22 +45,15 @@ bin/mpi.so: $(SOURCES)
 	@$(GO) run ./plugin/manifest > $@.tmp && mv $@.tmp $@
 
 .PHONY: store
-store: wasi-sdk ## Build bin/store/, the example store, ready for ipfs add -r
+store: deps-c ## Build bin/store/, the example store, ready for ipfs add -r
 	@$(GO) run ./interpreters/build -o bin/store
 
-# The C interpreters need clang, lld and a C library for WASI.
-.PHONY: wasi-sdk
-wasi-sdk:
-	@.ci/install-wasi
-
-# What MPI programs are compared with.
-.PHONY: openmpi
-openmpi:
-	@command -v mpicc >/dev/null && command -v mpirun >/dev/null || .ci/apt-install "to compare with" libopenmpi-dev openmpi-bin
-
-.PHONY: curl
-curl:
-	@command -v curl >/dev/null || .ci/apt-install "for requests" curl
+# What targets need besides Go, gcc, make and git. Each says what it installs, and why.
+.PHONY: deps deps-c deps-curl deps-openmpi
+deps: ## Install what the other targets need: clang, lld, a C library for WASI, curl, Open MPI
+	@.ci/deps && echo "everything is installed"
+deps-c deps-curl deps-openmpi:
+	@.ci/deps $(@:deps-%=%)
 
 # A stock ipfs, built as the official one is: from a module that requires only Kubo, with -trimpath.
 build/ipfs: go.mod
@@ -62,12 +63,20 @@ build/ipfs: go.mod
 	cd build/stock && $(GO) build -o ../ipfs github.com/ipfs/kubo/cmd/ipfs
 
 .PHONY: test
-test: store openmpi ## Run the tests that need no daemon
+test: store deps-openmpi ## Run the tests that need no daemon
 	$(GO) test -timeout 20m $(PACKAGES)
 
 .PHONY: race
-race: store openmpi ## Run those of mpi, http and interpreters under the race detector
-	$(GO) test -race -timeout 30m $(shell $(GO) list $(PACKAGES) | grep -v -e /plugin -e /cmd/)
+race: store deps-openmpi ## Run those of mpi, http, sdk and test under the race detector
+	$(GO) test -race -timeout 30m $(LIGHT)
+
+.PHONY: flaky
+flaky: store deps-openmpi ## Run the tests FLAKY (20) times beside busy loops; log to build/flaky.log; E2E=1 adds make e2e's
+	@.ci/flaky $(FLAKY) $(PACKAGES)
+
+.PHONY: check
+check: lint store deps-openmpi ## What to run before a commit: lint, and the tests that do not link Kubo
+	$(GO) test -timeout 20m $(LIGHT) ./.ci/prose
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s)
@@ -76,16 +85,24 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 .PHONY: lint
 lint: ## Check format, vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { echo "not formatted (gofmt -w):"; gofmt -l .; exit 1; }
-	$(GO) vet $(PACKAGES)
+	$(GO) vet $(PACKAGES) ./.ci/prose
 	$(GO) vet -tags e2e ./cmd/loader/e2e
 	$(GO) run $(STATICCHECK) -checks inherit,-ST1005 $(PACKAGES) # errors begin with the names of fields: Data, To
 
+.PHONY: prose
+prose: ## Check that no file has over 420 lines, and no comment or document has lines over 100 columns
+	@$(GO) run ./.ci/prose
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities in what is called; says so where the database cannot be reached
+	@.ci/vuln $(GO) run $(GOVULNCHECK)
+
 .PHONY: e2e
-e2e: build build/ipfs curl openmpi ## Run the end-to-end tests, with real daemons
+e2e: build build/ipfs deps-curl deps-openmpi ## Run the end-to-end tests, with real daemons
 	$(GO) test -tags e2e -count=1 -timeout 20m ./cmd/loader/e2e
 
 .PHONY: demo
-demo: build curl ## Start three nodes, publish the store, pass messages, run MPI programs that leave pictures
+demo: bin/ipfs-mpi store deps-curl ## Start three nodes, publish the store, pass messages, run MPI programs that leave pictures
 	@docs/demo.sh
 
 build/ipfs-mpi-bench: $(SOURCES)
@@ -98,9 +115,15 @@ build/empty.so: go.mod cmd/loader/e2e/testdata/empty/main.go
 	chmod +x $@
 
 .PHONY: bench
-bench: build build/ipfs build/ipfs-mpi-bench build/empty.so openmpi ## Measure messages against a raw libp2p stream, MPI programs against Open MPI, and instances
-	$(GO) test -tags e2e -count=1 -run '^$$' -bench . -benchtime 3s -timeout 20m ./cmd/loader/e2e
-	$(GO) test -count=1 -run '^$$' -bench Instance ./interpreters
+bench: build build/ipfs build/ipfs-mpi-bench build/empty.so deps-openmpi ## Measure, into build/bench.txt, and compare that with test/bench/baseline.txt
+	$(GO) test -tags e2e -count=1 -run '^$$' -bench . -benchtime 3s -timeout 20m ./cmd/loader/e2e > build/bench.txt || { cat build/bench.txt; exit 1; }
+	$(GO) test -count=6 -run '^$$' -bench . -benchtime 100ms -timeout 30m $(LIGHT) >> build/bench.txt || { cat build/bench.txt; exit 1; }
+	@grep -v -e '^?' -e '^PASS' -e '^ok' build/bench.txt
+	@.ci/bench $(GO) run $(BENCHSTAT)
+
+.PHONY: bench-baseline
+bench-baseline: ## Make what make bench measured last what it compares with
+	cp build/bench.txt test/bench/baseline.txt
 
 .PHONY: clean
 clean: ## Remove what was built
