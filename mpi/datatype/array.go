@@ -4,7 +4,8 @@ import "github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 
 const maxDims = 256
 
-// Subarray is the part of an array of old that begins at starts and has subsizes (MPI 5.0, 5.1.3). order is the ABI's.
+// Subarray is the part of an array of old that begins at starts and has subsizes (MPI 5.0, 5.1.3).
+// order is the ABI's.
 func (m Maker) Subarray(sizes, subsizes, starts []int64, order int32, old *Type) (*Type, error) {
 	if len(sizes) < 1 || order != abi.OrderC && order != abi.OrderFortran {
 		return nil, ErrArgument
@@ -37,7 +38,8 @@ func (m Maker) Subarray(sizes, subsizes, starts []int64, order int32, old *Type)
 		argument{'c', sizes}, argument{'c', subsizes}, argument{'c', starts}, argument{'i', one(int64(order))})
 }
 
-// fastest is the dimension that is i-th when the one whose index changes fastest in memory comes first.
+// fastest is the index of the i-th dimension, counted from the one whose index changes fastest in
+// memory.
 func fastest(i, dims int, order int32) int {
 	if order == abi.OrderC {
 		return dims - 1 - i
@@ -45,14 +47,14 @@ func fastest(i, dims int, order int32) int {
 	return i
 }
 
-// bound sets the bounds of a type that nobody else knows yet.
+// bound sets the bounds of a type that is not in use yet.
 func (t *Type) bound(lb, ub int64) {
 	t.lb, t.ub, t.marked = lb, ub, true
 	t.settle()
 }
 
-// Darray is what the process of a rank has of an array of old that is distributed over a grid of size processes (MPI 5.0, 5.1.4).
-// distribs, order and the default of dargs are the ABI's.
+// Darray is the share of one process, by rank, of an array of old that is distributed over a grid
+// of size processes (MPI 5.0, 5.1.4). distribs, order and the default of dargs are the ABI's.
 func (m Maker) Darray(size, rank int64, gsizes, distribs, dargs, psizes []int64, order int32, old *Type) (*Type, error) {
 	if len(gsizes) < 1 || rank < 0 || rank >= size || order != abi.OrderC && order != abi.OrderFortran {
 		return nil, ErrArgument
@@ -84,7 +86,8 @@ func (m Maker) Darray(size, rank int64, gsizes, distribs, dargs, psizes []int64,
 		argument{'c', gsizes}, argument{'i', distribs}, argument{'i', dargs}, argument{'i', psizes}, argument{'i', one(int64(order))})
 }
 
-// gridCoords are the coordinates of a rank in the grid, the last one changing fastest whatever the order of the array.
+// gridCoords are the coordinates of a rank in the grid, the last one changing fastest whatever the
+// order of the array.
 func gridCoords(size, rank int64, psizes []int64) ([]int64, bool) {
 	coords := make([]int64, len(psizes))
 	for i, left := 0, size; i < len(psizes); i++ {
@@ -101,7 +104,7 @@ func gridCoords(size, rank int64, psizes []int64) ([]int64, bool) {
 	return coords, true
 }
 
-// blockLength is how many elements of a dimension follow each other in one process.
+// blockLength is the number of consecutive elements of a dimension in one process.
 func blockLength(gsize, distrib, darg, psize int64) (int64, bool) {
 	if gsize < 1 || darg < 1 {
 		return 0, false
@@ -125,12 +128,14 @@ func blockLength(gsize, distrib, darg, psize int64) (int64, bool) {
 	return 0, false
 }
 
-// distribute is what the process at a coordinate has of one dimension: each psize-th block of a length, of elements t that are stride
-// bytes apart. The last block of the dimension may be shorter.
+// distribute is the share of the process at a coordinate of one dimension: each psize-th block of
+// length elements of t, which are stride bytes apart. The last block of the dimension may be
+// shorter.
 func distribute(gsize, length, psize, coord, stride int64, t *Type) (*Type, error) {
 	length = min(length, gsize)
 	whole, rest := gsize/length, gsize%length
-	disp, ok1 := mul(coord*length, stride) // of a whole block, within the dimension; if there is none it is not used
+	// of a whole block, within the dimension; unused if there is none
+	disp, ok1 := mul(coord*length, stride)
 	apart, ok2 := mul(length, stride)
 	round, ok3 := mul(apart, psize)
 	var parts []part

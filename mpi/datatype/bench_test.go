@@ -6,7 +6,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// shapes are the buffers of 1 MiB of data that programs send most: next to memmove, what halo exchange takes.
+// shapes are the buffers of 1 MiB of data that programs send most. The baseline is memmove.
 func shapes(b *testing.B) map[string]Buffer {
 	make := func(count int64) func(t *Type, err error) Buffer {
 		return func(t *Type, err error) Buffer {
@@ -77,7 +77,7 @@ func BenchmarkCopy(b *testing.B) {
 	}
 }
 
-// BenchmarkSmall is what a small message costs.
+// BenchmarkSmall measures the cost of a small message.
 func BenchmarkSmall(b *testing.B) {
 	dst := make([]byte, 64)
 	for name, buf := range shapes(b) {

@@ -6,19 +6,21 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// ErrRange means that a buffer is not all within its memory.
+// ErrRange means that a buffer is not entirely within its memory.
 var ErrRange = errors.New("datatype: the buffer is not within the memory")
 
-// Buffer is count elements of a type at an address in a memory: a guest's, or the host's own. The zero value has no bytes.
+// Buffer is count elements of a type at an address in a memory, which is a guest's or the host's
+// own. The zero value has no bytes.
 type Buffer struct {
-	Mem   []byte // all of the memory
-	Addr  int64  // of element 0 in it; with a type of absolute addresses (MPI_BOTTOM) 0
+	Mem   []byte // the whole memory
+	Addr  int64  // of element 0 in Mem; 0 for a type of absolute addresses (MPI_BOTTOM)
 	Count int64
 	Type  *Type
 }
 
-// The bytes of data of a buffer are at most those of a memory. Only one that has some bytes again and again could have more: that
-// must not keep the host busy for long.
+// Limits of the bytes of data of a buffer. maxData is the size of the largest memory. overlapped
+// applies if the memory is smaller than the data, which takes a type that has the same bytes
+// repeatedly: copying them could keep the host busy for hours.
 const (
 	maxData    = 1 << 32
 	overlapped = 1 << 26
@@ -29,8 +31,8 @@ func Of(b []byte) Buffer {
 	return Buffer{Mem: b, Count: int64(len(b)), Type: Named(abi.Byte)}
 }
 
-// Check makes sure that every byte that the buffer touches is within its memory, or returns ErrRange. All other methods
-// take a buffer that passed.
+// Check returns ErrRange unless every byte that the buffer touches is within its memory. All other
+// methods require a buffer that passed.
 func (b Buffer) Check() error {
 	t := b.Type
 	switch {
@@ -51,7 +53,7 @@ func (b Buffer) Check() error {
 	return nil
 }
 
-// Size is the bytes of its data.
+// Size is the number of bytes of data.
 func (b Buffer) Size() int64 {
 	if b.Type == nil {
 		return 0
@@ -59,7 +61,7 @@ func (b Buffer) Size() int64 {
 	return b.Count * b.Type.size
 }
 
-// Bytes is the data where it lies, if it lies in one piece and in order.
+// Bytes returns the data in place, without a copy; false if it is not contiguous and in order.
 func (b Buffer) Bytes() ([]byte, bool) {
 	if b.Size() == 0 {
 		return nil, true
@@ -72,7 +74,7 @@ func (b Buffer) Bytes() ([]byte, bool) {
 	return nil, false
 }
 
-// piece is all of the data, if it is one piece.
+// piece returns all of the data as one piece; false if it is more than one.
 func (b *Buffer) piece() (piece, bool) {
 	l, extent := b.Type.layout, b.Type.extent()
 	switch {
@@ -86,13 +88,15 @@ func (b *Buffer) piece() (piece, bool) {
 	return piece{}, false
 }
 
-// Pack copies the data from offset off on, in the order of the typemap, to dst, and returns how much there was.
+// Pack copies the data from offset off on to dst, in the order of the typemap, and returns the
+// number of bytes.
 func (b Buffer) Pack(dst []byte, off int64) int { return b.transfer(dst, off, false) }
 
-// Unpack copies src to where the data from offset off on belongs, and returns how much it took.
+// Unpack copies src to the data from offset off on, and returns the number of bytes.
 func (b Buffer) Unpack(src []byte, off int64) int { return b.transfer(src, off, true) }
 
-// transfer copies from the data from offset off on to packed, or the other way around, as far as both go.
+// transfer copies between the data from offset off on and packed, in either direction, until one of
+// them ends.
 func (b *Buffer) transfer(packed []byte, off int64, unpack bool) int {
 	left := min(int64(len(packed)), b.Size()-off)
 	if left <= 0 || off < 0 {
@@ -115,7 +119,7 @@ func (b *Buffer) transfer(packed []byte, off int64, unpack bool) int {
 	}
 	if list := b.Type.few; list != nil {
 		size := b.Type.size
-		first := min((off+size-1)/size*size-off, left) // of an element that is begun
+		first := min((off+size-1)/size*size-off, left) // of the element that off is within
 		whole := (left - first) / size * size
 		b.walk(packed[:first], off, unpack)
 		b.elements(list, packed[first:first+whole], (off+first)/size, unpack)
@@ -157,8 +161,9 @@ func (b *Buffer) elements(list []piece, packed []byte, i int64, unpack bool) {
 	}
 }
 
-// Copy copies the data of src to dst, as far as both go, without a copy in between, and returns how many bytes. The
-// two may have different types, and may overlap only if they are the same.
+// Copy copies the data of src to dst directly, without a packed copy in between, until one of them
+// ends. It returns the number of bytes. The types may differ. The buffers may overlap only if they
+// are the same.
 func Copy(dst, src Buffer) int64 {
 	left := min(dst.Size(), src.Size())
 	if left == 0 {
@@ -185,7 +190,8 @@ func Copy(dst, src Buffer) int64 {
 	}
 }
 
-// match copies as much as one loop can from the beginning of q to the beginning of p, at most limit, and returns how much that is.
+// match copies from the beginning of q to the beginning of p as much as one loop can, at most limit
+// bytes, and returns how much that is.
 func match(p, q *piece, limit int64, dst, src []byte) int64 {
 	switch {
 	case p.count == 1:

@@ -46,7 +46,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// A type may have a byte many times, but not as often as it likes: 1<<40 times one byte would keep the host busy for an hour.
+// A type may have the same byte many times, but within limits: one byte 1<<40 times would keep the
+// host busy for an hour.
 func TestCheckOverlap(t *testing.T) {
 	mem := make([]byte, 64)
 	for count, want := range map[int64]error{1 << 10: nil, 1 << 26: nil, 1<<26 + 1: ErrRange, 1 << 40: ErrRange} {

@@ -2,28 +2,29 @@ package datatype
 
 import "github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 
-// recipe is the call that made a type, for [Type.Contents].
+// recipe is the constructor call that made a type, for [Type.Contents].
 type recipe struct {
 	combiner int32
-	large    bool // by the variant of the function with large counts
+	large    bool // made by the function with large counts
 	args     []argument
 	types    []*Type
 }
 
-// argument is one of the call, in order: an array, or a single value in one.
+// argument is one argument of the call, in order: an array, or a single value as an array of one.
 type argument struct {
-	as     byte // i int, c count, a address: the latter two are large counts in a large recipe
+	as     byte // i int, c count, a address; the latter two are large counts in a large recipe
 	values []int64
 }
 
-// Contents is how a type was made (MPI 5.0, 5.1.13).
+// Contents describes how a type was made (MPI 5.0, 5.1.13).
 type Contents struct {
-	Combiner                int32
-	Ints, Addresses, Counts []int64 // the call's arguments; Counts are only of calls with large counts
+	Combiner int32
+	// the call's arguments; Counts only for functions with large counts
+	Ints, Addresses, Counts []int64
 	Types                   []*Type
 }
 
-// Combiner is the ABI's value of it.
+// Combiner is the ABI's constant for the constructor.
 func (t *Type) Combiner() int32 {
 	if t.recipe == nil {
 		return abi.CombinerNamed
@@ -31,7 +32,7 @@ func (t *Type) Combiner() int32 {
 	return t.recipe.combiner
 }
 
-// Envelope tells how long the lists of Contents are.
+// Envelope returns the lengths of the lists of Contents.
 func (t *Type) Envelope() (ints, addresses, counts, types int) {
 	if t.recipe == nil {
 		return
@@ -49,7 +50,7 @@ func (t *Type) Envelope() (ints, addresses, counts, types int) {
 	return ints, addresses, counts, len(t.recipe.types)
 }
 
-// Contents tells how the type was made. The lists are the caller's, but for Types.
+// Contents returns how the type was made. The lists are copies, except for Types.
 func (t *Type) Contents() Contents {
 	c := Contents{Combiner: t.Combiner()}
 	if t.recipe == nil {
@@ -69,7 +70,7 @@ func (t *Type) Contents() Contents {
 	return c
 }
 
-// kind is the list that an argument belongs to.
+// kind is the list of Contents that an argument belongs to.
 func (r *recipe) kind(a argument) byte {
 	switch {
 	case a.as == 'i':

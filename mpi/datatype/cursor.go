@@ -2,26 +2,26 @@ package datatype
 
 import "slices"
 
-// maxLevels bounds the height of the layout of what a buffer may hold: maxData bytes (see node).
+// maxLevels bounds the height of the layout of a buffer with at most maxData bytes (see node).
 const maxLevels = 34
 
-// cursor walks the data of a buffer that passed its check, piece by piece.
+// cursor iterates over the data of a buffer that passed its check, piece by piece.
 type cursor struct {
-	piece        // the current one
+	piece        // the current piece
 	buf   Buffer // its type has data
-	next  int64  // the element to go to after this one
-	depth int    // of levels in use
+	next  int64  // index of the next element
+	depth int    // number of levels in use
 	level [maxLevels]level
 }
 
-// level is a node that the cursor is within.
+// level is a node that contains the current piece.
 type level struct {
 	n    *node
-	base int64 // where the node's place counts from
-	next int64 // the child to go to after this one
+	base int64 // address that the node's offsets are relative to
+	next int64 // index of the next child
 }
 
-// seek goes to byte off of the data, which there is. It uses a cursor anew.
+// seek moves to byte off of the data, which must exist. It resets a used cursor.
 func (c *cursor) seek(b *Buffer, off int64) {
 	c.buf = *b
 	c.depth = 0
@@ -35,7 +35,7 @@ func (c *cursor) seek(b *Buffer, off int64) {
 	c.enter(b.Type.layout, b.Addr+i*b.Type.extent(), off-i*b.Type.size)
 }
 
-// enter goes to byte off of a node's data.
+// enter moves to byte off of a node's data.
 func (c *cursor) enter(n *node, base, off int64) {
 	for {
 		var i, at int64
@@ -85,7 +85,7 @@ func (c *cursor) enter(n *node, base, off int64) {
 	}
 }
 
-// forward goes to the next piece; false if there is none.
+// forward moves to the next piece; false if there is none.
 func (c *cursor) forward() bool {
 	for c.depth > 0 {
 		l := &c.level[c.depth-1]
@@ -129,8 +129,9 @@ func (c *cursor) forward() bool {
 	return true
 }
 
-// runs copies the entries that are left of a list of runs, as far as packed holds whole ones, and returns the rest of that: what
-// forward and transfer would do one by one. The current piece is used up before and after.
+// runs copies the remaining entries of a list of runs, as long as packed has room for whole ones,
+// and returns the rest of packed. It does the same as forward and transfer for each entry, but
+// faster. The current piece must be used up before; it is so after.
 func (c *cursor) runs(packed []byte, unpack bool) []byte {
 	if c.depth == 0 {
 		return packed
@@ -157,7 +158,8 @@ func (c *cursor) runs(packed []byte, unpack bool) []byte {
 	return packed
 }
 
-// pass drops k bytes of the current piece and goes to the next one once it is used up; false if there is none.
+// pass drops k bytes of the current piece, and moves to the next one if it is used up; false if
+// there is none.
 func (c *cursor) pass(k int64) bool {
 	c.advance(k)
 	return c.count > 0 || c.forward()

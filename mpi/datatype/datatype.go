@@ -1,15 +1,18 @@
-// Package datatype is MPI's datatypes (MPI 5.0, chapter 5) and its predefined reduction operations (section 6.9.2): what a
-// buffer's bytes are. It knows nothing of ranks or guests.
+// Package datatype is MPI's datatypes (MPI 5.0, chapter 5) and its predefined reduction operations
+// (section 6.9.2). It gives bytes of a buffer their meaning, and depends on neither ranks nor
+// guests.
 //
 // # How it is put together
 //
-//   - A [Type] is a typemap in compact form. Its layout (layout.go) says where the bytes of one element are, as a nest of loops and
-//     lists whose leaves are runs of bytes; neighbours are merged, so the layout of an array of doubles is one run. It never
-//     takes memory in proportion to a count, only to the lists that the constructor was given.
-//   - [Maker] (make.go, array.go) makes derived types. Whatever it is given is a claim of a stranger: everything is checked, and
-//     nothing overflows: all of a type's numbers are at most 1<<60.
-//   - A [Buffer] is elements of a type in a memory. Its methods walk the layout with a cursor (cursor.go), which yields pieces: a number
-//     of blocks of equal size, equally far apart; the loops over a piece (piece.go) are what takes the time.
+//   - A [Type] is a typemap in compact form. Its layout (layout.go) is the offsets of the bytes of
+//     one element: loops and lists, nested, whose leaves are runs of bytes. Adjacent runs are
+//     merged, so the layout of an array of doubles is one run. Its memory is never proportional to
+//     a count, only to the lists that the constructor was given.
+//   - [Maker] (make.go, array.go) makes derived types. Its arguments are not trusted: everything is
+//     checked, and nothing overflows, because all numbers of a type are at most 1<<60.
+//   - A [Buffer] is elements of a type in a memory. Its methods walk the layout with a cursor
+//     (cursor.go), which yields pieces: a number of blocks of equal size at equal distances. The
+//     loops over a piece (piece.go) take nearly all of the time.
 //   - An [Op] reduces packed elements (op.go, reduce.go), by loops over slices of Go's own types.
 package datatype
 
@@ -20,74 +23,77 @@ import (
 	"slices"
 )
 
-// Type is a datatype: a typemap with a lower bound and an extent. It does not change once it is made.
+// Type is a datatype: a typemap with a lower bound and an extent. It is immutable.
 type Type struct {
 	size           int64
 	lb, ub         int64
 	trueLB, trueUB int64
-	align          int64 // of the element with the strictest alignment in C
+	align          int64 // the strictest alignment of its basic elements in C
 	marked         bool  // lb and ub were set explicitly, by this type or one that it is made of
 	contiguous     bool
 
-	elements int64   // basic elements
-	external int64   // bytes in the external32 representation
+	elements int64   // number of basic elements
+	external int64   // size in the external32 representation in bytes
 	kind     kind    // of all basic elements; zero if they differ
 	layout   *node   // nil without data
-	few      []piece // the runs of the layout, if they are few but more than one
-	// parts, if the basic elements differ, are what the type is made of, in order of the typemap, from place on. Two elements at
-	// least: so types that are nested n deep this way have at least 1<<n bytes of data.
+	few      []piece // the runs of the layout, if there are a few; nil if there is one or many
+	// parts is what the type is made of, in the order of the typemap, if the basic elements differ.
+	// place is where they begin. There are at least two elements, so types nested n deep in this
+	// way have at least 1<<n bytes of data.
 	parts []part
 	place int64
 
 	named  *name
 	recipe *recipe // nil for named types
-	depth  int     // types that it is made of, one in the other
+	depth  int     // depth of nesting of the types that it is made of
 	weight int64   // see Weight
 }
 
-// part is count elements of a type, stride bytes apart, the first of them at disp.
+// part is count elements of a type, stride bytes apart, the first at disp.
 type part struct {
 	disp, count, stride int64
 	t                   *Type
 }
 
-// Size is the bytes of data in one element.
+// Size is the number of bytes of data in one element.
 func (t *Type) Size() int64 { return t.size }
 
-// Extent is the lower bound and the extent, in bytes: element i of an array begins at i times the extent.
+// Extent returns the lower bound and the extent in bytes. Element i of an array is at i times the
+// extent.
 func (t *Type) Extent() (lb, extent int64) { return t.lb, t.ub - t.lb }
 
 func (t *Type) extent() int64 { return t.ub - t.lb }
 
-// TrueExtent is the lower bound and the extent of the data itself, in bytes.
+// TrueExtent returns the lower bound and the extent of the data itself in bytes.
 func (t *Type) TrueExtent() (lb, extent int64) { return t.trueLB, t.trueUB - t.trueLB }
 
-// Contiguous reports whether an array of the type is its data and nothing else, in order: n elements at an address are
-// the n times Size bytes there.
+// Contiguous reports whether an array of the type is exactly its data, in order: n elements are n
+// times Size bytes at their address.
 func (t *Type) Contiguous() bool { return t.contiguous }
 
-// Weight is how many bytes of the host's memory the type takes, about, with all that it is made of.
+// Weight estimates the host memory of the type, with all types that it is made of, in bytes.
 func (t *Type) Weight() int64 { return t.weight }
 
 // Errors of constructors.
 var (
 	// ErrTooLarge means that a type would be larger than any memory.
 	ErrTooLarge = errors.New("datatype: the type is too large")
-	// ErrTooComplex means that a type would take too much of the host's memory: too long lists, or too many types in types.
+	// ErrTooComplex means that a type would need too much host memory: its lists are too long, or
+	// its types are nested too deep.
 	ErrTooComplex = errors.New("datatype: the type is made of too many parts")
-	// ErrCount means that a count or a length of a block is negative.
+	// ErrCount means that a count or the length of a block is negative.
 	ErrCount = errors.New("datatype: a count is negative")
-	// ErrArgument means that another argument is not valid.
+	// ErrArgument means that another argument is invalid.
 	ErrArgument = errors.New("datatype: an argument is not valid")
 )
 
 const (
-	maxNumber = 1 << 60 // of everything about a type, in absolute value
-	maxBlocks = 1 << 20 // in a list that a constructor is given
+	maxNumber = 1 << 60 // bounds the absolute value of every number of a type
+	maxBlocks = 1 << 20 // length of a constructor's list
 	maxDepth  = 512
 )
 
-// mul and add are exact, or false if the result is over maxNumber.
+// mul and add are exact; they return false if the result is over maxNumber.
 func mul(a, b int64) (int64, bool) {
 	hi, lo := bits.Mul64(magnitude(a), magnitude(b))
 	return a * b, hi == 0 && lo <= maxNumber
@@ -109,7 +115,8 @@ func add(a, b int64) (int64, bool) {
 
 func within(v int64) bool { return -maxNumber <= v && v <= maxNumber }
 
-// compose makes the type that consists of parts. What it does not know, the caller adds: see [Maker].
+// compose makes the type that consists of parts. The caller sets what cannot be derived from them:
+// see [Maker].
 func compose(parts []part) (*Type, error) {
 	t := &Type{align: 1, weight: typeWeight}
 	var list listBuilder
@@ -144,8 +151,9 @@ func compose(parts []part) (*Type, error) {
 	return t, nil
 }
 
-// include adds a part with data or bounds of its own to the type's numbers (MPI 5.0, 5.1: the definitions of lb, ub and
-// extent): bounds set explicitly hold for the whole; without them the data's hold.
+// include adds a part, which has data or bounds of its own, to the type's numbers. Explicit bounds
+// of a part become bounds of the whole; otherwise those of the data do (MPI 5.0, 5.1: the
+// definitions of lb, ub and extent).
 func (t *Type) include(p part) bool {
 	span, ok1 := mul(p.count-1, p.stride)
 	low, ok2 := add(p.disp, min(span, 0))
@@ -198,7 +206,7 @@ func (t *Type) settle() {
 	t.contiguous = t.layout.kind == run && t.layout.off == 0 && t.size == t.extent()
 }
 
-// setParts keeps what has data, or what the only element is made of.
+// setParts stores the parts that have data; if there is only one element, the parts of that.
 func (t *Type) setParts(parts []part) {
 	parts = slices.DeleteFunc(parts, func(p part) bool { return p.count == 0 || p.t.size == 0 })
 	if len(parts) == 1 && parts[0].count == 1 {
@@ -209,8 +217,8 @@ func (t *Type) setParts(parts []part) {
 	t.weight += int64(cap(parts)) * partWeight
 }
 
-// Elements is how many basic elements the first n bytes of the data of elements of the type are (MPI 5.0, 5.1.11); false if they are not
-// a whole number of them.
+// Elements is the number of basic elements in the first n bytes of the data of elements of the type
+// (MPI 5.0, 5.1.11); false if it is not a whole number.
 func (t *Type) Elements(n int64) (int64, bool) {
 	if t.size == 0 || n < 0 {
 		return 0, n == 0
@@ -239,7 +247,8 @@ func (t *Type) Elements(n int64) (int64, bool) {
 	return count, true
 }
 
-// ElementsSize is the bytes of the first n basic elements of the data of elements of the type; false if there are none, or too many.
+// ElementsSize is the size of the first n basic elements of the data of elements of the type; false
+// if the type has none, or they are too many.
 func (t *Type) ElementsSize(n int64) (int64, bool) {
 	if n <= 0 || t.elements == 0 {
 		return 0, n == 0

@@ -1,25 +1,27 @@
 package datatype
 
-// ExternalSize is the bytes of count elements in the external32 representation (MPI 5.0, 14.5.2); false if they are too many.
+// ExternalSize is the size of count elements in the external32 representation (MPI 5.0, 14.5.2);
+// false if they are too many.
 func (t *Type) ExternalSize(count int64) (int64, bool) { return mul(t.external, count) }
 
-// PackExternal packs the data in the external32 representation into dst, which has ExternalSize bytes.
+// PackExternal packs the data in the external32 representation into dst, whose length must be
+// ExternalSize.
 func (b Buffer) PackExternal(dst []byte) {
 	if b.Size() > 0 {
 		b.convert(dst, (*converter).out)
 	}
 }
 
-// UnpackExternal is the other way around.
+// UnpackExternal is the reverse.
 func (b Buffer) UnpackExternal(src []byte) {
 	if b.Size() > 0 {
 		b.convert(src, (*converter).in)
 	}
 }
 
-// converter goes through the external32 representation and what it is of together.
+// converter walks through the data and its external32 representation in parallel.
 type converter struct {
-	mem, ext []byte // ext is what is still to come
+	mem, ext []byte // ext is what is left of it
 	do       func(c *converter, at int64, k kind)
 }
 
@@ -34,7 +36,7 @@ func (b Buffer) convert(ext []byte, do func(*converter, int64, kind)) {
 	}
 }
 
-// walk goes through one element.
+// walk converts one element.
 func (c *converter) walk(at int64, t *Type) {
 	if t.kind != (kind{}) {
 		c.alike(Buffer{c.mem, at, 1, t})
@@ -47,7 +49,8 @@ func (c *converter) walk(at int64, t *Type) {
 	}
 }
 
-// alike goes through a buffer whose basic elements are all of one kind: its pieces are whole elements.
+// alike converts a buffer whose basic elements are all of one kind: its pieces consist of whole
+// elements.
 func (c *converter) alike(b Buffer) {
 	k := b.Type.kind
 	if bytes, ok := b.Bytes(); ok {
@@ -71,7 +74,7 @@ func (c *converter) alike(b Buffer) {
 	}
 }
 
-// units is how many numbers a basic element is, their size in memory and outside.
+// units returns how many numbers a basic element has, and their sizes in memory and in external32.
 func (k kind) units() (n, size, ext int) {
 	if k.class == complexes {
 		return 2, int(k.size) / 2, int(k.ext) / 2
@@ -79,7 +82,7 @@ func (k kind) units() (n, size, ext int) {
 	return 1, int(k.size), int(k.ext)
 }
 
-// out converts one basic element to big-endian; one that is longer there keeps its sign.
+// out converts one basic element to big-endian. If it is longer there, the sign is extended.
 func (c *converter) out(at int64, k kind) {
 	n, size, ext := k.units()
 	for range n {
@@ -101,7 +104,7 @@ func (c *converter) out(at int64, k kind) {
 	}
 }
 
-// in converts one basic element from big-endian; one that is longer in memory is a character.
+// in converts one basic element from big-endian. Only characters are longer in memory.
 func (c *converter) in(at int64, k kind) {
 	n, size, ext := k.units()
 	for range n {

@@ -2,10 +2,10 @@ package datatype
 
 import "github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 
-// The types that MPI_Type_create_f90_* give are predefined and have no name (MPI 5.0, 19.1.9).
+// The types that MPI_Type_create_f90_* returns are predefined but have no name (MPI 5.0, 19.1.9).
 
-// F90Real is the smallest real type with p decimal digits and an exponent range of r, nil if there is none. Either may be
-// MPI_UNDEFINED.
+// F90Real is the smallest real type with p decimal digits and an exponent range of r; nil if there
+// is none. Either may be MPI_UNDEFINED.
 func F90Real(p, r int32) *Type {
 	return f90(realSize(p, r, abi.Real4, abi.Real8, abi.Real16), abi.CombinerF90Real, p, r)
 }
@@ -15,7 +15,7 @@ func F90Complex(p, r int32) *Type {
 	return f90(realSize(p, r, abi.Complex8, abi.Complex16, abi.Complex32), abi.CombinerF90Complex, p, r)
 }
 
-// F90Integer is the smallest integer type with r decimal digits, nil if there is none.
+// F90Integer is the smallest integer type with r decimal digits; nil if there is none.
 func F90Integer(r int32) *Type {
 	handle := int32(abi.DatatypeNull)
 	switch {
@@ -63,7 +63,8 @@ func f90(handle, combiner int32, args ...int32) *Type {
 	return &t
 }
 
-// MatchSize is the predefined type of a class, the ABI's MPI_TYPECLASS_*, with a size in bytes, nil if there is none.
+// MatchSize is the predefined type of a class, one of the ABI's MPI_TYPECLASS_*, with a size in
+// bytes; nil if there is none.
 func MatchSize(class int32, size int64) *Type {
 	lists := map[int32][]int32{
 		abi.TypeclassInteger: {abi.Integer1, abi.Integer2, abi.Integer4, abi.Integer8, abi.Integer16},

@@ -6,7 +6,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// halves reduces binary16. Sums and products of two are exact in a float64, so each is rounded once.
+// halves reduces binary16. Sums and products of two are exact in a float64, so each is rounded only
+// once.
 func halves(op Op, in, inout []uint16) {
 	for i, v := range in {
 		switch op {
@@ -56,12 +57,13 @@ func floatToHalf(f float64) uint16 {
 	switch {
 	case f != f:
 		return sign | 0x7e00
-	case f >= 65520: // halfway from the largest to the next power of two
+	case f >= 65520: // at least halfway from the largest number to the next power of two
 		return sign | 0x7c00
 	case f < 0x1p-14:
-		return sign | uint16(math.RoundToEven(math.Ldexp(f, 24))) // may become the smallest normal number
+		// may become the smallest normal number
+		return sign | uint16(math.RoundToEven(math.Ldexp(f, 24)))
 	}
-	frac, exp := math.Frexp(f) // frac in [0.5, 1)
+	frac, exp := math.Frexp(f) // frac is in [0.5, 1)
 	m := uint16(math.RoundToEven(math.Ldexp(frac, 11)))
-	return sign | (uint16(exp+14)<<10 + m - 1024) // a carry goes on into the exponent
+	return sign | (uint16(exp+14)<<10 + m - 1024) // a carry increments the exponent
 }

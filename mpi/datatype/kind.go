@@ -1,13 +1,13 @@
 package datatype
 
-// kind is what a basic element is: the key to how it is reduced and converted.
+// kind is the type of a basic element. It determines how elements are reduced and converted.
 type kind struct {
 	class class
 	size  uint8 // bytes in memory
 	ext   uint8 // bytes in the external32 representation (MPI 5.0, 14.5.2)
 }
 
-// class is a group of types that the same operations are defined for (MPI 5.0, 6.9.2).
+// class is a group of types that have the same operations (MPI 5.0, 6.9.2).
 type class uint8
 
 const (
@@ -24,7 +24,8 @@ const (
 	packedBytes // MPI_PACKED
 )
 
-// half is the size of what is stored in one piece: of the two parts of a complex number each.
+// half is the size of the units that are converted: half of a complex number, else the whole
+// element.
 func (k kind) half() int {
 	if k.class == complexes {
 		return int(k.size) / 2

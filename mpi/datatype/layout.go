@@ -2,19 +2,19 @@ package datatype
 
 import "slices"
 
-// node is where the bytes of one element are, relative to the place of the element, in order of the typemap. Nodes are shared and never
-// change. A loop goes around at least twice and a list has at least two entries, each with data: so a node that is n levels high
-// has at least 1<<n bytes of data.
+// node describes where the bytes of one element are, relative to the element's address, in the
+// order of the typemap. Nodes are shared and immutable. A loop has at least two iterations and a
+// list at least two entries, each with data, so a node of height n has at least 1<<n bytes of data.
 type node struct {
 	kind nodeKind
-	off  int64 // where it begins
+	off  int64 // relative address of its beginning
 	size int64 // bytes of data, more than 0
 
-	count, stride int64   // loop
-	child         *node   // loop and alike
-	offs          []int64 // lists: where the entries are, from off
-	starts        []int64 // runs and mixed: the data before each entry, and all of it
-	kids          []*node // mixed
+	count, stride int64   // of a loop
+	child         *node   // of a loop and of alike
+	offs          []int64 // of lists: the entries' addresses relative to off
+	starts        []int64 // of runs and mixed: the sum of the data before each entry, and the total
+	kids          []*node // of mixed
 }
 
 type nodeKind uint8
@@ -27,7 +27,7 @@ const (
 	mixed                 // kids[i] at offs[i]
 )
 
-// The host's memory, in bytes, about.
+// Estimates of host memory in bytes.
 const (
 	typeWeight  = 256
 	nodeWeight  = 160
@@ -42,7 +42,7 @@ func (n *node) weight() int64 {
 	return nodeWeight + 8*int64(len(n.offs)+len(n.starts)) + nodeWeight*int64(len(n.kids))
 }
 
-// at is the node with its place moved.
+// at returns the node moved to another address.
 func (n *node) at(disp int64) *node {
 	if disp == 0 {
 		return n
@@ -52,7 +52,7 @@ func (n *node) at(disp int64) *node {
 	return &m
 }
 
-// repeat is a node count times, at least once.
+// repeat is a node count times; count is at least 1.
 func repeat(n *node, count, stride int64) *node {
 	switch {
 	case count == 1:
@@ -65,10 +65,11 @@ func repeat(n *node, count, stride int64) *node {
 	return &node{kind: loop, size: n.size * count, count: count, stride: stride, child: n}
 }
 
-// manyRuns is how many runs are no longer few.
+// manyRuns is the number of runs from which on a layout is walked by a cursor.
 const manyRuns = 16
 
-// few are the runs of a layout that has few: what an array of structures is made of. nil if it has more, or one.
+// few returns the runs of a layout that has more than one and fewer than manyRuns, as arrays of
+// structures have; else nil.
 func (n *node) few() []piece {
 	if n == nil || n.kind == run || n.size > 64*manyRuns {
 		return nil
@@ -89,13 +90,13 @@ func (n *node) few() []piece {
 	}
 }
 
-// listBuilder makes one node of parts that follow each other in the typemap.
+// listBuilder makes one node of parts that are consecutive in the typemap.
 type listBuilder struct {
 	offs   []int64
-	starts []int64 // without the last
+	starts []int64 // without the total
 	size   int64
-	kids   []*node // nil as long as all are runs
-	last   part    // what the last of kids was made of
+	kids   []*node // nil while all entries are runs
+	last   part    // the part that the last of kids was made of
 	lastly *node
 }
 
@@ -110,7 +111,7 @@ func (l *listBuilder) add(p part) {
 	l.addNode(p.disp, l.lastly)
 }
 
-// addRun adds a run of bytes, as part of the one before it if it follows directly.
+// addRun adds a run of bytes. It is merged with the previous one if it follows directly.
 func (l *listBuilder) addRun(off, size int64) {
 	if n := len(l.offs) - 1; n >= 0 && (l.kids == nil || l.kids[n] == nil) && l.offs[n]+l.size-l.starts[n] == off {
 		l.size += size
@@ -131,7 +132,7 @@ func (l *listBuilder) addNode(off int64, n *node) {
 	l.size += n.size
 }
 
-// node is the whole; nil if nothing was added.
+// node returns the list; nil if nothing was added.
 func (l *listBuilder) node() *node {
 	if len(l.offs) == 0 {
 		return nil
@@ -156,7 +157,7 @@ func (l *listBuilder) node() *node {
 	return &node{kind: mixed, size: l.size, offs: slices.Clip(l.offs), starts: slices.Clip(l.starts), kids: slices.Clip(l.kids)}
 }
 
-// same is what all entries are, nil if they differ.
+// same returns the node that all entries are; nil if they differ.
 func (l *listBuilder) same() *node {
 	if l.kids == nil {
 		for i := range l.offs {
@@ -171,10 +172,10 @@ func (l *listBuilder) same() *node {
 			return nil
 		}
 	}
-	return l.kids[0] // not nil: kids is not nil because one of them is not a run
+	return l.kids[0] // never nil: kids is not nil, so one entry at least is not a run
 }
 
-// even reports whether the entries are equally far apart.
+// even reports whether the entries are at equal distances.
 func (l *listBuilder) even() bool {
 	for i := 2; i < len(l.offs); i++ {
 		if l.offs[i]-l.offs[i-1] != l.offs[1]-l.offs[0] {

@@ -6,16 +6,17 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// Maker makes derived types (MPI 5.0, 5.1.2 and 5.1.3). It keeps the lists it is given. Its errors are those of this package.
+// Maker makes derived types (MPI 5.0, 5.1.2 and 5.1.3). It keeps the lists that it is given. It
+// returns the errors of this package.
 type Maker struct {
-	Large bool // by the functions with large counts: only [Type.Contents] tells
+	Large bool // for the functions with large counts; only [Type.Contents] differs
 }
 
-// finish gives a composed type its recipe, and bounds what hangs on it.
+// finish sets the recipe of a composed type, adds up its weight and bounds its depth.
 func (m Maker) finish(t *Type, combiner int32, types []*Type, args ...argument) (*Type, error) {
 	t.recipe = &recipe{combiner: combiner, large: m.Large, args: args, types: types}
 	t.weight = plus(t.weight, t.recipe.weight())
-	var seen map[*Type]bool // that were counted
+	var seen map[*Type]bool // types that were counted already
 	if len(types) > 1 {
 		seen = map[*Type]bool{}
 	}
@@ -44,17 +45,17 @@ func plus(a, b int64) int64 {
 
 func one(v int64) []int64 { return []int64{v} }
 
-// block is count elements of old, one after the other.
+// block is count consecutive elements of old.
 func block(count int64, old *Type) part { return part{0, count, old.extent(), old} }
 
-// Dup is the same type again.
+// Dup is a copy of a type.
 func (m Maker) Dup(old *Type) (*Type, error) {
 	t := *old
 	t.named, t.weight, t.depth = nil, typeWeight, 0
 	return m.finish(&t, abi.CombinerDup, []*Type{old})
 }
 
-// Contiguous is count elements of old, one after the other.
+// Contiguous is count consecutive elements of old.
 func (m Maker) Contiguous(count int64, old *Type) (*Type, error) {
 	if count < 0 {
 		return nil, ErrCount
@@ -99,17 +100,17 @@ func vector(count, length, stride int64, old *Type) (*Type, error) {
 	return compose([]part{{0, count, stride, b}})
 }
 
-// Indexed is a block of elements of old for each length, at the displacement in elements.
+// Indexed is blocks of elements of old, each with a length and a displacement in elements.
 func (m Maker) Indexed(lengths, displacements []int64, old *Type) (*Type, error) {
 	return m.indexed(abi.CombinerIndexed, lengths, argument{'c', displacements}, old.extent(), old)
 }
 
-// Hindexed is a block of elements of old for each length, at the displacement in bytes.
+// Hindexed is blocks of elements of old, each with a length and a displacement in bytes.
 func (m Maker) Hindexed(lengths, displacements []int64, old *Type) (*Type, error) {
 	return m.indexed(abi.CombinerHindexed, lengths, argument{'a', displacements}, 1, old)
 }
 
-// indexed is either; unit is what displacements count.
+// indexed is Indexed or Hindexed; unit is what displacements are multiplied by.
 func (m Maker) indexed(combiner int32, lengths []int64, displacements argument, unit int64, old *Type) (*Type, error) {
 	if len(lengths) > maxBlocks {
 		return nil, ErrTooComplex
@@ -135,17 +136,17 @@ func (m Maker) indexed(combiner int32, lengths []int64, displacements argument, 
 	return m.finish(t, combiner, []*Type{old}, argument{'c', one(int64(len(lengths)))}, argument{'c', lengths}, displacements)
 }
 
-// IndexedBlock is a block of length elements of old at each displacement, in elements.
+// IndexedBlock is blocks of length elements of old, each with a displacement in elements.
 func (m Maker) IndexedBlock(length int64, displacements []int64, old *Type) (*Type, error) {
 	return m.indexedBlock(abi.CombinerIndexedBlock, length, argument{'c', displacements}, old.extent(), old)
 }
 
-// HindexedBlock is a block of length elements of old at each displacement, in bytes.
+// HindexedBlock is blocks of length elements of old, each with a displacement in bytes.
 func (m Maker) HindexedBlock(length int64, displacements []int64, old *Type) (*Type, error) {
 	return m.indexedBlock(abi.CombinerHindexedBlock, length, argument{'a', displacements}, 1, old)
 }
 
-// indexedBlock is either; unit is what displacements count.
+// indexedBlock is IndexedBlock or HindexedBlock; unit is what displacements are multiplied by.
 func (m Maker) indexedBlock(combiner int32, length int64, displacements argument, unit int64, old *Type) (*Type, error) {
 	n := len(displacements.values)
 	switch {
@@ -172,7 +173,7 @@ func (m Maker) indexedBlock(combiner int32, length int64, displacements argument
 	return m.finish(t, combiner, []*Type{old}, argument{'c', []int64{int64(n), length}}, displacements)
 }
 
-// Struct is blocks of elements, each of its type, at the displacement in bytes.
+// Struct is blocks of elements, each with a length, a type and a displacement in bytes.
 func (m Maker) Struct(lengths, displacements []int64, types []*Type) (*Type, error) {
 	if len(lengths) > maxBlocks {
 		return nil, ErrTooComplex
@@ -194,7 +195,7 @@ func (m Maker) Struct(lengths, displacements []int64, types []*Type) (*Type, err
 		argument{'c', one(int64(len(lengths)))}, argument{'c', lengths}, argument{'a', displacements})
 }
 
-// Resized is old with another lower bound and extent (MPI 5.0, 5.1.7).
+// Resized is old with a new lower bound and extent (MPI 5.0, 5.1.7).
 func (m Maker) Resized(old *Type, lb, extent int64) (*Type, error) {
 	ub, ok := add(lb, extent)
 	if !ok || !within(lb) || !within(extent) {

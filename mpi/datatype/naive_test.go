@@ -7,10 +7,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// naive is a datatype as MPI 5.0, 5.1 defines it: its typemap, written out, with markers for bounds.
+// naive is a datatype as MPI 5.0, 5.1 defines it: a complete typemap, with markers for bounds.
 type naive struct {
 	entries  []entry
-	lbs, ubs []int64 // where resized types put markers
+	lbs, ubs []int64 // markers that resized types set
 }
 
 type entry struct {
@@ -35,7 +35,7 @@ func (n naive) trueBounds() (lb, ub int64) {
 	return lb, ub
 }
 
-// bounds are lb and ub, by equation (5.1) and the paragraph after it.
+// bounds returns lb and ub, by equation (5.1) and the paragraph after it.
 func (n naive) bounds() (lb, ub int64) {
 	lb, ub = n.trueBounds()
 	if len(n.lbs) > 0 {
@@ -56,7 +56,7 @@ func (n naive) extent() int64 {
 	return ub - lb
 }
 
-// place appends count elements of m, the first at disp, the others its extent apart.
+// place appends count elements of m, the first at disp, the others one extent apart each.
 func (n *naive) place(disp, count int64, m naive) {
 	extent := m.extent()
 	for i := range count {
@@ -70,7 +70,7 @@ func (n *naive) place(disp, count int64, m naive) {
 	}
 }
 
-// subarrayOf is the definition of 5.1.3, and with the elements that mine chooses that of 5.1.4.
+// subarrayOf follows the definition of 5.1.3; with the elements that mine selects, that of 5.1.4.
 func (n *naive) arrayOf(sizes []int64, order int32, m naive, mine func(index []int64) bool) {
 	extent := m.extent()
 	total := int64(1)
@@ -95,7 +95,7 @@ func (n *naive) arrayOf(sizes []int64, order int32, m naive, mine func(index []i
 	n.lbs, n.ubs = []int64{0}, []int64{total * extent}
 }
 
-// chooser makes types from numbers: random ones, or those of a fuzzer.
+// chooser makes types from random numbers or from a fuzzer's.
 type chooser struct {
 	next func() byte
 }
@@ -112,7 +112,7 @@ func (c chooser) list(n, low, high int) []int64 {
 
 const maxEntries = 3000
 
-// made is a type, made both ways.
+// made is a type, made in both ways.
 type made struct {
 	t *Type
 	n naive
@@ -130,7 +130,8 @@ func (c chooser) basic() made {
 	return made{t, n}
 }
 
-// derived makes a type of at most so many levels. It fails the test if only one of the two ways works.
+// derived makes a type of at most the given number of levels. It fails the test if only one of the
+// two ways succeeds.
 func (c chooser) derived(t testing.TB, depth int) made {
 	if depth == 0 {
 		return c.basic()
@@ -257,7 +258,7 @@ func (c chooser) darray(n *naive, old made) (*Type, error) {
 		size *= psizes[d]
 	}
 	rank, order := c.upTo(int(size-1)), c.order()
-	coords := make([]int64, dims) // row-major, whatever the order
+	coords := make([]int64, dims) // row-major, whatever the order of the array
 	for d, rest := dims-1, rank; d >= 0; d-- {
 		coords[d] = rest % psizes[d]
 		rest /= psizes[d]

@@ -2,14 +2,14 @@ package datatype
 
 import "github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 
-// name is what a predefined type has more than others.
+// name is what only predefined types have.
 type name struct {
 	handle int32
 	text   string
-	pair   *[2]kind // of a value and an index: for MINLOC and MAXLOC
+	pair   *[2]kind // of a value and an index, for MINLOC and MAXLOC
 }
 
-// Named finds a predefined datatype by the ABI's handle for it; nil if there is none.
+// Named returns the predefined datatype with one of the ABI's handles; nil if there is none.
 func Named(handle int32) *Type {
 	if i := handle - abi.DatatypeNull; i >= 0 && int(i) < len(named) {
 		return named[i]
@@ -17,7 +17,7 @@ func Named(handle int32) *Type {
 	return nil
 }
 
-// Name is the name of a predefined type, as MPI_INT; empty for others.
+// Name is the name of a predefined type, such as MPI_INT; empty for others.
 func (t *Type) Name() string {
 	if t.named == nil {
 		return ""
@@ -36,8 +36,8 @@ func (t *Type) Handle() int32 {
 	return t.named.handle
 }
 
-// named are the predefined types, by handle less MPI_DATATYPE_NULL. Sizes and alignments are those of C for
-// WebAssembly with pointers of 32 bits, and of Fortran's default kinds.
+// named are the predefined types, indexed by handle minus MPI_DATATYPE_NULL. Sizes and alignments
+// are those of C for WebAssembly with pointers of 32 bits, and of Fortran's default kinds.
 var named = buildNamed()
 
 func buildNamed() (list [256]*Type) {
@@ -75,8 +75,9 @@ func newPair(value, index *Type) *Type {
 	return t
 }
 
-// ValueIndex is the predefined type of a value and an index (MPI 5.0, 6.9.4), nil if there is none for them: the value must be a number with an
-// order, the index an integer. It has a handle if it is one of those with a name; else its combiner is MPI_COMBINER_VALUE_INDEX.
+// ValueIndex is the predefined type of a value and an index (MPI 5.0, 6.9.4). It is nil unless the
+// value is an ordered number and the index an integer. It has a handle if it is one of those with a
+// name; otherwise its combiner is MPI_COMBINER_VALUE_INDEX.
 func ValueIndex(value, index *Type) *Type {
 	if value.Handle() == abi.DatatypeNull || index.Handle() == abi.DatatypeNull || value.named.pair != nil || index.named.pair != nil ||
 		!ordered(value.kind.class) || !integer(index.kind.class) {

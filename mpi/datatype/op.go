@@ -2,11 +2,12 @@ package datatype
 
 import "github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 
-// Op is a predefined reduction operation, by the ABI's handle.
+// Op is a predefined reduction operation; its value is the ABI's handle.
 type Op int32
 
-// Allows reports whether the operation is defined for elements of the type (MPI 5.0, 6.9.2 and 6.9.4): a predefined type, not
-// one derived from it. MPI_REPLACE and MPI_NO_OP take any predefined type; it is for the caller to know that collective operations do not take them.
+// Allows reports whether the operation is defined for elements of the type (MPI 5.0, 6.9.2 and
+// 6.9.4), which must be predefined, not derived. MPI_REPLACE and MPI_NO_OP accept any predefined
+// type; the caller must reject them in collective operations.
 func (op Op) Allows(t *Type) bool {
 	if t.named == nil {
 		return false
@@ -34,8 +35,9 @@ func integer(c class) bool { return c == signed || c == unsigned || c == fortran
 
 func ordered(c class) bool { return integer(c) || c == floating }
 
-// Reduce computes inout[i] = in[i] op inout[i] for each element of data in order of the typemap: both hold packed
-// elements of t, as many as fit. Integers wrap; floating point is IEEE 754, each operation rounded once. The operation allows the type.
+// Reduce computes inout[i] = in[i] op inout[i] for each element of data in the order of the
+// typemap. Both hold packed elements of t, as many as fit. Integers wrap. Floating point is IEEE
+// 754, and each operation is rounded once. The operation must allow the type.
 func (op Op) Reduce(t *Type, in, inout []byte) {
 	if !op.Allows(t) {
 		return
@@ -56,7 +58,8 @@ func (op Op) Reduce(t *Type, in, inout []byte) {
 	}
 }
 
-// reduce does what goes part by part: all but products of complex numbers and pairs.
+// reduce handles everything that works on each number separately: all but products of complex
+// numbers, and pairs.
 func reduce(op Op, k kind, in, inout []byte) {
 	switch k.class {
 	case floating, complexes:

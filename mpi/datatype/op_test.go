@@ -13,7 +13,7 @@ import (
 
 var allOps = []Op{abi.Sum, abi.Min, abi.Max, abi.Prod, abi.Band, abi.Bor, abi.Bxor, abi.Land, abi.Lor, abi.Lxor, abi.Minloc, abi.Maxloc}
 
-// MPI 5.0, 6.9.2: the table of which operations are defined for which types.
+// MPI 5.0, 6.9.2: the table of operations and the types that they are defined for.
 func TestAllows(t *testing.T) {
 	arithmetic := []Op{abi.Sum, abi.Min, abi.Max, abi.Prod}
 	logic := []Op{abi.Land, abi.Lor, abi.Lxor}
@@ -94,7 +94,8 @@ func reduceIntegers(op Op, a, b *big.Int) *big.Int {
 	return b
 }
 
-// TestReduceIntegers compares all integer types and logicals with integers without bounds, at any alignment.
+// TestReduceIntegers compares all integer types and logicals with integers of unlimited size, at
+// any alignment.
 func TestReduceIntegers(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for handle := int32(abi.DatatypeNull); handle < abi.DatatypeNull+256; handle++ {
@@ -188,7 +189,7 @@ func TestReduceComplex(t *testing.T) {
 	}
 }
 
-// MPI 5.0, 6.9.4: the smaller index of equal values.
+// MPI 5.0, 6.9.4: of equal values the smaller index wins.
 func TestReducePairs(t *testing.T) {
 	pairOf := func(value float64, index int32) []byte {
 		return binary.LittleEndian.AppendUint32(packDoubles(value), uint32(index))
@@ -211,7 +212,7 @@ func TestReducePairs(t *testing.T) {
 			t.Errorf("op %#x of %x and %x: %x, want %x", int32(test.op), test.in, test.inout, got, test.want)
 		}
 	}
-	// Each kind of value: -1 at 3 against 1 at 2, and unsigned ones the other way around.
+	// Each kind of value: -1 at 3 against 1 at 2, and for unsigned ones the opposite result.
 	for _, handle := range []int32{abi.Short, abi.Int, abi.LongLong, abi.Integer1, abi.Integer16, abi.Float, abi.Double, abi.LongDouble, abi.Real2, abi.Uint8T, abi.Uint64T} {
 		value := Named(handle)
 		ty := ValueIndex(value, Named(abi.LongLong))

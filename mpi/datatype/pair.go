@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// reducePairs is MINLOC and MAXLOC (MPI 5.0, 6.9.4): of two equal values the one with the smaller index counts.
+// reducePairs is MINLOC and MAXLOC (MPI 5.0, 6.9.4). Of equal values the smaller index wins.
 func reducePairs(largest bool, k *[2]kind, in, inout []byte) {
 	value, index := int(k[0].size), int(k[1].size)
 	byValue, byIndex := ordering(k[0]), ordering(k[1])
@@ -22,10 +22,10 @@ func reducePairs(largest bool, k *[2]kind, in, inout []byte) {
 	}
 }
 
-// unordered is the ordering's result for a NaN.
+// unordered is the result of ordering for a NaN.
 const unordered = 2
 
-// ordering compares the elements that two slices begin with: -1, 0, 1, as in package cmp, or unordered.
+// ordering compares the first elements of two slices: -1, 0 or 1, as in package cmp, or unordered.
 func ordering(k kind) func(a, b []byte) int {
 	le := binary.LittleEndian
 	switch {
@@ -52,7 +52,7 @@ func ordering(k kind) func(a, b []byte) int {
 	}
 }
 
-// word is an unsigned integer of so many bytes.
+// word is an unsigned integer of 1, 2, 4 or 8 bytes.
 func word(b []byte, size uint8) uint64 {
 	switch size {
 	case 1:

@@ -2,8 +2,8 @@ package datatype
 
 import "encoding/binary"
 
-// piece is count blocks of n bytes each, stride bytes apart, the first of them at off. skip bytes of the first block do not belong to
-// it any more.
+// piece is count blocks of n bytes each, stride bytes apart, the first at off. The first skip bytes
+// of the first block are used up.
 type piece struct {
 	off, n, count, stride int64
 	skip                  int64 // less than n
@@ -21,7 +21,7 @@ func (p *piece) advance(k int64) {
 	p.skip = k - blocks*p.n
 }
 
-// head is the first part, of at most limit bytes, as whole blocks or as one run.
+// head returns the first part, at most limit bytes, as whole blocks or as one run.
 func (p *piece) head(limit int64) piece {
 	if p.skip > 0 || limit < p.n || p.count == 1 {
 		return piece{off: p.off + p.skip, n: min(p.n-p.skip, limit), count: 1}
@@ -29,7 +29,8 @@ func (p *piece) head(limit int64) piece {
 	return piece{off: p.off, n: p.n, count: min(p.count, limit/p.n), stride: p.stride}
 }
 
-// transfer copies the blocks of p, which skips nothing, from or to packed, and returns the rest of that.
+// transfer copies the blocks of p between the memory and packed, and returns the rest of packed.
+// skip must be 0.
 func (p piece) transfer(packed, mem []byte, unpack bool) []byte {
 	if unpack {
 		scatter(mem, packed, p)
@@ -41,7 +42,7 @@ func (p piece) transfer(packed, mem []byte, unpack bool) []byte {
 
 // copyRun is transfer for a short run.
 func copyRun(packed, run []byte, unpack bool) []byte {
-	if len(run) == 8 { // as so many are
+	if len(run) == 8 { // the most common size
 		if unpack {
 			binary.LittleEndian.PutUint64(run, binary.LittleEndian.Uint64(packed))
 		} else {
@@ -57,7 +58,7 @@ func copyRun(packed, run []byte, unpack bool) []byte {
 	return packed[len(run):]
 }
 
-// gather copies the blocks of p, which skips nothing, to dst, which has room for them.
+// gather copies the blocks of p to dst, which must have room for them. skip must be 0.
 func gather(dst, mem []byte, p piece) {
 	if p.count == 1 {
 		copy(dst[:p.n], mem[p.off:])
@@ -96,7 +97,7 @@ func gather(dst, mem []byte, p piece) {
 	}
 }
 
-// scatter is the other way around.
+// scatter is the reverse.
 func scatter(mem, src []byte, p piece) {
 	if p.count == 1 {
 		copy(mem[p.off:p.off+p.n], src)
@@ -135,7 +136,7 @@ func scatter(mem, src []byte, p piece) {
 	}
 }
 
-// move copies blocks to as many blocks of the same size; neither piece skips anything.
+// move copies blocks to as many blocks of the same size. skip must be 0 for both.
 func move(dst, src []byte, p, q piece) {
 	to, from := p.off, q.off
 	switch p.n {

@@ -6,8 +6,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// C for WebAssembly has long double as IEEE 754 binary128: a sign, 15 bits of exponent with bias 16383, 112 bits of fraction.
-// Go has no such type; here are its sum, product and order, rounded to nearest, ties to even.
+// The long double of C for WebAssembly is IEEE 754 binary128: a sign, 15 bits of exponent with bias
+// 16383, 112 bits of fraction. Go has no such type. These are its sum, product and order, rounded
+// to nearest, ties to even.
 
 const (
 	quadSign   = 1 << 63
@@ -17,7 +18,7 @@ const (
 
 var quadNaN = wide{hi: 0x7fff8000_00000000}
 
-// quads reduces pairs of words, the lower first.
+// quads reduces binary128, each number as two words, the lower first.
 func quads(op Op, in, inout []uint64) {
 	for i := 0; i+1 < len(in); i += 2 {
 		r := quadOp(op, wide{hi: in[i+1], lo: in[i]}, wide{hi: inout[i+1], lo: inout[i]})
@@ -43,7 +44,7 @@ func quadOp(op Op, a, b wide) wide {
 	return b
 }
 
-// quadProducts multiplies complex numbers: four words each.
+// quadProducts multiplies complex numbers of four words each.
 func quadProducts(in, inout []uint64) {
 	for i := 0; i+3 < len(in); i += 4 {
 		a, b := wide{in[i+1], in[i]}, wide{in[i+3], in[i+2]}
@@ -56,7 +57,8 @@ func quadProducts(in, inout []uint64) {
 	}
 }
 
-// parts are a number's sign, exponent (as stored; 1 for subnormal numbers too) and significand, an integer below 1<<113.
+// parts are a number's sign, its exponent (as stored, but 1 for subnormal numbers too) and its
+// significand, an integer below 1<<113.
 func (q wide) parts() (sign uint64, exp int, sig wide) {
 	sign, exp = q.hi&quadSign, int(q.hi>>48&quadMaxExp)
 	sig = wide{q.hi & (1<<48 - 1), q.lo}
@@ -80,7 +82,7 @@ func quadCompare(a, b wide) int {
 	case a.isZero() && b.isZero():
 		return 0
 	}
-	// As integers of sign and magnitude they are in order.
+	// Compared as sign and magnitude, the bits are ordered like the numbers.
 	if a.hi&quadSign != 0 {
 		a = wide{^a.hi ^ quadSign, ^a.lo}
 	}
@@ -90,7 +92,7 @@ func quadCompare(a, b wide) int {
 	return wideCompare(a, b)
 }
 
-// left and right shift; right ors what falls out into the last bit.
+// left and right shift; right ors the bits that are shifted out into the last bit.
 func (w wide) left(n uint) wide {
 	if n >= 64 {
 		return wide{w.lo << (n - 64), 0}
@@ -121,7 +123,7 @@ func (w wide) len() int {
 	return bits.Len64(w.lo)
 }
 
-// guard bits follow the significand while a result is computed; the last one says whether there was more.
+// guard bits follow the significand during a computation. The last one is sticky.
 const guard = 3
 
 func quadAdd(a, b wide) wide {
@@ -153,7 +155,7 @@ func quadAdd(a, b wide) wide {
 	lo, borrow := bits.Sub64(sigA.lo, sigB.lo, 0)
 	diff := wide{sigA.hi - sigB.hi - borrow, lo}
 	if diff == (wide{}) {
-		return wide{} // positive, when rounding to nearest
+		return wide{} // positive, as in round to nearest
 	}
 	return quadRound(sign, exp, diff)
 }
@@ -173,11 +175,11 @@ func quadMul(a, b wide) wide {
 	}
 	_, expA, sigA := a.parts()
 	_, expB, sigB := b.parts()
-	// Subnormal numbers first become as long as others, so that the product has 225 or 226 bits.
+	// Subnormal numbers are normalised first, so the product has 225 or 226 bits.
 	shiftA, shiftB := 113-sigA.len(), 113-sigB.len()
 	sigA, sigB = sigA.left(uint(shiftA)), sigB.left(uint(shiftB))
 	high, low := sigA.times(sigB)
-	// The product less its last 112-guard bits.
+	// The product without its last 112-guard bits.
 	const drop = 112 - guard
 	sig := high.left(128 - drop)
 	rest := low.right(drop)
@@ -200,8 +202,8 @@ func (w wide) times(v wide) (high, low wide) {
 	return wide{r3, r2}, wide{r1, l0}
 }
 
-// quadRound makes a number of a significand with guard bits, not 0, that may be too long or too short; exp goes with one of 113 bits
-// before the guard bits.
+// quadRound rounds a significand with guard bits, which is not 0 and may have too many or too few
+// bits. exp is the exponent for 113 bits before the guard bits.
 func quadRound(sign uint64, exp int, sig wide) wide {
 	if n := sig.len() - (113 + guard); n > 0 {
 		sig = sig.right(uint(n))
@@ -222,7 +224,8 @@ func quadRound(sign uint64, exp int, sig wide) wide {
 		sig.lo, carry = bits.Add64(sig.lo, 1, 0)
 		sig.hi += carry
 	}
-	// The leading bit of a normal number adds 1 to the exponent, and so does a carry out of the fraction.
+	// The leading bit of a normal number adds 1 to the exponent; so does a carry out of the
+	// fraction.
 	sig.hi += uint64(exp-1) << 48
 	if sig.hi >= quadMaxExp<<48 || exp >= quadMaxExp {
 		return wide{hi: sign | quadMaxExp<<48}

@@ -22,7 +22,7 @@ func exact(q wide) *big.Float {
 	return f
 }
 
-// toQuad rounds a value to the nearest binary128, ties to even: in one step, from a value that is exact.
+// toQuad rounds an exact value to the nearest binary128, ties to even, in one step.
 func toQuad(f *big.Float) wide {
 	sign := uint64(0)
 	if f.Signbit() {
@@ -31,7 +31,8 @@ func toQuad(f *big.Float) wide {
 	if f.Sign() == 0 {
 		return wide{hi: sign}
 	}
-	exp := max(f.MantExp(nil)-1+quadBias, 1) // as stored, of the leading bit, or of the subnormal numbers
+	// exponent as stored, of the leading bit or of the subnormal numbers
+	exp := max(f.MantExp(nil)-1+quadBias, 1)
 	scaled := new(big.Float).SetPrec(0).SetMantExp(new(big.Float).Abs(f), 112+quadBias-exp)
 	sig, _ := scaled.Int(nil)
 	rest := new(big.Float).SetPrec(f.Prec()+200).Sub(scaled, new(big.Float).SetPrec(200).SetInt(sig))
@@ -46,7 +47,8 @@ func toQuad(f *big.Float) wide {
 	return wide{hi | sign, new(big.Int).And(sig, new(big.Int).SetUint64(math.MaxUint64)).Uint64()}
 }
 
-// randomQuad prefers what is hard: exponents that are near each other or near the ends, and fractions with long runs of equal bits.
+// randomQuad prefers difficult numbers: exponents that are close to each other or to the limits,
+// and fractions with long runs of equal bits.
 func randomQuad(random *rand.Rand) wide {
 	exp := uint64(random.IntN(quadMaxExp))
 	switch random.IntN(6) {
@@ -92,7 +94,7 @@ func TestQuad(t *testing.T) {
 	}
 }
 
-// prec is how many bits hold the sum of two numbers exactly.
+// prec is the number of bits that hold the sum of two numbers exactly.
 func prec(x, y *big.Float) uint {
 	d := x.MantExp(nil) - y.MantExp(nil)
 	return uint(max(d, -d)) + 230
@@ -129,7 +131,8 @@ func TestQuadSpecials(t *testing.T) {
 	}
 }
 
-// TestHalf goes through all of binary16: what is read comes back, sums and products are the nearest.
+// TestHalf tries all of binary16: conversion there and back is the identity, and sums and products
+// are the nearest numbers.
 func TestHalf(t *testing.T) {
 	for h := range 1 << 16 {
 		f := halfToFloat(uint16(h))

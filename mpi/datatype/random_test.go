@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestRandomTypes compares types with their written out typemaps (MPI 5.0, 5.1).
+// TestRandomTypes compares types with complete typemaps (MPI 5.0, 5.1).
 func TestRandomTypes(t *testing.T) {
 	for seed := range uint64(3000) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -18,7 +18,8 @@ func TestRandomTypes(t *testing.T) {
 	}
 }
 
-// FuzzTypes makes types of the fuzzer's bytes, and checks that nothing but what the typemap names is touched.
+// FuzzTypes makes types from the fuzzer's bytes, and checks that only the bytes in the typemap are
+// touched.
 func FuzzTypes(f *testing.F) {
 	f.Add([]byte("a vector of indexed structs, please"))
 	f.Add([]byte{3, 8, 1, 200, 17, 4, 9, 33, 250, 6, 6, 6, 10, 2, 2, 2})
@@ -34,7 +35,7 @@ func FuzzTypes(f *testing.F) {
 	})
 }
 
-// compareTypes makes two types and does everything with them.
+// compareTypes makes two types and tries every method with them.
 func compareTypes(t testing.TB, c chooser) {
 	a := c.derived(t, int(c.upTo(4)))
 	b := c.derived(t, int(c.upTo(4)))
@@ -65,7 +66,7 @@ func compareNumbers(t testing.TB, m made) {
 	if len(m.n.entries) == 0 {
 		return
 	}
-	// All prefixes of two elements and some: 5.1.11.
+	// All prefixes of two elements and some more: 5.1.11.
 	size, elements := int64(0), int64(0)
 	for range 2 {
 		for _, e := range m.n.entries {
@@ -83,14 +84,15 @@ func compareNumbers(t testing.TB, m made) {
 	}
 }
 
-// pair is a buffer with the places of its bytes, in order, and the basic elements they are of.
+// pair is a buffer with the addresses of its bytes, in order, and the basic elements that they
+// belong to.
 type pair struct {
 	Buffer
 	places   []int64
 	elements []entry
 }
 
-// buffer puts elements as tightly as possible into a memory.
+// buffer places elements as tightly as possible in a memory.
 func (m made) buffer(t testing.TB, c chooser, count int64) *pair {
 	p := &pair{}
 	extent := m.n.extent()
@@ -201,7 +203,8 @@ func compareCopy(t testing.TB, dst, src *pair) {
 	}
 }
 
-// compareExternal checks the representation against the rules of MPI 5.0, 14.5.2, and that it comes back.
+// compareExternal checks the representation against the rules of MPI 5.0, 14.5.2, and that the
+// conversion back gives the same data.
 func (p *pair) compareExternal(t testing.TB) {
 	var want []byte
 	for _, e := range p.elements {
@@ -232,7 +235,7 @@ func (p *pair) compareExternal(t testing.TB) {
 	mem := bytes.Clone(p.Mem)
 	for _, e := range p.elements {
 		if e.k.class == wideChars {
-			clear(mem[e.disp+2 : e.disp+4]) // it has two bytes outside
+			clear(mem[e.disp+2 : e.disp+4]) // it has only two bytes in external32
 		}
 	}
 	clean := bytes.Clone(mem)

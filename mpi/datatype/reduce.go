@@ -10,7 +10,7 @@ type number interface {
 	whole | float32 | float64
 }
 
-// arithmetic is what is defined for all numbers. in and inout are equally long.
+// arithmetic is the operations that all numbers have. in and inout have the same length.
 func arithmetic[T number](op Op, in, inout []T) {
 	inout = inout[:len(in)]
 	switch op {
@@ -76,7 +76,8 @@ func truth[T whole](b bool) T {
 	return 0
 }
 
-// multiply is the product of complex numbers: of their definition, without a second thought about infinities.
+// multiply is the product of complex numbers by its definition, without special cases for
+// infinities.
 func multiply(k kind, in, inout []byte) {
 	switch k.half() {
 	case 2:
@@ -92,8 +93,8 @@ func multiply(k kind, in, inout []byte) {
 	}
 }
 
-// complexProducts multiplies pairs of a real and an imaginary part. The conversions keep the compiler from fusing operations, which
-// would round differently on different machines.
+// complexProducts multiplies pairs of a real and an imaginary part. The explicit conversions
+// prevent fused multiply-add, which would round differently on different machines.
 func complexProducts[T float32 | float64](in, inout []T) {
 	for i := 0; i+1 < len(in); i += 2 {
 		a, b, c, d := in[i], in[i+1], inout[i], inout[i+1]

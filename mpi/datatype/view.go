@@ -6,14 +6,14 @@ import (
 	"unsafe"
 )
 
-// This file alone uses package unsafe: it looks at bytes as numbers. A guest's numbers are little-endian, and its pointers may
-// be aligned to anything.
+// Only this file uses package unsafe: it views bytes as numbers. A guest's numbers are
+// little-endian and may be unaligned.
 
-// bigEndian reports whether the host is not.
+// bigEndian reports whether the host is big-endian.
 var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
 
-// through calls do with what in and inout hold, as numbers: at once if they lie right in memory, else in parts that are
-// copied to where they do.
+// through calls do with the numbers in in and inout: in place if they are aligned and little-endian
+// as on the host, else on aligned copies of a part at a time.
 func through[T number](in, inout []byte, do func(in, inout []T)) {
 	a, ok1 := view[T](in)
 	b, ok2 := view[T](inout)
@@ -21,7 +21,7 @@ func through[T number](in, inout []byte, do func(in, inout []T)) {
 		do(a, b)
 		return
 	}
-	const chunk = 512 // even: two numbers may be one element
+	const chunk = 512 // even, since an element may be two numbers
 	var here, there [chunk]T
 	size := int(unsafe.Sizeof(here[0]))
 	for len(in) > 0 {
@@ -34,7 +34,7 @@ func through[T number](in, inout []byte, do func(in, inout []T)) {
 	}
 }
 
-// view is b as numbers, if the host can read them where they are.
+// view returns b as numbers; false if the host cannot access them in place.
 func view[T number](b []byte) ([]T, bool) {
 	var zero T
 	p := unsafe.Pointer(unsafe.SliceData(b))
@@ -44,7 +44,7 @@ func view[T number](b []byte) ([]T, bool) {
 	return unsafe.Slice((*T)(p), len(b)/int(unsafe.Sizeof(zero))), true
 }
 
-// raw is the memory of numbers of the host.
+// raw returns the memory of numbers of the host.
 func raw[T number](list []T) []byte {
 	var zero T
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(list))), len(list)*int(unsafe.Sizeof(zero)))
@@ -60,7 +60,7 @@ func store[T number](b []byte, list []T) {
 	copy(b, raw(list))
 }
 
-// swap turns each size bytes around if the host is big-endian.
+// swap reverses the bytes of each number of size bytes if the host is big-endian.
 func swap(b []byte, size int) {
 	if bigEndian {
 		for ; len(b) > 0; b = b[size:] {

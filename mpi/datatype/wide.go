@@ -22,7 +22,7 @@ func wideCompare(a, b wide) int {
 	return cmp.Compare(a.lo, b.lo)
 }
 
-// wides reduces integers and logicals of 128 bits: pairs of words, the lower first.
+// wides reduces integers and logicals of 128 bits, as two words each, the lower first.
 func wides(op Op, in, inout []uint64) {
 	switch op {
 	case abi.Band, abi.Bor, abi.Bxor:
