@@ -1,9 +1,9 @@
-// Package sdk holds what programs in C are made with, as package cc gives it to the compiler:
+// Package sdk holds the headers for programs in C. Package cc passes them to the compiler:
 //
 //	c/      handler.h, for handlers, and picture.h
 //	mpi/    mpi.h, the MPI-5.0 ABI
-//	posix/  headers that programs include and the C library for WASI does not have
-//	start/  first.c, which is linked to every program
+//	posix/  headers that programs include and the C library for WASI lacks
+//	start/  first.c, which is linked into every program
 package sdk
 
 import "embed"

@@ -23,45 +23,52 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The message to handle. The strings end with a zero byte, and data has one after its size bytes. */
+/* The message to handle. The strings are zero-terminated, and data has a zero byte after its size
+   bytes. */
 struct handler_message {
     long long pid;       /* of the request */
     const char *to;      /* this peer */
     const char *from;    /* the peer that sent it */
     unsigned char *data; /* the handler may write to it */
-    size_t size;         /* bytes of data */
+    size_t size;         /* number of bytes in data */
 };
 
 /* handler_read reads the message on standard input. Call it once, first. */
 static inline struct handler_message handler_read(void);
 
-/* handler_send adds a message to the output. To the origin it is an answer and goes to the
- * waiting request; to any other peer of the pool, it goes to the interpreter there. */
+/*
+ * handler_send adds a message to the output. A message to the origin is an answer and goes to the
+ * waiting request. A message to any other peer of the pool goes to the same interpreter there.
+ */
 static inline void handler_send(const char *to, const void *data, size_t size);
 
 /* handler_done writes the output and returns 0. A program that ends without it sends nothing. */
 static inline int handler_done(void);
 
-/* handler_fail ends the program with exit code 1 and the line on standard error; nothing is sent. */
+/* handler_fail ends the program with exit code 1 and writes the line to standard error. Nothing is
+   sent. */
 static inline _Noreturn void handler_fail(const char *line);
 
-/* What the node tells about where the handler runs. Never null. */
+/* What the node tells the program. Never null. */
 static inline const char *handler_env(const char *key) {
     const char *v = getenv(key);
     return v ? v : "";
 }
-static inline const char *handler_host(void) { return handler_env("MPI_HOST"); }     /* this node's peer ID */
-static inline const char *handler_origin(void) { return handler_env("MPI_ORIGIN"); } /* the request's */
-static inline const char *handler_peers(void) { return handler_env("MPI_PEERS"); }   /* the pool's others, a space between */
+/* this node's peer ID */
+static inline const char *handler_host(void) { return handler_env("MPI_HOST"); }
+/* peer ID of the request's origin */
+static inline const char *handler_origin(void) { return handler_env("MPI_ORIGIN"); }
+/* peer IDs of the pool's others, separated by spaces */
+static inline const char *handler_peers(void) { return handler_env("MPI_PEERS"); }
 
-/* ---- What follows is how. ---- */
+/* ---- Implementation ---- */
 
 static struct {
-    char *at, *end;       /* input left */
+    char *at, *end;       /* unread input */
     long long pid;        /* of the request */
     char *out;            /* output so far */
     size_t size, room;
-    int sent;             /* messages in it */
+    int sent;             /* number of messages in it */
 } handler_state;
 
 static inline void handler_write(int fd, const char *p, size_t n) {
@@ -84,7 +91,8 @@ static inline _Noreturn void handler_fail(const char *line) {
 
 static inline _Noreturn void handler_bad(void) { handler_fail("handler: standard input is not the JSON of a message"); }
 
-/* handler_peek skips white space; at the end it is 0, which no JSON has outside a string. */
+/* handler_peek skips white space and returns the next byte; 0 at the end, which JSON has only
+   within strings. */
 static inline char handler_peek(void) {
     char *p = handler_state.at;
     while (p < handler_state.end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')) p++;
@@ -116,7 +124,8 @@ static inline unsigned handler_hex4(void) {
     return v;
 }
 
-/* handler_escape reads what follows a backslash and writes it, as UTF-8, no longer than it was. */
+/* handler_escape reads the rest of an escape and writes the character as UTF-8, which is never
+   longer. */
 static inline char *handler_escape(char *to) {
     static const char name[] = "\"\\/bfnrt", byte[] = "\"\\/\b\f\n\r\t";
     unsigned c;
@@ -129,7 +138,7 @@ static inline char *handler_escape(char *to) {
         return to + 1;
     }
     c = handler_hex4();
-    if (c >= 0xD800 && c < 0xE000) { /* half a pair */
+    if (c >= 0xD800 && c < 0xE000) { /* half of a surrogate pair */
         char *mark = handler_state.at;
         unsigned low = 0;
         if (c < 0xDC00 && handler_state.end - mark >= 6 && mark[0] == '\\' && mark[1] == 'u') {
@@ -161,7 +170,7 @@ static inline char *handler_escape(char *to) {
     return to;
 }
 
-/* handler_string reads a string in its place: what it stands for is never longer than its JSON. */
+/* handler_string reads a string in place: the text is never longer than its JSON. */
 static inline char *handler_string(void) {
     handler_need('"');
     char *start = handler_state.at, *to = start;
@@ -192,7 +201,7 @@ static inline long long handler_integer(void) {
     return (long long)(minus ? 0 - v : v);
 }
 
-/* handler_skip passes over a value of a key that is not known; later nodes may add some. */
+/* handler_skip skips the value of an unknown key; later nodes may add keys. */
 static inline void handler_skip(int depth) {
     char c = handler_peek();
     if (depth == 0) handler_bad();
@@ -218,7 +227,7 @@ static inline void handler_skip(int depth) {
     }
 }
 
-/* handler_data reads an array of numbers from 0 to 255 in its place. */
+/* handler_data reads an array of numbers from 0 to 255 in place. */
 static inline void handler_data(struct handler_message *m) {
     if (handler_peek() == 'n') { /* null */
         handler_skip(1);
@@ -243,7 +252,7 @@ static inline void handler_data(struct handler_message *m) {
         handler_need(']');
     }
     m->size = (size_t)(to - m->data);
-    *to = 0; /* at the latest where the bracket was */
+    *to = 0; /* at most where the bracket was */
 }
 
 static inline void handler_one(struct handler_message *m) {
@@ -260,8 +269,10 @@ static inline void handler_one(struct handler_message *m) {
     handler_need('}');
 }
 
-/* handler_larger is realloc for a buffer that starts out static: a small message then costs no
- * call to the allocator, and no growth of the memory. */
+/*
+ * handler_larger is realloc for a buffer that begins as a static one. So a small message needs
+ * neither a call of the allocator nor a larger memory.
+ */
 static inline char *handler_larger(char *old, const char *first, size_t size, size_t room) {
     if (old != first) return realloc(old, room);
     char *p = malloc(room);
@@ -317,7 +328,7 @@ static inline struct handler_message handler_read(void) {
     return m;
 }
 
-/* handler_grow makes room for n more bytes of output and returns their place. */
+/* handler_grow makes room for n more bytes of output and returns their address. */
 static inline char *handler_grow(size_t n) {
     static char first[16 << 10];
     if (!handler_state.out) {

@@ -3,8 +3,9 @@
  *
  *   picture_write("heat.png", width, height, pixels, picture_fire)
  *
- * A pixel is a byte, the rows from top to bottom; a palette gives each of the 256 values its colour. The file is as large as the
- * picture: nothing is compressed (PNG, third edition; zlib, RFC 1950; stored blocks of RFC 1951).
+ * A pixel is a byte, the rows from top to bottom; a palette gives each of the 256 values its
+ * colour. The file is as large as the picture: nothing is compressed (PNG, third edition; zlib, RFC
+ * 1950; stored blocks of RFC 1951).
  */
 #ifndef PICTURE_H
 #define PICTURE_H
@@ -25,7 +26,7 @@ static inline void picture_fire(int value, unsigned char rgb[3]) {
     rgb[2] = (unsigned char)picture_clamp(3 * value - 510);
 }
 
-/* Dark blue, light blue, white, orange, dark brown, and 255 black: for what has a boundary. */
+/* Dark blue, light blue, white, orange, dark brown, and 255 black: for pictures with a boundary. */
 static inline void picture_sea(int value, unsigned char rgb[3]) {
     static const int stops[6][3] = {{0, 7, 100}, {32, 107, 203}, {237, 255, 255}, {255, 170, 0}, {120, 30, 0}, {0, 2, 30}};
     int i = value * 5 / 255, rest = value * 5 - i * 255;
@@ -33,7 +34,7 @@ static inline void picture_sea(int value, unsigned char rgb[3]) {
         rgb[k] = (unsigned char)(i == 5 ? 0 : stops[i][k] + (stops[i + 1][k] - stops[i][k]) * rest / 255);
 }
 
-/* A file on its way, with the checksum of the chunk under way. */
+/* A file being written, with the checksum of the current chunk. */
 struct picture {
     FILE *file;
     uint32_t crc, table[256];
@@ -59,7 +60,8 @@ static inline void picture_begin(struct picture *p, const char *type, size_t siz
 
 static inline void picture_end(struct picture *p) { picture_put32(p, ~p->crc); }
 
-/* The rows as one zlib stream: each with a byte before it that says it is not filtered, in a block of its own. */
+/* The rows as one zlib stream. Each row is a stored block and begins with a byte 0: not
+   filtered. */
 static inline void picture_rows(struct picture *p, int width, int height, const unsigned char *pixels) {
     uint32_t n = (uint32_t)width + 1, a = 1, b = 0;
     picture_put(p, "\x78\x01", 2);
@@ -68,7 +70,7 @@ static inline void picture_rows(struct picture *p, int width, int height, const 
         const unsigned char *row = pixels + (size_t)y * width;
         picture_put(p, head, 6);
         picture_put(p, row, (size_t)width);
-        b = (b + a) % 65521; /* Adler-32, of the byte 0 that is the filter, then of the row */
+        b = (b + a) % 65521; /* Adler-32: of the byte 0 for the filter, then of the row */
         for (int x = 0; x < width; x++) {
             a = (a + row[x]) % 65521;
             b = (b + a) % 65521;
@@ -93,7 +95,7 @@ static inline int picture_write(const char *name, int width, int height, const u
     picture_begin(&p, "IHDR", 13);
     picture_put32(&p, (uint32_t)width);
     picture_put32(&p, (uint32_t)height);
-    picture_put(&p, "\x08\x03\0\0\0", 5); /* 8 bits of a palette */
+    picture_put(&p, "\x08\x03\0\0\0", 5); /* 8 bits per pixel, with a palette */
     picture_end(&p);
     picture_begin(&p, "PLTE", 3 * 256);
     for (int i = 0; i < 256; i++) {

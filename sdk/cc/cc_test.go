@@ -30,7 +30,7 @@ func compile(t *testing.T, files map[string]string, args ...string) (code int, s
 	return again(t, args...)
 }
 
-// again runs the compiler where it ran before.
+// again runs the compiler in the same directory as before.
 func again(t *testing.T, args ...string) (code int, said string) {
 	t.Helper()
 	var out bytes.Buffer
@@ -179,7 +179,8 @@ func TestHabits(t *testing.T) {
 	}
 }
 
-// What cannot work does not compile, and says why: none of it is left to trap in the middle of a job.
+// What cannot work is an error of compilation with a reason, instead of a trap in the middle of a
+// job.
 func TestRefusals(t *testing.T) {
 	for _, tc := range []struct{ name, source, says string }{
 		{"no header", "int main(void) { return time(0) == 0; }", "time"},
@@ -219,7 +220,7 @@ func TestStackOverflowTraps(t *testing.T) {
 	}
 }
 
-// Every header of ours that takes the place of one the C library lacks compiles in C and C++.
+// Each of our headers that stands in for one the C library lacks compiles in C and C++.
 func TestHeaders(t *testing.T) {
 	dir := "../posix"
 	var all strings.Builder
@@ -238,7 +239,7 @@ func TestHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ours []string // as headers that are not the system's, of which warnings are told
+	var ours []string // not as system headers, so that warnings are shown
 	for _, name := range []string{"posix", "mpi", "c"} {
 		ours = append(ours, "-I", filepath.Join(sdk, name))
 	}
@@ -248,7 +249,7 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s: %s", flags, said)
 		}
 	}
-	// In C++, whose library need not be here: with the commands for C.
+	// In C++, with the commands for C, since the C++ library may be missing.
 	tools, err := cc.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +268,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// The cache of headers mends itself, and there need not be one.
+// The cache of headers repairs itself, and is optional.
 func TestCache(t *testing.T) {
 	compile(t, heat, "mpi.c")
 	cached, _ := filepath.Glob(filepath.Join(os.Getenv("XDG_CACHE_HOME"), "ipfs-mpi", "sdk-*", "mpi", "mpi.h"))
@@ -291,7 +292,8 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// A machine without a compiler is told what to install, and one with a broken SDK what is wrong with it.
+// On a machine without a compiler the error says what to install; with a broken SDK, what is wrong
+// with it.
 func TestFindSaysWhatIsMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("HOME", t.TempDir())
@@ -302,7 +304,7 @@ func TestFindSaysWhatIsMissing(t *testing.T) {
 		if !strings.Contains(err.Error(), "apt-get install -y clang lld wasi-libc libclang-rt-14-dev-wasm32") || !strings.Contains(err.Error(), "github.com/WebAssembly/wasi-sdk") {
 			t.Error(err)
 		}
-	} else if err != nil { // nil: a WASI SDK is where people put them
+	} else if err != nil { // nil: a WASI SDK is in one of the usual places
 		t.Error(err)
 	}
 	t.Setenv("WASI_SDK_PATH", t.TempDir())

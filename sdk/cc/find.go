@@ -11,22 +11,22 @@ import (
 	"strings"
 )
 
-// Toolchain is what C for WASI takes.
+// Toolchain is the tools and libraries for C for WASI.
 type Toolchain struct {
 	Clang    string // the compiler
-	Version  string // what it says of itself
-	Target   string // as clang calls it
+	Version  string // the first line of --version
+	Target   string // the target's name for this clang
 	Include  string // directory of the C library's headers
 	Lib      string // directory of the C library
 	Builtins string // clang's own runtime library
 	CXX      string // directory of the C++ library's headers; empty if there is none
 
-	major int // version of clang
+	major int // major version of clang
 }
 
-// MissingError says what is not there.
+// MissingError says which parts of a toolchain are missing.
 type MissingError struct {
-	Packages []string // Debian's
+	Packages []string // names of Debian's packages
 }
 
 func (e *MissingError) Error() string {
@@ -34,11 +34,12 @@ func (e *MissingError) Error() string {
 		"elsewhere unpack a WASI SDK (https://github.com/WebAssembly/wasi-sdk/releases) and set WASI_SDK_PATH to its directory", strings.Join(e.Packages, " "))
 }
 
-// sdkPlaces are where people unpack a WASI SDK.
+// sdkPlaces are the usual directories of a WASI SDK.
 var sdkPlaces = []string{"/opt/wasi-sdk", "/usr/local/wasi-sdk", "/usr/lib/wasi-sdk", "/usr/share/wasi-sdk", "~/wasi-sdk", "~/.local/wasi-sdk"}
 
-// Find looks for a WASI SDK in WASI_SDK_PATH, for the clang and C library that Debian's packages install, and for a WASI SDK in
-// the usual places. The error of a machine that has none of them complete is a *[MissingError].
+// Find looks for a WASI SDK in WASI_SDK_PATH, for the clang and C library of Debian's packages, and
+// for a WASI SDK in the usual directories. If none of them is complete the error is a
+// *[MissingError].
 func Find(ctx context.Context) (*Toolchain, error) {
 	if path := os.Getenv("WASI_SDK_PATH"); path != "" {
 		t, lacks := sdkAt(ctx, path)
@@ -47,7 +48,7 @@ func Find(ctx context.Context) (*Toolchain, error) {
 		}
 		return t, nil
 	}
-	var lacks []string // of the first clang that is there
+	var lacks []string // what the first clang found lacks
 	for _, name := range append([]string{"clang"}, versioned()...) {
 		path, err := exec.LookPath(name)
 		if err != nil {
@@ -77,13 +78,13 @@ func Find(ctx context.Context) (*Toolchain, error) {
 	return nil, &MissingError{Packages: lacks}
 }
 
-// sdkAt is the WASI SDK in a directory.
+// sdkAt returns the WASI SDK in a directory.
 func sdkAt(ctx context.Context, path string) (t *Toolchain, lacks []string) {
 	t = &Toolchain{Clang: filepath.Join(path, "bin", "clang")}
 	return t, t.complete(ctx, filepath.Join(path, "share", "wasi-sysroot"))
 }
 
-// allPackages are what a Debian machine without clang needs.
+// allPackages are the packages that a Debian machine without clang needs.
 func allPackages(ctx context.Context) []string {
 	return []string{"clang", "lld", "wasi-libc", "libclang-rt-" + debianClang(ctx) + "-dev-wasm32"}
 }
@@ -103,7 +104,7 @@ var (
 		"wasm32-unknown-wasip1/libclang_rt.builtins.a", "wasip1/libclang_rt.builtins-wasm32.a"}
 )
 
-// complete fills in the toolchain and returns the Debian packages of what it does not find.
+// complete fills in the toolchain and returns the Debian packages for what is missing.
 func (t *Toolchain) complete(ctx context.Context, sysroot string) (lacks []string) {
 	out, err := output(ctx, t.Clang, "--version")
 	version := clangVersion.FindStringSubmatch(out)
@@ -132,7 +133,7 @@ func (t *Toolchain) complete(ctx context.Context, sysroot string) (lacks []strin
 			break
 		}
 	}
-	// A WASI SDK has the headers of C++ beside those of C, Debian beside clang's own.
+	// A WASI SDK has the C++ headers beside those of C, Debian beside clang's own.
 	for _, path := range []string{t.Include, filepath.Join(resources, "..", "..", "..", "include", t.Target)} {
 		if cxx := filepath.Join(path, "c++", "v1"); t.Target != "" && exists(filepath.Join(cxx, "vector")) && exists(filepath.Join(t.Lib, "libc++.a")) {
 			t.CXX = cxx
@@ -145,13 +146,13 @@ func (t *Toolchain) complete(ctx context.Context, sysroot string) (lacks []strin
 	return lacks
 }
 
-// debianClang is the major version that the package clang would install here.
+// debianClang is the major version of clang that the package clang would install here.
 func debianClang(ctx context.Context) string {
 	out, err := output(ctx, "apt-cache", "depends", "clang")
 	if m := clangDepends.FindStringSubmatch(out); err == nil && m != nil {
 		return m[1]
 	}
-	return "14" // of Debian 12
+	return "14" // that of Debian 12
 }
 
 func output(ctx context.Context, name string, args ...string) (string, error) {

@@ -10,45 +10,55 @@ import (
 
 // common are the flags of every compilation, before the user's.
 var common = []string{
-	"-nostdlibinc",                              // or clang goes on to the host's headers
-	"-Qunused-arguments",                        // those for the linker, which makefiles give to every command
-	"-Wno-error=implicit-int",                   // newer versions of clang refuse the int that old programs leave out; these here take it
-	"-fno-builtin-index", "-fno-builtin-rindex", // clang would take a program's own variable of that name for the function
-	// Every engine of today has these. (Not -mbulk-memory: with it older versions of clang take errno for a variable of a thread.)
+	"-nostdlibinc", // otherwise clang would search the host's headers
+	// linker options, which makefiles pass to every command
+	"-Qunused-arguments",
+	// newer clangs refuse the implicit int of old programs; we accept it
+	"-Wno-error=implicit-int",
+	// clang would take a program's own variable of that name for the function
+	"-fno-builtin-index", "-fno-builtin-rindex",
+	// Every current engine has these extensions. (Not -mbulk-memory: with it older clangs make
+	// errno thread-local.)
 	"-msign-ext", "-mnontrapping-fptoint", "-mmutable-globals", "-msimd128",
 	"-D_WASI_EMULATED_MMAN", "-D_WASI_EMULATED_SIGNAL", "-D_WASI_EMULATED_PROCESS_CLOCKS", "-D_WASI_EMULATED_GETPID",
 }
 
-// errorFlags come after the user's flags: no -w or -Wno-error takes them back.
+// errorFlags come after the user's flags, so that -w and -Wno-error do not disable them.
 var errorFlags = []string{
-	"-Werror=implicit-function-declaration", // it would link and then trap when called
-	"-Werror=main-return-type",              // likewise: the C library calls a main that returns an int
+	"-Werror=implicit-function-declaration", // it would link, and trap when called
+	// likewise: the C library calls a main that returns an int
+	"-Werror=main-return-type",
 }
 
-// linkFlags are those of every link, and programFlags, beside them, of a program's.
+// linkFlags are the flags of every link; programFlags are added when a program is linked.
 var (
 	linkFlags    = []string{"-Qunused-arguments", "-nostartfiles", "-nodefaultlibs"}
 	programFlags = []string{
-		"-Wl,--stack-first,-z,stack-size=8388608", // an overflow of the stack traps instead of writing to data
-		"-Wl,--fatal-warnings",                    // a function called with another type than it has would trap
-		"-Wl,--export-table",                      // the host calls back functions that the program gives MPI
+		// an overflow of the stack traps instead of writing to data
+		"-Wl,--stack-first,-z,stack-size=8388608",
+		// a function that is called with another type than it has would trap
+		"-Wl,--fatal-warnings",
+		// the host calls functions that the program passes to MPI
+		"-Wl,--export-table",
 	}
 )
 
-// emulations are libraries of what WASI does not have. Not every C library has all of them.
+// emulations are libraries for what WASI lacks. Not every C library has all of them.
 var emulations = []string{"wasi-emulated-mman", "wasi-emulated-signal", "wasi-emulated-process-clocks", "wasi-emulated-getpid"}
 
-// Fingerprint is what the bytes of a program depend on beside its sources and its [Line]: files and words.
+// Fingerprint is what a program's bytes depend on besides its sources and its [Line]: files and
+// words.
 func (t *Toolchain) Fingerprint() (files, words []string) {
 	files = []string{filepath.Join(t.Lib, "libc.a"), t.crt1(), t.Builtins}
 	return files, slices.Concat([]string{t.Version, t.Target}, common, errorFlags, linkFlags, programFlags, t.libraries(false))
 }
 
-// Commands are the arguments for t.Clang, once for each source and once to link. headers is a directory as package sdk has it; temp
-// is one for objects on their way to a program.
+// Commands returns the arguments for t.Clang: one command for each source and one to link. headers
+// is a directory with the files of package sdk; temp is one for object files.
 //
-// A program is compiled and linked apart, since clang that does both, optimizing, also runs the wasm-opt that it finds: the bytes
-// would depend on that, and an old one refuses what clang makes.
+// Compiling and linking are separate commands: a clang that does both with optimization also runs a
+// wasm-opt that it finds. The bytes would depend on that, and an old wasm-opt rejects clang's
+// output.
 func (t *Toolchain) Commands(l Line, headers, temp string) ([][]string, error) {
 	if l.CXX && t.CXX == "" {
 		return nil, fmt.Errorf("C++ for WASI needs its library: on Debian and Ubuntu run\n\tapt-get install -y libc++-%d-dev-wasm32 libc++abi-%[1]d-dev-wasm32", t.major)
@@ -64,7 +74,7 @@ func (t *Toolchain) Commands(l Line, headers, temp string) ([][]string, error) {
 	for _, a := range l.sources() {
 		commands = append(commands, append(t.compile(l, headers, a), output...))
 	}
-	if len(commands) == 0 { // clang is asked something, or finds nothing to do
+	if len(commands) == 0 { // clang is asked for information, or has nothing to do
 		args := []string{t.target(), "-nostdlibinc", "-Qunused-arguments"}
 		for _, a := range l.args {
 			args = append(args, a.words...)
@@ -80,7 +90,7 @@ func (t *Toolchain) program(l Line, headers, temp string) (commands [][]string, 
 		return nil, errors.New("-shared: WebAssembly programs have no shared libraries: link everything into one")
 	}
 	args := append([]string{t.target()}, linkFlags...)
-	relocatable := l.has("-r$") // an object of objects, for a program to come
+	relocatable := l.has("-r$") // one object made of several
 	if !relocatable {
 		first := filepath.Join(temp, "first.o")
 		commands = append(commands, []string{t.target(), "-O2", "-c", filepath.Join(headers, "start", "first.c"), "-o", first})
@@ -95,23 +105,24 @@ func (t *Toolchain) program(l Line, headers, temp string) (commands [][]string, 
 		commands = append(commands, slices.Concat(t.compile(l, headers, a), l.dependencies(a), []string{"-c", "-o", object}))
 		args = append(args, object)
 	}
-	args = append(args, "-L"+t.Lib, "-o", l.Output) // after the directories of the user, whose libraries may have names of the system's
+	// after the user's directories, whose libraries may have the names of the system's
+	args = append(args, "-L"+t.Lib, "-o", l.Output)
 	if !relocatable {
 		args = append(append(args, t.crt1()), t.libraries(l.CXX)...)
 	}
 	return append(commands, args), nil
 }
 
-// compile are the arguments that compile a source, all but where to.
+// compile returns the arguments to compile a source, without the output.
 func (t *Toolchain) compile(l Line, headers string, a argument) []string {
 	args := t.compileFlags(headers, a.lang)
 	if l.count(optimize) == 0 {
 		args = append(args, "-O2")
 	}
-	for _, o := range l.of(option, optimize) { // for every source, wherever it stands
+	for _, o := range l.of(option, optimize) { // for every source, wherever it is on the line
 		args = append(args, o.words...)
 	}
-	if l.quiet { // -w itself would silence errors that are warnings by default
+	if l.quiet { // -w itself would also silence errors that are warnings by default
 		args = append(args, "-Wno-everything")
 	}
 	args = append(args, errorFlags...)
@@ -121,7 +132,7 @@ func (t *Toolchain) compile(l Line, headers string, a argument) []string {
 	return append(args, a.words...)
 }
 
-// compileFlags are the flags that every source of a language is compiled with.
+// compileFlags are the flags for every source of a language.
 func (t *Toolchain) compileFlags(headers, lang string) []string {
 	args := append([]string{t.target()}, common...)
 	if isCXX(lang) {
@@ -131,7 +142,7 @@ func (t *Toolchain) compileFlags(headers, lang string) []string {
 		"-isystem", filepath.Join(headers, "mpi"), "-isystem", filepath.Join(headers, "c"))
 }
 
-// Flags are those that another program would give clang to compile and to link, for a line that asks for one of them.
+// Flags are the flags for clang to compile or to link, for a line that asks for them.
 func (t *Toolchain) Flags(l Line, headers string) []string {
 	lang := "c"
 	if l.CXX {
@@ -144,8 +155,9 @@ func (t *Toolchain) Flags(l Line, headers string) []string {
 		[]string{filepath.Join(headers, "start", "first.c"), "-L" + t.Lib, t.crt1()}, t.libraries(l.CXX))
 }
 
-// dependencies say where -MD and -MMD write, and for what, if the line does not: beside the program, as gcc does. clang knows only
-// of an object in a directory that goes away. Several sources have a file each.
+// dependencies adds the output and the target of -MD and -MMD unless the line has them: beside the
+// program, as gcc does. clang only knows of the temporary object. Each of several sources has its
+// own file.
 func (l Line) dependencies(a argument) (args []string) {
 	if !l.has("-MD$", "-MMD$") {
 		return nil
@@ -163,7 +175,7 @@ func (l Line) dependencies(a argument) (args []string) {
 	return args
 }
 
-// libraries are what a program is linked with, after its own.
+// libraries are what a program is linked with, after its own libraries.
 func (t *Toolchain) libraries(cxx bool) (args []string) {
 	if cxx {
 		args = append(args, "-lc++", "-lc++abi")
@@ -174,14 +186,15 @@ func (t *Toolchain) libraries(cxx bool) (args []string) {
 		}
 	}
 	if exists(filepath.Join(t.Lib, "libc-printscan-long-double.a")) {
-		args = append(args, "-lc-printscan-long-double") // printf and scanf of long double, which -lc leaves out
+		// printf and scanf of long double, which -lc leaves out
+		args = append(args, "-lc-printscan-long-double")
 	}
 	return append(args, "-lm", "-lc", t.Builtins)
 }
 
 func (t *Toolchain) crt1() string { return filepath.Join(t.Lib, "crt1-command.o") }
 
-// target is the target by the name that this clang knows and does not complain about.
+// target is the name of the target that this clang accepts without a warning.
 func (t *Toolchain) target() string {
 	if t.major >= 19 {
 		return "--target=" + t.Target

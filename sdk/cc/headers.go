@@ -12,11 +12,12 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/sdk"
 )
 
-// Headers puts the files of package sdk where a compiler can read them, in the user's cache, and returns the directory. Those of
-// another version of this program have a directory of their own. release is called when the compiler is done.
+// Headers writes the files of package sdk to the user's cache, where a compiler can read them, and
+// returns the directory. Each version of this program has its own. release must be called when the
+// compiler is done.
 func Headers() (dir string, release func(), err error) {
 	cache, err := os.UserCacheDir()
-	if err != nil { // no home: a directory of our own, since those that all users share are nobody's to trust
+	if err != nil { // no home: a temporary directory, since other users could write to a shared one
 		temp, err := os.MkdirTemp("", "ipfs-mpi-sdk-")
 		if err != nil {
 			return "", nil, fmt.Errorf("no place for mpi.h: %w", err)
@@ -37,7 +38,7 @@ func Headers() (dir string, release func(), err error) {
 	return dir, func() {}, nil
 }
 
-// cacheHeaders makes the directory, whole or not at all.
+// cacheHeaders makes the directory atomically.
 func cacheHeaders(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -51,12 +52,13 @@ func cacheHeaders(dir string) error {
 	if err := os.CopyFS(whole, sdk.Headers); err != nil {
 		return err
 	}
-	if exists(dir) { // and not intact: something has cleaned in it
+	if exists(dir) { // and not intact: something has deleted files in it
 		if err := os.Rename(dir, filepath.Join(temp, "old")); err != nil {
 			return err
 		}
 	}
-	if err := os.Rename(whole, dir); err != nil && !intact(dir) { // somebody else may have been faster
+	// somebody else may have been faster
+	if err := os.Rename(whole, dir); err != nil && !intact(dir) {
 		return err
 	}
 	return nil
@@ -71,7 +73,7 @@ func headersSum() (string, error) {
 	return hex.EncodeToString(sum.Sum(nil))[:16], err
 }
 
-// intact reports whether a directory has all files as they are here.
+// intact reports whether a directory has all files with their content.
 func intact(dir string) bool {
 	return eachHeader(func(path string, text []byte) error {
 		if is, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(path))); err != nil || !bytes.Equal(is, text) {

@@ -8,15 +8,16 @@ import (
 	"strings"
 )
 
-// Line is a command line as a C compiler takes it, understood as far as needed.
+// Line is a parsed command line of a C compiler.
 type Line struct {
-	Output string   // of -o, or what it is by default when a program is linked; empty to leave it to the compiler
+	// value of -o, or the default when a program is linked; empty to leave it to the compiler
+	Output string
 	Link   bool     // a program is made: no -c, -E, …
-	CXX    bool     // the library of C++ is linked: a source is C++, or the compiler is
-	Show   bool     // show the commands and do nothing else
-	Flags  string   // show these flags and do nothing else: "compile" or "link"
-	Tell   bool     // show the commands first
-	Notes  []string // what was left out, and why
+	CXX    bool     // the C++ library is linked: a source is C++, or the compiler is
+	Show   bool     // print the commands and do nothing else
+	Flags  string   // print these flags and do nothing else: "compile" or "link"
+	Tell   bool     // print the commands first
+	Notes  []string // options that were dropped, and why
 
 	quiet bool // -w
 	args  []argument
@@ -26,30 +27,30 @@ type Line struct {
 type argument struct {
 	words []string
 	kind  kind
-	lang  string // of a source, as -x calls it
+	lang  string // language of a source, as for -x
 }
 
 type kind int
 
 const (
 	option   kind = iota
-	optimize      // -O…: not for the linker, where clang would run whatever wasm-opt it finds
+	optimize      // -O…: not for the linker, with which clang would run any wasm-opt that it finds
 	source        // to be compiled
 	input         // for the linker: an object, an archive, a library
 )
 
-// parser is a Line as it comes to be.
+// parser builds a Line.
 type parser struct {
 	Line
-	cxx     bool   // the compiler is one of C++
-	lang    string // of -x, for the sources that follow
-	dropped bool   // the next word for the linker is the value of one that was left out
+	cxx     bool   // the compiler is a C++ compiler
+	lang    string // value of -x, for the sources that follow
+	dropped bool   // the next word for the linker is the value of a dropped one
 }
 
-// Parse understands the command line of a compiler of C. It opens no file; [Run] expands @file before.
+// Parse parses the command line of a C compiler. It opens no file: [Run] expands @file before.
 func Parse(args []string) (Line, error) { return parse(args, false) }
 
-// ParseCXX understands that of a compiler of C++, for which heat.c is C++ too.
+// ParseCXX parses the command line of a C++ compiler, which treats heat.c as C++ too.
 func ParseCXX(args []string) (Line, error) { return parse(args, true) }
 
 func parse(args []string, cxx bool) (Line, error) {
@@ -58,7 +59,7 @@ func parse(args []string, cxx bool) (Line, error) {
 		if args[i] == "--" {
 			for _, name := range args[i+1:] {
 				if strings.HasPrefix(name, "-") || strings.HasPrefix(name, "@") {
-					name = "./" + name // or it were an option to clang
+					name = "./" + name // else clang would take it for an option
 				}
 				if err := p.file(name); err != nil {
 					return p.Line, err
@@ -81,7 +82,7 @@ func parse(args []string, cxx bool) (Line, error) {
 	return p.Line, p.finish()
 }
 
-// finish checks what only the whole line says.
+// finish checks what depends on the whole line.
 func (l *Line) finish() error {
 	sources := l.sources()
 	switch {
@@ -140,7 +141,7 @@ func (p *parser) add(words []string) error {
 		}
 	case whole == "-" || !strings.HasPrefix(whole, "-"):
 		return p.file(whole)
-	default: // -lm too, which alone is no program
+	default: // including -lm, which alone is no program
 		p.Link = p.Link && !slices.Contains(noLink, whole)
 		as(option)
 	}
@@ -170,7 +171,7 @@ func (p *parser) file(name string) error {
 	return nil
 }
 
-// drop reports whether an option is left out, and notes why if that may matter.
+// drop reports whether an option is dropped. It notes why, if that may matter.
 func (p *parser) drop(words []string) bool {
 	for _, d := range dropped {
 		if !matches(strings.Fields(d.options), strings.Join(words, "")) {
@@ -184,8 +185,8 @@ func (p *parser) drop(words []string) bool {
 	return false
 }
 
-// linker returns the words for the linker that one for WebAssembly knows. An option and its value may come apart:
-// -Wl,-rpath -Wl,/usr/lib.
+// linker returns the words for the linker that the one for WebAssembly knows. An option and its
+// value may be in separate arguments: -Wl,-rpath -Wl,/usr/lib.
 func (p *parser) linker(words []string) (kept []string) {
 	for _, w := range words {
 		switch {
@@ -200,12 +201,13 @@ func (p *parser) linker(words []string) (kept []string) {
 	return kept
 }
 
-// asks reports whether the command line asks for something that takes no input.
+// asks reports whether the command line asks for information and needs no input.
 func (l *Line) asks() bool {
 	return l.Flags != "" || slices.ContainsFunc(l.args, func(a argument) bool { return matches(asking, a.words[0]) })
 }
 
-// has reports whether an option is there that begins as one of these or, with $, is it.
+// has reports whether there is an option that begins with one of these or, for those that end with
+// $, is equal to it.
 func (l *Line) has(options ...string) bool {
 	return slices.ContainsFunc(l.args, func(a argument) bool { return a.kind == option && matches(options, a.words[0]) })
 }
@@ -214,7 +216,7 @@ func (l *Line) count(k kind) int { return len(l.of(k)) }
 
 func (l *Line) sources() []argument { return l.of(source) }
 
-// of returns the arguments of a few kinds, in their order.
+// of returns the arguments of the given kinds, in order.
 func (l *Line) of(kinds ...kind) (args []argument) {
 	for _, a := range l.args {
 		if slices.Contains(kinds, a.kind) {

@@ -57,7 +57,8 @@ func TestCommandLines(t *testing.T) {
 		{"mpi.c -Wl,-rpath,/usr/lib,--as-needed,--strip-all -Wl,-rpath -Wl,/usr/lib -Xlinker -rpath -Xlinker /usr/lib -rpath /usr/lib", []string{"mpi.wasm"}},
 		{"mpi.c -Wl,--start-group -lm -Wl,--end-group -Wl,-Bstatic -lm -Wl,-Bdynamic,--no-as-needed -Wl,-z,relro,-z,now", []string{"mpi.wasm"}},
 		{"mpi.c -lstdc++ -qopenmp -mcpu=native", []string{"mpi.wasm"}},
-		{"tools.c", []string{"tools.wasm"}}, // MPI 5.0, 15.2: a program may take an MPI function's place
+		// MPI 5.0, 15.2: a program may define an MPI function itself
+		{"tools.c", []string{"tools.wasm"}},
 		{"--show mpi.c", nil},
 		{"-fsyntax-only mpi.c", nil},
 		{"-E mpi.c -o mpi.i", nil},
@@ -89,7 +90,7 @@ func TestCommandLines(t *testing.T) {
 		}
 	})
 	t.Run("libraries named as those of the system and of MPI", func(t *testing.T) {
-		for _, name := range []string{"util", "mpitools"} { // an object will do for an archive
+		for _, name := range []string{"util", "mpitools"} { // an object serves as an archive
 			compile(t, heat, "-c", "-DSIZE=4", "grid.c", "-o", "lib"+name+".a")
 			if code, said := again(t, "-DSIZE=4", "util.c", "-L.", "-l"+name); code != 0 {
 				t.Errorf("%s: %s", name, said)
@@ -115,7 +116,7 @@ func TestCommandLines(t *testing.T) {
 	})
 }
 
-// What makes no sense is refused before anything runs.
+// Invalid command lines are refused before anything runs.
 func TestParseRefuses(t *testing.T) {
 	compile(t, heat, "mpi.c")
 	for line, says := range map[string]string{
@@ -134,7 +135,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// Files for make are beside the program and of it, not of objects that are gone.
+// Dependency files are beside the program and name it, not temporary objects.
 func TestDependencies(t *testing.T) {
 	for line, want := range map[string]map[string]string{
 		"-MMD -o heat -DSIZE=4 heat.c grid.c": {"heat-heat.d": "heat: heat.c grid.h", "heat-grid.d": "heat: grid.c grid.h"},
@@ -156,7 +157,7 @@ func TestDependencies(t *testing.T) {
 	}
 }
 
-// What tools ask that would rather run clang themselves.
+// The questions of tools that run clang themselves.
 func TestFlags(t *testing.T) {
 	for line, want := range map[string][]string{
 		"-showme:compile": {"-isystem", "-nostdlibinc"}, "-compile_info": {"-isystem"},
@@ -174,14 +175,14 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// Which language a source has, and that only C++ gets the headers of C++. The library need not be here.
+// The language of each source; only C++ gets the headers of C++. The library need not be installed.
 func TestCXX(t *testing.T) {
 	tools := cc.Toolchain{Target: "wasm32-wasi", Include: "/c", Lib: "/lib", CXX: "/cxx"}
 	const inC, inCXX = "", "-isystem /cxx -fno-exceptions"
 	for _, tc := range []struct {
 		parse func([]string) (cc.Line, error)
 		line  string
-		want  [][]string // of the command of each source
+		want  [][]string // of the command for each source
 		links bool
 	}{
 		{cc.Parse, "a.c", [][]string{{inC, "a.c -c"}}, false},
@@ -211,7 +212,7 @@ func TestCXX(t *testing.T) {
 			if strings.Contains(commands[last], "-lc++") != tc.links {
 				t.Errorf("%s: %s", tc.line, commands[last])
 			}
-			commands = commands[1:last] // without that of first.c
+			commands = commands[1:last] // without the command for first.c
 		}
 		if len(commands) != len(tc.want) {
 			t.Errorf("%s: %q", tc.line, commands)
@@ -225,7 +226,7 @@ func TestCXX(t *testing.T) {
 	}
 }
 
-// A compiler that a signal ends: the exit code is the shell's.
+// A compiler that was ended by a signal: the exit code is the one of a shell.
 func TestSignal(t *testing.T) {
 	sdk := t.TempDir()
 	clang := `#!/bin/sh

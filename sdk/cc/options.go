@@ -12,7 +12,7 @@ var valued = strings.Fields(`
 	-include -include-pch -imacros -isystem -cxx-isystem -idirafter -iquote -iprefix -iwithprefix -iwithprefixbefore
 	-mllvm -Xclang -Xlinker -Xpreprocessor -Xassembler`)
 
-// dropped are options that mean nothing for WebAssembly, by prefix or, with $, whole.
+// dropped are options without a meaning for WebAssembly: prefixes or, with $, whole options.
 var dropped = []struct{ why, options string }{
 	{"there is one architecture", "-march= -mtune= -mcpu=native$ -m64$ -m32$ -mavx -msse -mfma"},
 	{"a rank is one thread, and pragmas of OpenMP have no effect", "-fopenmp$ -fopenmp= -qopenmp$"},
@@ -23,7 +23,8 @@ var dropped = []struct{ why, options string }{
 	{"", "-static$ -rdynamic$ -fPIC$ -fpic$ -fPIE$ -fpie$ -pie$ -no-pie$ -rpath -dumpdir -lpthread$ -lrt$ -ldl$"},
 }
 
-// droppedLinker are words for a linker of ELF, likewise, and droppedLinkerValued those whose value is the next word.
+// droppedLinker are words for an ELF linker, in the same form; droppedLinkerValued are those whose
+// value is the next word.
 var (
 	droppedLinker = strings.Fields(`--as-needed$ --no-as-needed$ --start-group$ --end-group$ -( -) -Bstatic$ -Bdynamic$ -Bsymbolic
 		-rpath= --rpath= -rpath-link= --rpath-link= -soname= --soname= --hash-style= --enable-new-dtags$ --disable-new-dtags$`)
@@ -35,17 +36,18 @@ var (
 	showing     = strings.Fields("-show --show -showme --showme")
 	showCompile = strings.Fields("-showme:compile --showme:compile -compile_info -compile-info")
 	showLink    = strings.Fields("-showme:link --showme:link -link_info -link-info")
-	asking      = strings.Fields("--version -dumpmachine -dumpversion -print --print --help") // by prefix
+	// prefixes
+	asking = strings.Fields("--version -dumpmachine -dumpversion -print --print --help")
 )
 
-// languages are those of sources by their suffix, as -x calls them.
+// languages are the languages of sources by suffix, as for -x.
 var languages = map[string]string{
 	".c": "c", ".i": "cpp-output", ".s": "assembler", ".S": "assembler-with-cpp", ".ll": "ir", ".bc": "ir", ".h": "c-header",
 	".cc": "c++", ".CC": "c++", ".cp": "c++", ".cpp": "c++", ".CPP": "c++", ".cxx": "c++", ".CXX": "c++", ".c++": "c++", ".C++": "c++", ".C": "c++",
 	".ii": "c++-cpp-output", ".hh": "c++-header", ".hpp": "c++-header", ".hxx": "c++-header", ".h++": "c++-header", ".H": "c++-header",
 }
 
-// inCXX are the languages that a compiler of C++ takes for others.
+// inCXX maps the languages that a C++ compiler treats as others.
 var inCXX = map[string]string{"c": "c++", "cpp-output": "c++-cpp-output", "c-header": "c++-header"}
 
 var (
@@ -55,7 +57,8 @@ var (
 
 func isCXX(lang string) bool { return strings.HasPrefix(lang, "c++") }
 
-// matches reports whether one of the options is arg, or a prefix of it that does not end with $.
+// matches reports whether arg equals one of the options that end with $, or begins with one of the
+// others.
 func matches(options []string, arg string) bool {
 	return slices.ContainsFunc(options, func(o string) bool {
 		name, whole := strings.CutSuffix(o, "$")
@@ -63,7 +66,8 @@ func matches(options []string, arg string) bool {
 	})
 }
 
-// cannot is why a file with an unknown suffix is neither compiled nor linked; empty if it is linked.
+// cannot says why a file with an unknown suffix is neither compiled nor linked; empty if it is
+// linked.
 func cannot(file string) string {
 	switch ext := filepath.Ext(file); {
 	case ext == "" || slices.Contains(objectSuffixes, ext):

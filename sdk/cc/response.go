@@ -10,11 +10,12 @@ import (
 )
 
 const (
-	responseDepth = 16      // of files that name files
-	responseSize  = 1 << 20 // bytes of all files together: what is in them has to fit into command lines
+	responseDepth = 16      // nesting of files that name files
+	responseSize  = 1 << 20 // bytes of all files together: the words must fit into command lines
 )
 
-// expand puts in the place of each @file the words in it, as compilers do: one that does not exist is a word like others.
+// expand replaces each @file by the words in it, as compilers do. If the file does not exist, @file
+// stays as it is.
 func expand(args []string) ([]string, error) {
 	room := int64(responseSize)
 	return expandInto(nil, args, &room, 0)
@@ -46,7 +47,7 @@ func expandInto(words, args []string, room *int64, depth int) ([]string, error) 
 	return words, nil
 }
 
-// readResponse returns a file, or more than room of it.
+// readResponse reads a file, at most one byte more than room.
 func readResponse(name string, room int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -56,8 +57,8 @@ func readResponse(name string, room int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, room+1))
 }
 
-// splitResponse splits text as GCC's manual says of @file: at white space, which quotes of either kind keep; a backslash keeps any
-// character.
+// splitResponse splits text as GCC's manual describes for @file: at white space outside of quotes
+// of either kind; a backslash escapes any character.
 func splitResponse(text []byte) (words []string) {
 	var word []byte
 	var quote byte

@@ -12,14 +12,15 @@ import (
 	"time"
 )
 
-// Streams are where the compiler reads and writes.
+// Streams are the compiler's standard streams.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 }
 
-// Run compiles as the command line says, for which cxx is that of a compiler of C++. The exit code is the compiler's, or 128 and the
-// number of the signal that ended it; an error means that there was no compiler to ask, or nothing to ask it.
+// Run compiles as the command line says; cxx selects a C++ compiler. The exit code is the
+// compiler's, or 128 plus the number of the signal that ended it. An error means that no compiler
+// was run.
 func Run(ctx context.Context, args []string, cxx bool, s Streams) (code int, err error) {
 	line, err := read(args, cxx)
 	if err != nil {
@@ -68,7 +69,7 @@ func Run(ctx context.Context, args []string, cxx bool, s Streams) (code int, err
 	return 0, nil
 }
 
-// read understands a command line, with the files that it names.
+// read parses a command line, with the response files that it names.
 func read(args []string, cxx bool) (Line, error) {
 	args, err := expand(args)
 	if err != nil {
@@ -90,7 +91,7 @@ func read(args []string, cxx bool) (Line, error) {
 	return line, nil
 }
 
-// run runs the compiler once. One that is interrupted cleans up after itself.
+// run runs the compiler once. An interrupt is passed on, so that it removes its files.
 func run(ctx context.Context, clang string, args []string, s Streams) (code int, err error) {
 	cmd := exec.CommandContext(ctx, clang, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.In, s.Out, s.Err
@@ -107,7 +108,7 @@ func run(ctx context.Context, clang string, args []string, s Streams) (code int,
 	return exit.ExitCode(), nil
 }
 
-// quoted is a command as a shell takes it.
+// quoted formats a command for a shell.
 func quoted(args []string) string {
 	words := make([]string, len(args))
 	for i, a := range args {

@@ -76,7 +76,7 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// Whatever the node can write, a handler reads as it was meant; and the other way round.
+// Handlers read whatever nodes can write, and nodes read whatever handlers can write.
 func FuzzNodeAndHandlerAgree(f *testing.F) {
 	f.Add(int64(11), "12D3KooWA", "12D3KooWB", []byte{12, 32, 40})
 	f.Add(int64(math.MinInt64), "\"\\\n<>&\u2028", "é😀", []byte(nil))
@@ -100,7 +100,7 @@ func FuzzNodeAndHandlerAgree(f *testing.F) {
 	})
 }
 
-// No bytes on standard input break a handler, and what it takes it answers in proper JSON.
+// No input makes a handler panic, and every answer is valid JSON.
 func FuzzRun(f *testing.F) {
 	f.Add([]byte(`{"Pid":11,"messages":[{"Pid":11,"To":"a","From":"b","Data":[12,32,255]}]}`))
 	f.Add([]byte(`{"x":[{"y":"\ud83d\ude00"},-1.5e3,null],"messages":[{}]}`))

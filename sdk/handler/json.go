@@ -7,8 +7,8 @@ import (
 )
 
 // The document is {"Pid": n, "messages": [{"Pid": n, "To": s, "From": s, "Data": [0–255, …]}, …]}.
-// The scanner takes any JSON spelling of it and skips keys that it does not know, which later
-// nodes may add. The writer escapes what JSON needs escaped.
+// The scanner accepts any JSON spelling of it and skips unknown keys, which later nodes may add.
+// The writer escapes only what JSON requires.
 
 // maxDepth bounds the nesting of values that are skipped.
 const maxDepth = 64
@@ -16,7 +16,7 @@ const maxDepth = 64
 type scanner struct {
 	in  []byte
 	pos int
-	err error // the first; after it every method does nothing
+	err error // the first error; after it every method does nothing
 }
 
 func decode(in []byte) (pid int64, messages []Message, err error) {
@@ -61,7 +61,8 @@ func (s *scanner) fail(what string) {
 	}
 }
 
-// peek is the next byte that is not white space, not consumed; 0 at the end or after an error.
+// peek returns the next byte that is not white space, without consuming it; 0 at the end or after
+// an error.
 func (s *scanner) peek() byte {
 	if s.err != nil {
 		return 0
@@ -76,7 +77,7 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// take consumes c if it is next.
+// take consumes c if it is the next byte.
 func (s *scanner) take(c byte) bool {
 	if s.peek() != c {
 		return false
@@ -136,8 +137,8 @@ func (s *scanner) integer() int64 {
 	return v
 }
 
-// data reads an array of numbers from 0 to 255, or null. It is most of the document, so it
-// looks at each byte once.
+// data reads an array of numbers from 0 to 255, or null. It is most of the document, so it looks at
+// each byte only once.
 func (s *scanner) data() []byte {
 	if s.literal("null") {
 		return nil
@@ -199,7 +200,7 @@ func (s *scanner) text() string {
 	return ""
 }
 
-// escaped reads on from a backslash; out is what came before.
+// escaped reads a string from a backslash on; out is the text before it.
 func (s *scanner) escaped(out []byte) string {
 	const from, to = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
 	for s.pos < len(s.in) {
@@ -239,7 +240,7 @@ func (s *scanner) escaped(out []byte) string {
 	return ""
 }
 
-// unicode reads what follows \u, and the second half of a surrogate pair.
+// unicode reads the digits after \u, and the second half of a surrogate pair.
 func (s *scanner) unicode() rune {
 	r := s.hex4()
 	if r < 0xD800 || r > 0xDFFF {
@@ -251,7 +252,7 @@ func (s *scanner) unicode() rune {
 		if low := s.hex4(); 0xDC00 <= low && low <= 0xDFFF {
 			return (r-0xD800)<<10 + (low - 0xDC00) + 0x10000
 		}
-		s.pos = mark // not a pair: what follows stands for itself
+		s.pos = mark // not a pair: the second escape stands for itself
 	}
 	return utf8.RuneError
 }
@@ -270,7 +271,7 @@ func (s *scanner) hex4() rune {
 	return rune(v)
 }
 
-// skip passes over one value of a key that is not known.
+// skip skips the value of an unknown key.
 func (s *scanner) skip(depth int) {
 	if depth == 0 {
 		s.fail("nested too deeply")

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// On a developer's machine a handler is an ordinary program, to be tried with a shell:
+// Outside of WebAssembly a handler is an ordinary program that can be tried in a shell:
 //
 //	MPI_HOST=a MPI_ORIGIN=b go run ./interpreters/echo/1.1.0 <message.json
 

@@ -6,10 +6,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/sdk/mpi/raw"
 )
 
-// Op is how a reduction joins numbers.
+// Op is a reduction operation.
 type Op int32
 
-// The operations. Those on bits are for integers.
+// The predefined operations. BitAnd, BitOr and BitXor are for integers.
 const (
 	Sum  Op = 0x21
 	Min  Op = 0x22
@@ -20,14 +20,16 @@ const (
 	Xor  Op = 0x2a
 )
 
-// All ranks of a communicator call a function of this file, in the same order, with slices that fit each other.
+// The functions of this file are collective: all ranks of a communicator call them, in the same
+// order, with slices of matching lengths.
 
-// Bcast sends the root's slice to all others, whose slices are as long.
+// Bcast sends the root's slice to all others, whose slices must have the same length.
 func Bcast[T Number](c Comm, data []T, root int) error {
 	return check("Bcast", raw.Bcast_c(pointer(data), int64(len(data)), datatype[T](), int32(root), int32(c)))
 }
 
-// Reduce joins the slices of all ranks, element by element, into out at the root. At others out is not used.
+// Reduce combines the slices of all ranks, element by element, into out at the root. On other ranks
+// out is not used.
 func Reduce[T Number](c Comm, in, out []T, op Op, root int) error {
 	if c.Rank() == root && len(out) != len(in) {
 		return invalid("Reduce", fmt.Sprintf("out has %d elements, in %d", len(out), len(in)))
@@ -35,7 +37,7 @@ func Reduce[T Number](c Comm, in, out []T, op Op, root int) error {
 	return check("Reduce", raw.Reduce_c(pointer(in), pointer(out), int64(len(in)), datatype[T](), int32(op), int32(root), int32(c)))
 }
 
-// Allreduce is [Reduce] with the result at all ranks.
+// Allreduce is [Reduce] with the result on all ranks.
 func Allreduce[T Number](c Comm, in, out []T, op Op) error {
 	if len(out) != len(in) {
 		return invalid("Allreduce", fmt.Sprintf("out has %d elements, in %d", len(out), len(in)))
@@ -43,7 +45,7 @@ func Allreduce[T Number](c Comm, in, out []T, op Op) error {
 	return check("Allreduce", raw.Allreduce_c(pointer(in), pointer(out), int64(len(in)), datatype[T](), int32(op), int32(c)))
 }
 
-// Scan joins the slices of the ranks up to this one.
+// Scan combines the slices of the ranks up to and including this one.
 func Scan[T Number](c Comm, in, out []T, op Op) error {
 	if len(out) != len(in) {
 		return invalid("Scan", fmt.Sprintf("out has %d elements, in %d", len(out), len(in)))
@@ -51,7 +53,7 @@ func Scan[T Number](c Comm, in, out []T, op Op) error {
 	return check("Scan", raw.Scan_c(pointer(in), pointer(out), int64(len(in)), datatype[T](), int32(op), int32(c)))
 }
 
-// Exscan joins the slices of the ranks before this one; at rank 0 out stays as it is.
+// Exscan combines the slices of the ranks before this one. On rank 0 out is unchanged.
 func Exscan[T Number](c Comm, in, out []T, op Op) error {
 	if len(out) != len(in) {
 		return invalid("Exscan", fmt.Sprintf("out has %d elements, in %d", len(out), len(in)))
@@ -59,7 +61,8 @@ func Exscan[T Number](c Comm, in, out []T, op Op) error {
 	return check("Exscan", raw.Exscan_c(pointer(in), pointer(out), int64(len(in)), datatype[T](), int32(op), int32(c)))
 }
 
-// Gather collects slices of the same length at the root, in the order of the ranks. At others out is not used.
+// Gather collects slices of the same length at the root, in rank order. On other ranks out is not
+// used.
 func Gather[T Number](c Comm, in, out []T, root int) error {
 	if n := len(in) * c.Size(); c.Rank() == root && len(out) != n {
 		return invalid("Gather", fmt.Sprintf("out has %d elements, what comes %d", len(out), n))
@@ -67,7 +70,7 @@ func Gather[T Number](c Comm, in, out []T, root int) error {
 	return check("Gather", raw.Gather_c(pointer(in), int64(len(in)), datatype[T](), pointer(out), int64(len(in)), datatype[T](), int32(root), int32(c)))
 }
 
-// Allgather is [Gather] with the result at all ranks.
+// Allgather is [Gather] with the result on all ranks.
 func Allgather[T Number](c Comm, in, out []T) error {
 	if n := len(in) * c.Size(); len(out) != n {
 		return invalid("Allgather", fmt.Sprintf("out has %d elements, what comes %d", len(out), n))
@@ -75,7 +78,7 @@ func Allgather[T Number](c Comm, in, out []T) error {
 	return check("Allgather", raw.Allgather_c(pointer(in), int64(len(in)), datatype[T](), pointer(out), int64(len(in)), datatype[T](), int32(c)))
 }
 
-// Scatter gives each rank its piece of the root's slice. At others in is not used.
+// Scatter gives each rank its part of the root's slice. On other ranks in is not used.
 func Scatter[T Number](c Comm, in, out []T, root int) error {
 	if n := len(out) * c.Size(); c.Rank() == root && len(in) != n {
 		return invalid("Scatter", fmt.Sprintf("in has %d elements, what goes %d", len(in), n))
@@ -83,7 +86,8 @@ func Scatter[T Number](c Comm, in, out []T, root int) error {
 	return check("Scatter", raw.Scatter_c(pointer(in), int64(len(out)), datatype[T](), pointer(out), int64(len(out)), datatype[T](), int32(root), int32(c)))
 }
 
-// Alltoall sends a piece of in to each rank, and receives one from each into out.
+// Alltoall sends a part of in to each rank, and receives a part from each into out. All parts have
+// the same length.
 func Alltoall[T Number](c Comm, in, out []T) error {
 	n := c.Size()
 	if n == 0 || len(in) != len(out) || len(in)%n != 0 {
@@ -93,8 +97,8 @@ func Alltoall[T Number](c Comm, in, out []T) error {
 	return check("Alltoall", raw.Alltoall_c(pointer(in), each, datatype[T](), pointer(out), each, datatype[T](), int32(c)))
 }
 
-// Gatherv collects slices of different lengths at the root, one after the other: counts says how many elements each rank has.
-// At others out and counts are not used.
+// Gatherv collects slices of different lengths at the root, in rank order: counts is the number of
+// elements of each rank. On other ranks out and counts are not used.
 func Gatherv[T Number](c Comm, in, out []T, counts []int, root int) error {
 	var n []int64
 	var at []int32
@@ -107,7 +111,7 @@ func Gatherv[T Number](c Comm, in, out []T, counts []int, root int) error {
 	return check("Gatherv", raw.Gatherv_c(pointer(in), int64(len(in)), datatype[T](), pointer(out), pointer(n), pointer(at), datatype[T](), int32(root), int32(c)))
 }
 
-// Allgatherv is [Gatherv] with the result at all ranks.
+// Allgatherv is [Gatherv] with the result on all ranks.
 func Allgatherv[T Number](c Comm, in, out []T, counts []int) error {
 	n, at, err := layout("Allgatherv", counts, c.Size(), len(out))
 	if err != nil {
@@ -116,7 +120,7 @@ func Allgatherv[T Number](c Comm, in, out []T, counts []int) error {
 	return check("Allgatherv", raw.Allgatherv_c(pointer(in), int64(len(in)), datatype[T](), pointer(out), pointer(n), pointer(at), datatype[T](), int32(c)))
 }
 
-// Alltoallv is [Alltoall] with pieces of different lengths, one after the other.
+// Alltoallv is [Alltoall] with parts of different lengths, in rank order.
 func Alltoallv[T Number](c Comm, in []T, inCounts []int, out []T, outCounts []int) error {
 	n, at, err := layout("Alltoallv", inCounts, c.Size(), len(in))
 	if err != nil {
@@ -129,7 +133,8 @@ func Alltoallv[T Number](c Comm, in []T, inCounts []int, out []T, outCounts []in
 	return check("Alltoallv", raw.Alltoallv_c(pointer(in), pointer(n), pointer(at), datatype[T](), pointer(out), pointer(m), pointer(to), datatype[T](), int32(c)))
 }
 
-// layout is where pieces are in a slice: counts for each rank, and where each begins.
+// layout describes the parts of a slice: the number of elements for each rank, and where they
+// begin.
 func layout(name string, counts []int, ranks, room int) (n []int64, at []int32, err error) {
 	if len(counts) != ranks {
 		return nil, nil, invalid(name, fmt.Sprintf("%d counts for %d ranks", len(counts), ranks))

@@ -6,29 +6,31 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/sdk/mpi/raw"
 )
 
-// Comm is a communicator: ranks that talk to each other, apart from others.
+// Comm is a communicator: an ordered group of ranks whose messages are separate from those of other
+// communicators.
 type Comm int32
 
-// The communicators that are there from the beginning.
+// The predefined communicators.
 const (
 	World Comm = 0x101 // all ranks of the job
 	Self  Comm = 0x102 // this rank alone
-	// NoComm is what [Comm.Split] gives a rank that is in none.
+	// NoComm is the result of [Comm.Split] on a rank that is in no new communicator.
 	NoComm Comm = 0x100
 )
 
-// Ranks and tags with a meaning.
+// Special ranks and tags.
 const (
-	AnySource = -1 // any rank, to receive from
-	AnyTag    = -2 // any tag, to receive
-	NoRank    = -3 // nobody: what is sent there goes nowhere, and nothing comes from there
+	AnySource = -1 // receive from any rank
+	AnyTag    = -2 // receive any tag
+	// no rank: messages to it are dropped, and a receive from it returns at once without data
+	NoRank    = -3
 	Undefined = -32766
 )
 
 const errorsReturn = 0x143
 
-// Init begins. Nothing else of this package may be called before. Errors of calls are returned from now on, where a C
-// program would end.
+// Init initialises MPI. It must be called before all other functions of this package. From then on
+// errors are returned; in C the default is to end the job.
 func Init() error {
 	if err := check("Init", raw.Init(nil, nil)); err != nil {
 		return err
@@ -41,13 +43,13 @@ func Init() error {
 	return nil
 }
 
-// Finalize ends. Nothing of this package but [Time] may be called after.
+// Finalize ends the use of MPI. After it only [Time] may be called.
 func Finalize() error { return check("Finalize", raw.Finalize()) }
 
-// Abort ends the job, everywhere. It does not return.
+// Abort ends the whole job. It does not return.
 func Abort(code int) { raw.Abort(int32(World), int32(code)) }
 
-// Time is the time since some moment of the past, in seconds.
+// Time is the number of seconds since a fixed moment in the past.
 func Time() float64 { return raw.Wtime() }
 
 // Processor is the name of the node that this rank runs on.
@@ -69,7 +71,7 @@ func (c Comm) Rank() int {
 	return int(rank)
 }
 
-// Size is how many ranks the communicator has; 0 if it is none.
+// Size is the number of ranks in the communicator; 0 for NoComm.
 func (c Comm) Size() int {
 	var size int32
 	if raw.Comm_size(int32(c), unsafe.Pointer(&size)) != 0 {
@@ -78,29 +80,30 @@ func (c Comm) Size() int {
 	return int(size)
 }
 
-// Dup makes a communicator of the same ranks, in which messages of this one are not seen. All ranks call it.
+// Dup makes a communicator of the same ranks with separate messages. All ranks call it.
 func (c Comm) Dup() (Comm, error) {
 	made := NoComm
 	err := check("Comm_dup", raw.Comm_dup(int32(c), unsafe.Pointer(&made)))
 	return made, err
 }
 
-// Split makes a communicator for each color, of the ranks that say it, in the order of their keys, or of their ranks for equal
-// ones. A rank whose color is [Undefined] gets [NoComm]. All ranks call it.
+// Split makes a communicator for each color, of the ranks that pass it, ordered by key, then by
+// rank. A rank with color [Undefined] gets [NoComm]. All ranks call it.
 func (c Comm) Split(color, key int) (Comm, error) {
 	made := NoComm
 	err := check("Comm_split", raw.Comm_split(int32(c), int32(color), int32(key), unsafe.Pointer(&made)))
 	return made, err
 }
 
-// Free gives the communicator back. All its ranks call it.
+// Free frees the communicator. All its ranks call it.
 func (c Comm) Free() error { return check("Comm_free", raw.Comm_free(unsafe.Pointer(&c))) }
 
 // Barrier returns when all ranks have called it.
 func (c Comm) Barrier() error { return check("Barrier", raw.Barrier(int32(c))) }
 
-// Grid makes a communicator whose ranks are points of a grid, with dims points in each direction. In a direction that is
-// periodic the last point and the first are neighbours. Ranks that are not needed get [NoComm]. All ranks call it.
+// Grid makes a communicator whose ranks are the points of a grid, with dims points in each
+// dimension. In a periodic dimension the last point and the first are neighbours. Ranks that are
+// not needed get [NoComm]. All ranks call it.
 func (c Comm) Grid(dims []int, periodic []bool) (Comm, error) {
 	d, p := make([]int32, len(dims)), make([]int32, len(dims))
 	for i := range dims {
@@ -114,7 +117,8 @@ func (c Comm) Grid(dims []int, periodic []bool) (Comm, error) {
 	return made, err
 }
 
-// Dims divides n ranks over the directions of a grid, as evenly as it goes. A direction of dims that is not 0 stays as it is.
+// Dims divides n ranks over the dimensions of a grid, as evenly as possible. Values of dims that
+// are not 0 stay as they are.
 func Dims(n int, dims []int) error {
 	d := make([]int32, len(dims))
 	for i := range dims {
@@ -127,7 +131,7 @@ func Dims(n int, dims []int) error {
 	return err
 }
 
-// Coords are where a rank of a grid of some directions is.
+// Coords are the coordinates of a rank in a grid with the given number of dimensions.
 func (c Comm) Coords(rank, directions int) ([]int, error) {
 	at := make([]int32, directions)
 	err := check("Cart_coords", raw.Cart_coords(int32(c), int32(rank), int32(directions), pointer(at)))
@@ -138,7 +142,8 @@ func (c Comm) Coords(rank, directions int) ([]int, error) {
 	return list, err
 }
 
-// Shift are the ranks some steps before and after this one in a direction of a grid, [NoRank] where it ends.
+// Shift returns the ranks at a distance before and after this one in a dimension of a grid,
+// [NoRank] beyond an edge.
 func (c Comm) Shift(direction, steps int) (before, after int, err error) {
 	var b, a int32
 	err = check("Cart_shift", raw.Cart_shift(int32(c), int32(direction), int32(steps), unsafe.Pointer(&b), unsafe.Pointer(&a)))

@@ -1,5 +1,5 @@
-// Package mpi is MPI for programs in Go: compiled with GOOS=wasip1 GOARCH=wasm, they run as the ranks of a job. Beside it is mpi.h, the
-// same for C.
+// Package mpi is MPI for programs in Go: compiled with GOOS=wasip1 GOARCH=wasm, they run as the
+// ranks of a job. mpi.h, beside it, is the same for C.
 //
 //	func main() {
 //		if err := mpi.Init(); err != nil {
@@ -16,11 +16,13 @@
 //
 //	GOOS=wasip1 GOARCH=wasm go build -o sum.wasm . && ipfs-mpi run -n 4 sum.wasm
 //
-// A message is a slice of numbers; the datatype is that of its elements, and an int has 64 bits. Functions that communicate return an
-// [*Error] with MPI's error class; the ranks of a job have one goroutine that runs at a time, and a call that waits, such as [Recv],
-// lets no other run.
+// A message is a slice of numbers. The datatype is that of its elements; an int has 64 bits.
+// Functions that communicate return an [*Error] with MPI's error class. A rank has only one thread:
+// while a call such as [Recv] waits, no other goroutine runs.
 //
-// What is not here is in package raw: every function of MPI as C has it.
+// Outside of WebAssembly the package compiles, but its functions panic.
+//
+// Package raw has every function of MPI with C's parameters.
 package mpi
 
 //go:generate go run ./gen

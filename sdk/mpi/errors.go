@@ -6,9 +6,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/sdk/mpi/raw"
 )
 
-// Error is what a function of MPI failed with.
+// Error is the error of an MPI function.
 type Error struct {
-	Func  string // of MPI, without MPI_
+	Func  string // name of the function, without MPI_
 	Class int    // MPI_ERR_…, as in mpi.h
 	Text  string
 }
@@ -25,7 +25,7 @@ const (
 
 func (e *Error) Error() string { return "MPI_" + e.Func + ": " + e.Text }
 
-// check makes an error of an error code.
+// check converts an error code to an error.
 func check(name string, code int32) error {
 	if code == 0 {
 		return nil
@@ -37,5 +37,5 @@ func check(name string, code int32) error {
 	return &Error{name, int(class), string(text[:n])}
 }
 
-// invalid is the error of a call that was not made.
+// invalid is the error for arguments that are rejected without calling MPI.
 func invalid(name, text string) error { return &Error{name, ErrArg, text} }

@@ -7,12 +7,12 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/sdk/mpi/raw"
 )
 
-// Number is what messages consist of.
+// Number is the constraint for the elements of a message.
 type Number interface {
 	~int8 | ~int16 | ~int32 | ~int64 | ~int | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~uint | ~float32 | ~float64
 }
 
-// datatype is the datatype of a type of number.
+// datatype is the MPI datatype of a type of number.
 func datatype[T Number]() int32 {
 	var zero, one T = 0, 1
 	size := unsafe.Sizeof(zero)
@@ -42,13 +42,14 @@ func datatype[T Number]() int32 {
 
 func pointer[T any](s []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(s)) }
 
-// Status is what is known of a message that came.
+// Status describes a received message.
 type Status struct {
 	Source, Tag int
 	bytes       int64
 }
 
-// Count is how many numbers of its type the message had; those of a longer message than the slice are not counted.
+// Count is the number of elements in the message that were received. It does not include those of a
+// truncated message that did not fit into the slice.
 func Count[T Number](s Status) int {
 	var zero T
 	return int(s.bytes / int64(unsafe.Sizeof(zero)))
@@ -64,19 +65,21 @@ func (s *status) decode() Status {
 	return Status{Source: word(0), Tag: word(4), bytes: max(n, 0)}
 }
 
-// Send sends a slice to a rank, with a tag. It returns when the slice may be changed.
+// Send sends a slice to a rank, with a tag. When it returns the slice may be changed.
 func Send[T Number](c Comm, data []T, to, tag int) error {
 	return check("Send", raw.Send_c(pointer(data), int64(len(data)), datatype[T](), int32(to), int32(tag), int32(c)))
 }
 
-// Recv receives a message of at most len(data) numbers from a rank or [AnySource], with a tag or [AnyTag].
+// Recv receives a message of at most len(data) numbers from a rank or [AnySource], with a tag or
+// [AnyTag].
 func Recv[T Number](c Comm, data []T, from, tag int) (Status, error) {
 	var s status
 	err := check("Recv", raw.Recv_c(pointer(data), int64(len(data)), datatype[T](), int32(from), int32(tag), int32(c), unsafe.Pointer(&s)))
 	return s.decode(), err
 }
 
-// Sendrecv sends and receives at once, which two ranks that both did one after the other could not do.
+// Sendrecv sends and receives at the same time. Two ranks that exchange messages by Send and Recv
+// could deadlock.
 func Sendrecv[T, U Number](c Comm, out []T, to, outTag int, in []U, from, inTag int) (Status, error) {
 	var s status
 	err := check("Sendrecv", raw.Sendrecv_c(pointer(out), int64(len(out)), datatype[T](), int32(to), int32(outTag),
@@ -84,14 +87,15 @@ func Sendrecv[T, U Number](c Comm, out []T, to, outTag int, in []U, from, inTag 
 	return s.decode(), err
 }
 
-// Probe waits for a message that a [Recv] with the same arguments would receive, and tells of it.
+// Probe waits for a message that a [Recv] with the same arguments would receive, and returns its
+// status.
 func Probe(c Comm, from, tag int) (Status, error) {
 	var s status
 	err := check("Probe", raw.Probe(int32(from), int32(tag), int32(c), unsafe.Pointer(&s)))
 	return s.decode(), err
 }
 
-// Iprobe is [Probe] without waiting: ok says whether there is a message.
+// Iprobe is [Probe] without waiting: ok reports whether there is a message.
 func Iprobe(c Comm, from, tag int) (_ Status, ok bool, err error) {
 	var s status
 	var flag int32

@@ -9,29 +9,30 @@ import (
 // requestNull is MPI_REQUEST_NULL.
 const requestNull = 0x180
 
-// Request is a message under way. It keeps the slice in memory until it is over; [Request.Wait] or a [Request.Test] that says so
-// ends it.
+// Request is a pending operation. It keeps the slice in memory until the operation is complete,
+// which [Request.Wait] or [Request.Test] finds out.
 type Request struct {
 	handle int32
-	data   unsafe.Pointer // what MPI reads or writes meanwhile
+	data   unsafe.Pointer // read or written by MPI until completion
 	status Status
 }
 
-// Isend begins to send. The slice must not change until the request is over.
+// Isend starts a send. The slice must not be changed until the request is complete.
 func Isend[T Number](c Comm, data []T, to, tag int) (*Request, error) {
 	r := &Request{handle: requestNull, data: pointer(data)}
 	err := check("Isend", raw.Isend_c(r.data, int64(len(data)), datatype[T](), int32(to), int32(tag), int32(c), unsafe.Pointer(&r.handle)))
 	return r, err
 }
 
-// Irecv begins to receive. The slice must not be used until the request is over.
+// Irecv starts a receive. The slice must not be used until the request is complete.
 func Irecv[T Number](c Comm, data []T, from, tag int) (*Request, error) {
 	r := &Request{handle: requestNull, data: pointer(data)}
 	err := check("Irecv", raw.Irecv_c(r.data, int64(len(data)), datatype[T](), int32(from), int32(tag), int32(c), unsafe.Pointer(&r.handle)))
 	return r, err
 }
 
-// Wait returns when the request is over. The status is that of a receive. A request that is over stays so.
+// Wait waits until the request is complete. The status is significant for a receive. Waiting for a
+// complete request returns at once.
 func (r *Request) Wait() (Status, error) {
 	if r.handle == requestNull {
 		return r.status, nil
@@ -42,7 +43,7 @@ func (r *Request) Wait() (Status, error) {
 	return r.status, err
 }
 
-// Test is [Request.Wait] without waiting: done says whether it is over.
+// Test is [Request.Wait] without waiting: done reports whether the request is complete.
 func (r *Request) Test() (_ Status, done bool, err error) {
 	if r.handle == requestNull {
 		return r.status, true, nil
@@ -59,7 +60,7 @@ func (r *Request) Test() (_ Status, done bool, err error) {
 
 func (r *Request) over(s *status) { r.status, r.data = s.decode(), nil }
 
-// WaitAll waits for all, and returns the first error.
+// WaitAll waits for all requests, and returns the first error.
 func WaitAll(requests ...*Request) error {
 	var first error
 	for _, r := range requests {

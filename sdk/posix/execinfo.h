@@ -1,4 +1,4 @@
-/* Backtraces, which are empty. A C library that has its own execinfo.h is asked for that. */
+/* Backtraces, which are always empty. A C library's own execinfo.h takes precedence. */
 #if __has_include_next(<execinfo.h>)
 #include_next <execinfo.h>
 #elif !defined(IPFS_MPI_EXECINFO_H)

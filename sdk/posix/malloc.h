@@ -1,4 +1,4 @@
-/* What programs call of Linux and wasi-libc does not declare. */
+/* Functions of Linux that wasi-libc does not declare. */
 #include_next <malloc.h>
 
 #ifndef IPFS_MPI_MALLOC_H
@@ -6,7 +6,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-void *memalign(size_t, size_t) __asm__("aligned_alloc"); /* which takes any size here */
+void *memalign(size_t, size_t) __asm__("aligned_alloc"); /* it accepts any size here */
 #ifdef __cplusplus
 }
 #endif

@@ -1,4 +1,4 @@
-/* Names of machines, which a program cannot look up. A C library that has its own netdb.h is asked for that. */
+/* Lookup of host names, which always fails. A C library's own netdb.h takes precedence. */
 #if __has_include_next(<netdb.h>)
 #include_next <netdb.h>
 #elif !defined(IPFS_MPI_NETDB_H)

@@ -1,4 +1,5 @@
-/* OpenMP with one thread, as in a compiler that takes no notice of its pragmas. A C library that has its own omp.h is asked for that. */
+/* OpenMP with one thread, as in a compiler that ignores its pragmas. A C library's own omp.h takes
+   precedence. */
 #if __has_include_next(<omp.h>)
 #include_next <omp.h>
 #elif !defined(IPFS_MPI_OMP_H)
@@ -27,7 +28,7 @@ static inline void omp_unset_lock(omp_lock_t *lock) { *lock = 0; }
 static inline int omp_test_lock(omp_lock_t *lock) { return *lock ? 0 : (*lock = 1); }
 
 static inline double omp_get_wtime(void) {
-    __wasi_timestamp_t t = 0; /* nanoseconds; not clock_gettime, which strict C does not declare */
+    __wasi_timestamp_t t = 0; /* nanoseconds; strict C does not declare clock_gettime */
     (void)__wasi_clock_time_get(__WASI_CLOCKID_MONOTONIC, 1, &t);
     return 1e-9 * (double)t;
 }

@@ -1,4 +1,5 @@
-/* Threads, for programs that are fine with one: locks never wait, and threads cannot be started. A C library that has its own pthread.h is asked for that. */
+/* Threads, for programs that need only one: locks never wait, and threads cannot be created. A C
+   library's own pthread.h takes precedence. */
 #if __has_include_next(<pthread.h>)
 #include_next <pthread.h>
 #elif !defined(IPFS_MPI_PTHREAD_H)

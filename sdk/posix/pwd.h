@@ -1,4 +1,4 @@
-/* Users, of which a program knows none. A C library that has its own pwd.h is asked for that. */
+/* The user database, which is empty. A C library's own pwd.h takes precedence. */
 #if __has_include_next(<pwd.h>)
 #include_next <pwd.h>
 #elif !defined(IPFS_MPI_PWD_H)

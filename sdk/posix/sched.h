@@ -1,4 +1,4 @@
-/* What programs call of Linux and wasi-libc does not declare. */
+/* Functions of Linux that wasi-libc does not declare. */
 #include_next <sched.h>
 
 #ifndef IPFS_MPI_SCHED_H

@@ -1,4 +1,4 @@
-/* Jumps out of functions, which WebAssembly of this kind does not have. A C library that has its own setjmp.h is asked for that. */
+/* Non-local jumps, which these programs cannot use. A C library's own setjmp.h takes precedence. */
 #if __has_include_next(<setjmp.h>)
 #include_next <setjmp.h>
 #elif !defined(IPFS_MPI_SETJMP_H)

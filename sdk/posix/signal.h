@@ -1,4 +1,4 @@
-/* What programs call of POSIX and wasi-libc does not declare. */
+/* Functions of POSIX that wasi-libc does not declare. */
 #include_next <signal.h>
 
 #if !defined(IPFS_MPI_SIGNAL_H) && !defined(SA_RESTART) && (defined(_POSIX_C_SOURCE) || defined(_XOPEN_SOURCE) || defined(_GNU_SOURCE) || defined(_BSD_SOURCE))

@@ -1,4 +1,4 @@
-/* What programs call of POSIX and wasi-libc does not declare. */
+/* Functions of POSIX that wasi-libc does not declare. */
 #include_next <stdio.h>
 
 #ifndef IPFS_MPI_STDIO_H

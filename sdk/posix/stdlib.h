@@ -1,4 +1,4 @@
-/* What programs call of C and wasi-libc does not declare. */
+/* Functions of C that wasi-libc does not declare. */
 #include_next <stdlib.h>
 
 #ifndef IPFS_MPI_STDLIB_H

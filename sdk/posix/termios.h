@@ -1,4 +1,4 @@
-/* Terminals, which a program has none of. A C library that has its own termios.h is asked for that. */
+/* Terminals, which programs do not have. A C library's own termios.h takes precedence. */
 #if __has_include_next(<termios.h>)
 #include_next <termios.h>
 #elif !defined(IPFS_MPI_TERMIOS_H)

@@ -1,4 +1,4 @@
-/* What programs call of POSIX and wasi-libc does not declare. */
+/* Functions of POSIX that wasi-libc does not declare. */
 #include_next <unistd.h>
 
 #ifndef IPFS_MPI_UNISTD_H
@@ -7,10 +7,10 @@
 extern "C" {
 #endif
 
-/* getenv by a name of ours: a program that does not include stdlib.h may have its own random. */
+/* getenv under another name: a program that does not include stdlib.h may define random itself. */
 char *ipfs_mpi_getenv(const char *) __asm__("getenv");
 
-/* The name of the node, as MPI_Get_processor_name gives it too. */
+/* The name of the node, which MPI_Get_processor_name returns too. */
 #define gethostname ipfs_mpi_gethostname
 static inline int gethostname(char *name, size_t size) {
     const char *host = ipfs_mpi_getenv("MPI_HOST");
@@ -29,7 +29,7 @@ static inline uid_t geteuid(void) { return 0; }
 static inline gid_t getgid(void) { return 0; }
 static inline gid_t getegid(void) { return 0; }
 #if defined(_GNU_SOURCE) || defined(_BSD_SOURCE)
-static inline int getpagesize(void) { return 65536; } /* as WebAssembly has it */
+static inline int getpagesize(void) { return 65536; } /* the page size of WebAssembly */
 #endif
 
 pid_t fork(void) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));

@@ -1,6 +1,6 @@
-// Command gen writes mpi.h, the header of the MPI-5.0 standard C ABI for WebAssembly, and package raw, the same for Go, from the data
-// of the standard in mpi/abi.
-// Run it with "go generate ./sdk/mpi".
+// Command gen writes mpi.h, the header of the MPI-5.0 standard C ABI for WebAssembly, and package
+// raw, the same for Go, from the data of the standard in mpi/abi. Run it with "go generate
+// ./sdk/mpi".
 package main
 
 import (
@@ -19,7 +19,8 @@ import (
 
 const data = "../../mpi/abi"
 
-// families in the order of the standard, with what a program is told that uses a function of it which the host lacks.
+// families are in the order of the standard, each with the error message for a program that uses a
+// function of it which the host lacks.
 var families = []struct{ name, title, without string }{
 	{"point-to-point", "Point-to-point communication (chapters 3 and 4)", ""},
 	{"datatype", "Datatypes (chapter 5)", ""},
@@ -80,7 +81,7 @@ func rows(file string) (list [][]string) {
 	return list
 }
 
-// constants writes a macro for each constant: a program may ask with #ifdef whether it is there.
+// constants writes a macro for each constant, so that programs can test for it with #ifdef.
 func constants(b *bytes.Buffer, rows [][]string) {
 	group := ""
 	for _, r := range rows {
@@ -139,7 +140,8 @@ func groupOf(name, typ string) string {
 	return "Values"
 }
 
-// functions declares what the host has, and makes the use of what it lacks an error that says so.
+// functions declares the functions of the host. Using any other function of MPI is an error with a
+// message.
 func functions(b *bytes.Buffer, rows [][]string, family map[string]string) {
 	slices.SortStableFunc(rows, func(x, y []string) int { return strings.Compare(x[0], y[0]) })
 	for _, f := range families {

@@ -1,4 +1,4 @@
-/* Keys of what processes share. A C library that has its own sys/ipc.h is asked for that. */
+/* Keys of System V IPC. A C library's own sys/ipc.h takes precedence. */
 #if __has_include_next(<sys/ipc.h>)
 #include_next <sys/ipc.h>
 #elif !defined(IPFS_MPI_SYS_IPC_H)

@@ -1,4 +1,4 @@
-/* What programs call of POSIX and wasi-libc does not declare. */
+/* Functions of POSIX that wasi-libc does not declare. */
 #include_next <sys/resource.h>
 
 #ifndef RLIMIT_STACK
@@ -23,7 +23,7 @@ static inline int getrlimit(int resource, struct rlimit *limit) {
     return 0;
 }
 
-/* The limits of a program are its node's. */
+/* The node sets a program's limits. */
 static inline int setrlimit(int resource, const struct rlimit *limit) {
     (void)resource;
     (void)limit;

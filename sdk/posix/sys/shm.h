@@ -1,4 +1,4 @@
-/* Memory shared by processes. A C library that has its own sys/shm.h is asked for that. */
+/* Shared memory of System V. A C library's own sys/shm.h takes precedence. */
 #if __has_include_next(<sys/shm.h>)
 #include_next <sys/shm.h>
 #elif !defined(IPFS_MPI_SYS_SHM_H)

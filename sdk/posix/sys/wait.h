@@ -1,4 +1,4 @@
-/* Child processes, which a program cannot have. A C library that has its own sys/wait.h is asked for that. */
+/* Child processes, which programs cannot have. A C library's own sys/wait.h takes precedence. */
 #if __has_include_next(<sys/wait.h>)
 #include_next <sys/wait.h>
 #elif !defined(IPFS_MPI_SYS_WAIT_H)
