@@ -40,7 +40,7 @@ func TestFailEndsAsAsked(t *testing.T) {
 	}
 }
 
-// Those that would go on for ever are ended by the clock.
+// Programs that would run forever are ended by the timeout.
 func TestFailDoesNotEndBySelf(t *testing.T) {
 	for _, data := range []string{"loop", "slow 3600000", "flood-stderr"} {
 		t.Run(data, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestFailAnswers(t *testing.T) {
 	}
 }
 
-// What is not the messages it should be is written as such, and not by a slip of ours.
+// Invalid output is written by the program on purpose.
 func TestFailBreaksTheRules(t *testing.T) {
 	pid := int64(11)
 	in := func(data string) []byte {

@@ -17,11 +17,11 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
 )
 
-// The tests run the store as it is built, in the engine that nodes run it in.
+// The tests run the built store in the engine of the nodes.
 
 var store struct {
 	once sync.Once
-	dir  string // of the built store, tests' interpreters included
+	dir  string // of the built store, with the interpreters for tests
 	err  error
 	rt   *wasm.Runtime
 	mu   sync.Mutex
@@ -64,7 +64,7 @@ func build(t testing.TB) string {
 	return store.dir
 }
 
-// load compiles a handler of the store, "echo/1.0.0/run.wasm".
+// load compiles a handler of the store, such as "echo/1.0.0/run.wasm".
 func load(t testing.TB, path string) exec.Program {
 	t.Helper()
 	p := loadAny(t, path)
@@ -95,7 +95,7 @@ func loadAny(t testing.TB, path string) exec.Program {
 	return p
 }
 
-// execute gives the program what a node gives an instance of it.
+// execute runs one instance of a program as a node does.
 func execute(t testing.TB, name, host, origin string, peers []string, stdin []byte) exec.Outcome {
 	t.Helper()
 	p := load(t, name+"/run.wasm")
@@ -110,7 +110,7 @@ func execute(t testing.TB, name, host, origin string, peers []string, stdin []by
 	})
 }
 
-// send gives the message {pid, From, To, Data} to the program and returns what it sends.
+// send gives the program the message {pid, From, To, Data} and returns what it sends.
 func send(t testing.TB, name, from, to, origin string, peers []string, data []byte) ([]mpi.Message, exec.Outcome) {
 	t.Helper()
 	const pid = 11
@@ -129,8 +129,8 @@ func send(t testing.TB, name, from, to, origin string, peers []string, data []by
 	return env.Messages, out
 }
 
-// roundTrip sends data from the origin to a member of the pool, and the messages between members
-// on, until one is home. It returns that one and the way there.
+// roundTrip sends data from the origin to a member of the pool, and delivers the messages between
+// members until one is for the origin. It returns that answer and the peers on the way.
 func roundTrip(t *testing.T, name, origin, first string, members []string, data []byte) (answer []byte, way []string) {
 	t.Helper()
 	from, to := origin, first
@@ -183,7 +183,8 @@ func TestRelay(t *testing.T) {
 	}
 }
 
-// The numbers are those of a program in another language, written from the word rule of wordcount's README.
+// The numbers come from a program in another language, written from the word rule in wordcount's
+// README.
 func TestWordcount(t *testing.T) {
 	text, err := os.ReadFile("wordcount/testdata/opticks.txt")
 	if err != nil {

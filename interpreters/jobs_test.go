@@ -12,7 +12,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/process"
 )
 
-// The store's MPI programs run as they are built, each on one rank. What they do on several is tested in conformance.
+// The store's MPI programs run, each on one rank. test/conformance runs them on several.
 func TestJobs(t *testing.T) {
 	for _, line := range []string{
 		"hello/1.0.0", "ring/1.0.0 20", "pi/1.0.0 100000", "heat/1.0.0 96 40", "sort/1.0.0 60000", "nbody/1.0.0 120 6",

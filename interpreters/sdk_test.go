@@ -9,10 +9,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// Both SDKs read the same JSON. echo/1.0.0 is written with the one for C, echo/1.1.0 with the one for Go.
+// Both SDKs accept the same JSON. echo/1.0.0 uses the one for C, echo/1.1.0 the one for Go.
 func TestSDKsAgree(t *testing.T) {
 	long := strings.Repeat("12D3KooW", 10000)
-	for in, want := range map[string]string{ // want is empty for what they refuse
+	for in, want := range map[string]string{ // want is empty for invalid input
 		`{"Pid":11,"messages":[{"Pid":11,"To":"a","From":"b","Data":[12,32,255]}]}`:                                               `{"Pid":11,"messages":[{"Pid":11,"To":"b","Data":[12,32,255]}]}`,
 		" {\n\"messages\" : [ {\"Data\": [ 0 ,\t1 ] , \"x\": {\"y\":[1.5e3,null,true,\"z\"]}, \"From\":\"b\"} ], \"Pid\": -3 }\n": `{"Pid":-3,"messages":[{"Pid":-3,"To":"b","Data":[0,1]}]}`,
 		`{"messages":[{}]}`:             `{"Pid":0,"messages":[{"Pid":0,"To":"","Data":[]}]}`,
@@ -44,15 +44,15 @@ func TestSDKsAgree(t *testing.T) {
 	}
 }
 
-// Whatever a node writes, handler.h reads as it was meant, and writes so that the node does.
+// handler.h reads whatever a node can write, and a node reads whatever handler.h writes.
 func FuzzNodeAndCAgree(f *testing.F) {
-	load(f, "echo/1.0.0/run.wasm") // here, where it may take its time
+	load(f, "echo/1.0.0/run.wasm") // compiled here, before the fuzzer's timeout applies
 	f.Add(int64(11), "12D3KooWA", "12D3KooWB", []byte{12, 32, 40})
 	f.Add(int64(math.MinInt64), "\"\\\n<>&\u2028", "é😀", []byte(nil))
 	f.Add(int64(math.MaxInt64), "a", strings.Repeat("\x01", 1000), bytes.Repeat([]byte{0, 9, 10, 99, 100, 255}, 10000))
 	f.Fuzz(func(t *testing.T, pid int64, to, from string, data []byte) {
 		to, from = strings.ToValidUTF8(to, ""), strings.ToValidUTF8(from, "")
-		from, _, _ = strings.Cut(from, "\x00") // which ends a string in C
+		from, _, _ = strings.Cut(from, "\x00") // a zero byte ends a string in C
 		in := mpi.Envelope{Pid: pid, Messages: []mpi.Message{{Pid: pid, To: mpi.PeerID(to), From: mpi.PeerID(from), Data: data}}}
 		out := execute(t, "echo/1.0.0", "A", "O", nil, in.AppendJSON(nil))
 		env, err := mpi.DecodeEnvelope(out.Stdout, nil)
@@ -65,9 +65,9 @@ func FuzzNodeAndCAgree(f *testing.F) {
 	})
 }
 
-// No bytes on standard input make a handler in C trap, and what it takes it answers in proper JSON.
+// No input makes a handler in C trap, and every answer is valid JSON.
 func FuzzC(f *testing.F) {
-	load(f, "echo/1.0.0/run.wasm") // here, where it may take its time
+	load(f, "echo/1.0.0/run.wasm") // compiled here, before the fuzzer's timeout applies
 	f.Add([]byte(`{"Pid":11,"messages":[{"Pid":11,"To":"a","From":"b\u00e9","Data":[12,32,255]}],"x":[{"y":-1.5e3}]}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		out := execute(t, "echo/1.0.0", "A", "O", nil, in)
@@ -83,7 +83,8 @@ func FuzzC(f *testing.F) {
 	})
 }
 
-// What an instance costs, by language: the smallest handler, from nothing to its answer.
+// BenchmarkInstance measures an instance by language: the smallest handler, from its start to its
+// answer.
 func BenchmarkInstance(b *testing.B) {
 	in := mpi.Envelope{Pid: 1, Messages: []mpi.Message{{Pid: 1, To: "A", From: "O", Data: make([]byte, 1024)}}}.AppendJSON(nil)
 	for _, name := range []string{"echo/1.0.0", "echo/1.1.0", "relay/1.0.0", "wordcount/1.0.0"} {

@@ -1,7 +1,9 @@
 /*
- * collective: how long collective operations take, by size; a line for each: operation, bytes of a rank, microseconds.
+ * collective: the time of collective operations by size. Each line has the operation, the bytes of
+ * each rank, and microseconds.
  *
- *   collective [operation] [largest size in bytes]      all of barrier, bcast, allreduce, allgather and alltoall, 1 MiB
+ *   collective [operation] [largest size in bytes]
+ *                       barrier, bcast, allreduce, allgather and alltoall, up to 1 MiB by default
  */
 #include <mpi.h>
 #include <stdio.h>

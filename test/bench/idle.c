@@ -1,7 +1,7 @@
 /*
- * idle: ranks that are there and do nothing, to see what one costs. Rank 0 tells when all are there.
+ * idle: ranks that do nothing, to measure the cost of one. Rank 0 prints a line when all have started.
  *
- *   idle [seconds]      1 if it is not said
+ *   idle [seconds]      1 by default
  */
 #include <mpi.h>
 #include <stdio.h>

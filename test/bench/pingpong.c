@@ -1,8 +1,8 @@
 /*
- * pingpong: how long a message takes from rank 0 to rank 1 and back, by size; a line for each: bytes, microseconds for a round
- * trip, megabytes per second in one direction.
+ * pingpong: the time of a message from rank 0 to rank 1 and back, by size. Each line has bytes,
+ * microseconds for a round trip, and megabytes per second in one direction.
  *
- *   pingpong [largest size in bytes]      4 MiB if it is not said
+ *   pingpong [largest size in bytes]      4 MiB by default
  */
 #include <mpi.h>
 #include <stdio.h>
@@ -39,7 +39,8 @@ int main(int argc, char **argv) {
     for (int bytes = 8; bytes <= most; bytes = bytes < most && bytes > most / 8 ? most : bytes * 8) {
         double least = 1e9;
         int n = 10;
-        /* As many as take a twentieth of a second, by what ten take; the best of five runs. */
+        /* As many rounds as take a twentieth of a second, estimated from ten; the best of five
+           runs. */
         double t = trips(buffer, bytes, n, rank);
         MPI_Bcast(&t, 1, MPI_DOUBLE, 0, MPI_COMM_WORLD);
         n = (int)(0.05 / t) + 10;

@@ -1,7 +1,8 @@
 /*
- * storm: barriers, one after the other, with a little uneven work between, and a check that nobody gets ahead.
+ * storm: barriers, one after the other, with a little uneven work in between, and a check that no rank
+ * gets ahead.
  *
- *   storm [barriers] [time]     1000 if it is not said
+ *   storm [barriers] [time]     1000 by default
  */
 #include <mpi.h>
 #include <stdio.h>

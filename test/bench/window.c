@@ -1,9 +1,9 @@
 /*
- * window: how many messages per second rank 0 sends to rank 1 in windows of 64: Isend and Irecv, then
- * Waitall on both sides; after each window rank 1 answers with an empty message. The best of five
+ * window: the number of messages per second from rank 0 to rank 1 in windows of 64: Isend and Irecv,
+ * then Waitall on both sides. After each window rank 1 answers with an empty message. The best of five
  * runs.
  *
- *   window [bytes of a message]      8 if not given
+ *   window [bytes of a message]      8 by default
  */
 #include <mpi.h>
 #include <stdio.h>

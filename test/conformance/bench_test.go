@@ -8,8 +8,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/test/conformance"
 )
 
-// The programs of test/bench that measure messages, on two ranks of one node. Each measures by itself;
-// what it prints is the metric, the benchmark's own time means nothing.
+// The programs of test/bench that measure messages, on two ranks of one node. Each measures by
+// itself and its output is the metric; the benchmark's own time is meaningless.
 func BenchmarkWithinNode(b *testing.B) {
 	for _, name := range []string{"window", "pingpong"} {
 		b.Run(name, func(b *testing.B) {

@@ -11,8 +11,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/test/conformance"
 )
 
-// Every C program of the repository prints the same under mpirun, and writes the same files, as with our MPI: with one rank and
-// several, on one node and spread over some.
+// Every C program of the repository gives the same output and files under Open MPI as with our MPI:
+// on one rank and several, on one node and several.
 func TestAgainstOpenMPI(t *testing.T) {
 	for _, p := range conformance.Programs() {
 		t.Run(strings.Join(append([]string{p.Name}, p.Args...), " "), func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestAgainstOpenMPI(t *testing.T) {
 	}
 }
 
-// placements are the nodes of n ranks.
+// placements are the node of each of n ranks.
 func placements(n int) map[string][]int {
 	list := map[string][]int{"one node": make([]int, n)}
 	if n > 1 {
@@ -66,7 +66,8 @@ func placements(n int) map[string][]int {
 	return list
 }
 
-// The same job gives the same output and the same files to the last byte, wherever its ranks are and however late its packets come.
+// The same job gives the same output and the same files to the last byte, wherever its ranks are
+// and however late packets arrive.
 func TestPlacementDoesNotMatter(t *testing.T) {
 	for _, p := range conformance.Programs() {
 		t.Run(strings.Join(append([]string{p.Name}, p.Args...), " "), func(t *testing.T) {

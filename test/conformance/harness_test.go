@@ -21,14 +21,14 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/test/conformance"
 )
 
-// result is how a job ended.
+// result is the result of a job.
 type result struct {
-	out   string            // of all ranks, one after the other
+	out   string            // of all ranks, by rank
 	files map[string]string // of all ranks
-	err   error             // why, if not well
+	err   error             // the failure, if any
 }
 
-// code compiles programs once for all tests.
+// code holds the compiled programs for all tests.
 var code struct {
 	sync.Mutex
 	dir string
@@ -42,7 +42,8 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code.dir, code.rt, code.all = dir, wasm.New(wasm.Config{}), map[string]exec.Program{}
-	runtime.GOMAXPROCS(runtime.NumCPU() + 6) // one for each rank of the largest jobs, as a node gives them: those that poll keep theirs
+	// one for each rank of the largest jobs, as on a node: a rank that polls occupies one
+	runtime.GOMAXPROCS(runtime.NumCPU() + 6)
 	exit := m.Run()
 	for _, p := range code.all {
 		p.Close()
@@ -90,7 +91,8 @@ func build(ctx context.Context, p conformance.Program, output string) error {
 	return nil
 }
 
-// job runs a program with a rank for each element of nodes, which says on what node it is. The seed is that of the network between them.
+// job runs a program with one rank for each element of nodes, which is the rank's node. seed is
+// that of the network between nodes.
 func job(t testing.TB, p conformance.Program, nodes []int, seed uint64) result {
 	t.Helper()
 	code := load(t, p)

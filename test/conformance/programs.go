@@ -1,6 +1,6 @@
-// Package conformance knows the C programs of this repository that another implementation of MPI can run as well: those
-// in programs/, each of which checks one family of functions, and those of the example store. Tests run them here and there, and
-// compare.
+// Package conformance lists the C programs of this repository that other implementations of MPI can
+// run as well: those in programs/, each of which tests one family of functions, and those of the
+// example store. Tests run them with ours and with Open MPI, and compare.
 package conformance
 
 import (
@@ -16,15 +16,15 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/sdk/cc"
 )
 
-// Program is one C program, and a way to run it. What it prints is the same on every run with as many ranks.
+// Program is a C program with arguments. Its output depends only on the number of ranks.
 type Program struct {
-	Name   string   // of the run
-	Source string   // below the root of the repository
+	Name   string   // in the names of tests
+	Source string   // path in the repository
 	Args   []string // its arguments
-	Files  []string // that it writes
+	Files  []string // names of the files that it writes
 }
 
-// Programs are all of them.
+// Programs are all such programs.
 func Programs() []Program {
 	var list []Program
 	for _, name := range []string{"pointtopoint", "requests", "probe", "datatypes", "collectives", "reductions", "communicators", "attributes",
@@ -43,7 +43,7 @@ func Programs() []Program {
 		Program{Name: "idle", Source: "test/bench/idle.c", Args: []string{"0"}})
 }
 
-// Wasm compiles the program as "ipfs-mpi cc" does. root is that of the repository.
+// Wasm compiles the program as "ipfs-mpi cc" does. root is the root of the repository.
 func (p Program) Wasm(ctx context.Context, root, output string) error {
 	tools, err := cc.Find(ctx)
 	if err != nil {
@@ -67,7 +67,7 @@ func (p Program) Wasm(ctx context.Context, root, output string) error {
 	return err
 }
 
-// ErrNoOpenMPI says what Open MPI takes.
+// ErrNoOpenMPI says how to install Open MPI.
 var ErrNoOpenMPI = errors.New("Open MPI, which our results are compared with, is not here: on Debian and Ubuntu run\n\tapt-get install -y libopenmpi-dev openmpi-bin")
 
 // Native compiles the program with mpicc.
@@ -78,7 +78,8 @@ func (p Program) Native(ctx context.Context, root, output string) error {
 	return run(exec.CommandContext(ctx, "mpicc", "-O2", "-w", "-I", filepath.Join(root, "sdk", "c"), "-o", output, filepath.Join(root, p.Source), "-lm"))
 }
 
-// Mpirun runs what Native made on n ranks, in a directory, and returns what it printed and its exit code.
+// Mpirun runs the binary of Native on n ranks, in a directory, and returns its output and exit
+// code.
 func (p Program) Mpirun(ctx context.Context, binary, dir string, n int) (stdout string, exit int, err error) {
 	if _, err := exec.LookPath("mpirun"); err != nil {
 		return "", 0, ErrNoOpenMPI
@@ -89,7 +90,8 @@ func (p Program) Mpirun(ctx context.Context, binary, dir string, n int) (stdout 
 	}
 	cmd := exec.CommandContext(ctx, "mpirun", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "OMPI_MCA_mpi_yield_when_idle=1") // there are more ranks than cores
+	// there are more ranks than cores
+	cmd.Env = append(os.Environ(), "OMPI_MCA_mpi_yield_when_idle=1")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()

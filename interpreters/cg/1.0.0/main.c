@@ -1,11 +1,12 @@
 /*
- * cg: an eigenvalue of a large sparse symmetric matrix, by inverse iteration: each round solves a linear system with the conjugate
- * gradient method, as the kernel CG of the NAS benchmarks does.
+ * cg: an eigenvalue of a large sparse symmetric matrix, by inverse iteration: each round solves a
+ * linear system with the conjugate gradient method, as the kernel CG of the NAS benchmarks does.
  *
- *   cg [rows] [rounds]        20000 rows, 8 rounds if it is not said
- *   cg rows rounds time       also how long it took
+ *   cg [rows] [rounds]        20000 rows, 8 rounds by default
+ *   cg rows rounds time       prints also how long it took
  *
- * A rank has some of the rows. To multiply, it needs the whole vector: MPI_Allgatherv. The scalar products are sums over all ranks.
+ * Each rank has some of the rows. To multiply, it needs the whole vector: MPI_Allgatherv. The scalar
+ * products are sums over all ranks: MPI_Allreduce.
  */
 #include <math.h>
 #include <mpi.h>
@@ -15,10 +16,10 @@
 
 enum { offsets = 6, inner = 25 };
 
-/* The rows of this rank, compressed: row i has the elements from rows[i] to rows[i + 1]. */
+/* The rows of this rank, compressed: row i has the elements from rows[i] up to rows[i + 1]. */
 struct matrix {
     int n, first, count, *rows, *columns, *counts, *starts;
-    double *values, *whole; /* whole is the vector to multiply with */
+    double *values, *whole; /* whole is the vector to multiply by */
 };
 
 /* A number from 0 to 1 (splitmix64). */
@@ -29,7 +30,7 @@ static double number(uint64_t i) {
     return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
 }
 
-/* The element of row i and column j, not on the diagonal: the same as that of row j and column i. */
+/* The element in row i and column j, off the diagonal. The matrix is symmetric. */
 static double element(int n, int i, int j) {
     uint64_t low = i < j ? i : j, high = i < j ? j : i;
     double u = number(low * n + high);
@@ -37,8 +38,8 @@ static double element(int n, int i, int j) {
 }
 
 /*
- * Row i has elements at i plus and minus a few distances, round the end. Its diagonal is a little more than their sum, which makes
- * the matrix positive definite.
+ * Row i has elements at a few distances from i in both directions, modulo the size. Its diagonal is
+ * a little more than their sum, so the matrix is positive definite.
  */
 static void make(struct matrix *m, int n, int rank, int size) {
     int far[offsets] = {1, 2, 17, n / 7 + 1, n / 3 + 2, n / 2 - 3};
@@ -92,7 +93,8 @@ static double product(const double *x, const double *y, int n) {
     return all;
 }
 
-/* Solves A z = x as far as a few steps get. work has room for three vectors. Returns the length of x - A z. */
+/* Solves A z = x approximately, in a few steps. work has room for three vectors. Returns the length
+   of x - A z. */
 static double solve(struct matrix *m, const double *x, double *z, double *work) {
     int n = m->count;
     double *r = work, *p = r + n, *q = p + n;

@@ -1,5 +1,7 @@
-/* Fail ends the way its data asks for, so that tests and operators can see what a node makes of it.
- * README.md lists the modes. */
+/*
+ * Fail ends in the way that its data asks for, so that tests and operators can see what a node does
+ * about it. README.md lists the modes.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +13,7 @@ static const char usage[] =
     "fail: the data must be one of: ok TEXT, silent, many N, size N, slow MS, at PEER MODE, trap, exit N, loop, memory, "
     "stack, flood, flood-stderr [BYTES], garbage, forge [PEER], badto, badpid";
 
-/* What follows these has to happen for all that the compiler can tell. */
+/* The compiler must not optimise these away. */
 static volatile unsigned long long sink;
 static volatile int always = 1;
 
@@ -20,7 +22,7 @@ static _Noreturn void loop(void) {
     abort();
 }
 
-/* memory takes blocks until there are no more, and uses every page of them. */
+/* memory allocates blocks until there are no more, and uses every page of them. */
 static _Noreturn void memory(void) {
     enum { block = 1 << 20, page = 4 << 10 };
     for (size_t blocks = 0;; blocks++) {
@@ -36,11 +38,11 @@ static _Noreturn void memory(void) {
 
 static unsigned long long deeper(unsigned long long depth) {
     if (always) depth = deeper(depth + 1) + 1;
-    sink = depth; /* so that the call is no tail call */
+    sink = depth; /* so that the call is not a tail call */
     return depth;
 }
 
-/* flood writes the byte to fd, in lines, until it has written so many. */
+/* flood writes the byte to fd, in lines, the given number of times. */
 static void flood(int fd, char byte, unsigned long long bytes) {
     char lines[64 << 10];
     memset(lines, byte, sizeof lines);
@@ -71,7 +73,7 @@ static void big(const struct handler_message *in, long long n) {
     handler_send(in->from, data, (size_t)n);
 }
 
-/* forge sends an answer that claims to be from somebody else: the SDK has no way to say so. */
+/* forge sends an answer with the wrong sender, which the SDK cannot do. */
 static void forge(const struct handler_message *in, const char *as) {
     char first[128] = "";
     if (!*as) {
@@ -81,7 +83,7 @@ static void forge(const struct handler_message *in, const char *as) {
     printf("{\"Pid\":%lld,\"messages\":[{\"Pid\":%lld,\"To\":\"%s\",\"From\":\"%s\",\"Data\":[1]}]}", in->pid, in->pid, in->from, as);
 }
 
-/* at sends the rest of the data to a peer, to fail there. */
+/* at sends the rest of the data to a peer, which fails there. */
 static void at(char *peer) {
     char *mode = strchr(peer, ' ');
     if (!mode) handler_fail(usage);
@@ -97,7 +99,7 @@ int main(void) {
     long long n = strtoll(arg, NULL, 10);
 #define IS(name) (!strcmp(mode, name))
     if (IS("ok")) handler_send(in.from, arg, in.size - (size_t)(arg - mode));
-    else if (IS("silent")) return 0; /* not a byte of output */
+    else if (IS("silent")) return 0; /* no output at all */
     else if (IS("many")) many(&in, n);
     else if (IS("size") && n >= 0) big(&in, n);
     else if (IS("slow") && n >= 0) slow(n), handler_send(in.from, arg, strlen(arg));

@@ -1,12 +1,13 @@
 /*
- * heat: how warmth spreads in a square plate whose upper edge is hot and whose other edges are cold, with a hot ring in it. Every
- * point becomes the mean of its four neighbours, step after step (Jacobi's method).
+ * heat: the flow of heat in a square plate whose upper edge is hot and whose other edges are cold,
+ * with a hot ring in it. In each step every point becomes the mean of its four neighbours (Jacobi's
+ * method).
  *
- *   heat [points] [steps] [picture]      256 points along each edge, 500 steps, heat.png if it is not said
+ *   heat [points] [steps] [picture]      256 points along each edge, 500 steps, heat.png by default
  *
- * The plate is cut into blocks, one for each rank of a grid of ranks. Before a step every rank exchanges the edges of its block with
- * its neighbours: rows as they lie in memory, columns with a datatype that strides over the rows. What comes goes into a border of
- * one point around the block, the halo.
+ * The plate is divided into blocks, one for each rank of a grid of ranks. Before a step every rank
+ * exchanges the edges of its block with its neighbours: rows directly, columns with a datatype that
+ * has a stride. The received edges go into the halo, a border of one point around the block.
  */
 #include <mpi.h>
 #include <stdio.h>
@@ -14,11 +15,12 @@
 
 #include "picture.h"
 
-/* The piece of n points that part i of parts has: where it begins, and its size. */
+/* Part i of n points in parts: where it begins, and its size. */
 static int begin(int n, int parts, int i) { return (int)((long long)n * i / parts); }
 static int size(int n, int parts, int i) { return begin(n, parts, i + 1) - begin(n, parts, i); }
 
-/* The plate as it begins. Points are numbered from 0; -1 and n are the edges, which never change. */
+/* The plate at the beginning. Points are numbered from 0; -1 and n are the edges, which never
+   change. */
 static double warmth(int n, int row, int column) {
     if (row < 0)
         return 1;
@@ -28,7 +30,8 @@ static double warmth(int n, int row, int column) {
     return r2 > 0.03 && r2 < 0.06 ? 1 : 0;
 }
 
-/* A block of rows x columns points, with its halo: the point (i, j) is at (i + 1) * (columns + 2) + j + 1. */
+/* A block of rows x columns points with its halo: point (i, j) is at (i + 1) * (columns + 2) + j +
+   1. */
 struct block {
     int rows, columns;
     double *now, *next;
@@ -54,11 +57,11 @@ static void step(struct block *b, double *change) {
     *change = most;
 }
 
-/* Sends each edge of the block to the neighbour there, and takes its edge into the halo. */
+/* Exchanges each edge of the block with the neighbour there, whose edge goes into the halo. */
 static void exchange(struct block *b, MPI_Datatype row, MPI_Datatype column, MPI_Comm grid) {
     int up, down, left, right, stride = b->columns + 2;
     double *p = b->now;
-    MPI_Cart_shift(grid, 0, 1, &up, &down); /* MPI_PROC_NULL at the edge of the plate, to which nothing is sent */
+    MPI_Cart_shift(grid, 0, 1, &up, &down); /* MPI_PROC_NULL beyond the edge of the plate */
     MPI_Cart_shift(grid, 1, 1, &left, &right);
     MPI_Request r[8];
     MPI_Irecv(p + 1, 1, row, up, 0, grid, &r[0]);
@@ -90,7 +93,7 @@ static int draw(const struct block *b, int n, const int dims[2], MPI_Comm grid, 
             MPI_Cart_coords(grid, from, 2, at);
             int sizes[2] = {n, n}, sub[2] = {size(n, dims[0], at[0]), size(n, dims[1], at[1])};
             int start[2] = {begin(n, dims[0], at[0]), begin(n, dims[1], at[1])};
-            MPI_Datatype place; /* the block, where it is in the plate */
+            MPI_Datatype place; /* the block within the plate */
             MPI_Type_create_subarray(2, sizes, sub, start, MPI_ORDER_C, MPI_UNSIGNED_CHAR, &place);
             MPI_Type_commit(&place);
             MPI_Recv(plate, 1, place, from, 9, grid, MPI_STATUS_IGNORE);
@@ -117,7 +120,7 @@ int main(int argc, char **argv) {
     int n = argc > 1 ? atoi(argv[1]) : 256, steps = argc > 2 ? atoi(argv[2]) : 500;
     const char *name = argc > 3 ? argv[3] : "heat.png";
 
-    /* The grid of ranks: as square as it can be, not a ring in any direction. */
+    /* The grid of ranks: as square as possible, not periodic. */
     int ranks, rank, dims[2] = {0, 0}, periods[2] = {0, 0}, at[2];
     MPI_Comm grid;
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);

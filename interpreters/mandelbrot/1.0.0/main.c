@@ -1,10 +1,12 @@
 /*
- * mandelbrot: a picture of the Mandelbrot set. Its rows take very different times, so that no share could be fair that was made
- * beforehand: rank 0, the master, gives a row to whoever has none left. The others are workers, and ask for the next row by sending
- * the last one.
+ * mandelbrot: a picture of the Mandelbrot set. Its rows take very different times, so they cannot
+ * be shared fairly in advance. Rank 0, the master, gives each of the others, the workers, one row at
+ * a time. A worker asks for the next row by sending the last one.
  *
- *   mandelbrot [width] [height] [iterations] [picture]      720 x 480, 1000, mandelbrot.png if it is not said
- *   mandelbrot width height iterations picture share        also how many rows each rank made
+ *   mandelbrot [width] [height] [iterations] [picture]
+ *                       720 x 480, 1000, mandelbrot.png by default
+ *   mandelbrot width height iterations picture share
+ *                       prints also how many rows each rank computed
  */
 #include <mpi.h>
 #include <stdio.h>
@@ -19,7 +21,7 @@ struct view {
     const char *name;
 };
 
-/* The colours of one row, and in the last element how many of its points are in the set. */
+/* The colours of one row; the last element is the number of its points in the set. */
 static void make_row(const struct view *v, int y, int *row) {
     double scale = 3.0 / v->width, ci = (y + 0.5 - v->height / 2.0) * scale;
     row[v->width] = 0;
@@ -36,16 +38,16 @@ static void make_row(const struct view *v, int y, int *row) {
             row[x] = 255;
             row[v->width]++;
         } else {
-            int phase = n * 6 % 508; /* there and back through the palette */
+            int phase = n * 6 % 508; /* through the palette and back */
             row[x] = phase < 254 ? phase : 508 - phase;
         }
     }
 }
 
-/* Gives out rows until there are none, and collects them. */
+/* Gives out rows until there are none left, and collects them. */
 static void master(const struct view *v, int workers, unsigned char *pixels, int *inside, int *made) {
     int *row = malloc(sizeof(int) * (v->width + 1)), next = 0, busy = 0;
-    int *of = malloc(sizeof(int) * (workers + 1)); /* the row that each worker has */
+    int *of = malloc(sizeof(int) * (workers + 1)); /* the row that each worker computes */
     for (int w = 1; w <= workers; w++) {
         of[w] = next;
         MPI_Send(&next, 1, MPI_INT, w, next < v->height ? row_tag : stop_tag, MPI_COMM_WORLD);
@@ -80,7 +82,7 @@ static void master(const struct view *v, int workers, unsigned char *pixels, int
     free(row);
 }
 
-/* Makes rows until told to stop. */
+/* Computes rows until told to stop. */
 static void worker(const struct view *v) {
     int *row = malloc(sizeof(int) * (v->width + 1));
     for (;;) {

@@ -1,12 +1,12 @@
 /*
- * nbody: bodies that attract each other. A rank moves its share of them; before each step everybody tells everybody where
- * its bodies are.
+ * nbody: bodies that attract each other. Each rank moves its share of them. Before each step all
+ * ranks exchange the positions of their bodies.
  *
- *   nbody [bodies] [steps]        1000 bodies, 20 steps if it is not said
- *   nbody bodies steps time       also how long it took
+ *   nbody [bodies] [steps]        1000 bodies, 20 steps by default
+ *   nbody bodies steps time       prints also how long it took
  *
- * The sums over bodies are made in the same order however many ranks there are, so that the energies come out the same to the
- * last bit.
+ * The sums over bodies are in the same order for any number of ranks, so the energies are the same to
+ * the last bit.
  */
 #include <math.h>
 #include <mpi.h>
@@ -28,7 +28,7 @@ static double number(uint64_t i) {
     return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
 }
 
-/* How the bodies pull on the one at p; the mass of all together is 1. */
+/* The attraction of all bodies on the one at p; their total mass is 1. */
 static struct body pull(const struct body *all, int n, struct body p) {
     struct body a = {0, 0, 0};
     double mass = 1.0 / n;
@@ -43,7 +43,8 @@ static struct body pull(const struct body *all, int n, struct body p) {
     return a;
 }
 
-/* The energy of one body: of its motion, and half of that which it has with each other. */
+/* The energy of one body: its kinetic energy, and half of its potential energy with each other
+   body. */
 static double energy(const struct body *all, int n, int i, struct body v) {
     double mass = 1.0 / n, sum = 0;
     for (int j = 0; j < n; j++) {
@@ -55,12 +56,12 @@ static double energy(const struct body *all, int n, int i, struct body v) {
     return mass * (v.x * v.x + v.y * v.y + v.z * v.z - sum) / 2;
 }
 
-/* The share of each rank, in bodies. */
+/* The number of bodies of each rank. */
 struct shares {
     int *counts, *starts;
 };
 
-/* Prints the energy of all, on rank 0: it adds them up one by one. */
+/* Prints the total energy on rank 0, which adds up the bodies one by one. */
 static void report(int at, const struct body *all, int n, const struct body *v, struct shares s, int rank) {
     double *mine = malloc(sizeof(double) * (s.counts[rank] + 1)), *each = malloc(sizeof(double) * n);
     for (int i = 0; i < s.counts[rank]; i++)
@@ -98,7 +99,7 @@ int main(int argc, char **argv) {
         s.counts[r] = (int)((long long)n * (r + 1) / size) - s.starts[r];
     }
 
-    /* The bodies begin anywhere in a cube, and turn about its axis. */
+    /* The bodies begin at random places in a cube, and turn about its axis. */
     int mine = s.counts[rank], start = s.starts[rank];
     struct body *all = malloc(sizeof(struct body) * n), *own = malloc(sizeof(struct body) * (mine + 1)), *v = malloc(sizeof(struct body) * (mine + 1));
     for (int i = 0; i < mine; i++) {

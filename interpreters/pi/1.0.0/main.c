@@ -1,9 +1,9 @@
 /*
- * pi: the area under 4 / (1 + x^2) from 0 to 1, as the sum of many thin rectangles. Every rank adds up its share of them,
- * MPI_Reduce the shares.
+ * pi: the area under 4 / (1 + x^2) from 0 to 1, as the sum of many thin rectangles. Every rank adds up
+ * its share of them; MPI_Reduce adds up the shares.
  *
- *   pi [rectangles]        10 million if it is not said
- *   pi rectangles time     also how long it took
+ *   pi [rectangles]        10 million by default
+ *   pi rectangles time     prints also how long it took
  */
 #include <math.h>
 #include <mpi.h>
@@ -17,7 +17,7 @@ int main(int argc, char **argv) {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
 
-    /* Only rank 0 looks at the arguments, and tells the others. */
+    /* Only rank 0 reads the arguments, and broadcasts them. */
     long long n = 10000000;
     if (rank == 0 && argc > 1)
         n = atoll(argv[1]);

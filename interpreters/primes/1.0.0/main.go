@@ -1,7 +1,7 @@
-// Primes counts the primes below a number, and the pairs of them that are two apart: the sieve of Eratosthenes, of which every rank
-// has a piece.
+// Primes counts the primes below a number, and the pairs of them that are two apart: the sieve of
+// Eratosthenes, of which every rank has a piece.
 //
-//	primes [number]      10 million if it is not said
+//	primes [number]      10 million by default
 package main
 
 import (
@@ -35,7 +35,8 @@ func run() error {
 	first, end := limit*rank/size, limit*(rank+1)/size
 	prime := sieve(first, end)
 
-	// The last two numbers of a piece may be the first of pairs whose second is in the next: what comes before is asked for.
+	// A pair may begin with one of the last two numbers of a piece and end in the next one. So each
+	// rank gets those two numbers from the rank before.
 	edge := []uint8{0, 0}
 	for i := range edge {
 		if k := len(prime) - 2 + i; k >= 0 && prime[k] {
@@ -78,7 +79,7 @@ func run() error {
 	return mpi.Finalize()
 }
 
-// sieve says of the numbers from first up to end which are prime.
+// sieve tells which numbers from first up to end are prime.
 func sieve(first, end int) []bool {
 	root := 1
 	for root*root < end {

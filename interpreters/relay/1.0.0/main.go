@@ -1,9 +1,9 @@
-// Relay sends a message through the peers that its data lists, one after the other, and then
-// home to the origin with the trail of the peers it passed.
+// Relay sends a message through the peers that its data lists, one after the other, and then to the
+// origin with the list of the peers that it passed.
 //
-// Data from the origin is "hops\npayload", the answer "trail\npayload": hops and trail are peer
-// IDs with spaces between, the payload any bytes. On its way a message is onItsWay and
-// "hops to come\ntrail so far\npayload".
+// Data from the origin is "hops\npayload", the answer "trail\npayload": hops and trail are peer IDs
+// with spaces between, the payload any bytes. Between peers a message is onItsWay and "hops to
+// come\ntrail so far\npayload".
 package main
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/sdk/handler"
 )
 
-// onItsWay begins what one relay sends another. The sender does not tell: a message on its way comes
-// from the origin too, when the origin's own relay was the first.
+// onItsWay begins what one relay sends another. The sender cannot be used for that: if the origin's
+// own relay was the first, messages between relays come from the origin too.
 const onItsWay = "\x00relay\n"
 
 func main() { handler.Main(relay) }
@@ -40,7 +40,7 @@ func relay(in handler.Message, env handler.Env) ([]handler.Message, error) {
 	}
 	trail = append(trail, env.Host)
 
-	// A hop leaves the list before the message goes to it, so every way ends, however the
+	// A hop is removed from the list before the message goes to it, so every way ends, however the
 	// list spells its peers.
 	if len(hops) == 0 {
 		return []handler.Message{{To: env.Origin, Data: []byte(strings.Join(trail, " ") + "\n" + string(payload))}}, nil
@@ -49,9 +49,8 @@ func relay(in handler.Message, env handler.Env) ([]handler.Message, error) {
 	return []handler.Message{{To: hops[0], Data: []byte(data)}}, nil
 }
 
-// way is the hops after this one, the first. The list may begin with this peer and end with the
-// origin. It cannot pass through the origin: what a handler sends there is an answer, and goes
-// no further.
+// way is the remaining hops, with the next one first. The list may begin with this peer and end
+// with the origin. It cannot pass through the origin, because a message to the origin is an answer.
 func way(hops []string, env handler.Env) ([]string, error) {
 	if len(hops) > 0 && hops[0] == env.Host {
 		hops = hops[1:]

@@ -1,8 +1,9 @@
 /*
- * ring: a token goes round all ranks. Each adds its own number to it and passes it on to the next; the last passes it to rank 0.
+ * ring: a token goes around all ranks. Each adds its own number to it and sends it to the next; the
+ * last sends it to rank 0.
  *
- *   ring [laps]        3 laps if it is not said
- *   ring laps time     also how long a lap took
+ *   ring [laps]        3 laps by default
+ *   ring laps time     prints also how long a lap took
  */
 #include <mpi.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ int main(int argc, char **argv) {
 
     for (int lap = 1; lap <= laps; lap++) {
         if (size == 1) {
-            /* Alone: a message to oneself needs a receive that waits for it already. */
+            /* Alone: a message to oneself needs a receive that is already posted. */
             MPI_Sendrecv_replace(&token, 1, MPI_LONG_LONG, next, lap, previous, lap, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
         } else if (rank == 0) {
             MPI_Send(&token, 1, MPI_LONG_LONG, next, lap, MPI_COMM_WORLD);

@@ -1,10 +1,10 @@
 /*
- * sort: many numbers, spread over the ranks, into order (sample sort). Each rank sorts its own, and gives a sample of them; the samples
- * of all say where to cut, so that the pieces are about as large as each other; then every rank gets the piece that is its, from
- * all the others at once.
+ * sort: sorts many numbers that are distributed over the ranks (sample sort). Each rank sorts its
+ * own and sends samples of them. All samples together determine where to cut, so that the parts have
+ * about the same size. Then every rank receives its part from all others at once.
  *
- *   sort [numbers]        1 million in all if it is not said
- *   sort numbers time     also how long it took
+ *   sort [numbers]        1 million in all by default
+ *   sort numbers time     prints also how long it took
  */
 #include <mpi.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The i-th number: the same for any number of ranks (splitmix64). */
+/* The i-th number, the same for any number of ranks (splitmix64). */
 static int64_t number(uint64_t i) {
     uint64_t z = (i + 1) * 0x9e3779b97f4a7c15;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
@@ -20,7 +20,7 @@ static int64_t number(uint64_t i) {
     return (int64_t)((z ^ (z >> 31)) % 1000000000);
 }
 
-/* Quicksort, with a plain insertion for what is short. */
+/* Quicksort, with insertion sort for short parts. */
 static void sort(int64_t *a, int n) {
     while (n > 24) {
         int64_t x = a[0], y = a[n / 2], z = a[n - 1];
@@ -38,7 +38,8 @@ static void sort(int64_t *a, int n) {
             a[j--] = t;
         }
         int left = j + 1;
-        if (left < n - left) { /* the shorter part by a call, the longer one here: the stack stays small */
+        /* recursion for the shorter part and a loop for the longer one keep the stack small */
+        if (left < n - left) {
             sort(a, left);
             a += left;
             n -= left;
@@ -56,7 +57,8 @@ static void sort(int64_t *a, int n) {
     }
 }
 
-/* Chooses the first number of each piece but the first, the same on all ranks, from samples of the sorted numbers. */
+/* Chooses the first number of each part but the first, from samples of the sorted numbers. All
+   ranks choose the same. */
 static void choose(const int64_t *mine, int n, int64_t *cuts, int size) {
     enum { samples = 64 };
     int64_t sample[samples], *all = malloc(sizeof(int64_t) * samples * size);
@@ -69,7 +71,8 @@ static void choose(const int64_t *mine, int n, int64_t *cuts, int size) {
     free(all);
 }
 
-/* Gives every rank its piece of the sorted numbers. Returns what came here, and how many. */
+/* Sends every rank its part of the sorted numbers. Returns what this rank received, and how
+   many. */
 static int64_t *swap(const int64_t *mine, int n, const int64_t *cuts, int size, int *came) {
     int *counts = malloc(sizeof(int) * size * 4), *starts = counts + size, *incoming = starts + size, *places = incoming + size;
     for (int r = 0, i = 0; r < size; r++) {
@@ -90,7 +93,8 @@ static int64_t *swap(const int64_t *mine, int n, const int64_t *cuts, int size, 
     return all;
 }
 
-/* Checks that the numbers of all ranks together are in order, as many as there were, and the same sum. */
+/* Checks that the numbers of all ranks are in order, and that their number and sum are as
+   before. */
 static int verify(const int64_t *a, int n, long long total, int64_t sum, int rank, int size) {
     int64_t before = INT64_MIN, last;
     int ok = 1, all_ok;

@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// A word is a longest run of letters, marks and numbers (Unicode categories L, M and N). An
-// apostrophe, ' or ’, with such a rune on either side belongs to the word; everything else parts
-// words. Words are counted in lower case, rune by rune, with ' for ’.
+// A word is a maximal run of letters, marks and numbers (Unicode categories L, M and N). An
+// apostrophe, ' or ’, between two such runes belongs to the word; everything else separates words.
+// Words are counted in lower case, rune by rune, with ' for ’.
 
 func isWordRune(r rune) bool {
 	if r < utf8.RuneSelf {
@@ -22,12 +22,12 @@ func isWordRune(r rune) bool {
 
 func isApostrophe(r rune) bool { return r == '\'' || r == '’' }
 
-// counts are how often each word occurs.
+// counts is the number of occurrences of each word.
 type counts map[string]uint64
 
 // add counts the words of text and returns how many there were.
 func (c counts) add(text []byte) (words uint64) {
-	var word []byte // the one being read
+	var word []byte // the current word
 	apostrophe := false
 	end := func() {
 		if len(word) > 0 {
@@ -37,7 +37,7 @@ func (c counts) add(text []byte) (words uint64) {
 		word, apostrophe = word[:0], false
 	}
 	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text) // invalid UTF-8 is no word rune
+		r, size := utf8.DecodeRune(text) // invalid UTF-8 separates words
 		text = text[size:]
 		switch {
 		case isWordRune(r):
@@ -55,8 +55,7 @@ func (c counts) add(text []byte) (words uint64) {
 	return words
 }
 
-// split cuts the first of n parts of about the same size off the text. No word is cut: the words
-// of the text are those of both sides together.
+// split cuts the first of n parts of about the same size off the text. It never cuts a word.
 func split(text []byte, n int) (first, rest []byte) {
 	if n <= 1 {
 		return text, nil
@@ -79,7 +78,7 @@ type entry struct {
 	count uint64
 }
 
-// sorted are the counts, the highest first, and words of the same count by their bytes.
+// sorted returns the counts, the highest first; equal ones by the bytes of the word.
 func (c counts) sorted() []entry {
 	list := make([]entry, 0, len(c))
 	for word, n := range c {

@@ -1,5 +1,6 @@
-// Wordcount counts the words of a text, each member of the pool those of its part, and sends one
-// exact table home. README.md tells why the parts are counted one after the other.
+// Wordcount counts the words of a text. Each member of the pool counts a part, and the last one
+// sends the exact table to the origin. README.md tells why the parts are counted one after the
+// other.
 package main
 
 import (
@@ -12,12 +13,13 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/sdk/handler"
 )
 
-// maxPeers bounds the chain: what is left of the text travels along it, so a longer one costs
-// more than it spreads.
+// maxPeers bounds the chain. The rest of the text travels along it, so a longer chain costs more
+// than it saves.
 const maxPeers = 16
 
-// onItsWay begins what one wordcount sends another; a text does not begin so. The sender does not
-// tell: a count on its way comes from the origin too, when the origin's own wordcount was the first.
+// onItsWay begins what one wordcount sends another; no text begins so. The sender cannot be used
+// for that: if the origin's own wordcount was the first, messages between them come from the origin
+// too.
 const onItsWay = "\x00wordcount\n"
 
 func main() { handler.Main(wordcount) }
@@ -38,14 +40,14 @@ func wordcount(in handler.Message, env handler.Env) ([]handler.Message, error) {
 	if len(rest) == 0 {
 		return []handler.Message{{To: env.Origin, Data: s.result()}}, nil
 	}
-	to := s.next[0] // there is one: the last part is all that is left
+	to := s.next[0] // it has one: the last part is the whole rest
 	s.next = s.next[1:]
 	return []handler.Message{{To: to, Data: s.append([]byte(onItsWay))}}, nil
 }
 
-// chain lists the peers that count after this one: the others of the pool, in the order of
-// their IDs from this one's place on, so that different beginnings load different peers. The
-// origin is not among them: what a handler sends there is an answer.
+// chain lists the peers that count after this one: the others of the pool, in the order of their
+// IDs, beginning after this one, so that different starts load different peers. The origin is left
+// out, because a message to the origin is an answer.
 func chain(env handler.Env) []string {
 	var after, before []string
 	for _, peer := range slices.Sorted(slices.Values(env.Peers)) {
@@ -61,15 +63,15 @@ func chain(env handler.Env) []string {
 	return peers[:min(len(peers), maxPeers-1)]
 }
 
-// tally is what one peer counted.
+// tally is the result of one peer.
 type tally struct {
 	peer         string
 	words, bytes uint64
 }
 
-// state is a count on its way. As Data it is onItsWay and then text: a line of the peers to come, a line of
-// "peer words bytes" for each that has counted, a line "word count" for each word, an empty line,
-// and the text that is not counted yet.
+// state is a count in progress. As Data it is onItsWay followed by text: a line of the remaining
+// peers, a line "peer words bytes" for each peer that has counted, a line "word count" for each
+// word, an empty line, and the remaining text.
 type state struct {
 	next   []string
 	done   []tally
@@ -98,7 +100,7 @@ func (s *state) append(dst []byte) []byte {
 	return append(dst, s.text...)
 }
 
-// parse reads what append wrote. It comes from another peer: nothing in it is believed.
+// parse reads what append wrote. It comes from another peer, so everything is checked.
 func (s *state) parse(data []byte) error {
 	next, data, ok1 := bytes.Cut(data, []byte("\n"))
 	done, data, ok2 := bytes.Cut(data, []byte("\n"))
@@ -143,7 +145,7 @@ func isPeerID(s string) bool {
 	return len(s) > 0
 }
 
-// result is the JSON of README.md. Words and peer IDs hold nothing that JSON escapes.
+// result is the JSON of README.md. Words and peer IDs contain nothing that JSON escapes.
 func (s *state) result() []byte {
 	var words uint64
 	for _, t := range s.done {

@@ -42,7 +42,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// What one peer counted, the next one takes: lower case is lower case again.
+// The next peer accepts every word that one peer counted: lower case of lower case is the same.
 func TestEveryLetterTravels(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		if !isWordRune(r) {
@@ -58,7 +58,7 @@ func TestEveryLetterTravels(t *testing.T) {
 	}
 }
 
-// pool carries messages between handlers in one process until one goes home.
+// pool delivers messages between handlers in one process until one is for the origin.
 func pool(t *testing.T, origin, first string, members []string, text []byte) (answer []byte, hops int) {
 	t.Helper()
 	in := handler.Message{From: origin, To: first, Data: text}
@@ -110,7 +110,7 @@ func TestPoolCountsAsOneWould(t *testing.T) {
 	for name, tc := range map[string]struct {
 		origin, first string
 		members       []string
-		peers         string // that count, in order
+		peers         string // the peers that count, in order
 	}{
 		"one":                        {"O", "A", []string{"A"}, "A"},
 		"three":                      {"O", "B", []string{"A", "B", "C"}, "B C A"},
@@ -174,7 +174,7 @@ func TestPeersAreNotBelieved(t *testing.T) {
 	}
 }
 
-// However a text is cut into parts, the parts' words are its words.
+// However a text is cut into parts, they have the same words as the whole.
 func FuzzSplit(f *testing.F) {
 	f.Add([]byte("don't stop, O'Neill’s café"), uint8(5))
 	f.Add([]byte("日本語 日本語\xff\x80\x80"), uint8(3))
@@ -193,7 +193,7 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-// A state survives its way, and no bytes from a peer break its reader.
+// A state survives a round trip, and no input makes its reader panic.
 func FuzzState(f *testing.F) {
 	f.Add([]byte("B C\nA 1 2\nword 1\n\nmore text"))
 	f.Fuzz(func(t *testing.T, data []byte) {

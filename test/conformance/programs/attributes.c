@@ -51,7 +51,7 @@ static void communicators(void) {
     CHECK(!flag);
     OK(MPI_Comm_get_attr(c, same, &value, &flag));
     CHECK(flag && value == store + 5);
-    OK(MPI_Comm_set_attr(c, key, store + 2)); /* the old value goes */
+    OK(MPI_Comm_set_attr(c, key, store + 2)); /* the old value is deleted */
     CHECK(deleted == 7);
     OK(MPI_Comm_free(&c));
     CHECK(deleted == 14);
@@ -63,7 +63,7 @@ static void communicators(void) {
     OK(MPI_Comm_delete_attr(MPI_COMM_WORLD, same));
     OK(MPI_Comm_split(MPI_COMM_WORLD, 0, rank, &c));
     OK(MPI_Comm_set_attr(c, key, store));
-    OK(MPI_Comm_free_keyval(&key)); /* while an attribute has it: its functions are called still */
+    OK(MPI_Comm_free_keyval(&key)); /* while an attribute uses it: its functions are still called */
     CHECK(key == MPI_KEYVAL_INVALID);
     OK(MPI_Comm_free(&c));
     CHECK(deleted == 28);
@@ -71,7 +71,7 @@ static void communicators(void) {
     OK(MPI_Comm_free_keyval(&same));
 }
 
-/* A callback's error is the call's, and what it refuses does not happen. */
+/* A callback's error is returned by the call, which then has no effect. */
 static void errors(void) {
     int key, flag = 0;
     void *value;
@@ -86,12 +86,12 @@ static void errors(void) {
     OK(MPI_Comm_free_keyval(&key));
 }
 
-/* 9.1.2: what is there from the beginning. */
+/* 9.1.2: the predefined attributes. */
 static void predefined(void) {
     int *value = NULL, flag = 0;
     OK(MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &value, &flag));
     CHECK(flag && *value >= 32767);
-    if (flag && size > 1) { /* the largest tag is one */
+    if (flag && size > 1) { /* the largest tag can be used */
         int v = -1;
         if (rank == 0)
             OK(MPI_Send(&rank, 1, MPI_INT, 1, *value, MPI_COMM_WORLD));
@@ -168,7 +168,7 @@ static int last(MPI_Comm c, int key, void *value, void *extra) {
     (void)c;
     (void)key;
     int flag = -1;
-    MPI_Finalized(&flag); /* 11.2.4: MPI is still there */
+    MPI_Finalized(&flag); /* 11.2.4: MPI still works */
     int *n = extra;
     order[(*n)++] = flag ? -1 : *(int *)value;
     if (*n == 3 && rank == 0)
@@ -188,7 +188,7 @@ int main(int argc, char **argv) {
     part("datatypes");
     old();
     part("names of MPI-1");
-    /* 11.2.4: MPI_Finalize frees MPI_COMM_SELF first, its attributes in the reverse of their order. */
+    /* 11.2.4: MPI_Finalize frees MPI_COMM_SELF first, and its attributes in reverse order. */
     static int values[] = {1, 2, 3}, n;
     for (int i = 0; i < 3; i++) {
         int key;

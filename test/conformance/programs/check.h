@@ -1,6 +1,7 @@
 /*
- * check.h: what the conformance programs share. A program is a row of parts; in a part every rank checks what it sees; at its end
- * rank 0 prints whether all were content, and if not what they said, in the order of the ranks.
+ * check.h: what the conformance programs share. A program consists of parts. In a part every rank
+ * checks what it sees. At its end rank 0 prints "ok", or the first complaint of each rank, in rank
+ * order.
  */
 #ifndef CHECK_H
 #define CHECK_H
@@ -21,11 +22,11 @@ static inline void check(int ok, const char *what, int line) {
         snprintf(complaint, sizeof complaint, "line %d: %s", line, what);
 }
 
-/* CHECK notes what does not hold. */
+/* CHECK records a complaint if the condition is false. */
 #define CHECK(cond) check((cond) ? 1 : 0, #cond, __LINE__)
-/* OK is for calls, which return MPI_SUCCESS. */
+/* OK is for calls that must return MPI_SUCCESS. */
 #define OK(call) check((call) == MPI_SUCCESS, #call, __LINE__)
-/* FAILS is for calls that return an error of the class. */
+/* FAILS is for calls that must return an error of the class. */
 #define FAILS(call, class)                                                                                                              \
     do {                                                                                                                                \
         int code_ = (call), class_ = MPI_SUCCESS;                                                                                       \
@@ -39,7 +40,8 @@ static inline void begin(int argc, char **argv) {
     MPI_Comm_size(MPI_COMM_WORLD, &size);
 }
 
-/* part ends a part: every rank calls it. No rank begins the next before all have ended this one: its receives may take any message. */
+/* part ends a part: every rank calls it. No rank begins the next part before all have ended this
+   one, because a receive from any source could match a message of the next. */
 static inline void part(const char *name) {
     char *all = malloc((size_t)size * complaint_size);
     MPI_Gather(complaint, complaint_size, MPI_CHAR, all, complaint_size, MPI_CHAR, 0, MPI_COMM_WORLD);
@@ -59,7 +61,7 @@ static inline void part(const char *name) {
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
-/* end is what main returns. */
+/* end is the result of main. */
 static inline int end(void) {
     MPI_Bcast(&failed, 1, MPI_INT, 0, MPI_COMM_WORLD);
     MPI_Finalize();

@@ -1,7 +1,8 @@
-/* Collective communication: every operation, blocking and not, with every root (MPI 5.0, chapter 6). */
+/* Collective communication: every operation, blocking and not, with every root (MPI 5.0, chapter
+   6). */
 #include "check.h"
 
-/* Whether the calls are the nonblocking ones, with a wait at once. */
+/* Whether to use the nonblocking calls, each followed by a wait. */
 static int later;
 
 static void wait(MPI_Request *r) { OK(MPI_Wait(r, MPI_STATUS_IGNORE)); }
@@ -63,7 +64,7 @@ static void rooted(void) {
     free(b);
 }
 
-/* 6.2: the root's own part may be where it belongs already. */
+/* 6.2: with MPI_IN_PLACE the root's own part is already in its place. */
 static void in_place(void) {
     int *b = malloc(sizeof(int) * size), v = rank + 1;
     for (int r = 0; r < size; r++)
@@ -108,7 +109,7 @@ static void in_place(void) {
     free(b);
 }
 
-/* Rank r has r + 1 elements, in places with gaps. */
+/* Rank r has r + 1 elements, at displacements with gaps. */
 static void varying(void) {
     int *counts = malloc(sizeof(int) * size * 5), *places = counts + size, *counts2 = places + size, *places2 = counts2 + size, *bytes = places2 + size;
     int room = size * (size + 3), *a = malloc(sizeof(int) * room), *b = malloc(sizeof(int) * room);
@@ -135,7 +136,7 @@ static void varying(void) {
     for (int r = 0; r < size; r++)
         CHECK(b[places[r]] == 100 * r && b[places[r] + r] == 100 * r + r && b[places[r] + r + 1] == -1);
 
-    /* To rank r go r + 1 elements from each; from all come rank + 1. */
+    /* Rank r gets r + 1 elements from each, so this rank gets rank + 1 from all. */
     for (int r = 0; r < size; r++) {
         counts2[r] = rank + 1;
         places2[r] = r * (rank + 2);
@@ -216,7 +217,7 @@ static void all(void) {
     free(b);
 }
 
-/* Through derived types: every rank gives a column of a matrix, and gets a row. */
+/* With derived types: every rank sends a column of a matrix, and receives a row. */
 static void derived(void) {
     int *m = calloc((size_t)size * 4, sizeof(int)), *n = malloc(sizeof(int) * size * 4);
     MPI_Datatype column;
@@ -228,7 +229,8 @@ static void derived(void) {
     for (int i = 0; i < 4; i++)
         for (int r = 0; r < size; r++)
             CHECK(m[i * size + r] == r + 100 * i);
-    CALL(Alltoall, Ialltoall, m, 1, column, n, 4, MPI_INT, MPI_COMM_WORLD); /* everybody has the same: own column from each */
+    /* all have the same matrix: this rank's column from each */
+    CALL(Alltoall, Ialltoall, m, 1, column, n, 4, MPI_INT, MPI_COMM_WORLD);
     for (int r = 0; r < size; r++)
         CHECK(n[4 * r] == rank && n[4 * r + 3] == rank + 300);
     CALL(Bcast, Ibcast, m + size - 1, 1, column, 0, MPI_COMM_WORLD);
@@ -237,7 +239,7 @@ static void derived(void) {
     free(n);
 }
 
-/* 6.12: several at once, started in the same order everywhere, completed in any. */
+/* 6.12: several at once, started in the same order on all ranks, completed in any order. */
 static void at_once(void) {
     enum { n = 20 };
     int out[n], in[n], i;
@@ -252,7 +254,7 @@ static void at_once(void) {
         else
             OK(MPI_Ibarrier(MPI_COMM_WORLD, &r[i]));
     }
-    int sum = -1; /* and a blocking one between */
+    int sum = -1; /* with a blocking one in between */
     OK(MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD));
     for (int left = n; left > 0; left--)
         OK(MPI_Waitany(n, r, &i, MPI_STATUS_IGNORE));

@@ -80,7 +80,7 @@ static void made(void) {
     CHECK(d == MPI_COMM_NULL);
     OK(MPI_Comm_free(&c));
 
-    OK(MPI_Comm_split(MPI_COMM_WORLD, rank % 2, -rank, &c)); /* odd and even, backwards */
+    OK(MPI_Comm_split(MPI_COMM_WORLD, rank % 2, -rank, &c)); /* odd and even, in reverse order */
     MPI_Comm_size(c, &n);
     MPI_Comm_rank(c, &r);
     CHECK(n == (size + 1 - rank % 2) / 2 && r == (size - 1 - rank) / 2);
@@ -105,7 +105,8 @@ static void made(void) {
     if (c != MPI_COMM_NULL) {
         MPI_Comm_rank(c, &r);
         CHECK(r == (rank == last ? 0 : 1));
-        OK(MPI_Comm_create_group(MPI_COMM_WORLD, g, 3, &d)); /* only those in it take part */
+        /* only members of the group take part */
+        OK(MPI_Comm_create_group(MPI_COMM_WORLD, g, 3, &d));
         CHECK(sum(d, 1) == (size > 1 ? 2 : 1));
         OK(MPI_Comm_compare(c, d, &result));
         CHECK(result == MPI_CONGRUENT);
@@ -136,7 +137,7 @@ static void names(void) {
     OK(MPI_Comm_free(&c));
 }
 
-/* Many communicators, made and freed: none is used up. */
+/* Many communicators, made and freed: no resource runs out. */
 static void many(void) {
     MPI_Comm c, d;
     for (int i = 0; i < 300; i++) {
@@ -167,7 +168,7 @@ static void inter(void) {
     CHECK(n == others);
     OK(MPI_Group_free(&remote));
 
-    /* Messages go to the rank on the other side. */
+    /* Messages go to a rank of the other group. */
     MPI_Status s;
     if (r < others) {
         v = -1;
@@ -175,7 +176,7 @@ static void inter(void) {
         CHECK(v == (side ? rank - 1 : rank + 1) && s.MPI_SOURCE == r);
     }
 
-    /* Collective operations: those with a root go from one side to the other. */
+    /* Collective operations: those with a root go from one group to the other. */
     OK(MPI_Barrier(between));
     v = side ? -1 : 77;
     OK(MPI_Bcast(&v, 1, MPI_INT, side ? 0 : r == 0 ? MPI_ROOT : MPI_PROC_NULL, between));
@@ -202,7 +203,7 @@ static void inter(void) {
     for (int i = 0; i < others; i++)
         CHECK(list[i] == 100 * (2 * i + !side) + r);
 
-    /* 7.6.3: one group of both, which comes first being said. */
+    /* 7.6.3: one group of both, with a choice of which comes first. */
     OK(MPI_Intercomm_merge(between, side, &merged));
     MPI_Comm_rank(merged, &n);
     CHECK(n == (side ? (size + 1) / 2 + r : r) && sum(merged, rank) == size * (size - 1) / 2);
@@ -218,7 +219,7 @@ static void inter(void) {
     OK(MPI_Comm_free(&mine));
 }
 
-/* 7.4.4: hints go with a communicator. */
+/* 7.4.4: hints of a communicator. */
 static void hints(void) {
     MPI_Info info, got;
     MPI_Comm c;

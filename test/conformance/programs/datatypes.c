@@ -1,11 +1,11 @@
-/* Datatypes: every constructor, what it says of itself, and what goes through it (MPI 5.0, chapter 5). */
+/* Datatypes: every constructor, its queries, and messages with it (MPI 5.0, chapter 5). */
 #include "check.h"
 
 #include <stddef.h>
 
 static int next, previous;
 
-/* Sends through one type and receives through another, round the ring. */
+/* Sends with one type and receives with another, around the ring. */
 static void send(const void *out, int n, MPI_Datatype a, void *in, int m, MPI_Datatype b) {
     OK(MPI_Sendrecv(out, n, a, next, 1, in, m, b, previous, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
 }
@@ -46,7 +46,7 @@ static void vectors(void) {
     for (int i = 0; i < 12; i++)
         CHECK(in[i] == 1000 * previous + want[i]);
     memset(in, 0xff, sizeof in);
-    send(out, 6, MPI_INT, in, 1, t); /* the other way round: gaps stay as they are */
+    send(out, 6, MPI_INT, in, 1, t); /* the other way round: gaps are not overwritten */
     CHECK(in[0] == 1000 * previous && in[5] == 1000 * previous + 2 && in[11] == 1000 * previous + 5 && in[2] == -1 && in[4] == -1);
     MPI_Type_free(&t);
 
@@ -154,7 +154,8 @@ static void arrays(void) {
         for (int j = 0; j < 2; j++)
             CHECK(in[2 * i + j] == 1000 * previous + 8 * (2 + i) + 5 + j);
     MPI_Type_free(&t);
-    OK(MPI_Type_create_subarray(2, sizes, sub, start, MPI_ORDER_FORTRAN, MPI_INT, &t)); /* the first index runs fastest */
+    /* the first index changes fastest */
+    OK(MPI_Type_create_subarray(2, sizes, sub, start, MPI_ORDER_FORTRAN, MPI_INT, &t));
     SHAPE(t, 24, 0, 192, (5 * 6 + 2) * 4, (6 + 3) * 4);
     send(out, 1, t, in, 6, MPI_INT);
     for (int j = 0; j < 2; j++)
@@ -162,9 +163,10 @@ static void arrays(void) {
             CHECK(in[3 * j + i] == 1000 * previous + 6 * (5 + j) + 2 + i);
     MPI_Type_free(&t);
 
-    /* 5.1.4: an array of 6 x 8 over 2 x 2 processes: blocks of rows, columns in pairs by turns. */
+    /* 5.1.4: an array of 6 x 8 on 2 x 2 processes: rows in blocks, columns in pairs, cyclically. */
     int distribute[] = {MPI_DISTRIBUTE_BLOCK, MPI_DISTRIBUTE_CYCLIC}, args[] = {MPI_DISTRIBUTE_DFLT_DARG, 2}, grid[] = {2, 2};
-    OK(MPI_Type_create_darray(4, 3, 2, sizes, distribute, args, grid, MPI_ORDER_C, MPI_INT, &t)); /* process 3: (1, 1) */
+    /* process 3: (1, 1) */
+    OK(MPI_Type_create_darray(4, 3, 2, sizes, distribute, args, grid, MPI_ORDER_C, MPI_INT, &t));
     OK(MPI_Type_commit(&t));
     int n = 0;
     MPI_Aint l, e;
@@ -195,7 +197,8 @@ static void inquiry(void) {
     CHECK(counts[0] == 2 && counts[1] == 1 && counts[2] == 1 && combiner == MPI_COMBINER_HVECTOR);
     OK(MPI_Type_get_contents(u, 2, 1, 1, ints, addresses, types));
     CHECK(ints[0] == 3 && ints[1] == 2 && addresses[0] == 100);
-    OK(MPI_Type_get_envelope(types[0], &counts[0], &counts[1], &counts[2], &combiner)); /* a new reference to t */
+    /* a new reference to t */
+    OK(MPI_Type_get_envelope(types[0], &counts[0], &counts[1], &counts[2], &combiner));
     CHECK(combiner == MPI_COMBINER_INDEXED);
     OK(MPI_Type_free(&types[0]));
     OK(MPI_Type_dup(u, &v));
@@ -203,7 +206,7 @@ static void inquiry(void) {
     CHECK(combiner == MPI_COMBINER_DUP);
     MPI_Type_free(&t);
     MPI_Type_free(&u);
-    OK(MPI_Type_commit(&v)); /* made of others that are gone: it lives on */
+    OK(MPI_Type_commit(&v)); /* made of types that are freed: it stays valid */
     MPI_Type_free(&v);
 
     char name[MPI_MAX_OBJECT_NAME];
@@ -233,7 +236,7 @@ static void inquiry(void) {
     CHECK(n == 8);
 }
 
-/* 5.1.11: elements count also where the message ends within a type. */
+/* 5.1.11: elements are counted even if the message ends within a type. */
 static void elements(void) {
     MPI_Datatype t;
     MPI_Status s;
@@ -283,7 +286,7 @@ static void packing(void) {
     OK(MPI_Unpack(got, bytes, &position, text, 8, MPI_CHAR, MPI_COMM_WORLD));
     CHECK(a == previous && b[0] == 1.5 && b[1] == previous && strcmp(text, "packed!") == 0 && position == bytes);
 
-    /* 5.3: the same bytes on every machine, the most significant first. */
+    /* 5.3: the same bytes on every machine, big-endian. */
     MPI_Aint size_external = 0, at = 0;
     unsigned char external[16];
     int two[2] = {0x01020304, -2}, back[2] = {0, 0};
@@ -296,7 +299,7 @@ static void packing(void) {
     CHECK(back[0] == 0x01020304 && back[1] == -2);
 }
 
-/* A matrix that is transposed by its types: rows out, columns in. */
+/* A matrix that is transposed by its types: sent by rows, received by columns. */
 static void transpose(void) {
     enum { n = 50 };
     double out[n][n], in[n][n];

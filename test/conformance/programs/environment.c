@@ -36,7 +36,7 @@ static void info(void) {
     CHECK(n >= 0);
 }
 
-/* 9.3: with MPI_ERRORS_RETURN a wrong call says what is wrong, and nothing else happens. */
+/* 9.3: with MPI_ERRORS_RETURN a wrong call returns its error class and has no effect. */
 static void returned(void) {
     int v = 0, tag_bound = 0, flag, *bound;
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -83,7 +83,7 @@ static void handle(MPI_Comm *c, int *code, ...) {
     MPI_Error_class(*code, &handled_class);
 }
 
-/* 9.3: an error handler of the program; its return is the call's. */
+/* 9.3: an error handler of the program; the call returns afterwards. */
 static void handlers(void) {
     MPI_Errhandler e, got;
     MPI_Comm c;
@@ -94,14 +94,14 @@ static void handlers(void) {
     OK(MPI_Comm_get_errhandler(c, &got));
     CHECK(got == e);
     OK(MPI_Errhandler_free(&got));
-    OK(MPI_Errhandler_free(&e)); /* the communicator has it still */
+    OK(MPI_Errhandler_free(&e)); /* the communicator still has it */
     CHECK(e == MPI_ERRHANDLER_NULL);
     CHECK(MPI_Send(&v, 1, MPI_INT, size + 3, 0, c) != MPI_SUCCESS);
     CHECK(handled == 1 && handled_class == MPI_ERR_RANK && handled_comm == c);
     OK(MPI_Comm_call_errhandler(c, MPI_ERR_OTHER));
     CHECK(handled == 2 && handled_class == MPI_ERR_OTHER);
     MPI_Comm d;
-    OK(MPI_Comm_dup(c, &d)); /* goes with it */
+    OK(MPI_Comm_dup(c, &d)); /* the duplicate has it too */
     CHECK(MPI_Send(&v, -1, MPI_INT, 0, 0, d) != MPI_SUCCESS && handled == 3 && handled_comm == d);
     OK(MPI_Comm_free(&d));
     OK(MPI_Comm_free(&c));
@@ -154,7 +154,7 @@ static void environment(void) {
     OK(MPI_Pcontrol(2, "more", 3.5));
 }
 
-/* 9.6: time goes forward, and a sleep takes as long as it should. */
+/* 9.6: time advances, and a sleep takes at least as long as requested. */
 static void time_passes(void) {
     double a = MPI_Wtime(), b;
     usleep(30000);
@@ -167,7 +167,7 @@ static void time_passes(void) {
     }
 }
 
-/* 9.2: memory from MPI is like any other. */
+/* 9.2: memory from MPI is ordinary memory. */
 static void memory(void) {
     int *p = NULL, *q = NULL, in = -1;
     OK(MPI_Alloc_mem(1 << 20, MPI_INFO_NULL, &p));
@@ -181,7 +181,7 @@ static void memory(void) {
     CHECK(in == 1000 + (rank + size - 1) % size && p[(1 << 18) - 1] == (1 << 18) - 1 + rank && q[99] == -99);
     OK(MPI_Free_mem(p));
     OK(MPI_Free_mem(q));
-    for (int i = 0; i < 2000; i++) { /* what is freed can be had again */
+    for (int i = 0; i < 2000; i++) { /* freed memory can be allocated again */
         OK(MPI_Alloc_mem(1 << 20, MPI_INFO_NULL, &p));
         p[i] = i;
         OK(MPI_Free_mem(p));
@@ -190,7 +190,7 @@ static void memory(void) {
 
 int main(int argc, char **argv) {
     int flag = -1, level = -1, n = -1;
-    /* 11.2.3: what may be called before. */
+    /* 11.2.3: functions that may be called before MPI_Init. */
     int before = MPI_Initialized(&flag) == MPI_SUCCESS && !flag && MPI_Finalized(&flag) == MPI_SUCCESS && !flag && MPI_Get_version(&n, &level) == MPI_SUCCESS;
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);

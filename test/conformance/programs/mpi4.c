@@ -1,6 +1,6 @@
 /*
- * What came with MPI 4 and 5: large counts, persistent collective operations, and others. With an older MPI there is nothing to
- * check, and the parts say ok.
+ * New in MPI 4 and 5: large counts, persistent collective operations, and others. With an older MPI
+ * the parts check nothing and print ok.
  */
 #include "check.h"
 
@@ -38,7 +38,7 @@ static void large_counts(void) {
     OK(MPI_Type_size_c(t, &n));
     CHECK(lower == 0 && extent == 16 && n == 8);
     OK(MPI_Type_free(&t));
-    OK(MPI_Type_contiguous_c(3000000000ll, MPI_CHAR, &t)); /* more than an int counts */
+    OK(MPI_Type_contiguous_c(3000000000ll, MPI_CHAR, &t)); /* more than an int can count */
     OK(MPI_Type_size_c(t, &n));
     CHECK(n == 3000000000ll);
     int small = 0;
@@ -50,7 +50,7 @@ static void large_counts(void) {
     free(places);
 }
 
-/* 6.13: a collective operation that is prepared once and started often. */
+/* 6.13: a collective operation that is initialized once and started often. */
 static void persistent(void) {
     int in = -1, out = 0, v = -1, *list = malloc(sizeof(int) * size), *sent = malloc(sizeof(int) * size);
     MPI_Request r[5];
@@ -82,7 +82,7 @@ static void nonblocking_sendrecv(void) {
     CHECK(in == previous && v == next);
 }
 
-/* 4.2: a message whose parts are ready one after the other. */
+/* 4.2: a message whose parts become ready one after the other. */
 static void partitioned(void) {
     enum { parts = 4, each = 100 };
     int in[parts * each], out[parts * each], flag;
@@ -133,7 +133,7 @@ static void neighbours(void) {
 }
 
 #if MPI_VERSION >= 5
-/* 20: handles as numbers, and the version of the binary interface. */
+/* 20: handles as integers, and the version of the ABI. */
 static void abi(void) {
     int major = -1, minor = -1;
     OK(MPI_Abi_get_version(&major, &minor));
@@ -145,7 +145,7 @@ static void abi(void) {
     OK(MPI_Comm_free(&c));
 }
 
-/* What MPI 3.0 removed, and old programs call. */
+/* Functions that MPI 3.0 removed and old programs call. */
 static void removed(void) {
     struct { char c; double d; } x = {'a', 2.5}, y = {0, 0};
     int lengths[2] = {1, 1};

@@ -1,4 +1,5 @@
-/* Point-to-point communication that blocks (MPI 5.0, 3.2 to 3.6, 3.10 to 3.11). Every rank talks to the next and the previous. */
+/* Blocking point-to-point communication (MPI 5.0, 3.2 to 3.6, 3.10 to 3.11). Every rank sends to
+   the next and receives from the previous. */
 #include "check.h"
 
 static int next, previous;
@@ -47,7 +48,7 @@ static void types(void) {
     TYPE(MPI_Count, MPI_COUNT);
 }
 
-/* 3.4: the modes. Rank 0 sends to every other. */
+/* 3.4: the modes. Rank 0 sends to every other rank. */
 static void modes(void) {
     int v = 0;
     if (rank == 0) {
@@ -89,7 +90,8 @@ static void modes(void) {
     CHECK(v == 30 * rank);
 }
 
-/* 3.5: messages between two processes do not overtake each other, and a receive takes the first that matches. */
+/* 3.5: messages between two processes do not overtake each other, and a receive matches the first
+   that fits. */
 static void order(void) {
     enum { many = 200 };
     if (rank == 0) {
@@ -99,7 +101,8 @@ static void order(void) {
         return;
     }
     int v, seen = 0;
-    for (int i = 2; i < many; i += 3) { /* the later tag first: the others wait, unexpected */
+    /* the later tags first: the other messages stay unexpected */
+    for (int i = 2; i < many; i += 3) {
         OK(MPI_Recv(&v, 1, MPI_INT, 0, 2, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
         CHECK(v == i);
         seen++;
@@ -114,7 +117,7 @@ static void order(void) {
     }
 }
 
-/* 3.2.4: any source. Every other rank sends to rank 0, which hears each as often as it sends. */
+/* 3.2.4: any source. Every other rank sends to rank 0, which receives the same number from each. */
 static void wildcards(void) {
     enum { each = 50 };
     if (rank != 0) {
@@ -135,7 +138,7 @@ static void wildcards(void) {
     free(heard);
 }
 
-/* 3.10: no process; 3.2.5: what the status of such a receive says. */
+/* 3.10: MPI_PROC_NULL; 3.2.5: the status of a receive from it. */
 static void nobody(void) {
     MPI_Status s;
     int v = 5, n = -1;
@@ -152,16 +155,16 @@ static void exchange(void) {
     MPI_Status s;
     OK(MPI_Sendrecv_replace(&v, 1, MPI_INT, next, 1, previous, 1, MPI_COMM_WORLD, &s));
     CHECK(v == previous && s.MPI_SOURCE == previous);
-    int out = rank, in = -1; /* with oneself */
+    int out = rank, in = -1; /* to itself */
     OK(MPI_Sendrecv(&out, 1, MPI_INT, rank, 2, &in, 1, MPI_INT, rank, 2, MPI_COMM_WORLD, &s));
     CHECK(in == rank && s.MPI_SOURCE == rank);
     out = 1;
-    in = -1; /* nothing comes from nobody */
+    in = -1; /* nothing is received from MPI_PROC_NULL */
     OK(MPI_Sendrecv(&out, 1, MPI_INT, MPI_PROC_NULL, 2, &in, 1, MPI_INT, MPI_PROC_NULL, 2, MPI_COMM_WORLD, &s));
     CHECK(in == -1);
 }
 
-/* Sizes from nothing to what no buffer on the way holds. */
+/* Sizes from 0 to more than any buffer on the way holds. */
 static void sizes(void) {
     static const int list[] = {0, 1, 7, 8, 63, 64, 1023, 4096, 65535, 65536, 65537, 1 << 20, 5 << 20};
     unsigned char *out = malloc(5 << 20), *in = malloc(5 << 20);
@@ -183,7 +186,7 @@ static void sizes(void) {
     free(in);
 }
 
-/* 3.2.5, 3.2.6: counts of what came; 3.2.4: what is longer than its buffer. */
+/* 3.2.5, 3.2.6: received counts; 3.2.4: a message that is longer than its buffer. */
 static void counts(void) {
     char in[64];
     int n = -1;
@@ -205,7 +208,7 @@ static void counts(void) {
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
 }
 
-/* Everybody to everybody at once, in both directions. */
+/* All to all at the same time, in both directions. */
 static void crowd(void) {
     int *in = malloc(sizeof(int) * size);
     MPI_Request *r = malloc(sizeof(MPI_Request) * size * 2);

@@ -21,7 +21,7 @@ static void probe(void) {
     OK(MPI_Wait(&r, MPI_STATUS_IGNORE));
 }
 
-/* A probe tells how much room a message needs, also one that waits at its sender. */
+/* A probe returns the size of a message, even of one that is still at its sender. */
 static void large(void) {
     enum { n = 300000 };
     char *out = malloc(n), *in;
@@ -42,7 +42,7 @@ static void large(void) {
     free(out);
 }
 
-/* 3.8.2: a matched message is out of the reach of other receives. */
+/* 3.8.2: a matched message cannot be received by other receives. */
 static void matched(void) {
     MPI_Message m, m2;
     MPI_Status s;
@@ -73,7 +73,7 @@ static void matched(void) {
     CHECK(m == MPI_MESSAGE_NULL && s.MPI_SOURCE == MPI_PROC_NULL);
 }
 
-/* A communicator is a world of its own: what is sent in one is not seen in another. */
+/* Messages in one communicator are not visible in another. */
 static void apart(void) {
     MPI_Comm other;
     MPI_Request r;

@@ -1,10 +1,11 @@
-/* Reductions: the predefined operations on the types they are for, and those of the program (MPI 5.0, 6.9). */
+/* Reductions: the predefined operations on the types that they are defined for, and operations of
+   the program (MPI 5.0, 6.9). */
 #include "check.h"
 
 #include <complex.h>
 #include <limits.h>
 
-/* ARITHMETIC checks sum, product, least and largest of the ranks' numbers, from 1. */
+/* ARITHMETIC checks sum, product, minimum and maximum of the ranks' numbers, from 1. */
 #define ARITHMETIC(ctype, mpitype)                                                                                                      \
     do {                                                                                                                                \
         ctype in[2] = {(ctype)(rank % 3 + 1), (ctype)(size - rank)}, out[2], sum = 0, product = 1;                                      \
@@ -96,7 +97,7 @@ static void predefined(void) {
     CHECK(creal(product) == creal(p) && cimag(product) == cimag(p));
 }
 
-/* 6.9.4: where the least and the largest are, of several the lowest rank's. */
+/* 6.9.4: the ranks of the minimum and the maximum, the lowest rank of several. */
 static void located(void) {
     struct { double v; int at; } d = {rank % 2 ? 5.5 : 2.5, rank}, dout;
     struct { int v, at; } i = {rank / 2, rank}, iout;
@@ -117,7 +118,7 @@ static void located(void) {
     CHECK(rank || (sout.v == -(size - 1) && sout.at == size - 1));
 }
 
-/* An operation that is not commutative: 2 x 2 matrices, modulo a prime. */
+/* An operation that is not commutative: products of 2 x 2 matrices modulo a prime. */
 struct matrix {
     long long a, b, c, d;
 };
@@ -135,7 +136,7 @@ static void times(void *in, void *inout, int *n, MPI_Datatype *t) {
 
 static struct matrix of(int r, int i) { return (struct matrix){r + 1, i % 5 + 2, r % 7, 3}; }
 
-/* What the ranks from 0 to last make, in their order. */
+/* The product of the matrices of ranks 0 to last, in rank order. */
 static struct matrix product(int last, int i) {
     struct matrix m = of(last, i);
     int one = 1;
@@ -194,12 +195,12 @@ static void ordered(void) {
     free(out);
 }
 
-/* A commutative operation on a type with gaps, of which only the data take part. */
+/* A commutative operation on a type with gaps, which it must not touch. */
 static void longer(void *in, void *inout, int *n, MPI_Datatype *t) {
     const int *x = in;
     int *y = inout;
     int bytes;
-    MPI_Type_size(*t, &bytes); /* MPI may be asked from within */
+    MPI_Type_size(*t, &bytes); /* MPI functions may be called here */
     for (int i = 0; i < *n; i++, x += 3, y += 3) {
         if (bytes == 8 && (x[0] > y[0] || (x[0] == y[0] && x[2] > y[2]))) {
             y[0] = x[0];
@@ -221,7 +222,7 @@ static void gaps(void) {
     MPI_Type_free(&t);
 }
 
-/* Numbers whose sum depends on the order: all ranks get the same, and get it again. */
+/* Numbers whose sum depends on the order: all ranks get the same sum, every time. */
 static void repeatable(void) {
     enum { n = 2000 };
     double in[n], first[n], again[n], *all = malloc(sizeof(double) * n * size);

@@ -1,4 +1,5 @@
-/* Requests: nonblocking communication, completion, cancelling, persistent and generalized requests (MPI 5.0, 3.7 to 3.9, 13.2). */
+/* Requests: nonblocking communication, completion, cancelling, persistent and generalized requests
+   (MPI 5.0, 3.7 to 3.9, 13.2). */
 #include "check.h"
 
 static int next, previous;
@@ -15,7 +16,7 @@ static void wait_and_test(void) {
         OK(MPI_Test(&r[1], &flag, &s));
     CHECK(r[1] == MPI_REQUEST_NULL);
 
-    OK(MPI_Test(&r[1], &flag, &s)); /* a null request is complete, its status empty */
+    OK(MPI_Test(&r[1], &flag, &s)); /* a null request is complete, with an empty status */
     CHECK(flag && s.MPI_SOURCE == MPI_ANY_SOURCE && s.MPI_TAG == MPI_ANY_TAG);
     OK(MPI_Wait(&r[1], &s));
     int n = -1;
@@ -97,7 +98,7 @@ static void several(void) {
     OK(MPI_Waitall(0, NULL, MPI_STATUSES_IGNORE));
 }
 
-/* 3.8.4: a receive that nothing matches can be cancelled; 3.7.3: a request can be freed while it is under way. */
+/* 3.8.4: a receive that nothing matches can be cancelled; 3.7.3: a pending request can be freed. */
 static void cancel(void) {
     int in = -1, flag = 0;
     MPI_Request r;
@@ -108,7 +109,7 @@ static void cancel(void) {
     OK(MPI_Test_cancelled(&s, &flag));
     CHECK(flag && in == -1);
 
-    static int out; /* what is sent must stay until it has been received */
+    static int out; /* must stay unchanged until it has been received */
     out = 5 + rank;
     OK(MPI_Isend(&out, 1, MPI_INT, next, 78, MPI_COMM_WORLD, &r));
     OK(MPI_Request_free(&r));

@@ -1,4 +1,5 @@
-/* Process topologies: grids, graphs, distributed graphs, and collective operations among neighbours (MPI 5.0, chapter 8). */
+/* Process topologies: grids, graphs, distributed graphs, and collective operations among neighbours
+   (MPI 5.0, chapter 8). */
 #include "check.h"
 
 static void dimensions(void) {
@@ -34,7 +35,7 @@ static void grids(void) {
         CHECK(at[0] == i / dims[1] && at[1] == i % dims[1]);
     }
     OK(MPI_Cart_coords(grid, rank, 2, at));
-    int around[2] = {at[0] + 3 * dims[0], at[1]}; /* a periodic direction goes round */
+    int around[2] = {at[0] + 3 * dims[0], at[1]}; /* a periodic dimension wraps around */
     OK(MPI_Cart_rank(grid, around, &r));
     CHECK(r == rank);
     OK(MPI_Cart_shift(grid, 0, 1, &from, &to));
@@ -55,13 +56,13 @@ static void grids(void) {
     OK(MPI_Cartdim_get(row, &n));
     CHECK(n == 1);
     OK(MPI_Comm_free(&row));
-    keep[1] = 0; /* every rank alone */
+    keep[1] = 0; /* one communicator for each rank */
     OK(MPI_Cart_sub(grid, keep, &row));
     MPI_Comm_size(row, &n);
     CHECK(n == 1);
     OK(MPI_Comm_free(&row));
 
-    MPI_Comm copy; /* the topology goes with a copy */
+    MPI_Comm copy; /* a duplicate has the topology */
     OK(MPI_Comm_dup(grid, &copy));
     OK(MPI_Topo_test(copy, &result));
     CHECK(result == MPI_CART);
@@ -70,14 +71,14 @@ static void grids(void) {
     OK(MPI_Cart_map(MPI_COMM_WORLD, 2, dims, periods, &r));
     CHECK(r == MPI_UNDEFINED || (r >= 0 && r < size));
 
-    int one[1] = {size > 1 ? size - 1 : 1}; /* smaller than the group: the last is left out */
+    int one[1] = {size > 1 ? size - 1 : 1}; /* smaller than the group: the last rank is left out */
     OK(MPI_Cart_create(MPI_COMM_WORLD, 1, one, periods, 0, &grid));
     CHECK((grid == MPI_COMM_NULL) == (size > 1 && rank == size - 1));
     if (grid != MPI_COMM_NULL)
         OK(MPI_Comm_free(&grid));
 }
 
-/* A star: rank 0 knows everybody, everybody knows rank 0. */
+/* A star: rank 0 is a neighbour of all, and the only one of each. */
 static void graphs(void) {
     int *index = malloc(sizeof(int) * size), *edges = malloc(sizeof(int) * 2 * size), nodes = -1, n = -1, result;
     for (int i = 0; i < size; i++) {
@@ -113,7 +114,7 @@ static void graphs(void) {
     free(edges);
 }
 
-/* Rank r sends to r + 1 and r + 2, round the ring; r gets from r - 1 and r - 2. */
+/* Rank r sends to r + 1 and r + 2, around the ring; r receives from r - 1 and r - 2. */
 static void distributed(void) {
     int to[2] = {(rank + 1) % size, (rank + 2) % size}, from[2] = {(rank + size - 1) % size, (rank + 2 * size - 2) % size};
     int weights[2] = {3, 4}, in = -1, out = -1, weighted = -1, result, sources[2], wsources[2], targets[2], wtargets[2];
@@ -129,7 +130,8 @@ static void distributed(void) {
     int a[4] = {10 * rank, 10 * rank + 1, 10 * rank + 2, 10 * rank + 3}, b[4] = {-1, -1, -1, -1};
     OK(MPI_Neighbor_allgather(a, 2, MPI_INT, b, 2, MPI_INT, g));
     CHECK(b[0] == 10 * from[0] && b[1] == 10 * from[0] + 1 && b[2] == 10 * from[1] && b[3] == 10 * from[1] + 1);
-    OK(MPI_Neighbor_alltoall(a, 2, MPI_INT, b, 2, MPI_INT, g)); /* the first two go to r + 1, the others to r + 2 */
+    /* the first two go to r + 1, the others to r + 2 */
+    OK(MPI_Neighbor_alltoall(a, 2, MPI_INT, b, 2, MPI_INT, g));
     CHECK(size < 3 || (b[0] == 10 * from[0] && b[1] == 10 * from[0] + 1 && b[2] == 10 * from[1] + 2 && b[3] == 10 * from[1] + 3));
     int counts[2] = {1, 3}, places[2] = {3, 0}, bytes[2] = {12, 0};
     memset(b, 0xff, sizeof b);
@@ -161,7 +163,7 @@ static void distributed(void) {
     }
     OK(MPI_Comm_free(&g));
 
-    /* Everything said by rank 0: a chain, without weights. */
+    /* Rank 0 specifies all edges: a chain, without weights. */
     int *sources_all = malloc(sizeof(int) * size), *degrees = malloc(sizeof(int) * size), *destinations = malloc(sizeof(int) * size);
     for (int i = 0; i < size; i++) {
         sources_all[i] = i;
@@ -177,7 +179,8 @@ static void distributed(void) {
     OK(MPI_Neighbor_allgather(&rank, 1, MPI_INT, &v, 1, MPI_INT, g));
     CHECK(v == rank - 1);
     OK(MPI_Comm_free(&g));
-    OK(MPI_Dist_graph_create_adjacent(MPI_COMM_WORLD, 0, NULL, MPI_WEIGHTS_EMPTY, 0, NULL, MPI_WEIGHTS_EMPTY, MPI_INFO_NULL, 0, &g)); /* nobody knows anybody */
+    /* no edges at all */
+    OK(MPI_Dist_graph_create_adjacent(MPI_COMM_WORLD, 0, NULL, MPI_WEIGHTS_EMPTY, 0, NULL, MPI_WEIGHTS_EMPTY, MPI_INFO_NULL, 0, &g));
     OK(MPI_Dist_graph_neighbors_count(g, &in, &out, &weighted));
     CHECK(in == 0 && out == 0);
     OK(MPI_Neighbor_alltoall(NULL, 1, MPI_INT, NULL, 1, MPI_INT, g));
@@ -187,7 +190,8 @@ static void distributed(void) {
     free(destinations);
 }
 
-/* On a grid, neighbours come in the order of the directions: down and up in each (8.6). */
+/* On a grid the neighbours are ordered by dimension, in each first the lower, then the upper one
+   (8.6). */
 static void halo(void) {
     int dims[1] = {size}, periods[1] = {0}, out[2] = {10 * rank, 10 * rank + 1}, in[2] = {-1, -1};
     MPI_Comm line;

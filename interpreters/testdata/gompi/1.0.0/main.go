@@ -1,4 +1,4 @@
-// Gompi checks package mpi: every function of it, on any number of ranks. It prints "ok" at rank 0.
+// Gompi tests every function of package mpi on any number of ranks. Rank 0 prints "ok".
 package main
 
 import (
@@ -36,7 +36,7 @@ func must(err error) {
 	}
 }
 
-// is ends the job if something is not what it should be.
+// is ends the job if something is not as it should be.
 func is(got, want any) {
 	if !reflect.DeepEqual(got, want) {
 		_, _, line, _ := runtime.Caller(1)
@@ -78,7 +78,7 @@ func messages() {
 	if size == 1 {
 		return
 	}
-	// What comes next sends too, and a rank that is still to probe for any message could see it.
+	// The next part sends too, and a rank that still probes for any message could receive that.
 	defer func() { must(mpi.World.Barrier()) }()
 	if rank == 0 {
 		for r := 1; r < size; r++ {
@@ -103,7 +103,7 @@ func messages() {
 	is(s.Source, mpi.NoRank)
 }
 
-// requests keeps messages under way while the collector runs.
+// requests keeps requests pending while the garbage collector runs.
 func requests() {
 	const n = 50
 	var all []*mpi.Request

@@ -1,4 +1,4 @@
-/* Initfail would echo, and never comes to it: its init.wasm fails. For tests. */
+/* Initfail would echo, but its init.wasm fails. For tests. */
 #include "handler.h"
 
 int main(void) {

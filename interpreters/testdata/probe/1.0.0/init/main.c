@@ -1,4 +1,4 @@
-/* Exits well if the interpreter's files are where it looks for them. */
+/* Succeeds if the interpreter's files are visible. */
 #include <stdio.h>
 
 int main(void) {
