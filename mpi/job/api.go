@@ -144,7 +144,7 @@ func (svc *Service) CancelJob(ctx context.Context, id string) (*mpi.Job, error) 
 	if err != nil {
 		return nil, err
 	}
-	j.fail(mpi.JobCause{Rank: -1, Peer: svc.self, Reason: mpi.Cancelled, Detail: "it was cancelled"})
+	j.quit(true, mpi.Cancelled, "it was cancelled")
 	select {
 	case <-j.over:
 		return j.snapshot(), nil

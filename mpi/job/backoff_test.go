@@ -102,7 +102,7 @@ func TestPlacedAndNotStarted(t *testing.T) {
 			if synctest.Wait(); n.slots.count() != 8 {
 				t.Error("the ranks did not wait for those of slow nodes")
 			}
-			time.Sleep(startMax - fetchTimeout)
+			time.Sleep(startTime - fetchTimeout)
 			list := n.hear("slow")
 			if f, ok := list[0].(frame.Failed); !ok || f.Reason != mpi.TimedOut || n.slots.count() != 0 {
 				t.Errorf("it says %+v, and %d slots are in use", list, n.slots.count())

@@ -26,7 +26,18 @@ type Config struct {
 	Host       string                // the node's name, for its programs
 	Processors Processors            // nil for a process that is left as it is
 
-	Log *slog.Logger // nil discards
+	Observer Observer     // nil for none
+	Log      *slog.Logger // nil discards
+}
+
+// Observer sees what happens to jobs. Timelines and statistics are built on it; the code that does
+// the work knows nothing of them. Its methods return at once.
+type Observer interface {
+	// JobEvent is called for each event of a job that began here, in order, before its followers see it.
+	JobEvent(job mpi.JobID, e mpi.JobEvent)
+	// HostPhase is called when what runs here of a job enters a phase: holding, preparing, ready,
+	// executing, waiting, closing, left.
+	HostPhase(job mpi.JobID, phase string)
 }
 
 // Programs is what jobs need of a node's programs. Package node implements it.
@@ -67,7 +78,7 @@ const (
 	maxParts      = 1024                    // of jobs of all origins
 	maxJobFiles   = 64 << 20                // bytes of the files that a job's ranks wrote
 	maxFiles      = 1 << 30                 // bytes of the files of all ranks that run here
-	maxJobRoom    = maxFiles / 4            // of those, what one job has
+	maxJobQuota   = maxFiles / 4            // of those, what one job has
 	maxFileCount  = 1024                    // of those
 	offerTimeout  = 3 * time.Second         // for the answers to offers
 	offerGrace    = 300 * time.Millisecond  // for more of them once there are slots enough

@@ -14,7 +14,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p"
-	"github.com/libp2p/go-libp2p/core/host"
+	p2phost "github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multihash"
 
@@ -116,7 +116,7 @@ type testNode struct {
 	*Service
 	node  *node.Node
 	pools mpi.Pools
-	host  host.Host
+	host  p2phost.Host
 }
 
 func (n testNode) Self() mpi.PeerID { return n.self }
@@ -199,7 +199,7 @@ func (n testNode) Close(ctx context.Context) error {
 	return errors.Join(n.Service.Close(ctx), n.node.Close(ctx))
 }
 
-func connect(t *testing.T, a, b host.Host) {
+func connect(t *testing.T, a, b p2phost.Host) {
 	t.Helper()
 	if err := a.Connect(t.Context(), peer.AddrInfo{ID: b.ID(), Addrs: b.Addrs()}); err != nil {
 		t.Fatal(err)

@@ -1,237 +1,217 @@
 package job
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// part is what this node does of a job, of its own or another origin: from the offer, when it keeps slots for it, until nothing of it
-// is left here.
-type part struct {
-	svc   *Service
-	id    mpi.JobID
-	key   [16]byte  // of id
-	made  time.Time // the offer's
-	offer frame.Offer
-	over  chan struct{} // closed when nothing is left
-	kept  int           // slots, until Place
+// host is the state machine of what one node runs of a job: from the slots that it reserves for an
+// offer until nothing of the job is left. No I/O, no clock, no lock. Its owner ([hosted]) gives it one
+// event at a time by step and carries out the actions that step returns.
+type host struct {
+	self   mpi.PeerID
+	id     mpi.JobID
+	admits func(mpi.PeerID) bool // nodes of the job
 
-	ctx     context.Context // the part's life: until Stop, or the loss of the origin
-	cancel  context.CancelCauseFunc
-	running context.Context // the ranks': ends with ctx, or when the job fails here
-	abort   context.CancelCauseFunc
+	now    time.Time
+	out    []action
+	phase  hostPhase
+	kept   int       // slots that are reserved
+	slots  int       // of ranks
+	expiry time.Time // for what the origin has to do next
+	limit  time.Time // for the ranks
 
-	world atomic.Pointer[match.World]  // once it is prepared
-	peers atomic.Pointer[[]mpi.PeerID] // by rank, as world
-	begin chan struct{}                // closed by Start
-
-	output credit
-
-	mu     sync.Mutex // guards the rest
-	state  partState
-	expiry *time.Timer // what the origin has to do next
-	place  frame.Place
-	local  []int
-	stdin  *stdin // of rank 0, if it is here and has input
-	told   bool   // the origin knows that the job failed here
+	place   frame.Place
+	local   []int
+	input   int  // bytes of standard input that rank 0 has not read
+	noMore  bool // input has ended
+	aborted bool // the ranks are to end
+	told    bool // the origin knows that the job failed here, or has ended it
 }
 
-type partState int
+// hostPhase is how far a job has come on a node.
+type hostPhase int
 
+// The phases, in order. When the ranks are to end, idle phases lead to closing at once, the others
+// once the work under way has ended.
 const (
-	offered partState = iota // slots are kept
-	placed
-	ready
-	begun
-	gone
+	holding   hostPhase = iota // slots are reserved
+	preparing                  // the program is fetched and compiled
+	ready                      // ranks wait for Start
+	executing                  // ranks run
+	waiting                    // they have ended; those of other nodes may still want an answer
+	closing                    // what the ranks had is freed
+	left                       // nothing of the job is left
 )
 
-// startMax is how long after Place ranks wait for Start: for other nodes to be prepared, and then some.
-const startMax = fetchTimeout + 30*time.Second
+var hostPhaseNames = [...]string{
+	"holding", "preparing", "ready", "executing", "waiting", "closing", "left"}
 
-// offered answers an offer.
-func (svc *Service) offered(from mpi.PeerID, f frame.Offer) frame.Reservation {
-	none := func(why mpi.Reason, format string, args ...any) frame.Reservation {
-		return frame.Reservation{Job: f.Job, Reason: why, Detail: fmt.Sprintf(format, args...)}
-	}
-	if from != svc.self && !svc.cfg.Admit(from) {
-		return none(mpi.Refused, "the node does not work for this origin")
-	}
-	if f.Memory > svc.cfg.Memory {
-		return none(mpi.OutOfMemory, "%d MiB for a rank are over the node's limit of %d", f.Memory>>20, svc.cfg.Memory>>20)
-	}
-	if why, detail := svc.cfg.Programs.RunsRanks(f.Program, from == svc.self); why != "" {
-		return none(why, "%s", detail)
-	}
-	key := frame.JobKey(f.Job)
-	svc.mu.Lock()
-	defer svc.mu.Unlock()
-	switch {
-	case svc.shut:
-		return none(mpi.Refused, "the node is stopping")
-	case svc.parts[key] != nil:
-		return none(mpi.Busy, "the node has a part in the job already")
-	case len(svc.parts) >= maxParts:
-		return none(mpi.Busy, "the node has a part in %d jobs already", len(svc.parts))
-	case svc.partsOf(from) >= maxOpenJobs:
-		return none(mpi.Busy, "the node has a part in %d jobs of this origin already", maxOpenJobs)
-	}
-	if why := svc.backoff.refuse(from); why != "" {
-		return none(mpi.Busy, "%s", why)
-	}
-	got, held, used := svc.slots.hold(int(min(f.Ranks, mpi.MaxRanks)))
-	answer := frame.Reservation{Job: f.Job, Ranks: uint32(got), Held: uint32(held)}
-	if got < int(f.Ranks) {
-		answer.Reason, answer.Detail = mpi.NoSlots, fmt.Sprintf("%d of its %d slots are in use", used, svc.slots.total)
-	}
-	if got == 0 {
-		return answer
-	}
-	p := &part{svc: svc, id: f.Job, key: key, made: time.Now(), offer: f, kept: got, over: make(chan struct{}), begin: make(chan struct{})}
-	p.ctx, p.cancel = context.WithCancelCause(context.Background())
-	p.running, p.abort = context.WithCancelCause(p.ctx)
-	p.output.init()
-	p.expiry = time.AfterFunc(frame.ReservationTime, p.expire)
-	svc.parts[key] = p
-	return answer
+func (p hostPhase) String() string { return hostPhaseNames[p] }
+
+// startTime is how long after Place ranks wait for Start: for other nodes to be prepared, and then some.
+const startTime = fetchTimeout + 30*time.Second
+
+// Events of a host, besides nodeEvent of the origin, nodeLost and tick.
+type (
+	hostEvent interface{ isHostEvent() }
+
+	groupReady struct{ err string }    // or why there is none
+	rankEnded  struct{ f frame.Exit }  // with its output sent
+	ranksEnded struct{}                // all of them
+	groupGone  struct{}                // it is freed
+	inputRead  struct{ n int }         // by rank 0
+	faulted    struct{ detail string } // the passing of messages
+	shutdown   struct{}                // of this node
+)
+
+func (nodeEvent) isHostEvent()  {}
+func (nodeLost) isHostEvent()   {}
+func (tick) isHostEvent()       {}
+func (groupReady) isHostEvent() {}
+func (rankEnded) isHostEvent()  {}
+func (ranksEnded) isHostEvent() {}
+func (groupGone) isHostEvent()  {}
+func (inputRead) isHostEvent()  {}
+func (faulted) isHostEvent()    {}
+func (shutdown) isHostEvent()   {}
+
+// Actions of a host, besides post.
+type (
+	takeSlots  struct{ ranks int }  // of those reserved; the others are free
+	freeSlots  struct{ ranks int }  // of ranks that have ended
+	makeGroup  struct{}             // groupReady comes of it
+	startRanks struct{}             // rankEnded and ranksEnded come of it
+	abort      struct{ why string } // the ranks
+	freeGroup  struct{}             // groupGone comes of it
+	giveInput  struct{ data []byte }
+	giveCredit struct{ n int64 } // for output
+	leave      struct{}          // the job is not known here any more
+)
+
+func (takeSlots) isAction()  {}
+func (freeSlots) isAction()  {}
+func (makeGroup) isAction()  {}
+func (startRanks) isAction() {}
+func (abort) isAction()      {}
+func (freeGroup) isAction()  {}
+func (giveInput) isAction()  {}
+func (giveCredit) isAction() {}
+func (leave) isAction()      {}
+
+// newHost is a host that has reserved slots.
+func newHost(self mpi.PeerID, id mpi.JobID, slots int, admits func(mpi.PeerID) bool, now time.Time) *host {
+	return &host{self: self, id: id, admits: admits, kept: slots, expiry: now.Add(frame.ReservationTime)}
 }
 
-// partsOf is how many parts are of jobs of an origin. The caller has the mutex.
-func (svc *Service) partsOf(origin mpi.PeerID) int {
-	n := 0
-	for _, p := range svc.parts {
-		if p.id.Origin == origin {
-			n++
+// step takes an event and returns what is to be done, in order.
+func (h *host) step(now time.Time, e hostEvent) []action {
+	h.now, h.out = now, nil
+	if h.phase == left {
+		return nil
+	}
+	switch e := e.(type) {
+	case nodeEvent:
+		h.hear(e.f)
+	case nodeLost:
+		h.lose(e.peer, e.why)
+	case tick:
+		h.due()
+	case groupReady:
+		h.grouped(e.err)
+	case rankEnded:
+		h.rankEnded(e.f)
+	case ranksEnded:
+		h.phase = waiting
+		h.free()
+	case groupGone:
+		h.free()
+		h.leave()
+	case inputRead:
+		h.input -= e.n
+		h.post(frame.InputCredit{Job: h.id, Bytes: int64(e.n)})
+	case faulted:
+		h.fail(frame.Failed{Rank: -1, Reason: mpi.Internal, Detail: e.detail})
+	case shutdown:
+		h.fail(frame.Failed{Rank: -1, Reason: mpi.Lost, Detail: "the node was stopped"})
+	}
+	if h.aborted {
+		h.wind()
+	}
+	return h.out
+}
+
+func (h *host) do(a action) { h.out = append(h.out, a) }
+
+func (h *host) post(f frame.JobFrame) { h.do(post{h.id.Origin, f, -1}) }
+
+// wake is when the next timer is due; zero for never.
+func (h *host) wake() time.Time { return earliest([]time.Time{h.expiry, h.limit}) }
+
+func (h *host) due() {
+	if is(h.expiry, h.now) {
+		h.expiry = time.Time{}
+		if h.phase == holding {
+			h.stop("the slots that were kept for it were not taken")
+		} else {
+			h.fail(frame.Failed{Rank: -1, Reason: mpi.TimedOut,
+				Detail: fmt.Sprintf("it was not started within %v", startTime)})
 		}
 	}
-	return n
-}
-
-// expire gives up what no Place came for.
-func (p *part) expire() {
-	p.mu.Lock()
-	late := p.state == offered
-	p.mu.Unlock()
-	if late {
-		p.stop("the slots that were kept for it were not taken")
+	if is(h.limit, h.now) {
+		h.limit = time.Time{}
+		h.fail(frame.Failed{Rank: -1, Reason: mpi.TimedOut,
+			Detail: fmt.Sprintf("it took longer than its limit of %v", h.place.Timeout)})
 	}
 }
 
-// unstarted gives up what no Start came for.
-func (p *part) unstarted() {
-	p.mu.Lock()
-	late := p.state != begun
-	p.mu.Unlock()
-	if late {
-		p.fail(-1, "", mpi.TimedOut, fmt.Sprintf("it was not started within %v", startMax))
-	}
-}
+// is reports whether a time has come.
+func is(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 
-// receive takes what the origin says.
-func (p *part) receive(f frame.JobFrame) {
+// hear takes what the origin says. What does not fit the phase is dropped.
+func (h *host) hear(f frame.JobFrame) {
 	switch f := f.(type) {
 	case frame.Place:
-		p.placed(f)
+		if h.phase == holding && !h.aborted {
+			h.placed(f)
+		}
 	case frame.Start:
-		p.mu.Lock()
-		ok := p.state == ready
-		if ok {
-			p.state = begun
-			p.expiry.Stop()
-			close(p.begin)
+		if h.phase == ready && !h.aborted {
+			h.phase, h.expiry = executing, time.Time{}
+			if t := h.place.Timeout; t > 0 { // the origin sees to it sooner
+				h.limit = h.now.Add(t + stopTimeout)
+			}
+			h.do(startRanks{})
 		}
-		p.mu.Unlock()
 	case frame.OutputCredit:
-		p.output.give(f.Bytes)
+		h.do(giveCredit{f.Bytes})
 	case frame.Input:
-		p.mu.Lock()
-		in := p.stdin
-		p.mu.Unlock()
-		if in != nil && !in.put(f.Data) {
-			p.fail(-1, "", mpi.Internal, "the origin sends more input than it may")
-		}
+		h.takeInput(f.Data)
 	case frame.Stop:
-		p.stop(f.Detail)
+		h.stop(f.Detail)
 	}
-}
-
-// stop ends the part.
-func (p *part) stop(why string) {
-	p.cancel(errors.New(why))
-	p.mu.Lock()
-	idle := p.state == offered
-	if idle {
-		p.state = gone
-	}
-	p.mu.Unlock()
-	if idle { // no goroutine to do it
-		p.release(0)
-		p.end()
-	}
-}
-
-// release ends the time that slots are kept for the offer; n of them are for ranks from now on.
-func (p *part) release(n int) {
-	p.svc.slots.take(p.kept, n)
-	if p.id.Origin == p.svc.self {
-		return
-	}
-	p.svc.mu.Lock()
-	defer p.svc.mu.Unlock()
-	p.svc.backoff.add(p.id.Origin, p.made)
-}
-
-// end takes the part out and tells the origin so.
-func (p *part) end() {
-	p.mu.Lock()
-	p.expiry.Stop()
-	p.mu.Unlock()
-	p.svc.mu.Lock()
-	delete(p.svc.parts, p.key)
-	p.svc.mu.Unlock()
-	p.cancel(nil)
-	close(p.over)
-	p.svc.post(p.id.Origin, frame.Stopped{Job: p.id}, nil)
 }
 
 // placed takes the ranks that are to run here.
-func (p *part) placed(f frame.Place) {
-	local, err := p.check(f)
-	p.mu.Lock()
-	if p.state != offered || p.ctx.Err() != nil {
-		p.mu.Unlock()
+func (h *host) placed(f frame.Place) {
+	local, err := h.check(f)
+	h.take(len(local))
+	if err != nil {
+		h.fail(frame.Failed{Rank: -1, Reason: mpi.Refused, Detail: err.Error()})
 		return
 	}
-	p.state = placed
-	p.expiry.Stop()
-	p.expiry = time.AfterFunc(startMax, p.unstarted)
-	p.place, p.local = f, local
-	if f.Stdin && slices.Contains(local, 0) {
-		p.stdin = newStdin(p)
-	}
-	if err == nil && len(local) > p.kept {
-		err = fmt.Errorf("%d ranks for %d slots", len(local), p.kept)
-	}
-	if err != nil {
-		p.local = nil
-	}
-	n := len(p.local)
-	p.mu.Unlock()
-	p.release(n)
-	p.svc.wg.Go(func() { p.run(err) })
+	h.place, h.local = f, local
+	h.phase, h.expiry = preparing, h.now.Add(startTime)
+	h.do(makeGroup{})
 }
 
 // check looks for what is wrong with a Place, and returns the ranks that are here.
-func (p *part) check(f frame.Place) (local []int, err error) {
+func (h *host) check(f frame.Place) (local []int, err error) {
 	if len(f.Args) == 0 {
 		return nil, errors.New("it does not name the program")
 	}
@@ -241,166 +221,130 @@ func (p *part) check(f frame.Place) (local []int, err error) {
 			return nil, fmt.Errorf("it names the node %s twice", peer)
 		}
 		seen[peer] = true
-		if peer != p.svc.self && !p.svc.cfg.Admit(peer) {
+		if peer != h.self && !h.admits(peer) {
 			return nil, fmt.Errorf("the node does not work with %s", peer)
 		}
 	}
-	self := slices.Index(f.Nodes, p.svc.self)
+	self := slices.Index(f.Nodes, h.self)
 	for r, node := range f.Ranks {
 		if int(node) == self {
 			local = append(local, r)
 		}
 	}
-	if len(local) == 0 {
+	switch {
+	case len(local) == 0:
 		return nil, errors.New("it has no rank for this node")
+	case len(local) > h.kept:
+		return nil, fmt.Errorf("%d ranks for %d slots", len(local), h.kept)
 	}
 	return local, nil
 }
 
-// run is the part from its Place to its end.
-func (p *part) run(err error) {
-	defer p.end()
-	defer p.abort(nil)
-	left := len(p.local) // slots to give back
-	defer func() { p.svc.slots.give(left) }()
-	if err != nil {
-		p.fail(-1, "", mpi.Refused, err.Error())
+// takeInput takes standard input, within its window.
+func (h *host) takeInput(data []byte) {
+	switch {
+	case h.phase == holding || !h.place.Stdin || !slices.Contains(h.local, 0):
+	case h.input+len(data) > frame.InputWindow || h.noMore && len(data) > 0:
+		h.fail(frame.Failed{Rank: -1, Reason: mpi.Internal, Detail: "the origin sends more input than it may"})
+	default:
+		h.input += len(data)
+		h.noMore = h.noMore || len(data) == 0
+		h.do(giveInput{data})
+	}
+}
+
+// grouped takes that the ranks can start, or why they cannot.
+func (h *host) grouped(why string) {
+	h.phase = ready
+	switch {
+	case why != "":
+		h.phase = holding // there is nothing to free
+		h.fail(frame.Failed{Rank: -1, Reason: mpi.NotServed, Detail: why})
+	case !h.aborted:
+		h.post(frame.Prepared{Job: h.id})
+	}
+}
+
+// rankEnded takes the end of a rank. If it failed, and that ends the job, it is what the origin hears;
+// if it ended because the ranks were to end, there is nothing to tell.
+func (h *host) rankEnded(f frame.Exit) {
+	if f.Reason == "" || !endsJob(failure{int(f.Rank), f.Reason}) {
+		h.post(f)
 		return
 	}
-	for _, peer := range p.place.Nodes {
-		defer p.svc.watch(peer)()
-	}
-	defer p.svc.watch(p.id.Origin)()
-	team, err := p.prepare()
-	if err != nil {
-		why := mpi.NotServed
-		if p.running.Err() != nil {
-			why = mpi.Cancelled
-		}
-		p.fail(-1, "", why, err.Error())
+	if h.aborted {
 		return
 	}
-	defer team.close()
-	p.mu.Lock()
-	p.state = ready
-	p.mu.Unlock()
-	p.svc.post(p.id.Origin, frame.Prepared{Job: p.id}, nil)
-	select {
-	case <-p.begin:
-	case <-p.running.Done():
-		return
-	}
-	if t := p.place.Timeout; t > 0 { // the origin sees to it sooner
-		timer := time.AfterFunc(t+stopTimeout, func() { p.fail(-1, "", mpi.TimedOut, fmt.Sprintf("it took longer than its limit of %v", t)) })
-		defer timer.Stop()
-	}
-	team.run()
-	p.svc.slots.give(left)
-	left = 0
-	<-p.running.Done() // ranks of other nodes may still want an answer
+	h.told = true
+	h.post(f)
+	h.abort(fmt.Sprintf("rank %d ended the job: %s", f.Rank, f.Detail))
 }
 
-// fail ends the ranks here, and tells the origin why, unless it knows.
-func (p *part) fail(rank int, peer mpi.PeerID, why mpi.Reason, detail string) {
-	p.mu.Lock()
-	first := !p.told
-	p.told = true
-	p.mu.Unlock()
-	if first && p.ctx.Err() == nil { // before Stopped, which may follow at once
-		p.svc.post(p.id.Origin, frame.Failed{Job: p.id, Rank: int64(rank), Peer: peer, Reason: why, Detail: detail}, nil)
-	}
-	p.abort(errors.New(detail))
-}
-
-// fault ends the part after a panic in passing messages.
-func (p *part) fault(v any, stack []byte) {
-	p.svc.log.Error("panic in passing messages", "job", p.id, "panic", v, "stack", string(stack))
-	p.fail(-1, "", mpi.Internal, "a fault of this node: see its log")
-}
-
-// lost ends the part if it needs a node that is gone.
-func (p *part) lost(peer mpi.PeerID, why error) {
-	if peer == p.id.Origin {
-		p.stop("the node that began the job was lost: " + why.Error())
-		return
-	}
-	p.mu.Lock()
-	ours := slices.Contains(p.place.Nodes, peer)
-	p.mu.Unlock()
-	if ours && p.running.Err() == nil {
-		p.fail(-1, peer, mpi.Lost, why.Error())
+// lose takes that the session with a node is lost.
+func (h *host) lose(peer mpi.PeerID, why string) {
+	switch {
+	case peer == h.id.Origin:
+		h.stop("the node that began the job was lost: " + why)
+	case slices.Contains(h.place.Nodes, peer):
+		h.fail(frame.Failed{Rank: -1, Peer: peer, Reason: mpi.Lost, Detail: why})
 	}
 }
 
-// packet takes what a rank of another node says.
-func (p *part) packet(from mpi.PeerID, k frame.Packet) {
-	w, peers := p.world.Load(), p.peers.Load()
-	if w == nil || peers == nil || k.From < 0 || int(k.From) >= len(*peers) || (*peers)[k.From] != from {
-		p.svc.log.Debug("packet dropped", "job", p.id, "from", from, "packet", k)
-		return
+// fail ends the ranks here, and tells the origin the first reason to.
+func (h *host) fail(f frame.Failed) {
+	if !h.told && !h.aborted {
+		h.told = true
+		f.Job = h.id
+		h.post(f)
 	}
-	if err := w.Receive(k); err != nil && p.running.Err() == nil {
-		p.fail(-1, "", mpi.Internal, fmt.Sprintf("%s breaks the protocol: %v", from.Short(), err))
+	h.abort(f.Detail)
+}
+
+// stop ends the ranks here on the origin's wish, or without it.
+func (h *host) stop(why string) {
+	h.told = true
+	h.abort(why)
+}
+
+func (h *host) abort(why string) {
+	if !h.aborted {
+		h.aborted = true
+		h.expiry, h.limit = time.Time{}, time.Time{}
+		h.do(abort{why})
 	}
 }
 
-// link implements [match.Link].
-type link struct{ p *part }
-
-// Send implements [match.Link].
-func (l link) Send(ctx context.Context, k frame.Packet) error {
-	p := l.p
-	k.Job = p.key
-	to := (*p.peers.Load())[k.To]
-	if _, err := p.svc.cfg.Transport.Send(ctx, to, k); err != nil {
-		if ctx.Err() == nil {
-			p.lost(to, err)
-		}
-		return err
+// wind goes on to the end where no work is under way.
+func (h *host) wind() {
+	switch h.phase {
+	case holding:
+		h.take(0)
+		h.free()
+		h.leave()
+	case ready, waiting:
+		h.phase = closing
+		h.do(freeGroup{})
 	}
-	return nil
 }
 
-// Post implements [match.Link].
-func (l link) Post(k frame.Packet) {
-	p := l.p
-	k.Job = p.key
-	to := (*p.peers.Load())[k.To]
-	p.svc.cfg.Transport.Post(to, k, func(err error) { p.lost(to, err) })
-}
-
-// credit is how many bytes of output may still be sent.
-type credit struct {
-	mu      sync.Mutex
-	left    int64
-	changed chan struct{} // closed and made anew when there is more
-}
-
-func (c *credit) init() { c.left, c.changed = frame.OutputWindow, make(chan struct{}) }
-
-func (c *credit) give(n int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.left = min(c.left+min(max(n, 0), frame.OutputWindow), frame.OutputWindow)
-	close(c.changed)
-	c.changed = make(chan struct{})
-}
-
-// take waits for credit for n bytes. If there is any it takes it though ctx has ended.
-func (c *credit) take(ctx context.Context, n int64) error {
-	for {
-		c.mu.Lock()
-		if c.left >= n {
-			c.left -= n
-			c.mu.Unlock()
-			return nil
-		}
-		changed := c.changed
-		c.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+// take makes n of the reserved slots those of ranks, and frees the others.
+func (h *host) take(n int) {
+	if h.kept > 0 {
+		h.do(takeSlots{n})
+		h.kept, h.slots = 0, n
 	}
+}
+
+func (h *host) free() {
+	if h.slots > 0 {
+		h.do(freeSlots{h.slots})
+		h.slots = 0
+	}
+}
+
+// leave has the node forget the job, and tells the origin so.
+func (h *host) leave() {
+	h.phase = left
+	h.do(leave{})
+	h.post(frame.Stopped{Job: h.id})
 }

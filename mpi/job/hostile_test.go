@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p"
-	"github.com/libp2p/go-libp2p/core/host"
+	p2phost "github.com/libp2p/go-libp2p/core/host"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -15,7 +15,7 @@ import (
 // stranger is a peer that says what it likes.
 type stranger struct {
 	*p2p.Transport
-	host   host.Host
+	host   p2phost.Host
 	frames chan frame.Frame
 }
 
@@ -263,18 +263,6 @@ func TestReasonForNoSlots(t *testing.T) {
 		s.say(t, n, frame.Reservation{Job: o.Job, Reason: said})
 		n.follow(t, j.ID).failed(t, want, -1, 1, string(said))
 		hears[frame.Stop](t, s)
-	}
-}
-
-// What a node may say without a window is bounded by its ranks, also while nobody deals with it.
-func TestExitsAreBounded(t *testing.T) {
-	j := newJob(&Service{}, mpi.NewRequestID("origin"), mpi.JobSpec{Ranks: 3}, mpi.Interpreter{})
-	j.seats["taker"] = &seat{peer: "taker", ranks: []int{1, 2}}
-	for range 1000 {
-		j.receive("taker", frame.Exit{Rank: 1})
-	}
-	if len(j.queue) != 2 {
-		t.Errorf("%d ends of ranks wait, of a node with 2", len(j.queue))
 	}
 }
 

@@ -1,9 +1,10 @@
 package job
 
 import (
+	"bytes"
 	"context"
 	"io"
-	"slices"
+	"sync"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -15,10 +16,10 @@ func (svc *Service) JobInput(ctx context.Context, id string, in io.Reader) error
 	if err != nil {
 		return err
 	}
-	if err := j.feed(); err != nil {
+	if err := j.feed.begin(j); err != nil {
 		return err
 	}
-	defer j.fed()
+	defer j.feed.end()
 	parts, next := make(chan inputPart), make(chan struct{})
 	defer close(next)
 	go readInput(in, parts, next) // ends when the caller makes Read return, if not before
@@ -26,7 +27,7 @@ func (svc *Service) JobInput(ctx context.Context, id string, in io.Reader) error
 		var p inputPart
 		select {
 		case p = <-parts:
-		case <-j.ctx.Done():
+		case <-j.feed.over:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
@@ -68,83 +69,102 @@ func readInput(in io.Reader, parts chan<- inputPart, next <-chan struct{}) {
 	}
 }
 
-// feed makes its caller the one that gives standard input.
-func (j *job) feed() error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+// feed is who gives standard input to a job: one at a time.
+type feed struct {
+	over chan struct{} // closed when rank 0 takes no more
+
+	mu   sync.Mutex // guards the rest
+	busy bool
+	all  bool // the end was sent
+	turn uint64
+	sent chan bool // to who waits
+}
+
+// begin makes its caller the one that gives standard input.
+func (f *feed) begin(j *job) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	switch {
-	case !j.record.Spec.Stdin:
+	case !j.spec.Stdin:
 		return mpi.Errorf(mpi.CodeInvalid, "job %s was started without standard input", j.name)
-	case j.inputEnd:
+	case f.all:
 		return mpi.Errorf(mpi.CodeInvalid, "standard input of job %s has ended: it can be given once", j.name)
-	case j.feeding:
+	case f.busy:
 		return mpi.Errorf(mpi.CodeBusy, "somebody else gives standard input to job %s", j.name)
 	}
-	j.feeding = true
+	f.busy = true
 	return nil
 }
 
-func (j *job) fed() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.feeding = false
+func (f *feed) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.busy = false
 }
 
-// give sends a part of standard input to rank 0 once there is room for it; without data, its end. It is false if the job has ended, or ctx.
+// next begins the wait for an answer.
+func (f *feed) next() (turn uint64, sent <-chan bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.turn++
+	f.sent = make(chan bool, 1)
+	return f.turn, f.sent
+}
+
+// answer ends the wait that is meant; there may be another one by now.
+func (f *feed) answer(a inputSent) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if a.turn == f.turn {
+		f.sent <- a.ok
+	}
+}
+
+// give sends a part of standard input to rank 0 once there is room for it; without data, its end. It
+// is false if the job has ended, or ctx.
 func (j *job) give(ctx context.Context, data []byte) (bool, error) {
-	room := func() bool {
-		return j.ctx.Err() != nil || j.record.State == mpi.JobRunning && j.input+int64(len(data)) <= frame.InputWindow
-	}
-	stop := context.AfterFunc(j.ctx, func() {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		j.notify()
-	})
-	defer stop()
-	if err := j.await(ctx, room); err != nil {
-		return false, err
-	}
-	j.mu.Lock()
-	if j.ctx.Err() != nil {
-		j.mu.Unlock()
+	turn, sent := j.feed.next()
+	if !j.inbox.put(inputGiven{turn, bytes.Clone(data)}) {
 		return false, nil
 	}
-	j.input += int64(len(data))
-	j.inputEnd = len(data) == 0
-	at := slices.IndexFunc(j.order, func(s *seat) bool { return slices.Contains(s.ranks, 0) })
-	to := j.order[at].peer
-	j.mu.Unlock()
-	j.svc.post(to, frame.Input{Job: j.id, Data: data}, nil)
-	return true, nil
+	select {
+	case ok := <-sent:
+		if ok && len(data) == 0 {
+			j.feed.mu.Lock()
+			j.feed.all = true
+			j.feed.mu.Unlock()
+		}
+		return ok, nil
+	case <-j.over:
+		return false, nil
+	case <-ctx.Done():
+		j.inbox.put(inputTaken{})
+		return false, ctx.Err()
+	}
 }
 
-// stdin is the standard input of a rank, as it comes.
+// stdin is the standard input of a rank, as it comes. Its owner bounds what it holds.
 type stdin struct {
-	p     *part
-	flush func() error  // before the program waits for input, what it has written is shown
-	more  chan struct{} // holds one: there is more
+	flush func() error    // before the program waits for input, what it has written is shown
+	read  func(n int)     // tells the owner
+	ctx   context.Context // the ranks'
+	more  chan struct{}   // holds one: there is more
 
-	// Guarded by part.mu.
+	mu   sync.Mutex // guards the rest
 	data []byte
 	end  bool
 }
 
-func newStdin(p *part) *stdin { return &stdin{p: p, more: make(chan struct{}, 1)} }
-
-// put takes a part of it; it is false if there is more than may be under way.
-func (s *stdin) put(data []byte) bool {
-	s.p.mu.Lock()
-	defer s.p.mu.Unlock()
-	if len(s.data)+len(data) > frame.InputWindow || s.end && len(data) > 0 {
-		return false
-	}
+// put adds a part of it; without data, its end.
+func (s *stdin) put(data []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.data = append(s.data, data...)
 	s.end = s.end || len(data) == 0
 	select {
 	case s.more <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // Read implements [io.Reader].
@@ -153,22 +173,22 @@ func (s *stdin) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	for {
-		s.p.mu.Lock()
+		s.mu.Lock()
 		n := copy(b, s.data)
 		s.data = s.data[n:]
 		end := s.end && n == 0
-		s.p.mu.Unlock()
+		s.mu.Unlock()
 		switch {
 		case n > 0:
-			s.p.svc.post(s.p.id.Origin, frame.InputCredit{Job: s.p.id, Bytes: int64(n)}, nil)
+			s.read(n)
 			return n, nil
 		case end:
 			return 0, io.EOF
 		}
 		select {
 		case <-s.more:
-		case <-s.p.running.Done():
-			return 0, context.Cause(s.p.running)
+		case <-s.ctx.Done():
+			return 0, context.Cause(s.ctx)
 		}
 	}
 }

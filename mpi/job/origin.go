@@ -1,269 +1,406 @@
 package job
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// job is a job that began here, from its start to its end and as long as its record is kept.
-type job struct {
-	svc     *Service
+// origin is the state machine of a job at the node where it began: no I/O, no clock, no lock. Its
+// owner ([job]) gives it one event at a time by step and carries out the actions that step returns.
+type origin struct {
+	self    mpi.PeerID
 	id      mpi.JobID
-	name    string // Job.ID
 	program mpi.Interpreter
-	created time.Time
-	events  *events
-	over    chan struct{} // closed when it has ended and its record is final
+	jitter  func(time.Duration) time.Duration // a random part of it
 
-	ctx    context.Context // ends when the job is to end
-	cancel context.CancelFunc
+	now    time.Time
+	out    []action
+	record mpi.Job
+	phase  phase
+	cause  *mpi.JobCause // the first thing that went wrong
+	killed bool          // by a client: cause is that
+	timers [timerCount]time.Time
 
-	files  []*file // pump's; from its end on finish's, which changes them last
-	stored int64   // bytes of files
+	nodes    map[mpi.PeerID]*participant
+	order    []*participant // those with ranks, as in Place.Nodes
+	alone    bool           // the job fits on this node
+	round    int            // of offers
+	pause    time.Duration  // after this round
+	deadline time.Time      // of the search for slots
 
-	mu      sync.Mutex    // guards the rest
-	changed chan struct{} // closed and made anew when what follows changes, but for additions to the queue
-	more    chan struct{} // holds one: something is in the queue
-	record  mpi.Job
-	cause   *mpi.JobCause // why it is to end before all ranks have
-	seats   map[mpi.PeerID]*seat
-	order   []*seat // those placed, as in Place.Nodes
-	left    int     // ranks that have not ended
-	queue   []said
-	idle    bool // nothing of queue is being dealt with
+	exits   map[int]bool // ranks that have ended
+	left    int          // ranks that have not
+	ended   bool         // all have, and with 0
+	pending int          // items that the recorder has not dealt with
+	hurried bool         // the recorder waits for nobody
 
-	input    int64 // bytes of standard input under way
-	inputEnd bool  // its end was sent
-	feeding  bool  // somebody gives it
+	input   int64       // bytes of standard input under way
+	waiting *inputGiven // that there is no room for yet; nil for none
 }
 
-func newJob(svc *Service, id mpi.JobID, spec mpi.JobSpec, program mpi.Interpreter) *job {
-	j := &job{
-		svc: svc, id: id, name: shortID(id), program: program, created: time.Now(), events: newEvents(),
-		over: make(chan struct{}), changed: make(chan struct{}), seats: map[mpi.PeerID]*seat{}, idle: true,
-		more: make(chan struct{}, 1),
+// phase is how far a job has come at its origin.
+type phase int
+
+// The phases, in order. A failure leads from any of the first five to stopping.
+const (
+	searching phase = iota // a search for nodes to ask is under way
+	asking                 // offers are
+	pausing                // until the next round of offers
+	fetching               // nodes prepare their ranks
+	running                // ranks run
+	stopping               // nodes end what they have of the job
+	draining               // the recorder deals with the last output
+	over
+)
+
+var phaseNames = [...]string{
+	"searching", "asking", "pausing", "fetching", "running", "stopping", "draining", "over"}
+
+func (p phase) String() string { return phaseNames[p] }
+
+// timer is a deadline of a job at its origin.
+type timer int
+
+const (
+	offerTimer timer = iota // answers to offers
+	graceTimer              // more of them once there are slots enough
+	pauseTimer              // next round of offers
+	fetchTimer              // all nodes prepared
+	limitTimer              // the job's own limit
+	stopTimer               // all nodes stopped
+	drainTimer              // the recorder has no more to do
+	timerCount
+)
+
+// participant is a node as the job sees it.
+type participant struct {
+	peer   mpi.PeerID
+	state  seatState
+	wanted bool // while releasing: it is to be asked again in this round
+	round  int  // it was asked in
+	came   int  // as the how many-th answer
+	slots  int  // reserved for us
+	held   int  // reserved for others
+	reason mpi.Reason
+	why    string // there are no more slots, for people
+
+	ranks    []int // placed here
+	prepared bool
+	exits    int // of ranks
+	queued   int // bytes of Output and FileChunk with the recorder, with OutputCost
+	uncredit int // bytes that the recorder has dealt with and the node has no credit for yet
+}
+
+// seatState is what stands between a job and a node.
+type seatState int
+
+const (
+	asked     seatState = iota // an offer is under way
+	reserved                   // it reserves slots
+	declined                   // it has none
+	releasing                  // a Stop is under way: what comes before its Stopped is of an earlier round
+	placed                     // it has ranks
+	stopped                    // nothing of the job is left there
+	gone                       // it is lost
+)
+
+// Events of an origin.
+type (
+	originEvent interface{ isOriginEvent() }
+
+	begun      struct{}
+	candidates struct { // of a search
+		round int
+		peers []mpi.PeerID
+		alone bool
 	}
-	j.ctx, j.cancel = context.WithCancel(context.Background())
-	j.record = mpi.Job{ID: j.name, Spec: spec, Program: program.CID, Name: programName(program), State: mpi.JobFinding, Created: j.created}
-	return j
-}
-
-func programName(i mpi.Interpreter) string {
-	if i.Version == "" {
-		return i.Name
+	nodeEvent struct { // what a node says
+		from mpi.PeerID
+		f    frame.JobFrame
 	}
-	return i.String()
-}
-
-// recalled is a job whose record was kept. One that had not ended did when the node did.
-func recalled(svc *Service, k kept) *job {
-	j := &job{
-		svc: svc, name: k.Job.ID, created: k.Job.Created, over: make(chan struct{}), changed: make(chan struct{}), record: k.Job,
-		id: mpi.JobID{Origin: svc.self}, events: restore(k.Events), idle: true,
+	nodeLost struct { // the session with a node
+		peer mpi.PeerID
+		why  string
 	}
-	close(j.over)
-	j.ctx, j.cancel = context.WithCancel(context.Background())
-	j.cancel()
-	if !j.record.State.Ended() {
-		j.cause = &mpi.JobCause{Rank: -1, Peer: svc.self, Reason: mpi.Internal, Detail: "the node stopped while the job ran", Exit: 1}
-		j.record.State, j.record.Cause, j.record.Exit, j.record.Progress = mpi.JobFailed, j.cause, 1, ""
-		j.record.Ended = time.Now()
-		j.events.done = false
-		end := mpi.JobEvent{Type: "end", Time: j.record.Ended, Rank: -1, State: mpi.JobFailed, Exit: 1, Cause: j.cause}
-		svc.records.save(kept{Job: j.record, Events: j.events.tail(end)})
-		j.events.add(j.ctx, end)
+	unsent struct { // a frame that will never be sent
+		peer   mpi.PeerID
+		offer  int // the round of an Offer; -1 for another frame
+		reason mpi.Reason
+		why    string
 	}
-	for i, f := range j.record.Files {
-		j.files = append(j.files, &file{JobFile: f, got: f.Size, disk: svc.records.path(j.name, i)})
-		j.stored += f.Size
+	quit struct { // by a client's wish, or because this node stops
+		killed bool
+		cause  mpi.JobCause
 	}
-	return j
-}
+	inputGiven struct { // a part of standard input; without data its end
+		turn uint64 // of the one who gives it
+		data []byte
+	}
+	inputTaken  struct{} // back: who gave it waits no more
+	recordEvent struct { // the recorder has dealt with an item
+		from mpi.PeerID // whose output it was; empty if it was none
+		n    int        // bytes of that
+		rank int
+		err  string // the output is not kept
+	}
+	tick struct{} // a timer may be due
+)
 
-// snapshot is a copy of the record.
-func (j *job) snapshot() *mpi.Job {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.copy()
-}
+func (begun) isOriginEvent()       {}
+func (candidates) isOriginEvent()  {}
+func (nodeEvent) isOriginEvent()   {}
+func (nodeLost) isOriginEvent()    {}
+func (unsent) isOriginEvent()      {}
+func (quit) isOriginEvent()        {}
+func (inputGiven) isOriginEvent()  {}
+func (inputTaken) isOriginEvent()  {}
+func (recordEvent) isOriginEvent() {}
+func (tick) isOriginEvent()        {}
 
-func (j *job) copy() *mpi.Job {
-	r := j.record
-	r.Ranks, r.Files = slices.Clone(r.Ranks), slices.Clone(r.Files)
-	r.Events = j.events.count()
-	return &r
-}
+// Actions of an origin and of a host.
+type (
+	action interface{ isAction() }
 
-func (j *job) ended() bool {
-	select {
-	case <-j.over:
-		return true
-	default:
-		return false
+	post struct { // to a node; offer is the round of an Offer, -1 for another frame
+		to    mpi.PeerID
+		f     frame.JobFrame
+		offer int
+	}
+	search struct{ round int } // for nodes; candidates come of it
+	happen struct {            // an event of the job, for the recorder
+		e    mpi.JobEvent
+		save bool // the record too
+	}
+	output struct { // of a rank, an Output or a FileChunk, for the recorder
+		from mpi.PeerID
+		f    frame.JobFrame
+	}
+	forget    struct{ peer mpi.PeerID } // it is of no interest any more
+	inputSent struct {                  // to rank 0, or it never will be
+		turn uint64
+		ok   bool
+	}
+	inputOver struct{} // rank 0 takes no more
+	hurry     struct{} // the recorder waits for nobody
+	finish    struct{} // the record is final
+)
+
+func (post) isAction()      {}
+func (search) isAction()    {}
+func (happen) isAction()    {}
+func (output) isAction()    {}
+func (forget) isAction()    {}
+func (inputSent) isAction() {}
+func (inputOver) isAction() {}
+func (hurry) isAction()     {}
+func (finish) isAction()    {}
+
+func newOrigin(self mpi.PeerID, id mpi.JobID, spec mpi.JobSpec, program mpi.Interpreter, now time.Time) *origin {
+	return &origin{
+		self: self, id: id, program: program, nodes: map[mpi.PeerID]*participant{}, exits: map[int]bool{},
+		jitter: func(d time.Duration) time.Duration { return d },
+		pause:  firstPause, deadline: now.Add(spec.WaitSlots), phase: searching,
+		record: mpi.Job{
+			ID: shortID(id), Spec: spec, Program: program.CID, Name: programName(program),
+			State: mpi.JobFinding, Created: now,
+		},
 	}
 }
 
-// keptBytes is about how much a job that has ended takes.
-func (j *job) keptBytes() int64 { return j.stored + maxKeptEvents }
-
-// notify wakes whoever waits for a change. mu is held.
-func (j *job) notify() {
-	close(j.changed)
-	j.changed = make(chan struct{})
-}
-
-// await waits until a condition holds, which is asked with mu held; or for ctx's end, whose error it returns.
-func (j *job) await(ctx context.Context, cond func() bool) error {
-	for {
-		j.mu.Lock()
-		ok, changed := cond(), j.changed
-		j.mu.Unlock()
-		if ok {
-			return nil
+// step takes an event and returns what is to be done, in order.
+func (o *origin) step(now time.Time, e originEvent) []action {
+	o.now, o.out = now, nil
+	switch e := e.(type) {
+	case begun:
+		o.state(mpi.JobFinding, fmt.Sprintf("looking for %d slots", o.record.Spec.Ranks))
+		o.do(search{o.round})
+	case candidates:
+		o.ask(e)
+	case nodeEvent:
+		o.hear(e.from, e.f)
+	case nodeLost:
+		o.lose(e.peer, e.why)
+	case unsent:
+		o.unsent(e)
+	case quit:
+		if o.ended {
+			o.hurryUp()
+		} else if o.fail(e.cause) {
+			o.killed = e.killed
 		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
+	case inputGiven:
+		o.waiting = &e
+		o.sendInput()
+	case inputTaken:
+		o.waiting = nil
+	case recordEvent:
+		o.recorded(e)
+	}
+	o.due()
+	o.proceed()
+	return o.out
+}
+
+func (o *origin) do(a action) { o.out = append(o.out, a) }
+
+func (o *origin) post(to mpi.PeerID, f frame.JobFrame) { o.do(post{to, f, -1}) }
+
+// wake is when the next timer is due; zero for never.
+func (o *origin) wake() (at time.Time) { return earliest(o.timers[:]) }
+
+func earliest(list []time.Time) (at time.Time) {
+	for _, t := range list {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
 		}
+	}
+	return at
+}
+
+func (o *origin) arm(t timer, d time.Duration) { o.timers[t] = o.now.Add(d) }
+
+// due carries out the timers whose time has come.
+func (o *origin) due() {
+	for t, at := range o.timers {
+		if at.IsZero() || o.now.Before(at) {
+			continue
+		}
+		o.timers[t] = time.Time{}
+		switch timer(t) {
+		case offerTimer, graceTimer:
+			o.conclude()
+		case pauseTimer:
+			o.round++
+			o.phase = searching
+			o.do(search{o.round})
+		case fetchTimer:
+			o.fail(mpi.JobCause{Rank: -1, Reason: mpi.TimedOut, Detail: fmt.Sprintf(
+				"%d of %d nodes were prepared within %v", o.prepared(), len(o.order), fetchTimeout)})
+		case limitTimer:
+			o.fail(mpi.JobCause{Rank: -1, Reason: mpi.TimedOut, Detail: fmt.Sprintf(
+				"it took longer than its limit of %v", o.record.Spec.Timeout)})
+		case stopTimer:
+			o.drain()
+		case drainTimer:
+			o.end()
+		}
+	}
+}
+
+// proceed goes on to the next phase when nothing of this one is left.
+func (o *origin) proceed() {
+	if o.phase == asking {
+		o.enough()
+	}
+	if o.phase == stopping && !o.anyLeft() {
+		o.drain()
+	}
+	if o.phase == draining && o.pending == 0 {
+		o.end()
 	}
 }
 
 // state notes how far the job has come.
-func (j *job) state(s mpi.JobState, progress string) {
-	j.mu.Lock()
-	changed := j.record.State != s || s == mpi.JobFinding && j.record.Progress == ""
-	j.record.State, j.record.Progress = s, progress
+func (o *origin) state(s mpi.JobState, progress string) {
+	r := &o.record
+	changed := r.State != s || s == mpi.JobFinding && r.Progress == ""
+	r.State, r.Progress = s, progress
 	if s == mpi.JobRunning {
-		j.record.Started = time.Now()
+		r.Started = o.now
 	}
-	r := j.copy()
-	j.notify()
-	j.mu.Unlock()
 	if changed {
-		j.svc.records.save(kept{Job: *r})
-		j.events.add(j.ctx, mpi.JobEvent{Type: "state", Rank: -1, State: s})
+		o.happen(mpi.JobEvent{Type: "state", Rank: -1, State: s}, true)
 	}
 	if progress != "" {
-		j.events.add(j.ctx, mpi.JobEvent{Type: "progress", Rank: -1, Text: progress})
+		o.happen(mpi.JobEvent{Type: "progress", Rank: -1, Text: progress}, false)
 	}
 }
 
-// fail notes the first thing that went wrong, and has the job end.
-func (j *job) fail(c mpi.JobCause) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.cause != nil || j.record.State.Ended() || j.record.State == mpi.JobRunning && j.left == 0 && len(j.order) > 0 {
-		return
+func (o *origin) happen(e mpi.JobEvent, save bool) {
+	o.pending++
+	o.do(happen{e, save})
+}
+
+// fail notes the first thing that went wrong and has the job end. It is false if something had gone
+// wrong before, or all ranks have ended with 0. This is the only place that sets the cause.
+func (o *origin) fail(c mpi.JobCause) bool {
+	if o.cause != nil || o.ended && c.Reason != mpi.OutputLimit || o.phase == over {
+		return false
 	}
 	if c.Exit == 0 {
 		c.Exit = 1
 	}
-	j.cause = &c
-	j.cancel()
-	j.notify()
+	o.cause = &c
+	o.hurryUp()
+	o.stop(c.Detail)
+	return true
 }
 
-// finish makes the record final.
-func (j *job) finish() {
-	j.mu.Lock()
-	r := &j.record
-	r.State, r.Progress, r.Ended = mpi.JobDone, "", time.Now()
-	if c := j.cause; c != nil {
+// hurryUp has the recorder wait for nobody, and an end of the job wait for the recorder only briefly.
+func (o *origin) hurryUp() {
+	if !o.hurried {
+		o.hurried = true
+		o.do(hurry{})
+	}
+	if o.phase == draining && o.timers[drainTimer].IsZero() {
+		o.arm(drainTimer, stopTimeout)
+	}
+}
+
+// stop has all nodes end what they have of the job.
+func (o *origin) stop(detail string) {
+	if o.phase >= stopping {
+		return
+	}
+	o.phase = stopping
+	o.timers = [timerCount]time.Time{}
+	o.do(inputOver{})
+	o.sendInput()
+	for _, p := range o.known() {
+		switch p.state {
+		case asked, declined:
+			o.release(p, detail)
+		case reserved, placed:
+			o.post(p.peer, frame.Stop{Job: o.id, Detail: detail})
+		}
+	}
+	o.arm(stopTimer, stopTimeout)
+}
+
+// anyLeft reports whether a node has something of the job, as far as is known.
+func (o *origin) anyLeft() bool {
+	for _, p := range o.nodes {
+		if p.state == reserved || p.state == placed {
+			return true
+		}
+	}
+	return false
+}
+
+// drain lets the recorder deal with what is left. It gets as long as it needs, that is as the
+// readers of the events need, if the job ended well.
+func (o *origin) drain() {
+	o.phase = draining
+	o.timers[stopTimer] = time.Time{}
+	if o.hurried {
+		o.arm(drainTimer, stopTimeout)
+	}
+}
+
+// end makes the record final.
+func (o *origin) end() {
+	o.phase = over
+	o.timers = [timerCount]time.Time{}
+	r := &o.record
+	r.State, r.Progress, r.Ended = mpi.JobDone, "", o.now
+	if c := o.cause; c != nil {
 		r.Cause, r.Exit, r.State = c, c.Exit, mpi.JobFailed
-		if c.Reason == mpi.Cancelled && c.Rank < 0 && c.Peer == j.svc.self { // not because a node says so
+		if o.killed {
 			r.State = mpi.JobCancelled
 		}
 	}
-	j.nameFiles()
-	out := j.copy()
-	j.mu.Unlock()
-	j.cancel()
-	end := mpi.JobEvent{Type: "end", Time: out.Ended, Rank: -1, State: out.State, Exit: out.Exit, Cause: out.Cause}
-	j.svc.records.save(kept{Job: *out, Events: j.events.tail(end)}) // who hears of the end finds the record on disk
-	j.events.add(j.ctx, end)
-	j.svc.log.Info("job ended", "job", j.name, "program", out.Name, "state", out.State, "ranks", out.Spec.Ranks, "after", out.Ended.Sub(out.Created))
-	j.mu.Lock()
-	j.seats, j.order, j.queue = nil, nil, nil
-	j.mu.Unlock()
-	close(j.over)
-	j.svc.ended(j)
-}
-
-// write takes a part of a file that a rank wrote. It waits for the disk, without the mutex that frames wait for.
-func (j *job) write(w frame.FileChunk) error {
-	rank := int(w.Rank)
-	i := slices.IndexFunc(j.files, func(f *file) bool { return f.Rank == rank && f.Name == w.Name })
-	if i < 0 {
-		switch {
-		case !fs.ValidPath(w.Name) || w.Name == "." || w.Offset != 0:
-			return fmt.Errorf("a part of a file %q at %d, which has no beginning", w.Name, w.Offset)
-		case len(j.files) == maxFileCount:
-			return fmt.Errorf("its ranks wrote more than %d files", maxFileCount)
-		}
-		f, err := j.svc.records.create(j.name, len(j.files), mpi.JobFile{Name: w.Name, Rank: rank, Size: w.Size})
-		if err != nil {
-			return fmt.Errorf("its files cannot be kept: %w", err)
-		}
-		i = len(j.files)
-		j.files = append(j.files, f)
-	}
-	f := j.files[i]
-	if w.Offset != f.got || w.Size != f.Size || f.got+int64(len(w.Data)) > f.Size {
-		return fmt.Errorf("a part of a file %q that is out of place", w.Name)
-	}
-	if j.stored += int64(len(w.Data)); j.stored > maxJobFiles {
-		return fmt.Errorf("its ranks wrote files of more than %d MiB", maxJobFiles>>20)
-	}
-	return f.add(w.Data)
-}
-
-// nameFiles lists the files that came whole. Where several ranks wrote one of the same name, each is in a directory of its rank. mu is
-// held.
-func (j *job) nameFiles() {
-	count := map[string]int{}
-	for _, f := range j.files {
-		count[f.Name]++
-	}
-	for _, f := range j.files {
-		if count[f.Name] > 1 {
-			f.Name = fmt.Sprintf("rank-%d/%s", f.Rank, f.Name)
-		}
-		f.Size = f.got // of one that is not whole, so much
-		j.record.Files = append(j.record.Files, f.JobFile)
-	}
-}
-
-// openFile opens a file once the job has ended.
-func (j *job) openFile(name string) (io.ReadCloser, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if !j.record.State.Ended() {
-		return nil, mpi.Errorf(mpi.CodeBusy, "job %s has not ended: its files are there when it has", j.name)
-	}
-	var names []string
-	for _, f := range j.files {
-		if f.Name == name {
-			r, err := f.open()
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil, mpi.Errorf(mpi.CodeNotFound, "file %q of job %s is not kept any more", name, j.name)
-			}
-			return r, err
-		}
-		names = append(names, f.Name)
-	}
-	if len(names) == 0 {
-		return nil, mpi.Errorf(mpi.CodeNotFound, "job %s wrote no files", j.name)
-	}
-	return nil, mpi.Errorf(mpi.CodeNotFound, "job %s wrote no file %q: it wrote %s", j.name, name, strings.Join(names[:min(len(names), 16)], ", "))
+	o.do(finish{})
 }

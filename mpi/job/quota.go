@@ -2,54 +2,56 @@ package job
 
 import "sync"
 
-// room bounds the bytes of the files that all ranks of a node have written and that are still in memory.
-type room struct {
+// fileQuota bounds the bytes of the files that all ranks of a node have written and that are still in
+// memory.
+type fileQuota struct {
 	mu   sync.Mutex
 	used int64
 }
 
-// share is what one job has of a room, whose mutex guards it. No job has all of it, and what others run here leaves some of it to the
-// jobs of this node.
-type share struct {
-	of   *room
+// jobQuota is what one job has of a fileQuota, whose mutex guards it. No job may have all of it, and
+// jobs of other nodes leave a quarter of it to the jobs of this node.
+type jobQuota struct {
+	of   *fileQuota
 	own  bool // the job is this node's
 	held int64
 }
 
-// lease is what one rank has of its job's share. It is guarded too: a program may still be in a call after its rank was ended.
-type lease struct {
-	of    *share
+// rankQuota is what one rank has of its job's quota. It is guarded too: a program may still be in a
+// call after its rank was ended.
+type rankQuota struct {
+	of    *jobQuota
 	held  int64
 	ended bool
 }
 
 // take asks for n bytes more, or gives back -n.
-func (l *lease) take(n int64) bool {
-	share, room := l.of, l.of.of
-	room.mu.Lock()
-	defer room.mu.Unlock()
+func (r *rankQuota) take(n int64) bool {
+	job, all := r.of, r.of.of
+	all.mu.Lock()
+	defer all.mu.Unlock()
 	most := int64(maxFiles)
-	if !share.own {
+	if !job.own {
 		most -= maxFiles / 4
 	}
-	if l.ended || n > 0 && (n > maxJobRoom-share.held || n > most-room.used) {
+	if r.ended || n > 0 && (n > maxJobQuota-job.held || n > most-all.used) {
 		return false
 	}
-	l.add(n)
+	r.add(n)
 	return true
 }
 
-func (l *lease) add(n int64) {
-	l.held += n
-	l.of.held += n
-	l.of.of.used += n
+func (r *rankQuota) add(n int64) {
+	r.held += n
+	r.of.held += n
+	r.of.of.used += n
 }
 
 // end gives back all that is left.
-func (l *lease) end() {
-	room := l.of.of
-	room.mu.Lock()
-	defer room.mu.Unlock()
-	l.add(-l.held)
-	l.ended = true
+func (r *rankQuota) end() {
+	all := r.of.of
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	r.add(-r.held)
+	r.ended = true
 }

@@ -2,25 +2,25 @@ package job
 
 import "testing"
 
-// No job has all the room, jobs of others leave some to those of the node, and what a rank had is free when it ends.
-func TestRoom(t *testing.T) {
-	var r room
-	fill := func(own bool) (*lease, int64) {
-		l := &lease{of: &share{of: &r, own: own}}
+// No job has all of the quota, jobs of others leave some to those of the node, and what a rank had is free when it ends.
+func TestFileQuota(t *testing.T) {
+	var r fileQuota
+	fill := func(own bool) (*rankQuota, int64) {
+		l := &rankQuota{of: &jobQuota{of: &r, own: own}}
 		n := int64(0)
 		for l.take(1 << 20) {
 			n++
 		}
 		return l, n << 20
 	}
-	var leases []*lease
+	var quotas []*rankQuota
 	others := int64(0)
 	for range 8 {
 		l, n := fill(false)
-		if n > maxJobRoom {
+		if n > maxJobQuota {
 			t.Errorf("a job has %d bytes", n)
 		}
-		leases, others = append(leases, l), others+n
+		quotas, others = append(quotas, l), others+n
 	}
 	if others != maxFiles*3/4 {
 		t.Errorf("jobs of others have %d bytes", others)
@@ -28,11 +28,11 @@ func TestRoom(t *testing.T) {
 	if _, n := fill(true); n != maxFiles/4 {
 		t.Errorf("a job of this node finds %d bytes", n)
 	}
-	second := &lease{of: leases[0].of}
+	second := &rankQuota{of: quotas[0].of}
 	if second.take(1) {
 		t.Error("a second rank has more than its job's share")
 	}
-	for _, l := range leases {
+	for _, l := range quotas {
 		l.end()
 		l.end()
 		if l.take(1) || l.take(-1) {

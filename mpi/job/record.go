@@ -1,7 +1,6 @@
 package job
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -139,50 +137,4 @@ func (k *recordStore) read(id string) (kept, error) {
 		return kept{}, fmt.Errorf("it has format %d and is of job %q: format %d is known", r.Format, r.Job.ID, keptFormat)
 	}
 	return r, nil
-}
-
-// file is one file that a rank wrote: in memory, or on disk where records are.
-type file struct {
-	mpi.JobFile
-	got  int64
-	mem  []byte
-	disk string
-}
-
-// create makes room for the i-th file of a job.
-func (k *recordStore) create(id string, i int, f mpi.JobFile) (*file, error) {
-	if k.dir == "" {
-		return &file{JobFile: f}, nil
-	}
-	if err := os.MkdirAll(k.files(id), 0o700); err != nil {
-		return nil, err
-	}
-	x := &file{JobFile: f, disk: k.path(id, i)}
-	return x, os.WriteFile(x.disk, nil, 0o600)
-}
-
-func (k *recordStore) path(id string, i int) string {
-	return filepath.Join(k.files(id), strconv.Itoa(i))
-}
-
-// add appends to the file.
-func (f *file) add(data []byte) error {
-	f.got += int64(len(data))
-	if f.disk == "" {
-		f.mem = append(f.mem, data...)
-		return nil
-	}
-	out, err := os.OpenFile(f.disk, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(data)
-	return errors.Join(err, out.Close())
-}
-
-func (f *file) open() (io.ReadCloser, error) {
-	if f.disk == "" {
-		return io.NopCloser(bytes.NewReader(f.mem)), nil
-	}
-	return os.Open(f.disk)
 }

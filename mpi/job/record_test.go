@@ -23,10 +23,10 @@ func TestRoomForFiles(t *testing.T) {
 		g.x.Scratch.Take(-each)
 		g.printf("%d %v\n", n, g.x.Scratch.Take(each))
 	})})
-	for range maxFiles / maxJobRoom {
+	for range maxFiles / maxJobQuota {
 		l := nodes[0].run(t, mpi.JobSpec{File: "writers", Ranks: 1})
 		l.isDone(t)
-		if want := fmt.Sprintln(maxJobRoom/each, true); l.out[0] != want {
+		if want := fmt.Sprintln(maxJobQuota/each, true); l.out[0] != want {
 			t.Errorf("room for %q, want %q files of the largest size", l.out[0], want)
 		}
 	}

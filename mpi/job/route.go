@@ -63,10 +63,10 @@ func (r receiver) Lost(peer mpi.PeerID, session uint64, why error) {
 	parts, mine := slices.Collect(maps.Values(svc.parts)), slices.Collect(maps.Values(svc.mine))
 	svc.mu.RUnlock()
 	for _, p := range parts {
-		p.lost(peer, why)
+		p.inbox.put(nodeLost{peer, why.Error()})
 	}
 	for _, j := range mine {
-		j.lost(peer, why)
+		j.inbox.put(nodeLost{peer, why.Error()})
 	}
 	if !svc.stopping() {
 		svc.cfg.Pools.Suspect(peer)
@@ -94,15 +94,19 @@ func (svc *Service) receive(from mpi.PeerID, f frame.JobFrame) {
 		svc.mu.RLock()
 		p := svc.parts[frame.JobKey(f.Of())]
 		svc.mu.RUnlock()
-		if p != nil {
-			p.receive(f)
-			return
+		if p == nil || !p.receive(from, f) {
+			svc.unknown(from, f)
 		}
-		switch f.(type) {
-		case frame.Stop:
-			svc.post(from, frame.Stopped{Job: f.Of()}, nil)
-		case frame.Place, frame.Start:
-			svc.post(from, frame.Failed{Job: f.Of(), Rank: -1, Reason: mpi.NoSlots, Detail: "the node has not kept its slots so long"}, nil)
-		}
+	}
+}
+
+// unknown answers a frame of an origin for a job that nothing is left of here.
+func (svc *Service) unknown(from mpi.PeerID, f frame.JobFrame) {
+	switch f.(type) {
+	case frame.Stop:
+		svc.post(from, frame.Stopped{Job: f.Of()}, nil)
+	case frame.Place, frame.Start:
+		svc.post(from, frame.Failed{Job: f.Of(), Rank: -1, Reason: mpi.NoSlots,
+			Detail: "the node has not kept its slots so long"}, nil)
 	}
 }

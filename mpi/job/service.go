@@ -14,7 +14,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// Service is the jobs of one node: those that began here ([job]) and its [part] in those that run
+// Service is the jobs of one node: those that began here ([job]) and its [hosted] part in those that run
 // here. A job that began here and runs here is both; the two talk as if they were on different nodes.
 // New makes it, Start starts it, Close stops it.
 type Service struct {
@@ -27,12 +27,12 @@ type Service struct {
 	slots   slots
 	records recordStore
 	load    match.Load // of the ranks of all jobs
-	files   room       // of what they write
+	files   fileQuota  // of what they write
 
-	mu      sync.RWMutex       // guards the rest
-	parts   map[[16]byte]*part // by frame.JobKey
-	mine    map[[16]byte]*job  // that have not ended, by the nonce of their ID
-	all     map[string]*job    // and those that have, by Job.ID
+	mu      sync.RWMutex         // guards the rest
+	parts   map[[16]byte]*hosted // by frame.JobKey
+	mine    map[[16]byte]*job    // that have not ended, by the nonce of their ID
+	all     map[string]*job      // and those that have, by Job.ID
 	backoff backoff
 	shut    bool
 
@@ -60,7 +60,7 @@ func New(cfg Config) *Service {
 		cfg: cfg, self: cfg.Transport.Self(), log: cfg.Log,
 		slots:   slots{total: cfg.RankSlots},
 		records: recordStore{dir: cfg.Dir, log: cfg.Log},
-		parts:   map[[16]byte]*part{}, mine: map[[16]byte]*job{}, all: map[string]*job{}, backoff: backoff{},
+		parts:   map[[16]byte]*hosted{}, mine: map[[16]byte]*job{}, all: map[string]*job{}, backoff: backoff{},
 	}
 }
 
@@ -83,10 +83,10 @@ func (svc *Service) Close(ctx context.Context) error {
 func (svc *Service) close(ctx context.Context) error {
 	svc.mu.Lock()
 	svc.shut = true
-	mine := slices.Collect(maps.Values(svc.mine))
+	mine, parts := slices.Collect(maps.Values(svc.mine)), slices.Collect(maps.Values(svc.parts))
 	svc.mu.Unlock()
 	for _, j := range mine {
-		j.fail(mpi.JobCause{Rank: -1, Peer: svc.self, Reason: mpi.Internal, Detail: "the node was stopped"})
+		j.quit(false, mpi.Internal, "the node was stopped")
 	}
 	await := func(over <-chan struct{}) {
 		select {
@@ -97,12 +97,8 @@ func (svc *Service) close(ctx context.Context) error {
 	for _, j := range mine {
 		await(j.over)
 	}
-	svc.mu.RLock()
-	parts := slices.Collect(maps.Values(svc.parts))
-	svc.mu.RUnlock()
 	for _, p := range parts {
-		p.fail(-1, "", mpi.Lost, "the node was stopped")
-		p.stop("the node was stopped")
+		p.inbox.put(shutdown{})
 	}
 	for _, p := range parts {
 		await(p.over)

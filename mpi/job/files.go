@@ -1,0 +1,132 @@
+package job
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+)
+
+// file is one file that a rank wrote: in memory, or on disk where records are.
+type file struct {
+	mpi.JobFile
+	got  int64
+	mem  []byte
+	disk string
+}
+
+// create makes room for the i-th file of a job.
+func (k *recordStore) create(id string, i int, f mpi.JobFile) (*file, error) {
+	if k.dir == "" {
+		return &file{JobFile: f}, nil
+	}
+	if err := os.MkdirAll(k.files(id), 0o700); err != nil {
+		return nil, err
+	}
+	x := &file{JobFile: f, disk: k.path(id, i)}
+	return x, os.WriteFile(x.disk, nil, 0o600)
+}
+
+func (k *recordStore) path(id string, i int) string {
+	return filepath.Join(k.files(id), strconv.Itoa(i))
+}
+
+// add appends to the file.
+func (f *file) add(data []byte) error {
+	f.got += int64(len(data))
+	if f.disk == "" {
+		f.mem = append(f.mem, data...)
+		return nil
+	}
+	out, err := os.OpenFile(f.disk, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(data)
+	return errors.Join(err, out.Close())
+}
+
+func (f *file) open() (io.ReadCloser, error) {
+	if f.disk == "" {
+		return io.NopCloser(bytes.NewReader(f.mem)), nil
+	}
+	return os.Open(f.disk)
+}
+
+// write takes a part of a file that a rank wrote.
+func (r *recorder) write(w frame.FileChunk) error {
+	rank := int(w.Rank)
+	i := slices.IndexFunc(r.files, func(f *file) bool { return f.Rank == rank && f.Name == w.Name })
+	if i < 0 {
+		switch {
+		case !fs.ValidPath(w.Name) || w.Name == "." || w.Offset != 0:
+			return fmt.Errorf("a part of a file %q at %d, which has no beginning", w.Name, w.Offset)
+		case len(r.files) == maxFileCount:
+			return fmt.Errorf("its ranks wrote more than %d files", maxFileCount)
+		}
+		f, err := r.j.svc.records.create(r.j.name, len(r.files), mpi.JobFile{Name: w.Name, Rank: rank, Size: w.Size})
+		if err != nil {
+			return fmt.Errorf("its files cannot be kept: %w", err)
+		}
+		i = len(r.files)
+		r.files = append(r.files, f)
+	}
+	f := r.files[i]
+	if w.Offset != f.got || w.Size != f.Size || f.got+int64(len(w.Data)) > f.Size {
+		return fmt.Errorf("a part of a file %q that is out of place", w.Name)
+	}
+	if r.stored += int64(len(w.Data)); r.stored > maxJobFiles {
+		return fmt.Errorf("its ranks wrote files of more than %d MiB", maxJobFiles>>20)
+	}
+	return f.add(w.Data)
+}
+
+// nameFiles lists files, by names that differ. Where several ranks wrote one of the same name, each is
+// in a directory of its rank.
+func nameFiles(files []*file) (list []mpi.JobFile) {
+	count := map[string]int{}
+	for _, f := range files {
+		count[f.Name]++
+	}
+	for _, f := range files {
+		if count[f.Name] > 1 {
+			f.Name = fmt.Sprintf("rank-%d/%s", f.Rank, f.Name)
+		}
+		f.Size = f.got // of one that is not whole, so much
+		list = append(list, f.JobFile)
+	}
+	return list
+}
+
+// openFile opens a file once the job has ended.
+func (j *job) openFile(name string) (io.ReadCloser, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.copy().State.Ended() {
+		return nil, mpi.Errorf(mpi.CodeBusy, "job %s has not ended: its files are there when it has", j.name)
+	}
+	var names []string
+	for _, f := range j.files {
+		if f.Name == name {
+			r, err := f.open()
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, mpi.Errorf(mpi.CodeNotFound, "file %q of job %s is not kept any more", name, j.name)
+			}
+			return r, err
+		}
+		names = append(names, f.Name)
+	}
+	if len(names) == 0 {
+		return nil, mpi.Errorf(mpi.CodeNotFound, "job %s wrote no files", j.name)
+	}
+	return nil, mpi.Errorf(mpi.CodeNotFound, "job %s wrote no file %q: it wrote %s", j.name, name, strings.Join(names[:min(len(names), 16)], ", "))
+}

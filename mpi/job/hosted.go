@@ -1,0 +1,270 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
+)
+
+// hosted is what this node runs of a job, of its own or another origin. run is the owner of its state
+// machine; everything else talks to it by the inbox. Packets and output do not pass through it.
+type hosted struct {
+	svc   *Service
+	id    mpi.JobID
+	key   [16]byte  // of id
+	made  time.Time // when the slots were reserved
+	offer frame.Offer
+	inbox inbox[hostEvent]
+	over  chan struct{} // closed when nothing is left
+
+	running context.Context // the ranks'
+	abort   context.CancelCauseFunc
+	output  credit
+
+	world atomic.Pointer[match.World]  // once it is prepared
+	peers atomic.Pointer[[]mpi.PeerID] // by rank, as world
+
+	// run's, and what it starts may read them:
+	machine *host
+	kept    int    // slots that were reserved
+	stdin   *stdin // of rank 0, if it is here and has input
+	group   *rankGroup
+	unwatch []func()
+}
+
+// offered answers an offer.
+func (svc *Service) offered(from mpi.PeerID, f frame.Offer) frame.Reservation {
+	none := func(why mpi.Reason, format string, args ...any) frame.Reservation {
+		return frame.Reservation{Job: f.Job, Reason: why, Detail: fmt.Sprintf(format, args...)}
+	}
+	if from != svc.self && !svc.cfg.Admit(from) {
+		return none(mpi.Refused, "the node does not work for this origin")
+	}
+	if f.Memory > svc.cfg.Memory {
+		return none(mpi.OutOfMemory, "%d MiB for a rank are over the node's limit of %d", f.Memory>>20, svc.cfg.Memory>>20)
+	}
+	if why, detail := svc.cfg.Programs.RunsRanks(f.Program, from == svc.self); why != "" {
+		return none(why, "%s", detail)
+	}
+	key := frame.JobKey(f.Job)
+	svc.mu.Lock()
+	defer svc.mu.Unlock()
+	switch {
+	case svc.shut:
+		return none(mpi.Refused, "the node is stopping")
+	case svc.parts[key] != nil:
+		return none(mpi.Busy, "the node has a part in the job already")
+	case from != svc.self && len(svc.parts) >= maxParts: // others never keep out the node's own
+		return none(mpi.Busy, "the node has a part in %d jobs already", len(svc.parts))
+	case from != svc.self && svc.partsOf(from) >= maxOpenJobs:
+		return none(mpi.Busy, "the node has a part in %d jobs of this origin already", maxOpenJobs)
+	}
+	if why := svc.backoff.refuse(from); why != "" {
+		return none(mpi.Busy, "%s", why)
+	}
+	got, held, used := svc.slots.hold(int(min(f.Ranks, mpi.MaxRanks)))
+	answer := frame.Reservation{Job: f.Job, Ranks: uint32(got), Held: uint32(held)}
+	if got < int(f.Ranks) {
+		answer.Reason, answer.Detail = mpi.NoSlots, fmt.Sprintf("%d of its %d slots are in use", used, svc.slots.total)
+	}
+	if got == 0 {
+		return answer
+	}
+	p := newHosted(svc, f, got)
+	svc.parts[p.key] = p
+	svc.wg.Go(p.run)
+	return answer
+}
+
+// partsOf is how many parts are of jobs of an origin. The caller has the mutex.
+func (svc *Service) partsOf(origin mpi.PeerID) int {
+	n := 0
+	for _, p := range svc.parts {
+		if p.id.Origin == origin {
+			n++
+		}
+	}
+	return n
+}
+
+// newHosted is a part that has slots reserved for an offer.
+func newHosted(svc *Service, f frame.Offer, slots int) *hosted {
+	p := &hosted{
+		svc: svc, id: f.Job, key: frame.JobKey(f.Job), made: time.Now(), offer: f, kept: slots,
+		over: make(chan struct{}),
+	}
+	p.inbox.init()
+	p.output.init()
+	p.running, p.abort = context.WithCancelCause(context.Background())
+	p.machine = newHost(svc.self, f.Job, slots, svc.cfg.Admit, p.made)
+	return p
+}
+
+// run is the life of the part.
+func (p *hosted) run() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for p.machine.phase != left {
+		if at := p.machine.wake(); at.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(time.Until(at))
+		}
+		select {
+		case <-p.inbox.more:
+			for _, e := range p.inbox.take() {
+				p.step(e)
+			}
+		case <-timer.C:
+			p.step(tick{})
+		}
+	}
+	for _, e := range p.inbox.close() {
+		p.late(e)
+	}
+	close(p.over)
+}
+
+// late answers what came after the end.
+func (p *hosted) late(e hostEvent) {
+	if x, ok := e.(nodeEvent); ok {
+		p.svc.unknown(x.from, x.f)
+	}
+}
+
+// step gives the machine an event and does what comes of it.
+func (p *hosted) step(e hostEvent) {
+	m := p.machine
+	if m.phase == left {
+		p.late(e)
+		return
+	}
+	before := m.phase
+	actions := m.step(time.Now(), e)
+	if o := p.svc.cfg.Observer; o != nil && m.phase != before {
+		o.HostPhase(p.id, m.phase.String())
+	}
+	for _, a := range actions {
+		switch a := a.(type) {
+		case post:
+			p.svc.post(a.to, a.f, func(err error) { p.inbox.put(nodeLost{a.to, err.Error()}) })
+		case takeSlots:
+			p.svc.takeSlots(p, a.ranks)
+		case freeSlots:
+			p.svc.slots.give(a.ranks)
+		case makeGroup:
+			p.watch()
+			if m.place.Stdin && slices.Contains(m.local, 0) {
+				p.stdin = &stdin{ctx: p.running, more: make(chan struct{}, 1),
+					read: func(n int) { p.inbox.put(inputRead{n}) }}
+			}
+			place, local := m.place, m.local
+			p.svc.wg.Go(func() { p.inbox.put(p.prepare(place, local)) })
+		case startRanks:
+			p.svc.wg.Go(func() {
+				p.group.run()
+				p.inbox.put(ranksEnded{})
+			})
+		case abort:
+			p.abort(errors.New(a.why))
+		case freeGroup:
+			p.svc.wg.Go(func() {
+				p.group.close()
+				p.inbox.put(groupGone{})
+			})
+		case giveInput:
+			p.stdin.put(a.data)
+		case giveCredit:
+			p.output.give(a.n)
+		case leave:
+			p.abort(nil)
+			for _, stop := range p.unwatch {
+				stop()
+			}
+			p.svc.remove(p)
+		}
+	}
+}
+
+// watch makes sure that the loss of a node of the job is known soon.
+func (p *hosted) watch() {
+	for _, peer := range append([]mpi.PeerID{p.id.Origin}, p.machine.place.Nodes...) {
+		p.unwatch = append(p.unwatch, p.svc.watch(peer))
+	}
+}
+
+// takeSlots makes n of the slots that are reserved for a part those of ranks, and frees the others.
+func (svc *Service) takeSlots(p *hosted, n int) {
+	svc.slots.take(p.kept, n)
+	if p.id.Origin == svc.self {
+		return
+	}
+	svc.mu.Lock()
+	defer svc.mu.Unlock()
+	svc.backoff.add(p.id.Origin, p.made)
+}
+
+// remove takes out a part of which nothing is left.
+func (svc *Service) remove(p *hosted) {
+	svc.mu.Lock()
+	defer svc.mu.Unlock()
+	delete(svc.parts, p.key)
+}
+
+// receive takes what the origin says. It is false if the part has ended.
+func (p *hosted) receive(from mpi.PeerID, f frame.JobFrame) bool {
+	if from == p.svc.self {
+		return p.inbox.put(nodeEvent{from, f})
+	}
+	return p.inbox.putWithin(nodeEvent{from, f}, size(f))
+}
+
+// fault ends the part after a panic in passing messages.
+func (p *hosted) fault(v any, stack []byte) {
+	p.svc.log.Error("panic in passing messages", "job", p.id, "panic", v, "stack", string(stack))
+	p.inbox.put(faulted{"a fault of this node: see its log"})
+}
+
+// packet takes what a rank of another node says.
+func (p *hosted) packet(from mpi.PeerID, k frame.Packet) {
+	w, peers := p.world.Load(), p.peers.Load()
+	if w == nil || peers == nil || k.From < 0 || int(k.From) >= len(*peers) || (*peers)[k.From] != from {
+		p.svc.log.Debug("packet dropped", "job", p.id, "from", from, "packet", k)
+		return
+	}
+	if err := w.Receive(k); err != nil {
+		p.inbox.put(faulted{fmt.Sprintf("%s breaks the protocol: %v", from.Short(), err)})
+	}
+}
+
+// link implements [match.Link].
+type link struct{ p *hosted }
+
+// Send implements [match.Link].
+func (l link) Send(ctx context.Context, k frame.Packet) error {
+	p := l.p
+	k.Job = p.key
+	to := (*p.peers.Load())[k.To]
+	if _, err := p.svc.cfg.Transport.Send(ctx, to, k); err != nil {
+		if ctx.Err() == nil {
+			p.inbox.put(nodeLost{to, err.Error()})
+		}
+		return err
+	}
+	return nil
+}
+
+// Post implements [match.Link].
+func (l link) Post(k frame.Packet) {
+	p := l.p
+	k.Job = p.key
+	to := (*p.peers.Load())[k.To]
+	p.svc.cfg.Transport.Post(to, k, func(err error) { p.inbox.put(nodeLost{to, err.Error()}) })
+}

@@ -1,0 +1,166 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+)
+
+// sendFile sends a file that a rank wrote to the origin.
+func (p *hosted) sendFile(r int, f exec.ScratchFile) error {
+	if len(f.Name) > frame.MaxJobFile {
+		return fmt.Errorf("its name has %d bytes, at most %d", len(f.Name), frame.MaxJobFile)
+	}
+	for at := 0; at < len(f.Data) || at == 0; {
+		data := f.Data[at:min(at+frame.MaxJobPart, len(f.Data))]
+		if err := p.output.take(p.running, int64(len(data)+frame.OutputCost)); err != nil {
+			return err
+		}
+		p.svc.post(p.id.Origin, frame.FileChunk{Job: p.id, Rank: uint32(r), Name: f.Name, Size: int64(len(f.Data)), Offset: int64(at), Data: data}, nil)
+		if at += len(data); len(data) == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// lines sends what a rank writes to one of its streams, by whole lines, and what is begun of one after a while.
+type lines struct {
+	p      *hosted
+	rank   uint32
+	stream byte
+	open   chan struct{} // holds one: there is a line begun
+
+	mu  sync.Mutex // guards buf, and keeps what is sent in order
+	buf []byte     // a line that is begun
+}
+
+const (
+	longLine  = 8 << 10                // bytes of a line that is sent before its end
+	lineDelay = 100 * time.Millisecond // after which one is, if nothing comes
+)
+
+func newLines(p *hosted, rank int, stream byte) *lines {
+	return &lines{p: p, rank: uint32(rank), stream: stream, open: make(chan struct{}, 1)}
+}
+
+// Write implements [io.Writer]. It waits while the origin has not dealt with what was written before.
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(b)
+	if end := bytes.LastIndexByte(b, '\n') + 1; end > 0 {
+		if len(l.buf) > 0 {
+			first := bytes.IndexByte(b, '\n') + 1
+			if err := l.send(append(l.buf, b[:first]...)); err != nil {
+				return 0, err
+			}
+			l.buf, b, end = l.buf[:0], b[first:], end-first
+		}
+		if err := l.send(b[:end]); err != nil {
+			return 0, err
+		}
+		b = b[end:]
+	}
+	if len(l.buf)+len(b) > longLine {
+		if err := errors.Join(l.send(l.buf), l.send(b)); err != nil {
+			return 0, err
+		}
+		l.buf = l.buf[:0]
+	} else if len(b) > 0 {
+		l.buf = append(l.buf, b...)
+		select {
+		case l.open <- struct{}{}:
+		default:
+		}
+	}
+	return n, nil
+}
+
+// flush sends what is begun of a line.
+func (l *lines) flush() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.send(l.buf)
+	l.buf = l.buf[:0]
+	return err
+}
+
+// send sends a piece of the stream. mu is held.
+func (l *lines) send(b []byte) error {
+	for len(b) > 0 {
+		n := min(len(b), frame.MaxJobPart/2)
+		if n < len(b) { // rather between lines
+			if end := bytes.LastIndexByte(b[:n], '\n') + 1; end > 0 {
+				n = end
+			}
+		}
+		if err := l.p.output.take(l.p.running, int64(n+frame.OutputCost)); err != nil {
+			return err
+		}
+		l.p.svc.post(l.p.id.Origin, frame.Output{Job: l.p.id, Rank: l.rank, Stream: l.stream, Data: b[:n]}, nil)
+		b = b[n:]
+	}
+	return nil
+}
+
+// flushAfter flushes a rank's streams a while after a line was begun, until ctx ends.
+func flushAfter(ctx context.Context, out, err *lines) {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	defer timer.Stop()
+	for {
+		select {
+		case <-out.open:
+			timer.Reset(lineDelay)
+		case <-err.open:
+			timer.Reset(lineDelay)
+		case <-timer.C:
+			_, _ = out.flush(), err.flush()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// credit is how many bytes of output may still be sent.
+type credit struct {
+	mu      sync.Mutex
+	left    int64
+	changed chan struct{} // closed and made anew when there is more
+}
+
+func (c *credit) init() { c.left, c.changed = frame.OutputWindow, make(chan struct{}) }
+
+func (c *credit) give(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = min(c.left+min(max(n, 0), frame.OutputWindow), frame.OutputWindow)
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// take waits for credit for n bytes. If there is any it takes it though ctx has ended.
+func (c *credit) take(ctx context.Context, n int64) error {
+	for {
+		c.mu.Lock()
+		if c.left >= n {
+			c.left -= n
+			c.mu.Unlock()
+			return nil
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

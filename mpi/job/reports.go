@@ -1,0 +1,301 @@
+package job
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+)
+
+// prepare tells the nodes with ranks what to run.
+func (o *origin) prepare() {
+	spec := &o.record.Spec
+	f := frame.Place{
+		Job: o.id, Args: append([]string{programName(o.program)}, spec.Args...), Env: spec.Env,
+		Memory: spec.Memory, Timeout: spec.Timeout, Slots: uint32(o.total()), Stdin: spec.Stdin,
+		Ranks: make([]uint32, spec.Ranks),
+	}
+	for i, p := range o.order {
+		f.Nodes = append(f.Nodes, p.peer)
+		for _, r := range p.ranks {
+			f.Ranks[r] = uint32(i)
+		}
+	}
+	on := "this node"
+	if len(o.order) > 1 || o.order[0].peer != o.self {
+		on = fmt.Sprintf("%d nodes", len(o.order))
+	}
+	o.phase = fetching
+	o.state(mpi.JobFetching, fmt.Sprintf("preparing %s on %s", programName(o.program), on))
+	if spec.Timeout > 0 {
+		o.arm(limitTimer, spec.Timeout)
+	}
+	o.arm(fetchTimer, fetchTimeout)
+	for _, p := range o.order {
+		o.post(p.peer, f)
+	}
+}
+
+// start starts all ranks once all nodes are prepared.
+func (o *origin) start() {
+	if n := o.prepared(); n < len(o.order) {
+		o.state(mpi.JobFetching, fmt.Sprintf("%d of %d nodes are prepared", n, len(o.order)))
+		return
+	}
+	o.phase = running
+	o.timers[fetchTimer] = time.Time{}
+	o.state(mpi.JobRunning, "")
+	for _, p := range o.order {
+		o.post(p.peer, frame.Start{Job: o.id})
+	}
+	o.sendInput()
+}
+
+// prepared is how many nodes are.
+func (o *origin) prepared() int {
+	n := 0
+	for _, p := range o.order {
+		if p.prepared {
+			n++
+		}
+	}
+	return n
+}
+
+// hear takes what a node says. What does not fit its state is dropped.
+func (o *origin) hear(from mpi.PeerID, f frame.JobFrame) {
+	p := o.nodes[from]
+	if p == nil {
+		return
+	}
+	switch f := f.(type) {
+	case frame.Reservation:
+		if p.state == asked && o.phase == asking {
+			o.answered(p, f)
+		}
+	case frame.Prepared:
+		if p.state == placed && o.phase == fetching && !p.prepared {
+			p.prepared = true
+			o.start()
+		}
+	case frame.Failed:
+		o.failed(p, f)
+	case frame.Stopped:
+		o.stopped(p)
+	case frame.InputCredit:
+		if f.Bytes > 0 && slices.Contains(p.ranks, 0) {
+			o.input -= min(o.input, f.Bytes)
+			o.sendInput()
+		}
+	case frame.Exit:
+		if o.hasRank(p, f.Rank) {
+			o.exited(p, f)
+		}
+	case frame.Output:
+		if o.hasRank(p, f.Rank) {
+			o.takeOutput(p, f, len(f.Data))
+		}
+	case frame.FileChunk:
+		if o.hasRank(p, f.Rank) {
+			o.takeOutput(p, f, len(f.Data))
+		}
+	}
+}
+
+// hasRank reports whether a rank that may run, or have run, is on a node.
+func (o *origin) hasRank(p *participant, rank uint32) bool {
+	return (o.phase == running || o.phase == stopping) && slices.Contains(p.ranks, int(rank))
+}
+
+// failed takes that a node cannot go on. Only nodes with ranks can end the job by it; of one that was
+// only asked it is a decline.
+func (o *origin) failed(p *participant, f frame.Failed) {
+	switch p.state {
+	case asked, reserved:
+		why := string(f.Reason)
+		if f.Detail != "" {
+			why += ": " + f.Detail
+		}
+		o.decline(p, f.Reason, why)
+	case placed:
+		o.fail(o.causeOf(p, f))
+	}
+}
+
+// causeOf is what a node says made it give up. It may blame one of its ranks, or that it lost another
+// node with ranks.
+func (o *origin) causeOf(p *participant, f frame.Failed) mpi.JobCause {
+	c := mpi.JobCause{
+		Rank: -1, Peer: p.peer, Reason: cmp.Or(f.Reason, mpi.Internal), Detail: f.Detail, Exit: 1}
+	if f.Rank >= 0 && slices.Contains(p.ranks, int(f.Rank)) {
+		c.Rank = int(f.Rank)
+	}
+	if other := o.nodes[f.Peer]; f.Reason == mpi.Lost && other != nil && len(other.ranks) > 0 {
+		c.Peer = f.Peer
+		c.Rank, c.Detail = lostRanks(other, f.Detail)
+	}
+	return c
+}
+
+// stopped takes that nothing of the job is left on a node.
+func (o *origin) stopped(p *participant) {
+	switch p.state {
+	case releasing:
+		o.released(p)
+	case reserved:
+		if o.phase == asking {
+			o.decline(p, mpi.NoSlots, "kept its slots no longer")
+		} else {
+			p.state = stopped
+		}
+	case placed:
+		p.state = stopped
+		if o.phase >= stopping || p.exits == len(p.ranks) {
+			return
+		}
+		c := mpi.JobCause{Rank: -1, Peer: p.peer, Reason: mpi.NoSlots,
+			Detail: "the node has not kept its slots so long"}
+		if p.prepared {
+			c.Reason, c.Detail = mpi.Lost, "the node has ended its ranks and does not say why"
+		}
+		o.fail(c)
+	}
+}
+
+// lose takes that the session with a node is lost.
+func (o *origin) lose(peer mpi.PeerID, why string) {
+	p := o.nodes[peer]
+	if p == nil {
+		return
+	}
+	switch p.state {
+	case releasing:
+		o.released(p)
+	case asked, reserved, declined:
+		if o.phase == asking {
+			o.decline(p, mpi.Unreachable, fmt.Sprintf("%s: %s", mpi.Unreachable, why))
+		}
+		p.state = gone
+	case placed:
+		p.state = gone
+		rank, detail := lostRanks(p, why)
+		o.fail(mpi.JobCause{Rank: rank, Peer: peer, Reason: mpi.Lost, Detail: detail})
+	}
+}
+
+// unsent takes that a frame to a node will never be sent.
+func (o *origin) unsent(e unsent) {
+	p := o.nodes[e.peer]
+	switch {
+	case p == nil:
+	case e.offer < 0:
+		o.lose(e.peer, e.why)
+	case p.state == asked && p.round == e.offer:
+		o.decline(p, e.reason, fmt.Sprintf("%s: %s", e.reason, e.why))
+		p.state = gone
+	}
+}
+
+// lostRanks is the rank that went with a node, or -1 for several, and what to say of it.
+func lostRanks(p *participant, why string) (rank int, detail string) {
+	why, _, _ = strings.Cut(why, "\n") // libp2p lists every address
+	if len(p.ranks) == 1 {
+		return p.ranks[0], fmt.Sprintf("with it went rank %d: %s", p.ranks[0], why)
+	}
+	const most = 16
+	var list []string
+	for i, r := range p.ranks {
+		if i == most {
+			list = append(list, "…")
+			break
+		}
+		list = append(list, fmt.Sprint(r))
+	}
+	return -1, fmt.Sprintf("with it went ranks %s: %s", strings.Join(list, ", "), why)
+}
+
+// exited takes the end of a rank. The job is done with the last that ends with 0, even if a node is
+// lost while the recorder still deals with the output.
+func (o *origin) exited(p *participant, f frame.Exit) {
+	if o.exits[int(f.Rank)] {
+		return // said twice
+	}
+	o.exits[int(f.Rank)] = true
+	p.exits++
+	r := &o.record.Ranks[f.Rank]
+	r.Memory = f.Memory
+	code := int(f.Code)
+	if f.Reason == "" {
+		code = 0
+	}
+	if f.Reason == "" || f.Reason == mpi.Exited || f.Reason == mpi.Aborted { // by itself
+		r.Exit = &code
+		o.happen(mpi.JobEvent{Type: "exit", Rank: int(f.Rank), Exit: code}, false)
+	}
+	if f.Reason != "" && endsJob(failure{int(f.Rank), f.Reason}) {
+		o.fail(mpi.JobCause{
+			Rank: int(f.Rank), Peer: p.peer, Reason: f.Reason, Detail: f.Detail, Exit: int(f.Code)})
+		return
+	}
+	if o.left--; o.left == 0 && o.phase == running {
+		o.ended = true
+		o.stop("the job is over")
+	}
+}
+
+// takeOutput gives the recorder what a rank wrote, within the window of its node.
+func (o *origin) takeOutput(p *participant, f frame.JobFrame, n int) {
+	n += frame.OutputCost
+	if p.queued+n > frame.OutputWindow {
+		o.fail(mpi.JobCause{Rank: -1, Peer: p.peer, Reason: mpi.Internal,
+			Detail: "the node sends more output than it may"})
+		return
+	}
+	p.queued += n
+	o.pending++
+	o.do(output{p.peer, f})
+}
+
+// recorded takes that the recorder has dealt with an item, and returns the credit for output from
+// time to time.
+func (o *origin) recorded(e recordEvent) {
+	o.pending--
+	p := o.nodes[e.from]
+	if p == nil {
+		return
+	}
+	n := e.n + frame.OutputCost
+	p.queued -= n
+	if p.uncredit += n; p.uncredit >= frame.OutputWindow/4 {
+		if p.state == placed {
+			o.post(p.peer, frame.OutputCredit{Job: o.id, Bytes: int64(p.uncredit)})
+		}
+		p.uncredit = 0
+	}
+	if e.err != "" {
+		o.fail(mpi.JobCause{Rank: e.rank, Peer: p.peer, Reason: mpi.OutputLimit, Detail: e.err})
+	}
+}
+
+// sendInput sends the part of standard input that waits once there is room for it at rank 0.
+func (o *origin) sendInput() {
+	w := o.waiting
+	switch {
+	case w == nil:
+		return
+	case o.phase >= stopping:
+		o.do(inputSent{w.turn, false})
+	case o.phase == running && o.input+int64(len(w.data)) <= frame.InputWindow:
+		o.input += int64(len(w.data))
+		at := slices.IndexFunc(o.order, func(p *participant) bool { return slices.Contains(p.ranks, 0) })
+		o.post(o.order[at].peer, frame.Input{Job: o.id, Data: w.data})
+		o.do(inputSent{w.turn, true})
+	default:
+		return
+	}
+	o.waiting = nil
+}
