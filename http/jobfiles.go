@@ -85,11 +85,10 @@ func (s *Server) v1JobStdin(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	if b, ok := r.Body.(*unread); ok && !b.ended.Load() {
+	if _, more := rest(r); more {
 		w.Header().Set("Connection", "close") // the rank takes no more, and the client goes on
-		hasten(w, r)
 	}
-	w.WriteHeader(http.StatusNoContent)
+	s.answerEarly(w, r, func() { w.WriteHeader(http.StatusNoContent) })
 	return nil
 }
 

@@ -161,8 +161,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if err != nil { // these types cannot fail
 		panic(err)
 	}
-	hasten(w, r)
-	s.write(w, p.Status, "application/problem+json", append(body, '\n'))
+	s.answerEarly(w, r, func() { s.write(w, p.Status, "application/problem+json", append(body, '\n')) })
 }
 
 // tells reports whether the problem has to say what did come: always when answers were waited for.

@@ -1,7 +1,6 @@
 package http
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -105,31 +104,6 @@ func (s *Server) write(w http.ResponseWriter, status int, mediaType string, body
 		if _, err := w.Write(part); err != nil {
 			panic(http.ErrAbortHandler)
 		}
-	}
-}
-
-// unread tells whether there may be more of a body.
-type unread struct {
-	io.ReadCloser
-	ended atomic.Bool
-}
-
-func (b *unread) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil {
-		b.ended.Store(true)
-	}
-	return n, err
-}
-
-// linger is how long a refused client has to end its body. net/http waits for that before it
-// sends the answer, and closes the connection if it does not come.
-const linger = 500 * time.Millisecond
-
-// hasten limits the wait for the rest of a body that nobody will read.
-func hasten(w http.ResponseWriter, r *http.Request) {
-	if b, ok := r.Body.(*unread); ok && !b.ended.Load() {
-		http.NewResponseController(w).SetReadDeadline(time.Now().Add(linger))
 	}
 }
 
