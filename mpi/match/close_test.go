@@ -22,7 +22,7 @@ func strided(t *testing.T, n int64) (datatype.Buffer, []byte) {
 // A rank that ends while the receiver copies a message that it left out of its memory: Close waits for the copy.
 func TestCloseWhileRead(t *testing.T) {
 	const rounds = 400
-	for _, size := range []int64{copyMost, 2 * copyMost} {
+	for _, size := range []int64{maxLockedCopy, 2 * maxLockedCopy} {
 		for range rounds {
 			w := New(t.Context(), Config{Size: 2, Local: []int{0, 1}})
 			sender, receiver := w.Endpoint(0), w.Endpoint(1)

@@ -8,12 +8,17 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// Endpoint is one rank's end. All of its methods but Post belong to the rank's own goroutine, or to tasks given to Post.
+// Endpoint is one rank's end. All of its methods but Schedule belong to the rank's own goroutine, or
+// to tasks given to Schedule.
 type Endpoint struct {
 	w      *World
 	rank   int
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
+	waits  waits // the owner's
+	broken error // see Break; the owner's
+
+	_ [64]byte // what the owner reads and what others write are on cache lines of their own
 
 	// mu guards the mailbox. No two are held at once, and none while anything blocks.
 	mu         sync.Mutex
@@ -31,15 +36,15 @@ type Endpoint struct {
 	closed  atomic.Bool // set with mu held
 	closing sync.Once
 	pins    atomic.Int64 // copies under way to or from the guest's memory, without mu
-	pending atomic.Int64 // requests under way
 	left    atomic.Int64 // this rank's sends that others of this node have a note of, or copy after they had
 
+	_ [64]byte
+
 	// Whoever changes seq wakes the owner, who parks on it.
-	seq    atomic.Uint32
-	parked atomic.Uint32
-	parker parker
-	waits  waits // the owner's
-	broken error // see Break; the owner's
+	seq     atomic.Uint32
+	parked  atomic.Uint32
+	parker  parker
+	pending atomic.Int64 // requests under way
 
 	tasks tasks
 }
@@ -58,8 +63,8 @@ type messageID struct {
 	id   uint64
 }
 
-// copyMost is the bytes of a copy at most that is done with a mailbox locked.
-const copyMost = 8 << 10
+// maxLockedCopy is the most bytes that are copied with a mailbox locked.
+const maxLockedCopy = 8 << 10
 
 // peer is what is known of a rank. The mailbox is locked.
 func (e *Endpoint) peer(rank int) *peer {
@@ -86,11 +91,12 @@ func (r *Request) count() bool {
 }
 
 // stay makes a request one that nobody will complete: the rank it needs is gone.
-func (r *Request) stay() {
+func (r *Request) stay() work {
 	r.where = nowhere
 	if !r.count() {
-		r.finish()
+		return work{done: r}
 	}
+	return work{}
 }
 
 // Send starts to send b. b must not change until r is done.
@@ -105,50 +111,61 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 	var l mailboxLock
 	defer l.rescue()
 	l.lock(to)
-	if to.closed.Load() {
+	p := to.posted.match(env.Context, e.rank, env.Tag)
+	if p == nil {
+		left := to.receiveNote(r)
 		l.unlock()
-		if mode != Synchronous && r.size <= int64(e.w.cfg.Eager) {
-			r.finish() // as if the receiver had ended later: it would not have looked
-		} else {
-			r.stay()
-		}
+		left.do()
 		return
 	}
-	if p := to.posted.match(env.Context, e.rank, env.Tag); p != nil {
-		p.where = inCopy
-		p.deliver(env.Source, env.Tag, r.size)
-		to.transfer(&l, p, r)
-		p.finish()
-		r.finish()
-		return
-	}
-	if mode != Synchronous && r.size <= int64(e.w.cfg.Eager) && to.reserve(e.rank, int(r.size)) {
-		a := to.note(env.Context, e.rank, env.Source, env.Tag, r.size)
-		pack(to.room(a), &r.buf)
-		to.enqueue(&l, a)
-		r.finish()
-		return
-	}
-	if !r.count() {
+	p.where = inCopy
+	p.deliver(env.Source, env.Tag, r.size)
+	if min(p.size, r.size) <= maxLockedCopy {
+		copyData(&p.buf, &r.buf)
 		l.unlock()
-		r.finish()
-		return
+	} else {
+		to.pins.Add(1)
+		e.pins.Add(1)
+		l.unlock()
+		copyPinned(p, r)
 	}
-	a := to.note(env.Context, e.rank, env.Source, env.Tag, r.size)
-	a.send, r.note, r.where = r, a, inNote
-	e.left.Add(1)
-	to.enqueue(&l, a)
+	p.finish()
+	r.finish()
 }
 
-// enqueue queues a message that nothing has matched, and unlocks the mailbox.
-func (e *Endpoint) enqueue(l *mailboxLock, a *unexpected) {
-	e.unexpected.add(a)
-	probing := e.probing
-	e.probing = false
-	l.unlock()
-	if probing {
-		e.notify()
+// receiveNote takes a send of this node that no receive matches: its data, or a note of who has it.
+// The mailbox is locked.
+func (e *Endpoint) receiveNote(r *Request) work {
+	eager := r.mode != Synchronous && r.size <= int64(e.w.cfg.Eager)
+	from := r.e.rank
+	switch {
+	case e.closed.Load():
+		if eager {
+			return work{done: r} // as if the receiver had ended later without receiving it
+		}
+		return r.stay()
+	case eager && e.reserve(from, int(r.size)):
+		a := e.note(r.env.Context, from, r.env.Source, r.env.Tag, r.size)
+		pack(e.room(a), &r.buf)
+		return work{done: r, probing: e.enqueue(a)}
+	case !r.count():
+		return work{done: r}
 	}
+	a := e.note(r.env.Context, from, r.env.Source, r.env.Tag, r.size)
+	a.send, r.note, r.where = r, a, inNote
+	r.e.left.Add(1)
+	return work{probing: e.enqueue(a)}
+}
+
+// enqueue queues a message that nothing has matched, and returns its endpoint if its owner probes
+// and is to be notified. The mailbox is locked.
+func (e *Endpoint) enqueue(a *unexpected) *Endpoint {
+	e.unexpected.add(a)
+	if !e.probing {
+		return nil
+	}
+	e.probing = false
+	return e
 }
 
 // reserve takes room for an eager message of a rank of this node. The mailbox is locked.
@@ -159,21 +176,6 @@ func (e *Endpoint) reserve(from, size int) bool {
 	}
 	p.held += size + Overhead
 	return true
-}
-
-// transfer copies a message of this node to a receive of e, whose mailbox is locked, and unlocks it.
-func (e *Endpoint) transfer(l *mailboxLock, to, from *Request) {
-	if min(to.size, from.size) <= copyMost {
-		copyData(&to.buf, &from.buf)
-		l.unlock()
-		return
-	}
-	e.pins.Add(1)
-	from.e.pins.Add(1)
-	l.unlock()
-	defer e.unpin()
-	defer from.e.unpin()
-	copyData(&to.buf, &from.buf)
 }
 
 // unpin ends what Close waits for.
@@ -189,9 +191,11 @@ func (e *Endpoint) Recv(r *Request, env Envelope, b datatype.Buffer) {
 	var l mailboxLock
 	defer l.rescue()
 	l.lock(e)
-	if a := e.unexpected.find(&env); a != nil {
+	if a := e.unexpected.find(&r.env); a != nil {
 		e.matched(a)
-		e.consume(&l, r, a)
+		left := e.consume(r, a)
+		l.unlock()
+		left.do()
 		return
 	}
 	if !r.count() {
@@ -221,38 +225,37 @@ func (e *Endpoint) matched(a *unexpected) {
 	}
 }
 
-// consume receives a message that is in no queue. The mailbox is locked; consume unlocks it.
-func (e *Endpoint) consume(l *mailboxLock, r *Request, a *unexpected) {
+// consume receives a message that is in no queue. The mailbox is locked.
+func (e *Endpoint) consume(r *Request, a *unexpected) work {
 	r.where = inCopy
 	r.deliver(a.source, a.tag, a.size)
 	switch {
+	case a.eager && a.size > maxLockedCopy:
+		return work{done: r, large: a}
 	case a.eager:
-		if a.size > copyMost {
-			l.unlock()
-			unpack(&r.buf, a.data[:r.Status.Bytes], 0)
-			l.lock(e)
-		} else {
-			unpack(&r.buf, a.data[:r.Status.Bytes], 0)
-		}
-		answer := e.repay(a)
+		unpack(&r.buf, a.data[:r.Status.Bytes], 0)
+		left := e.repay(a)
+		left.done = r
 		e.forget(a)
-		l.unlock()
-		answer.put(e)
-		r.finish()
+		return left
 	case a.remote:
 		from, id := a.peer, a.id
 		e.forget(a)
-		e.clear(l, r, from, id)
+		return e.clear(r, from, id)
 	case a.send != nil:
 		s := a.send
 		s.note, s.where = nil, inCopy
 		e.forget(a)
-		e.transfer(l, r, s)
-		s.e.left.Add(-1) // not before: the sender's Close would not look here
-		s.finish()
-		r.finish()
+		if min(r.size, s.size) <= maxLockedCopy {
+			copyData(&r.buf, &s.buf)
+			s.e.left.Add(-1)
+			return work{done: r, sent: s}
+		}
+		e.pins.Add(1)
+		s.e.pins.Add(1)
+		s.e.left.Add(-1) // not before the pin: the sender's Close would not wait
+		return work{done: r, sent: s, copy: true}
 	default: // its sender is gone
-		l.unlock()
-		r.stay()
+		return r.stay()
 	}
 }

@@ -45,7 +45,7 @@ func over(t *testing.T, w *World) {
 
 // A panic over what a peer sent ends the job, and nothing else, also while a mailbox is locked or memory is pinned.
 func TestFaultInReceive(t *testing.T) {
-	for _, size := range []int{100, 2 * copyMost} {
+	for _, size := range []int{100, 2 * maxLockedCopy} {
 		for name, give := range map[string]func(e *Endpoint, w *World) error{
 			"eager": func(e *Endpoint, w *World) error {
 				e.Recv(new(Request), from(2, 1), unchecked(size))
@@ -79,7 +79,7 @@ func TestFaultInReceive(t *testing.T) {
 
 // A panic in a rank's own call goes to its caller, and keeps no other rank from ending.
 func TestFaultInACall(t *testing.T) {
-	for _, size := range []int{100, 2 * copyMost} {
+	for _, size := range []int{100, 2 * maxLockedCopy} {
 		for name, call := range map[string]func(a, b *Endpoint){
 			"send": func(a, b *Endpoint) {
 				b.Recv(new(Request), from(0, 1), unchecked(size))

@@ -19,7 +19,7 @@ func placed(t *testing.T, cfg Config, f func(t *testing.T, n *network)) {
 }
 
 // lengths of messages on every path: eager, copied with the mailbox locked and not, larger than eager, several chunks.
-var lengths = []int{0, 1, 100, copyMost, copyMost + 1, DefaultEager, DefaultEager + 1, 2*chunk + 3}
+var lengths = []int{0, 1, 100, maxLockedCopy, maxLockedCopy + 1, DefaultEager, DefaultEager + 1, 2*chunk + 3}
 
 func pattern(n int) []byte {
 	b := make([]byte, n)

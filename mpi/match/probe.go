@@ -40,7 +40,9 @@ func (e *Endpoint) RecvMessage(r *Request, m *Message, b datatype.Buffer) {
 	defer l.rescue()
 	l.lock(e)
 	e.unexpected.taken.remove(&a.links)
-	e.consume(&l, r, a)
+	left := e.consume(r, a)
+	l.unlock()
+	left.do()
 }
 
 // Cancel takes a request back if nothing has matched it; r.Status.Cancelled says whether it did, once r is done. (MPI 5.0, 3.8.4)

@@ -8,8 +8,8 @@ import (
 
 // What ranks of other nodes say. All of it is what a stranger sent.
 
-// remoteMost is how many messages that are to come, of all other ranks, one rank keeps at most.
-const remoteMost = 1 << 20
+// maxRemote bounds the RTS of all other ranks that one rank keeps unmatched.
+const maxRemote = 1 << 20
 
 // Receive takes a packet from another node. It returns at once, and keeps nothing of p.Data. A packet that breaks the protocol is
 // an error, and harms nothing: the packets of a peer are what a stranger sent. The caller has made sure that p.From is a rank of
@@ -26,48 +26,62 @@ func (w *World) Receive(p frame.Packet) error {
 			w.fault(v)
 		}
 	}()
-	var l mailboxLock
-	defer l.rescue()
-	e := w.endpoints[p.To]
-	l.lock(e)
-	if e.closed.Load() { // its rank has ended
-		l.unlock()
-		if p.Kind == frame.PacketCancel {
-			w.cfg.Link.Post(frame.Packet{Kind: frame.PacketCanceled, From: p.To, To: p.From, ID: p.ID, Size: 1})
-		}
-		return nil
-	}
-	var why string
-	switch p.Kind {
-	case frame.PacketEager:
-		why = e.eager(&l, p)
-	case frame.PacketRTS:
-		why = e.request(&l, p)
-	case frame.PacketCTS:
-		why = e.cleared(&l, p)
-	case frame.PacketData:
-		why = e.data(&l, p)
-	case frame.PacketAck:
-		why = e.known(&l, p)
-	case frame.PacketCredit:
-		why = e.credit(&l, p)
-	case frame.PacketCancel:
-		why = e.cancels(&l, p)
-	case frame.PacketCanceled:
-		why = e.canceled(&l, p)
-	default:
-		why = "there is no such kind"
-	}
+	why := w.endpoints[p.To].receive(p)
 	if why == "" {
 		return nil
 	}
-	l.unlock()
 	return broken(p, why)
+}
+
+// receive takes a packet for a rank of this node, or says what is wrong with it.
+func (e *Endpoint) receive(p frame.Packet) string {
+	var l mailboxLock
+	defer l.rescue()
+	l.lock(e)
+	left, why := e.handle(p)
+	l.unlock()
+	if p.Kind == frame.PacketData && left.place != nil {
+		e.fillPart(left.place, p)
+	} else {
+		left.do()
+	}
+	return why
+}
+
+// handle takes a packet of any kind. The mailbox is locked.
+func (e *Endpoint) handle(p frame.Packet) (left work, why string) {
+	if e.closed.Load() { // its rank has ended
+		if p.Kind == frame.PacketCancel {
+			left.tell = e
+			left.reply = frame.Packet{Kind: frame.PacketCanceled, From: p.To, To: p.From, ID: p.ID, Size: 1}
+		}
+		return left, ""
+	}
+	switch p.Kind {
+	case frame.PacketEager:
+		return e.eager(p)
+	case frame.PacketRTS:
+		return e.request(p)
+	case frame.PacketCTS:
+		return e.cleared(p)
+	case frame.PacketData:
+		return e.data(p)
+	case frame.PacketAck:
+		return e.known(p)
+	case frame.PacketCredit:
+		return e.credit(p)
+	case frame.PacketCancel:
+		return e.cancels(p)
+	case frame.PacketCanceled:
+		return e.canceled(p)
+	}
+	return left, "there is no such kind"
 }
 
 func broken(p frame.Packet, why string) error { return fmt.Errorf("match: %v: %s", p, why) }
 
-// Each of the following takes a packet of one kind with the mailbox locked, and unlocks it, or says what is wrong with the packet.
+// Each of the following takes a packet of one kind with the mailbox locked, or says what is wrong
+// with the packet.
 
 func (e *Endpoint) badEnvelope(p frame.Packet) string {
 	switch {
@@ -81,17 +95,17 @@ func (e *Endpoint) badEnvelope(p frame.Packet) string {
 	return ""
 }
 
-func (e *Endpoint) eager(l *mailboxLock, p frame.Packet) string {
+func (e *Endpoint) eager(p frame.Packet) (left work, why string) {
 	if why := e.badEnvelope(p); why != "" {
-		return why
+		return left, why
 	}
 	from := e.peer(int(p.From))
 	cost := len(p.Data) + Overhead
 	switch {
 	case len(p.Data) > e.w.cfg.Eager:
-		return "it is too large to be eager"
+		return left, "it is too large to be eager"
 	case from.held+cost > e.w.cfg.Room:
-		return "it is more than there is credit for"
+		return left, "it is more than there is credit for"
 	}
 	from.held += cost
 	a := e.note(p.Context, int(p.From), p.Source, p.Tag, int64(len(p.Data)))
@@ -99,68 +113,56 @@ func (e *Endpoint) eager(l *mailboxLock, p frame.Packet) string {
 	r := e.posted.match(p.Context, int(p.From), p.Tag)
 	if r == nil {
 		copy(e.room(a), p.Data)
-		e.announce(l, a)
-		return ""
+		return e.announce(a), ""
 	}
 	r.where = inCopy
 	r.deliver(p.Source, p.Tag, a.size)
-	answer := e.repay(a)
+	left = e.repay(a)
+	left.done = r
 	e.forget(a)
-	if len(p.Data) > copyMost {
-		e.place(l, r, p.Data[:r.Status.Bytes], 0)
+	if len(p.Data) > maxLockedCopy {
+		e.pins.Add(1)
+		left.place, left.data = r, p.Data[:r.Status.Bytes]
 	} else {
 		unpack(&r.buf, p.Data[:r.Status.Bytes], 0)
-		l.unlock()
 	}
-	r.finish()
-	answer.put(e)
-	return ""
+	return left, ""
 }
 
-// place unlocks the mailbox and copies data of a message to where it belongs.
-func (e *Endpoint) place(l *mailboxLock, r *Request, data []byte, off int64) {
-	e.pins.Add(1)
-	defer e.unpin()
-	l.unlock()
-	unpack(&r.buf, data, off)
-}
-
-// announce queues a message of another node, and unlocks the mailbox.
-func (e *Endpoint) announce(l *mailboxLock, a *unexpected) {
+// announce queues a message of another node. The mailbox is locked.
+func (e *Endpoint) announce(a *unexpected) work {
 	if a.id != 0 {
 		if e.ids == nil {
 			e.ids = map[messageID]*unexpected{}
 		}
 		e.ids[messageID{a.peer, a.id}] = a
 	}
-	e.enqueue(l, a)
+	return work{probing: e.enqueue(a)}
 }
 
-func (e *Endpoint) request(l *mailboxLock, p frame.Packet) string {
+func (e *Endpoint) request(p frame.Packet) (left work, why string) {
 	if why := e.badEnvelope(p); why != "" {
-		return why
+		return left, why
 	}
 	from := e.peer(int(p.From))
 	switch {
 	case p.ID == 0:
-		return "it has no ID"
+		return left, "it has no ID"
 	case p.Size < 0:
-		return "the size is negative"
-	case from.requests >= e.w.cfg.Queue || e.remote >= remoteMost:
-		return "there are too many messages to come"
+		return left, "the size is negative"
+	case from.requests >= e.w.cfg.Queue || e.remote >= maxRemote:
+		return left, "there are too many messages to come"
 	}
 	if r := e.posted.match(p.Context, int(p.From), p.Tag); r != nil {
 		r.where = inCopy
 		r.deliver(p.Source, p.Tag, p.Size)
-		e.clear(l, r, int(p.From), p.ID)
-		return ""
+		return e.clear(r, int(p.From), p.ID), ""
 	}
 	from.requests++
 	e.remote++
 	a := e.note(p.Context, int(p.From), p.Source, p.Tag, p.Size)
 	a.remote, a.id = true, p.ID
-	e.announce(l, a)
-	return ""
+	return e.announce(a), ""
 }
 
 // awaiting is the send that a packet is about, if it waits for that.
@@ -171,111 +173,111 @@ func (e *Endpoint) awaiting(p frame.Packet, eager bool) *Request {
 	return nil
 }
 
-func (e *Endpoint) cleared(l *mailboxLock, p frame.Packet) string {
+func (e *Endpoint) cleared(p frame.Packet) (left work, why string) {
 	r := e.awaiting(p, false)
 	if r == nil {
-		return "no message waits for that"
+		return left, "no message waits for that"
 	}
 	if p.Size < 0 || p.Size > r.size {
-		return "the message is not as large"
+		return left, "the message is not as large"
 	}
 	r.wants, r.peer, r.where = p.Size, p.Peer, inPump
-	l.unlock()
 	if p.Size == 0 {
-		e.sent(r)
+		left.acked = r
 	} else {
-		e.w.pump(r)
+		left.pump = r
 	}
-	return ""
+	return left, ""
 }
 
-func (e *Endpoint) known(l *mailboxLock, p frame.Packet) string {
+func (e *Endpoint) known(p frame.Packet) (left work, why string) {
 	r := e.awaiting(p, true)
 	if r == nil {
-		return "no message waits for that"
+		return left, "no message waits for that"
 	}
 	r.where = inCopy
-	l.unlock()
-	e.sent(r)
-	return ""
+	left.acked = r
+	return left, ""
 }
 
-func (e *Endpoint) data(l *mailboxLock, p frame.Packet) string {
+// data takes a part of a message, which is copied without the lock: see fillPart.
+func (e *Endpoint) data(p frame.Packet) (left work, why string) {
 	r := e.recvs[p.Peer]
 	switch {
 	case r == nil || r.from != int(p.From):
-		return "no receive waits for that"
+		return left, "no receive waits for that"
 	case r.busy || p.Offset != r.got:
-		return "it is out of order"
+		return left, "it is out of order"
 	case len(p.Data) == 0 || int64(len(p.Data)) > r.wants-r.got:
-		return "it is not of the size that was asked for"
+		return left, "it is not of the size that was asked for"
 	}
 	r.busy = true
 	e.pins.Add(1)
+	left.place, left.data = r, p.Data
+	return left, ""
+}
+
+// fillPart copies a part of a message to where it belongs. e is pinned.
+func (e *Endpoint) fillPart(r *Request, p frame.Packet) {
 	defer e.unpin()
-	l.unlock()
 	unpack(&r.buf, p.Data, p.Offset)
+	var l mailboxLock
+	defer l.rescue()
 	l.lock(e)
+	left := e.filled(r, int64(len(p.Data)))
+	l.unlock()
+	left.do()
+}
+
+// filled notes that n bytes more of a message are where they belong. The mailbox is locked.
+func (e *Endpoint) filled(r *Request, n int64) (left work) {
 	r.busy = false
-	r.got += int64(len(p.Data))
-	whole := r.got == r.wants
-	if whole {
+	r.got += n
+	if r.got == r.wants {
 		delete(e.recvs, r.id)
 		r.where = inCopy
+		left.done = r
 	}
-	l.unlock()
-	if whole {
-		r.finish()
-	}
-	return ""
+	return left
 }
 
-func (e *Endpoint) credit(l *mailboxLock, p frame.Packet) string {
+func (e *Endpoint) credit(p frame.Packet) (left work, why string) {
 	to := e.peer(int(p.From))
 	if p.Size <= 0 || p.Size > int64(e.w.cfg.Room-to.credit) {
-		return "it is more than was used"
+		return left, "it is more than was used"
 	}
 	to.credit += int(p.Size)
-	l.unlock()
-	return ""
+	return left, ""
 }
 
-func (e *Endpoint) cancels(l *mailboxLock, p frame.Packet) string {
+func (e *Endpoint) cancels(p frame.Packet) (left work, why string) {
 	reply := frame.Packet{Kind: frame.PacketCanceled, From: p.To, To: p.From, ID: p.ID}
-	var back answer
 	if a := e.ids[messageID{int(p.From), p.ID}]; a != nil {
 		reply.Size = 1
 		e.matched(a)
 		if a.eager {
-			back = e.repay(a)
-			back.id = 0
+			left = e.repay(a)
 		}
 		e.forget(a)
 	}
-	l.unlock()
-	e.w.cfg.Link.Post(reply)
-	back.put(e)
-	return ""
+	left.tell, left.reply = e, reply // instead of what repay has to say of the message
+	return left, ""
 }
 
-func (e *Endpoint) canceled(l *mailboxLock, p frame.Packet) string {
+func (e *Endpoint) canceled(p frame.Packet) (left work, why string) {
 	r := e.sends[p.ID]
 	if r == nil || r.env.Peer != int(p.From) || !r.cancelling || p.Size != 0 && p.Size != 1 {
-		return "nobody asked for that"
+		return left, "nobody asked for that"
 	}
 	r.cancelling = false
 	back := p.Size == 1 && r.where == inSends // else it was matched, and its receiver has ended since
-	done := r.sent || back
-	if done {
-		delete(e.sends, r.id)
-		r.where = inCopy
-	}
-	l.unlock()
 	if back {
 		r.Status = Status{Cancelled: true}
 	}
-	if done {
-		r.finish()
+	if r.sent || back {
+		delete(e.sends, r.id)
+		r.where = inCopy
+		left.done = r
 	}
-	return ""
+	return left, ""
 }

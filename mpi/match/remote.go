@@ -67,8 +67,8 @@ func (e *Endpoint) tell(p frame.Packet) {
 	}
 }
 
-// clear asks for the data of a message of another node that was matched by r. The mailbox is locked; clear unlocks it.
-func (e *Endpoint) clear(l *mailboxLock, r *Request, from int, id uint64) {
+// clear asks for the data of a message of another node that r matched. The mailbox is locked.
+func (e *Endpoint) clear(r *Request, from int, id uint64) work {
 	p := frame.Packet{Kind: frame.PacketCTS, From: int32(e.rank), To: int32(from), ID: id, Size: r.Status.Bytes}
 	if p.Size > 0 {
 		if !r.counted && !r.count() {
@@ -78,48 +78,35 @@ func (e *Endpoint) clear(l *mailboxLock, r *Request, from int, id uint64) {
 			r.where, r.from, r.wants, r.got, r.busy = inRecvs, from, p.Size, 0, false
 		}
 	}
-	l.unlock()
-	e.w.cfg.Link.Post(p)
+	left := work{tell: e, reply: p}
 	if p.Size == 0 {
-		r.finish()
+		left.done = r
 	}
+	return left
 }
 
-// answer is what a sender of another node has to be told of an eager message that was matched.
-type answer struct {
-	from   int
-	id     uint64 // 0 if it does not want to know
-	credit int    // 0 for none yet
-}
-
-func (a answer) put(e *Endpoint) {
-	p := frame.Packet{From: int32(e.rank), To: int32(a.from)}
-	if a.id != 0 {
-		p.Kind, p.ID = frame.PacketAck, a.id
-		e.w.cfg.Link.Post(p)
-	}
-	if a.credit != 0 {
-		p.Kind, p.ID, p.Size = frame.PacketCredit, 0, int64(a.credit)
-		e.w.cfg.Link.Post(p)
-	}
-}
-
-// repay gives back the room that an eager message had. The mailbox is locked.
-func (e *Endpoint) repay(a *unexpected) answer {
+// repay gives back the room that an eager message had, and returns what its sender is to be told if
+// it is on another node: that its message was matched, if it wants to know, and credit if that is
+// enough for a packet. The mailbox is locked.
+func (e *Endpoint) repay(a *unexpected) (left work) {
 	p := e.peer(a.peer)
 	cost := int(a.size) + Overhead
 	if !a.remote {
 		p.held -= cost
-		return answer{}
+		return
+	}
+	if a.id != 0 {
+		left.tell = e
+		left.reply = frame.Packet{Kind: frame.PacketAck, From: int32(e.rank), To: int32(a.peer), ID: a.id}
 	}
 	p.owed += cost
-	credit := 0
 	if p.owed >= e.w.cfg.Room/2 {
-		credit = p.owed
-		p.held -= credit
+		left.tell = e
+		left.credit = frame.Packet{Kind: frame.PacketCredit, From: int32(e.rank), To: int32(a.peer), Size: int64(p.owed)}
+		p.held -= p.owed
 		p.owed = 0
 	}
-	return answer{from: a.peer, id: a.id, credit: credit}
+	return
 }
 
 // pump is the messages whose data is being sent to one rank, in the order in which they were cleared. Guarded by World.mu.
