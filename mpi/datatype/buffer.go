@@ -35,6 +35,11 @@ func Of(b []byte) Buffer {
 // methods require a buffer that passed.
 func (b Buffer) Check() error {
 	t := b.Type
+	if t != nil && t.contiguous && t.size > 0 && b.Count >= 0 && b.Addr >= 0 {
+		if room := int64(len(b.Mem)) - b.Addr; b.Count <= room/t.size {
+			return nil
+		}
+	}
 	switch {
 	case b.Count == 0 || b.Count > 0 && (t == nil || t.size == 0):
 		return nil
@@ -63,8 +68,13 @@ func (b Buffer) Size() int64 {
 
 // Bytes returns the data in place, without a copy; false if it is not contiguous and in order.
 func (b Buffer) Bytes() ([]byte, bool) {
-	if b.Size() == 0 {
+	size := b.Size()
+	if size == 0 {
 		return nil, true
+	}
+	if b.Type.contiguous {
+		end := b.Addr + size
+		return b.Mem[b.Addr:end:end], true
 	}
 	if l := b.Type.layout; l.kind == run && (b.Count == 1 || l.size == b.Type.extent()) {
 		at := b.Addr + l.off

@@ -22,6 +22,8 @@ type Endpoint struct {
 
 	// mu guards the mailbox. No two are held at once, and none while anything blocks.
 	mu         sync.Mutex
+	closed     atomic.Bool  // set with mu held
+	pending    atomic.Int64 // requests under way
 	posted     posted
 	unexpected unexpectedQueue
 	probing    bool                      // the rank looked for a message that was not there
@@ -33,7 +35,6 @@ type Endpoint struct {
 	lastID     uint64
 	remote     int // RTS of other nodes among unexpected
 
-	closed  atomic.Bool // set with mu held
 	closing sync.Once
 	pins    atomic.Int64 // copies under way to or from the guest's memory, without mu
 	left    atomic.Int64 // this rank's sends that others of this node have a note of, or copy after they had
@@ -41,10 +42,11 @@ type Endpoint struct {
 	_ [64]byte
 
 	// Whoever changes seq wakes the owner, who parks on it.
-	seq     atomic.Uint32
-	parked  atomic.Uint32
-	parker  parker
-	pending atomic.Int64 // requests under way
+	seq    atomic.Uint32
+	parked atomic.Uint32
+	parker parker
+
+	_ [64]byte
 
 	tasks tasks
 }

@@ -12,20 +12,21 @@ type Request struct {
 	Status Status
 	Err    error // [ErrQueue], or nil
 
-	state atomic.Int32
-	then  func() // set by who makes it watched
-
-	// Set when it starts.
-	e       *Endpoint
-	env     Envelope
-	buf     datatype.Buffer
-	size    int64 // of buf's data
+	state   atomic.Int32
+	where   where // guarded as the fields below
 	mode    Mode
 	send    bool
-	counted bool // among the endpoint's pending ones
+	counted bool   // among the endpoint's pending ones
+	then    func() // set by who makes it watched
 
-	// Guarded by the mutex of the mailbox it is in: the receiver's for a send within the node, else e's.
-	where      where
+	// Set when it starts.
+	e    *Endpoint
+	size int64 // of buf's data
+	buf  datatype.Buffer
+	env  Envelope
+
+	// Guarded by the mutex of the mailbox it is in: the receiver's for a send within the node, else
+	// e's.
 	order      uint64         // of a posted receive
 	links      links[Request] // in bucket, or in a pump
 	bucket     *list[Request] // of posted, or its wildcards

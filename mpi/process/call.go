@@ -138,7 +138,11 @@ func (c *call) bufferAt(addr uint32, n int64, t *datatype.Type) (datatype.Buffer
 	if addr == abi.InPlace && n > 0 {
 		return datatype.Buffer{}, errorf(abi.ErrBuffer, "MPI_IN_PLACE where it means nothing")
 	}
-	if b, ok := c.within(int64(addr), n, t); ok {
+	b := datatype.Buffer{Mem: c.mem, Addr: int64(addr), Count: n, Type: t}
+	if b.Check() == nil {
+		return b, nil
+	}
+	if b, ok := c.within(b.Addr, n, t); ok {
 		return b, nil
 	}
 	return datatype.Buffer{}, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x are not within the program's memory", n, t.Size(), addr)

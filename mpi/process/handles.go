@@ -85,17 +85,24 @@ func handleName(handle int32) string {
 // table holds the objects of one kind. A table with only its kind set is empty.
 type table[T any] struct {
 	kind       int32
-	predefined map[int32]*T
+	predefined []*T // by handle, from first on
+	first      int32
 	items      []*T
 	free       []int32 // free indices of items
 }
 
 // define adds a predefined object.
 func (t *table[T]) define(handle int32, v *T) {
-	if t.predefined == nil {
-		t.predefined = map[int32]*T{}
+	if len(t.predefined) == 0 {
+		t.first = handle
 	}
-	t.predefined[handle] = v
+	if less := t.first - handle; less > 0 {
+		t.predefined, t.first = append(make([]*T, less), t.predefined...), handle
+	}
+	if more := int(handle-t.first) + 1 - len(t.predefined); more > 0 {
+		t.predefined = append(t.predefined, make([]*T, more)...)
+	}
+	t.predefined[handle-t.first] = v
 }
 
 // add assigns a handle to an object.
@@ -118,7 +125,10 @@ func (t *table[T]) get(handle int32) *T {
 	if i := int(handle) - int(t.kind)<<kindShift; i >= 0 && i < len(t.items) {
 		return t.items[i]
 	}
-	return t.predefined[handle]
+	if i := int(handle) - int(t.first); i >= 0 && i < len(t.predefined) {
+		return t.predefined[i]
+	}
+	return nil
 }
 
 // empty reports whether there are only predefined objects.

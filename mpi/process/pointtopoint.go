@@ -66,16 +66,22 @@ func (m *message) free(*Process) {}
 func outcome(r *match.Request, send bool) (match.Status, error) {
 	st := r.Status
 	switch {
-	case errors.Is(r.Err, match.ErrQueue):
-		return emptyStatus, errorf(abi.ErrNoMem, "too many messages are under way at once: wait for some first")
 	case r.Err != nil:
-		return emptyStatus, r.Err
+		return emptyStatus, requestError(r.Err)
 	case send || st.Cancelled:
 		st.Source, st.Tag = abi.AnySource, abi.AnyTag
 	case st.Truncated:
 		return st, errorf(abi.ErrTruncate, "the message from rank %d with tag %d is longer than the buffer of %d bytes", st.Source, st.Tag, st.Bytes)
 	}
 	return st, nil
+}
+
+// requestError is what a program is told of a request's error.
+func requestError(err error) error {
+	if errors.Is(err, match.ErrQueue) {
+		return errorf(abi.ErrNoMem, "too many messages are under way at once: wait for some first")
+	}
+	return err
 }
 
 // to is the envelope of a send to a rank with a tag; false if it is to MPI_PROC_NULL.

@@ -43,6 +43,7 @@ type Process struct {
 	// allocations: see blocking, list and posted.
 	inbound, outbound message
 	requestScratch    []*request
+	listsRead         uint64 // lists of requests read so far
 	freeRequests      []*posted
 
 	unfinished []operation // operations whose requests were freed before they completed
@@ -106,14 +107,13 @@ func (p *Process) Call(index int, args []uint64) (uint64, error) {
 		c = new(call)
 	}
 	*c = call{Process: p, f: &abi.Functions[index], a: args}
-	p.depth++
-	defer func() { p.depth-- }()
-
 	f := &functions[index]
 	if err := p.admits(f); err != nil {
 		return 0, p.fatal(c, err)
 	}
+	p.depth++
 	err := f.do(c)
+	p.depth--
 	if p.broken != nil {
 		return 0, p.broken
 	}

@@ -15,6 +15,7 @@ type request struct {
 	op         operation
 	persistent bool
 	active     bool
+	list       uint64 // the last list it was read in: see requestList.repeated
 }
 
 // operation is what a request does. Package match or coll does the work; the rank's goroutine alone calls these methods.

@@ -77,6 +77,7 @@ type requestList struct {
 	handles  []byte // in the guest's memory
 	requests []*request
 	active   int
+	repeated bool   // a request is in it more than once
 	statuses []byte // in the guest's memory; nil if they are ignored
 }
 
@@ -96,6 +97,7 @@ func (c *call) list(n int64, at int) (requestList, error) {
 	if c.depth == 1 {
 		l.requests = c.requestScratch[:0]
 	}
+	c.listsRead++
 	for i := range int(n) {
 		r, err := c.request(handleIn(handles, i))
 		if err != nil {
@@ -105,6 +107,8 @@ func (c *call) list(n int64, at int) (requestList, error) {
 			r = nil
 		} else {
 			l.active++
+			l.repeated = l.repeated || r.list == c.listsRead
+			r.list = c.listsRead
 		}
 		l.requests = append(l.requests, r)
 	}
@@ -170,13 +174,20 @@ func (c *call) take(l *requestList, i, k int) (code int32, err error) {
 		return abi.Success, nil
 	}
 	st, freed, err := c.complete(r)
-	for j := i; freed && j < len(l.requests); j++ {
-		if l.requests[j] == r {
-			l.requests[j] = nil
-			retire(l.handles, j)
+	if freed {
+		l.requests[i] = nil
+		retire(l.handles, i)
+		for j := i + 1; l.repeated && j < len(l.requests); j++ {
+			if l.requests[j] == r {
+				l.requests[j] = nil
+				retire(l.handles, j)
+			}
 		}
 	}
 	l.status(k, st, keepError)
+	if err == nil {
+		return abi.Success, nil
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		c.on = r.on
