@@ -107,13 +107,19 @@ func (p *Process) Call(index int, args []uint64) (uint64, error) {
 		c = new(call)
 	}
 	*c = call{Process: p, f: &abi.Functions[index], a: args}
-	f := &functions[index]
+	p.depth++
+	v, err := c.dispatch(&functions[index])
+	p.depth--
+	c.a = nil // the caller's again
+	return v, err
+}
+
+func (c *call) dispatch(f *function) (uint64, error) {
+	p := c.Process
 	if err := p.admits(f); err != nil {
 		return 0, p.fatal(c, err)
 	}
-	p.depth++
 	err := f.do(c)
-	p.depth--
 	if p.broken != nil {
 		return 0, p.broken
 	}
