@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -68,6 +69,11 @@ func (e *Engine) New(team Team, number uint32, persistent bool) *Schedule {
 		s.resume = func() { s.run(true) }
 	}
 	s.team, s.tag = team, int32(number&maxTag)
+	s.needs = &s.team.Members
+	if team.Remote != nil {
+		all := slices.Concat(team.Members, team.Remote)
+		s.needs = &all
+	}
 	if persistent {
 		s.tag |= persistentTag
 	}

@@ -14,6 +14,7 @@ type Schedule struct {
 	engine    *Engine
 	end       *match.Endpoint
 	team      Team
+	needs     *[]int32 // all who take part: the failure of one ends the schedule
 	tag       int32
 	local     bool // steps that are added have peers of the local group though there is a remote one
 	op        Op
@@ -224,7 +225,7 @@ func (s *Schedule) issue(st *step) {
 	} else if s.team.Remote != nil {
 		tag |= localTag
 	}
-	env := match.Envelope{Context: s.team.Context, Peer: int(members[st.peer]), Source: st.peer, Tag: tag}
+	env := match.Envelope{Context: s.team.Context, Peer: int(members[st.peer]), Source: st.peer, Tag: tag, Members: s.needs}
 	if st.kind == stepSend {
 		s.sizes[i] = -1
 		env.Source = int32(s.team.Rank)

@@ -113,6 +113,11 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 	var l mailboxLock
 	defer l.rescue()
 	l.lock(to)
+	if e.fails(r) {
+		l.unlock()
+		r.finish()
+		return
+	}
 	p := to.posted.match(env.Context, e.rank, env.Tag)
 	if p == nil {
 		left := to.receiveNote(r)
@@ -200,7 +205,7 @@ func (e *Endpoint) Recv(r *Request, env Envelope, b datatype.Buffer) {
 		left.do()
 		return
 	}
-	if !r.count() {
+	if e.fails(r) || !r.count() {
 		l.unlock()
 		r.finish()
 		return
@@ -243,6 +248,9 @@ func (e *Endpoint) consume(r *Request, a *unexpected) work {
 	case a.remote:
 		from, id := a.peer, a.id
 		e.forget(a)
+		if r.Err = e.w.rankError(from); r.Err != nil {
+			return work{done: r}
+		}
 		return e.clear(r, from, id)
 	case a.send != nil:
 		s := a.send

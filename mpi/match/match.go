@@ -39,6 +39,13 @@
 // Every rank has credit for Config.Room bytes of eager messages to each other; a message costs its size and [Overhead]. The
 // receiver gives credit back when the message is matched, in batches.
 //
+// # Processes
+//
+// A process is named by its rank at birth: its rank in the job's first MPI_COMM_WORLD. It keeps that
+// name wherever it runs; [Link] knows its address. Communicators map their ranks to processes, and an
+// [Envelope] names processes. One can fail, by [World.FailRank], without ending the world: what needs
+// it ends with a [RankError], the rest goes on. Who ends a job for it is the job's policy.
+//
 // # Progress
 //
 // Whoever completes a request does all that is left to do for it; the rank itself need not call. The
@@ -107,9 +114,13 @@ var ErrQueue = errors.New("match: too many requests at once: wait for some befor
 // Envelope says to whom a message goes, or from whom it is wanted.
 type Envelope struct {
 	Context uint64 // of the communicator; pt2pt and collectives of one have different ones
-	Peer    int    // rank in the job: the receiver of a send; for a receive the sender, or AnySource
+	Peer    int    // process: the receiver of a send; for a receive the sender, or AnySource
 	Source  int32  // rank in the communicator: of this endpoint for a send; of the sender, or AnySource, for a receive
 	Tag     int32  // AnyTag for any
+	// Members, if not nil, are processes that the operation needs besides Peer: of a receive from
+	// AnySource those that may send to it, of a collective all that take part. See [World.FailRank].
+	// They do not change.
+	Members *[]int32
 }
 
 // Wildcards of a receive (MPI 5.0, 3.2.4).

@@ -50,6 +50,9 @@ func (e *Endpoint) receive(p frame.Packet) string {
 
 // handle takes a packet of any kind. The mailbox is locked.
 func (e *Endpoint) handle(p frame.Packet) (left work, why string) {
+	if e.w.fromFailed(p) {
+		return left, ""
+	}
 	if e.closed.Load() { // its rank has ended
 		if p.Kind == frame.PacketCancel {
 			left.tell = e
@@ -233,7 +236,7 @@ func (e *Endpoint) fillPart(r *Request, p frame.Packet) {
 func (e *Endpoint) filled(r *Request, n int64) (left work) {
 	r.busy = false
 	r.got += n
-	if r.got == r.wants {
+	if r.got == r.wants || r.Err != nil {
 		delete(e.recvs, r.id)
 		r.where = inCopy
 		left.done = r

@@ -11,6 +11,11 @@ func (e *Endpoint) sendRemote(r *Request) {
 	var l mailboxLock
 	defer l.rescue()
 	l.lock(e)
+	if e.fails(r) {
+		l.unlock()
+		r.finish()
+		return
+	}
 	to := e.peer(r.env.Peer)
 	r.eager = r.size <= int64(e.w.cfg.Eager) && cost <= int64(to.credit)
 	if !r.eager || r.mode == Synchronous {
@@ -62,7 +67,7 @@ func (e *Endpoint) name(names *map[uint64]*Request, r *Request) uint64 {
 
 // tell sends a packet and waits until there is room for it.
 func (e *Endpoint) tell(p frame.Packet) {
-	if err := e.w.cfg.Link.Send(e.ctx, p); err != nil && e.ctx.Err() == nil {
+	if err := e.w.cfg.Link.Send(e.ctx, p); err != nil && e.ctx.Err() == nil && e.w.rankError(int(p.To)) == nil {
 		e.w.Abort(err)
 	}
 }
@@ -163,6 +168,10 @@ func (e *Endpoint) sendData(r *Request, pooled **[]byte) bool {
 	p := frame.Packet{Kind: frame.PacketData, From: int32(e.rank), To: int32(r.env.Peer), Peer: r.peer}
 	data, whole := r.buf.Bytes()
 	for ; p.Offset < r.wants; p.Offset += int64(len(p.Data)) {
+		if err := e.w.rankError(r.env.Peer); err != nil {
+			r.Err = err
+			return true
+		}
 		n := min(chunk, r.wants-p.Offset)
 		if whole {
 			p.Data = data[p.Offset : p.Offset+n]
@@ -187,7 +196,7 @@ func (e *Endpoint) sent(r *Request) {
 	defer l.rescue()
 	l.lock(e)
 	r.where, r.sent = inCopy, true
-	if r.cancelling || e.closed.Load() {
+	if r.cancelling && e.w.rankError(r.env.Peer) == nil || e.closed.Load() {
 		l.unlock()
 		return
 	}

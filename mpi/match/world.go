@@ -17,6 +17,7 @@ type World struct {
 	cores     int64
 	pools     pools
 	failure   atomic.Pointer[error]
+	failed    atomic.Pointer[map[int]error] // processes that have failed; nil for none; changed under mu
 	ctx       context.Context
 	cancel    context.CancelFunc
 	stop      func() bool // takes back what waits for the end of New's context

@@ -20,15 +20,30 @@ func (c *call) wanted() (on *Comm, env match.Envelope, somebody bool, err error)
 	return
 }
 
-// probe looks for a message once, or waits for one (MPI 5.0, 3.8).
-func (c *call) probe(find func() bool, once bool) (bool, error) {
+// probe looks for a message once, or waits for one (MPI 5.0, 3.8). It fails if a process that may
+// send the message has failed and there is none.
+func (c *call) probe(env match.Envelope, find func() bool, once bool) (bool, error) {
 	if once {
 		if err := c.end.Poll(); err != nil {
 			return false, err
 		}
-		return find(), nil
+		if find() {
+			return true, nil
+		}
+		return false, c.end.Failure(&env)
 	}
-	return true, c.end.Wait(find)
+	var failure error
+	err := c.end.Wait(func() bool {
+		if find() {
+			return true
+		}
+		failure = c.end.Failure(&env)
+		return failure != nil
+	})
+	if err == nil {
+		err = failure
+	}
+	return true, err
 }
 
 // probe returns MPI_Probe, or MPI_Iprobe, which has a flag parameter.
@@ -48,7 +63,7 @@ func probe(once bool) func(c *call) error {
 		}
 		st, ok := nobodyStatus, true
 		if somebody {
-			ok, err = c.probe(func() (ok bool) { st, ok = c.end.Probe(env); return ok }, once)
+			ok, err = c.probe(env, func() (ok bool) { st, ok = c.end.Probe(env); return ok }, once)
 			if err != nil {
 				return err
 			}
@@ -107,7 +122,7 @@ func (c *call) takeMessage(on *Comm, env match.Envelope, at int, b []byte, once 
 	if err != nil {
 		return false, err
 	}
-	ok, err := c.probe(func() (ok bool) { f.message, ok = c.end.Take(env); return ok }, once)
+	ok, err := c.probe(env, func() (ok bool) { f.message, ok = c.end.Take(env); return ok }, once)
 	if err != nil || !ok {
 		c.handles.messages.remove(handle)
 		c.refund(smallObject)
