@@ -87,7 +87,7 @@ func loadAny(t testing.TB, path string) exec.Program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := store.rt.Compile(context.Background(), path, code)
+	p, err := store.rt.Compile(context.Background(), code)
 	if err != nil {
 		t.Fatal(err)
 	}

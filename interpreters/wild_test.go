@@ -42,7 +42,7 @@ type wildPrograms struct {
 func newWildPrograms(t testing.TB) *wildPrograms {
 	t.Helper()
 	rt := wasm.New(wasm.Config{})
-	p, err := rt.Compile(context.Background(), "wild", buildWild(wildData()))
+	p, err := rt.Compile(context.Background(), buildWild(wildData()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,10 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 		Agent: agent, HandlerSlots: uint32(cfg.HandlerSlots), Admit: admit, Log: parts.Log,
 	})
 	s.transport.Greet(pools)
-	s.runtime = wasm.New(wasm.Config{CacheDir: filepath.Join(s.dir, "cache"), Log: parts.Log})
+	s.runtime = wasm.New(wasm.Config{
+		CacheDir: filepath.Join(s.dir, "cache"), Log: parts.Log,
+		HandlerSlots: cfg.HandlerSlots, Memory: cfg.Memory,
+	})
 	st := store.New(parts.API, store.Config{
 		Path: cfg.Store, Serve: cfg.Serve, MaxStore: cfg.MaxStore, KeepUnused: cfg.KeepUnused,
 		StateFile: filepath.Join(s.dir, "pins.json"), Log: parts.Log,

@@ -10,9 +10,8 @@ import (
 
 // Runtime compiles programs. mpi/wasm implements it over wasmtime.
 type Runtime interface {
-	// Compile readies a program for execution. key is what the result may be cached under on disk: a
-	// name for exactly these bytes.
-	Compile(ctx context.Context, key string, wasm []byte) (Program, error)
+	// Compile readies a program for execution. The caller must not change wasm afterwards.
+	Compile(ctx context.Context, wasm []byte) (Program, error)
 	Close() error
 }
 

@@ -95,7 +95,7 @@ func (g *goRank) Invoke(uint32, ...uint64) (uint64, error) { return 0, errors.Ne
 // goPrograms is a runtime whose programs are Go functions, named by their bytes.
 type goPrograms map[string]func(g *goRank)
 
-func (r goPrograms) Compile(_ context.Context, _ string, wasm []byte) (exec.Program, error) {
+func (r goPrograms) Compile(_ context.Context, wasm []byte) (exec.Program, error) {
 	if f := r[string(wasm)]; f != nil {
 		return goProgram{f, string(wasm) != "handler"}, nil
 	}

@@ -21,7 +21,6 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/rendezvous"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
@@ -109,13 +108,6 @@ func (s *shelf) ParseCID(text string) (mpi.CID, error) {
 func (s *shelf) Status() mpi.StoreStatus     { return mpi.StoreStatus{Serves: s.list} }
 func (s *shelf) Close(context.Context) error { return nil }
 
-// oneKey compiles under one key whatever is asked: the tests give many CIDs to the same guest.
-type oneKey struct{ *wasm.Runtime }
-
-func (r oneKey) Compile(ctx context.Context, _ string, code []byte) (exec.Program, error) {
-	return r.Runtime.Compile(ctx, "guest", code)
-}
-
 // testNode is a node over a real libp2p host, with everything real but the store.
 type testNode struct {
 	*Node
@@ -160,7 +152,7 @@ func newNode(t testing.TB, i int, set ...func(i int, c *Config)) testNode {
 	tr.Greet(pools)
 	id := cidOf("guest")
 	c := Config{
-		Transport: tr, Pools: pools, Runtime: oneKey{wasm.New(wasm.Config{CacheDir: cacheDir})},
+		Transport: tr, Pools: pools, Runtime: wasm.New(wasm.Config{CacheDir: cacheDir}),
 		Store: &shelf{
 			world: map[mpi.CID]*mpi.Bundle{id: {Run: guest, Files: fstest.MapFS{}}},
 			list:  []mpi.Interpreter{{Name: "guest", Version: "1.0.0", CID: id}},

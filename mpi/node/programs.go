@@ -291,7 +291,7 @@ func (p *program) build() (exec.Program, fs.FS, error) {
 	case <-p.ctx.Done():
 		return nil, nil, p.ctx.Err()
 	}
-	code, err := n.cfg.Runtime.Compile(p.ctx, string(p.cid)+".run", bundle.Run)
+	code, err := n.cfg.Runtime.Compile(p.ctx, bundle.Run)
 	if err != nil {
 		return nil, nil, fmt.Errorf("run.wasm: %w", err)
 	}
@@ -329,7 +329,7 @@ func (p *program) open() (*mpi.Bundle, error) {
 // initialise runs init.wasm to its end.
 func (p *program) initialise(b *mpi.Bundle) error {
 	n := p.ps.n
-	code, err := n.cfg.Runtime.Compile(p.ctx, string(p.cid)+".init", b.Init)
+	code, err := n.cfg.Runtime.Compile(p.ctx, b.Init)
 	if err != nil {
 		return err
 	}

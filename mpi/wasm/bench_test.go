@@ -24,7 +24,7 @@ func BenchmarkInstanceC(b *testing.B) {
 		b.Fatal(err)
 	}
 	r := newRuntime(b)
-	p, err := r.Compile(b.Context(), "cat", bin)
+	p, err := r.Compile(b.Context(), bin)
 	if err != nil {
 		b.Fatal(err)
 	}

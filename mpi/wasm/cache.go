@@ -15,27 +15,23 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bytecodealliance/wasmtime-go/v44"
 	"golang.org/x/sys/cpu"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/atomicfile"
 )
 
-// engineVersion is wasmtime's; its files are for no other. wasmtime checks it too.
-const engineVersion = "44.0.0"
-
 // cache keeps compiled code in a directory, which it alone writes, though other processes
 // may do so in the same way: a file appears complete, by a rename, and whoever has it open
 // keeps it when it is removed. Whatever goes wrong is logged, and nothing is found.
 //
-// Compiled code is trusted as much as this program itself: wasmtime does not verify it. So the
-// directory must be this user's alone, and each file carries a hash of its content (see entry.go).
-// The hash is against damage, not against whoever may write to the directory.
+// Compiled code is trusted as much as this program itself: wasmtime does not verify it. So only this
+// user may write to the directory, and each file carries what it is for and a hash (see cachefile.go).
+// The hash is against damage and renames, not against whoever may write to the directory.
 type cache struct {
 	dir   string
 	limit int64 // bytes
 	log   *slog.Logger
-	host  string // what the code is good for
+	host  string // the engine and the processor that the code is for
 
 	mu sync.Mutex // of prune
 }
@@ -52,51 +48,47 @@ func newCache(dir string, limit int64, log *slog.Logger) *cache {
 	return &cache{dir: dir, limit: limit, log: log, host: hostName()}
 }
 
-// hostName describes the processor and the configuration that code is compiled for.
+// hostName describes the engine and the processor that code is compiled for.
 func hostName() string {
 	features := fmt.Sprintf("%v %v", cpu.X86, cpu.ARM64)
-	return strings.Join([]string{engineVersion, engineConfig, runtime.GOOS, runtime.GOARCH, features}, "\n")
+	return strings.Join([]string{settings, runtime.GOOS, runtime.GOARCH, features}, "\n")
 }
 
-// path is the file for a module: something of its key for people, and a hash of all that
-// makes its code what it is.
-func (c *cache) path(id codeID) string {
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%d\n%s%s%s", len(id.key), id.key, id.sum[:], c.host)
-	name := strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
-			return r
-		}
-		return '_'
-	}, id.key)
-	return filepath.Join(c.dir, name[:min(len(name), 80)]+"-"+hex.EncodeToString(sum.Sum(nil)[:16])+entrySuffix)
+// key names the code of a module on this host.
+func (c *cache) key(id codeID) cacheKey {
+	return sha256.Sum256(append(id[:], c.host...))
 }
 
-// load returns a module from the cache, or nil.
-func (c *cache) load(eng *wasmtime.Engine, id codeID) *wasmtime.Module {
+// path is the file of a key.
+func (c *cache) path(k cacheKey) string {
+	return filepath.Join(c.dir, hex.EncodeToString(k[:16])+entrySuffix)
+}
+
+// load returns the code of a module from the cache that use takes, or nil. What use does not take is
+// not there, and will be compiled again.
+func (c *cache) load(id codeID, use func(image []byte) error) []byte {
 	if c == nil {
 		return nil
 	}
-	path := c.path(id)
-	image, err := c.read(path)
+	k := c.key(id)
+	path := c.path(k)
+	image, err := c.read(path, k)
 	if err != nil {
 		if !os.IsNotExist(err) {
 			c.log.Warn("compiled code cannot be used; compiling again", "file", path, "err", err)
 		}
 		return nil
 	}
-	m, err := wasmtime.NewModuleDeserialize(eng, image)
-	if err != nil {
-		c.log.Warn("compiled code is refused by the engine; compiling again", "file", path, "err", flatten(err))
+	if err := use(image); err != nil {
+		c.log.Warn("compiled code is refused by the engine; compiling again", "file", path, "err", oneLine(err))
 		return nil
 	}
 	now := time.Now()
 	os.Chtimes(path, now, now) // when it was last used, for prune; another process may have removed it
-	return m
+	return image
 }
 
-func (c *cache) read(path string) ([]byte, error) {
+func (c *cache) read(path string, k cacheKey) ([]byte, error) {
 	if err := c.checkDir(); err != nil {
 		return nil, err
 	}
@@ -110,39 +102,35 @@ func (c *cache) read(path string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular() || exposed(info):
-		return nil, fmt.Errorf("mode %v: it must be a file that only its owner can write", info.Mode())
+		return nil, fmt.Errorf("mode %v: it must be a file that only this user can write", info.Mode())
 	}
-	return readEntry(f, info.Size())
+	return readEntry(f, info.Size(), k)
 }
 
-// checkDir refuses a directory that others can write to.
+// checkDir refuses a directory that is another user's, or that others can write to.
 func (c *cache) checkDir() error {
 	info, err := os.Stat(c.dir)
 	switch {
 	case err != nil:
 		return err
 	case !info.IsDir() || exposed(info):
-		return fmt.Errorf("%s has mode %v: it must be a directory that only its owner can write", c.dir, info.Mode())
+		return fmt.Errorf("%s has mode %v: it must be a directory that only this user can write", c.dir, info.Mode())
 	}
 	return nil
 }
 
-// exposed reports whether others than the owner can write. Windows has no such bits.
-func exposed(info fs.FileInfo) bool {
-	return runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0
-}
-
 // store writes a module's code.
 func (c *cache) store(id codeID, image []byte) {
-	path := c.path(id)
-	if err := c.write(path, image); err != nil {
+	k := c.key(id)
+	path := c.path(k)
+	if err := c.write(path, k, image); err != nil {
 		c.log.Warn("compiled code cannot be kept", "file", path, "err", err)
 		return
 	}
 	c.prune(path)
 }
 
-func (c *cache) write(path string, image []byte) error {
+func (c *cache) write(path string, k cacheKey, image []byte) error {
 	if limit := min(c.limit, maxEntry-int64(entryHeader)); int64(len(image)) > limit {
 		return fmt.Errorf("its %d bytes are more than the cache may hold (%d)", len(image), limit)
 	}
@@ -152,7 +140,7 @@ func (c *cache) write(path string, image []byte) error {
 	if err := c.checkDir(); err != nil {
 		return err
 	}
-	return atomicfile.WriteFrom(path, 0o600, func(w io.Writer) error { return writeEntry(w, image) })
+	return atomicfile.WriteFrom(path, 0o600, func(w io.Writer) error { return writeEntry(w, k, image) })
 }
 
 // prune removes what was not used for longest until the limit is kept, and temporary files that a

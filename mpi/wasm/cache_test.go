@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // logged is a runtime over a cache and what it logs.
@@ -22,11 +26,16 @@ func logged(t *testing.T, cfg Config) (*Runtime, *bytes.Buffer) {
 	return r, &log
 }
 
-// runCat compiles the cat under that key, runs it, and waits until the cache is written.
-func runCat(t *testing.T, cfg Config, key string) (log string) {
+// namedCat is a program like the cat, of that name.
+func namedCat(t *testing.T, name string) []byte {
+	return assemble(t, strings.TrimSuffix(catWAT, ")")+fmt.Sprintf("(data (i32.const 9000) %q))", name))
+}
+
+// runCat compiles the cat of that name, runs it, and waits until the cache is written.
+func runCat(t *testing.T, cfg Config, name string) (log string) {
 	t.Helper()
 	r, buf := logged(t, cfg)
-	p, err := r.Compile(t.Context(), key, assemble(t, catWAT))
+	p, err := r.Compile(t.Context(), namedCat(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,11 +64,11 @@ func entries(t *testing.T, dir string) (paths []string) {
 func TestCache(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	cfg := Config{CacheDir: dir}
-	if log := runCat(t, cfg, "bafy/../run.wasm"); log != "" {
+	if log := runCat(t, cfg, "one"); log != "" {
 		t.Errorf("log: %s", log)
 	}
 	list := entries(t, dir)
-	if len(list) != 1 || !strings.HasPrefix(filepath.Base(list[0]), "bafy____run_wasm-") {
+	if len(list) != 1 {
 		t.Fatalf("files %q", list)
 	}
 	for path, mode := range map[string]os.FileMode{dir: 0o700 | os.ModeDir, list[0]: 0o600} {
@@ -70,7 +79,7 @@ func TestCache(t *testing.T) {
 	old := time.Now().Add(-time.Hour)
 	os.Chtimes(list[0], old, old)
 	content, _ := os.ReadFile(list[0])
-	if log := runCat(t, cfg, "bafy/../run.wasm"); log != "" {
+	if log := runCat(t, cfg, "one"); log != "" {
 		t.Errorf("log: %s", log)
 	}
 	again, _ := os.ReadFile(list[0])
@@ -82,28 +91,78 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// TestCacheHit shows that what is in the cache is what runs: another program's code is put
-// where this one's would be.
-func TestCacheHit(t *testing.T) {
-	dir := t.TempDir()
-	os.Chmod(dir, 0o700)
-	r, _ := logged(t, Config{CacheDir: dir})
-	other := compile(t, r, mainWAT("(call $exit (i32.const 33))"))
-	image, err := other.(*program).code.module.Serialize()
+// putEntry writes the code of another program into the cache as that of bin.
+func putEntry(t *testing.T, r *Runtime, bin []byte, other exec.Program) {
+	t.Helper()
+	l := other.(*program).code.pooled
+	if l == nil {
+		l = other.(*program).code.other
+	}
+	image, err := l.module.Serialize()
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin := assemble(t, mainWAT("(call $exit (i32.const 44))"))
-	id := codeID{"k", sha256.Sum256(bin)}
-	if err := r.cache.write(r.cache.path(id), image); err != nil {
+	k := r.cache.key(sha256.Sum256(bin))
+	if err := r.cache.write(r.cache.path(k), k, image); err != nil {
 		t.Fatal(err)
 	}
-	p, err := r.Compile(t.Context(), "k", bin)
+}
+
+// TestCacheHit shows that what is in the cache is what runs: another program's code is put
+// where this one's would be.
+func TestCacheHit(t *testing.T) {
+	r, _ := logged(t, Config{CacheDir: filepath.Join(t.TempDir(), "cache"), HandlerSlots: 1})
+	bin := assemble(t, mainWAT("(call $exit (i32.const 44))"))
+	putEntry(t, r, bin, compile(t, r, mainWAT("(call $exit (i32.const 33))")))
+	p, err := r.Compile(t.Context(), bin)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if out := p.Run(context.Background(), execLimits()); out.Exit != 33 {
 		t.Errorf("exit %d: it was compiled", out.Exit)
+	}
+}
+
+// TestCacheNoLink: code that the engine takes and that cannot be linked is compiled again.
+func TestCacheNoLink(t *testing.T) {
+	r, log := logged(t, Config{CacheDir: filepath.Join(t.TempDir(), "cache")})
+	bin := assemble(t, mainWAT("(call $exit (i32.const 44))"))
+	other := compile(t, r, `(module
+	  (import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))
+	  (memory (export "memory") 1) (func (export "_start")))`)
+	putEntry(t, r, bin, other)
+	p, err := r.Compile(t.Context(), bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := p.Run(context.Background(), execLimits()); out.Exit != 44 {
+		t.Errorf("exit %d", out.Exit)
+	}
+	if !strings.Contains(log.String(), "refused by the engine") {
+		t.Errorf("log: %s", log)
+	}
+}
+
+// TestCacheRenamed renames the file of one program to that of another: it is not run as that one.
+func TestCacheRenamed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	cfg := Config{CacheDir: dir}
+	runCat(t, cfg, "one")
+	one := entries(t, dir)[0]
+	code, _ := os.ReadFile(one)
+	r, _ := logged(t, cfg)
+	two := r.cache.path(r.cache.key(sha256.Sum256(namedCat(t, "two"))))
+	if err := os.Rename(one, two); err != nil {
+		t.Fatal(err)
+	}
+	if log := runCat(t, cfg, "two"); !strings.Contains(log, "another program") {
+		t.Errorf("log: %s", log)
+	}
+	if now, _ := os.ReadFile(two); len(entries(t, dir)) != 1 || bytes.Equal(now, code) {
+		t.Errorf("files %q: it was not replaced", entries(t, dir))
+	}
+	if r.cache.host = "another engine"; r.cache.path(r.cache.key(codeID{})) == newCache(dir, 0, nil).path(newCache(dir, 0, nil).key(codeID{})) {
+		t.Error("engines share files")
 	}
 }
 
@@ -120,8 +179,9 @@ func TestCacheDamage(t *testing.T) {
 		b[i] ^= 1
 		return b
 	}
+	k := cacheKey(good[entryKey:entryLength])
 	foreign := new(bytes.Buffer)
-	writeEntry(foreign, []byte("well kept, but no code of this engine"))
+	writeEntry(foreign, k, []byte("well kept, but no code of this engine"))
 	for name, tt := range map[string]struct {
 		content []byte
 		mode    os.FileMode
@@ -135,7 +195,7 @@ func TestCacheDamage(t *testing.T) {
 		"hash":        {flip(10), 0o600, "damaged"},
 		"code":        {flip(len(good) / 2), 0o600, "damaged"},
 		"foreign":     {foreign.Bytes(), 0o600, "refused by the engine"},
-		"open to all": {good, 0o666, "only its owner can write"},
+		"open to all": {good, 0o666, "only this user can write"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(path, tt.content, 0o600); err != nil {
@@ -199,11 +259,19 @@ func TestCachePrune(t *testing.T) {
 		age(path, d)
 	}
 	runCat(t, cfg, "three")
-	var names []string
+	var left []string
 	for _, path := range entries(t, dir) {
-		names = append(names, strings.SplitN(filepath.Base(path), "-", 2)[0])
+		switch name := filepath.Base(path); {
+		case path == first:
+			left = append(left, "one")
+		case strings.HasSuffix(name, entrySuffix):
+			left = append(left, "code")
+		default:
+			left = append(left, name)
+		}
 	}
-	if got := strings.Join(names, " "); got != "another's new.tmp one three" {
+	slices.Sort(left)
+	if got := strings.Join(left, " "); got != "another's code new.tmp one" {
 		t.Errorf("left: %s", got)
 	}
 }
@@ -230,17 +298,17 @@ func TestCacheShared(t *testing.T) {
 
 func FuzzReadEntry(f *testing.F) {
 	var good bytes.Buffer
-	writeEntry(&good, []byte("code"))
+	writeEntry(&good, cacheKey{1}, []byte("code"))
 	f.Add(good.Bytes())
 	f.Add([]byte{})
 	f.Add(good.Bytes()[:entryHeader])
 	f.Fuzz(func(t *testing.T, in []byte) {
-		code, err := readEntry(bytes.NewReader(in), int64(len(in)))
+		code, err := readEntry(bytes.NewReader(in), int64(len(in)), cacheKey{1})
 		if err != nil {
 			return
 		}
 		var out bytes.Buffer
-		writeEntry(&out, code)
+		writeEntry(&out, cacheKey{1}, code)
 		if !bytes.Equal(in, out.Bytes()) {
 			t.Errorf("accepted %x", in)
 		}

@@ -37,7 +37,7 @@ func clang(t testing.TB, name string, flags ...string) []byte {
 // runC runs one rank of a C program.
 func runC(t testing.TB, bin []byte, x exec.Exec) exec.Outcome {
 	t.Helper()
-	p, err := newRuntime(t).Compile(t.Context(), t.Name(), bin)
+	p, err := newRuntime(t).Compile(t.Context(), bin)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,27 +9,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/bytecodealliance/wasmtime-go/v44"
-
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 )
-
-// codeID names a module. The caller's key says which bytes these are; their hash makes sure.
-type codeID struct {
-	key string
-	sum [sha256.Size]byte
-}
-
-// code is a compiled module.
-type code struct {
-	id     codeID
-	eng    *engine
-	module *wasmtime.Module
-	linked *native.Program // of an MPI program
-	info   moduleInfo
-	refs   int // programs, and build while it works; guarded by Runtime.mu
-}
 
 // flight is a compilation under way, for all who ask for the same module meanwhile.
 type flight struct {
@@ -41,16 +23,16 @@ type flight struct {
 
 // Compile readies a program. It takes a reference to a module that is compiled already, loads
 // it from the cache, or compiles it, once for all who ask at the same time. It refuses a module
-// that is not valid, imports what no host function provides, or has no _start. What imports MPI functions is a [exec.MPIProgram]. The
-// caller must not change wasm, even after ctx has ended.
-func (r *Runtime) Compile(ctx context.Context, key string, wasm []byte) (exec.Program, error) {
+// that is not valid, imports what no host function provides, or has no _start. What imports MPI
+// functions is a [exec.MPIProgram]. The caller must not change wasm, even after ctx has ended.
+func (r *Runtime) Compile(ctx context.Context, wasm []byte) (exec.Program, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if err := precheck(wasm, r.cfg.MaxModule); err != nil {
 		return nil, err
 	}
-	id := codeID{key, sha256.Sum256(wasm)}
+	id := codeID(sha256.Sum256(wasm))
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
@@ -123,9 +105,9 @@ func precheck(wasm []byte, limit int) error {
 // waits, it writes the cache.
 func (r *Runtime) build(id codeID, wasm []byte, f *flight) {
 	defer r.builds.Done()
-	c, fresh, err := r.make(id, wasm)
+	c, image, err := r.make(id, wasm)
 	if err != nil {
-		err = fmt.Errorf("wasm: compile %s: %w", clip(id.key, 100), err)
+		err = fmt.Errorf("wasm: compile: %w", err)
 	}
 	r.mu.Lock()
 	if f.code, f.err = c, err; err == nil {
@@ -138,85 +120,81 @@ func (r *Runtime) build(id codeID, wasm []byte, f *flight) {
 	if err != nil {
 		return
 	}
-	if fresh {
-		r.save(c)
+	if image != nil {
+		r.cache.store(id, image)
 	}
 	r.release(c)
 }
 
-// make loads or compiles a module; fresh says that it compiled it.
-func (r *Runtime) make(id codeID, wasm []byte) (c *code, fresh bool, err error) {
-	defer func() { // wasmtime-go panics where its C API fails without an error
+// make loads or compiles a module, and links it. image is what to keep in the cache; nil for nothing.
+func (r *Runtime) make(id codeID, wasm []byte) (c *code, image []byte, err error) {
+	defer func() {
 		if p := recover(); p != nil {
-			r.log.Error("panic while compiling", "key", id.key, "panic", p)
-			c, err = nil, errors.New("a fault in the engine")
+			r.log.Error("panic while compiling", "panic", p)
+			c, image, err = nil, nil, errors.New("a fault in the engine")
 		}
 	}()
 	wasm, info, err := r.inspect(wasm)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
-	eng, err := r.engine(info.mpi)
-	if err != nil {
-		return nil, false, err
-	}
-	c = &code{id: id, eng: eng, info: info}
-	if c.module = r.cache.load(eng.Engine, id); c.module == nil {
-		if c.module, err = r.translate(c, wasm); err != nil {
-			return nil, false, err
-		}
-		fresh = true
-	}
+	kind := onDemand
 	if info.mpi {
-		if c.linked, err = link(c); err != nil {
-			c.close()
-			return nil, false, err
+		kind = ranks
+	}
+	e, err := r.engine(kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	c = &code{id: id, info: info}
+	image = r.cache.load(id, func(image []byte) error {
+		c.other, err = load(e, image, &info)
+		return err
+	})
+	fresh := image == nil
+	if fresh {
+		m, err := r.translate(e, wasm)
+		if err != nil {
+			return nil, nil, err
+		}
+		if r.cache != nil {
+			if image, err = m.Serialize(); err != nil {
+				r.log.Warn("cannot keep compiled code", "err", oneLine(err))
+			}
+		}
+		if c.other, err = link(e, m, &info); err != nil {
+			return nil, nil, oneLine(err)
 		}
 	}
-	return c, fresh, nil
+	if err := r.intoPool(c, image); err != nil {
+		c.close()
+		return nil, nil, oneLine(err)
+	}
+	if !fresh {
+		image = nil
+	}
+	return c, image, nil
 }
 
-// translate makes machine code of a module, for the engine of c.
-func (r *Runtime) translate(c *code, wasm []byte) (*wasmtime.Module, error) {
+// translate makes machine code of a module.
+func (r *Runtime) translate(e *native.Engine, wasm []byte) (*native.Module, error) {
 	r.compiling <- struct{}{}
 	defer func() { <-r.compiling }()
-	if c.info.mpi {
-		plain, err := r.engine(false)
-		if err != nil {
-			return nil, err
-		}
-		if err := wasmtime.ModuleValidate(plain.Engine, wasm); err != nil {
-			return nil, flatten(err)
-		}
-		if wasm, err = r.addSafepoints(wasm); err != nil {
-			return nil, err
-		}
-	}
-	m, err := wasmtime.NewModule(c.eng.Engine, wasm)
+	validator, err := r.engine(validating)
 	if err != nil {
-		return nil, flatten(err)
+		return nil, err
+	}
+	if err := validator.Validate(wasm); err != nil {
+		return nil, oneLine(err)
+	}
+	if wasm, err = r.addSafepoints(wasm); err != nil {
+		return nil, err
+	}
+	m, err := e.Compile(wasm)
+	if err != nil {
+		return nil, oneLine(err)
 	}
 	return m, nil
-}
-
-// close frees what wasmtime holds of it.
-func (c *code) close() {
-	if c.linked != nil {
-		c.linked.Close()
-	}
-	c.module.Close()
-}
-
-func (r *Runtime) save(c *code) {
-	if r.cache == nil {
-		return
-	}
-	image, err := c.module.Serialize()
-	if err != nil {
-		r.log.Warn("cannot keep compiled code", "key", c.id.key, "err", err)
-		return
-	}
-	r.cache.store(c.id, image)
 }
 
 // release drops a reference and frees the module with the last one.
@@ -230,14 +208,8 @@ func (r *Runtime) release(c *code) {
 	}
 }
 
-// flatten makes one line of an error of wasmtime, which has a paragraph for each cause.
-func flatten(err error) error {
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	if e, ok := err.(*wasmtime.Error); ok {
-		e.Close()
-	}
-	return errors.New(clip(text, 500))
-}
+// fields puts a text on one line.
+func fields(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // clip cuts a text to n bytes, between two characters.
 func clip(s string, n int) string {

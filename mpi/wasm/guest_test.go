@@ -39,7 +39,7 @@ func guest(t testing.TB, r *Runtime) exec.Program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := r.Compile(t.Context(), "guest", bin)
+	p, err := r.Compile(t.Context(), bin)
 	if err != nil {
 		t.Fatal(err)
 	}

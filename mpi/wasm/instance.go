@@ -1,60 +1,68 @@
 package wasm
 
 import (
-	"context"
+	"errors"
+	"fmt"
 	"runtime/debug"
-	"time"
-
-	"github.com/bytecodealliance/wasmtime-go/v44"
+	"sync"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
 )
 
-// Limits of a store, besides its memory. They bound what an instance takes of the host's
-// memory outside its own: 8 bytes for an element.
-const (
-	maxTables        = 4
-	maxTableElements = 1 << 18
+// instance is one run of a program: of a handler, or of a rank. It belongs to the goroutine that runs
+// it.
+type instance struct {
+	p     *program
+	x     exec.Exec
+	owner owner
+	host  *wasi.Host
+	stack int // bytes
+	in    *native.Instance
+	view  []byte // its memory as far as it has been looked at; it never moves, nor shrinks
+
+	// Of a rank:
+
+	args  [][native.MaxParams]uint64 // of the calls of the library under way, each within the one before
+	depth int
+	cause error // why the library ended it: the first such error
+
+	fault string // the host function that panicked
+}
+
+// owner is a handler's run, or a group of ranks.
+type owner interface {
+	// stopped says why it set the stop flag. in are the names of the innermost functions, if the
+	// instance computed.
+	stopped(in []string) (mpi.Reason, string)
+	// ended is stopped, for an instance that the host ended: it slept, or made its next call.
+	ended(why wasi.Why) (mpi.Reason, string)
+	// gaveUp is stopped, for an instance that waits for a file or a stream.
+	gaveUp() (mpi.Reason, string)
+}
+
+var (
+	_ native.Host = (*instance)(nil)
+	_ exec.Guest  = (*instance)(nil)
 )
 
-// instance is one run of a program. It belongs to the goroutine that runs it.
-type instance struct {
-	p        *program
-	x        exec.Exec
-	host     *wasi.Host
-	ctx      context.Context
-	cancel   context.CancelFunc // also called by Runtime.Close
-	start    time.Time
-	deadline time.Time
+// wasiID is added to the place of a function of WASI for its ID; that of a function of MPI is its
+// place in abi.Functions.
+const wasiID = 1 << 16
 
-	mem    *wasmtime.Memory // its exported memory, once it is known
-	view   []byte           // mem as far as it has been looked at: see grown
-	result [1]wasmtime.Val  // of a call; read before the next one
-	fault  string           // the host function that panicked
-}
+// system is the functions of WASI, by their IDs less wasiID.
+var system = sync.OnceValue(wasi.Functions)
 
-func newInstance(ctx context.Context, p *program, x exec.Exec, start time.Time) *instance {
-	in := &instance{p: p, x: x, start: start, deadline: start.Add(x.Timeout)}
-	in.ctx, in.cancel = context.WithCancel(ctx)
-	in.host = wasi.New(in.ctx, wasi.Config{
-		Args: x.Args, Env: x.Env, Stdin: x.Stdin, Files: x.Files,
-		Output: x.Output, Stderr: x.Stderr, Deadline: in.deadline,
-	})
-	return in
-}
-
-func (in *instance) leave() {
-	in.cancel()
-	in.p.r.leave(in.p, in)
-}
-
-// run makes the instance, runs it to its end, tells how it ended, once, and then frees it: to unmap its memory takes the
-// kernel longer than a small program runs, and nobody needs to wait for that.
-func (in *instance) run(tell func(exec.Outcome)) {
+// run makes the instance, runs it to its end, takes the library away from its memory, tells how it
+// ended, once, and frees it. To unmap memory takes the kernel longer than a small program runs, and
+// nobody needs to wait for that: only an instance in the pool is freed before it tells.
+func (in *instance) run(flag *native.StopFlag, tell func(exec.Outcome)) {
 	told := false
-	defer func() { // for a panic of wasmtime-go itself; those of host functions end in call
+	defer func() { // for a fault outside of a call
 		if p := recover(); p != nil {
 			in.crash("the engine", p)
 			if !told {
@@ -63,92 +71,115 @@ func (in *instance) run(tell func(exec.Outcome)) {
 		}
 	}()
 	c := in.p.code
-	store := wasmtime.NewStoreWithData(c.eng.Engine, in)
-	defer store.Close()
-	store.Limiter(in.x.Memory, maxTableElements, 1, maxTables, 1)
-	store.SetEpochDeadline(ticks(time.Until(in.deadline)))
-
-	inst, err := c.eng.linker.Instantiate(store, c.module)
-	if err == nil {
-		_, err = inst.GetFunc(store, "_start").Call(store)
+	l := in.p.r.enterPool(c)
+	inPool := l != nil
+	if !inPool {
+		var err error
+		if l, err = in.p.r.outside(c); err != nil {
+			told = true
+			tell(failed(mpi.Internal, err.Error()))
+			return
+		}
 	}
-	var used int64
-	if inst != nil {
-		used = in.used(store, inst)
+	leavePool := func() {
+		if inPool {
+			in.p.r.leavePool()
+			inPool = false
+		}
 	}
+	defer leavePool()
+	limits := native.Limits{Memory: in.x.Memory, Elements: maxTableElements, Tables: maxTables}
+	n, err := l.program.New(in, flag, limits)
+	if err != nil {
+		told = true
+		tell(failed(mpi.Internal, err.Error()))
+		return
+	}
+	defer n.Close()
+	in.in = n
+	detach := func() {}
+	if in.x.MPI != nil {
+		in.args = make([][native.MaxParams]uint64, maxNested)
+		detach = sync.OnceFunc(in.x.MPI.Close)
+		in.x.MPI.Attach(in)
+	}
+	defer detach()
+	err = n.Start(l.program, native.Exports{
+		Table: c.info.table, Safepoint: module.Safepoint, Begin: module.Begin,
+	})
+	used := int64(len(n.Memory()))
+	detach()
 	out := in.outcome(err, used)
+	if inPool {
+		in.view = nil
+		n.Close()
+		leavePool()
+	}
 	told = true
 	tell(out)
 }
 
-// used is the size of the program's memory, in bytes.
-func (in *instance) used(store *wasmtime.Store, inst *wasmtime.Instance) int64 {
-	if in.mem == nil {
-		if ext := inst.GetExport(store, "memory"); ext != nil {
-			in.mem = ext.Memory()
-			ext.Close()
-		}
-	}
-	if in.mem == nil {
-		return 0
-	}
-	return int64(in.mem.DataSize(store))
-}
-
-// call is a host function's way from wasmtime to package wasi and back.
-func (in *instance) call(c *wasmtime.Caller, f *wasi.Func, params []wasmtime.Val) (_ []wasmtime.Val, trap *wasmtime.Trap) {
+// Call implements [native.Host].
+func (in *instance) Call(id int, args []uint64) (result uint64, ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			in.crash(f.Name, p)
-			trap = wasmtime.NewTrap("a fault of the host")
+			in.crash(in.nameOf(id), p)
+			ok = false
 		}
 	}()
-	var a wasi.Args
-	for i, kind := range []byte(f.Params) {
-		if kind == 'i' {
-			a[i] = uint64(uint32(params[i].I32()))
-		} else {
-			a[i] = uint64(params[i].I64())
+	if id >= wasiID {
+		var a wasi.Args
+		copy(a[:], args)
+		f := &system()[id-wasiID]
+		e := in.host.Call(f, in.view, &a)
+		if e == wasi.EFAULT {
+			// It has done nothing. The memory may have grown since it was looked at.
+			if before := len(in.view); len(in.Memory()) > before {
+				e = in.host.Call(f, in.view, &a)
+			}
 		}
+		return uint64(e), e != wasi.Stop
 	}
-	e := in.host.Call(f, in.view, &a)
-	if e == wasi.EFAULT && in.grown(c) {
-		e = in.host.Call(f, in.view, &a)
+	if in.depth == maxNested {
+		in.end(&exec.ExitError{
+			Reason: mpi.Trapped, Detail: "callbacks of MPI functions call each other without end",
+		})
+		return 0, false
 	}
-	switch {
-	case e == wasi.Stop:
-		return nil, wasmtime.NewTrap("ended by the host")
-	case !f.Errno:
-		return nil, nil
+	// The library may keep the slice longer than the arguments are good for, and what is given lies on
+	// the thread's stack.
+	mine := in.args[in.depth][:copy(in.args[in.depth][:], args)]
+	in.depth++
+	v, err := in.x.MPI.Call(id, mine)
+	in.depth--
+	if err != nil {
+		in.end(err)
 	}
-	in.result[0] = wasmtime.ValI32(int32(e))
-	return in.result[:], nil
+	// A callback may have ended it.
+	return v, in.cause == nil && in.fault == "" && in.host.End().Why == wasi.Running
 }
 
-// grown looks at the program's memory anew, and reports whether there is more of it than
-// at the last look. To ask wasmtime costs as much as a whole call of the host, so it is done only
-// when a call finds its memory too small; such a call can be repeated. Memory never
-// shrinks, and when it grows it stays where it is (4 GiB are reserved for it), or else what is
-// left of view would be no memory at all.
-func (in *instance) grown(c *wasmtime.Caller) bool {
-	if in.mem == nil {
-		ext := c.GetExport("memory")
-		if ext == nil {
-			return false
-		}
-		in.mem = ext.Memory()
-		ext.Close()
-		if in.mem == nil {
-			return false
-		}
+// maxNested bounds calls of MPI from callbacks of calls of MPI, …
+const maxNested = 64
+
+// end notes why the program has to end, unless it has to already.
+func (in *instance) end(err error) {
+	if in.cause == nil && in.host.End().Why == wasi.Running {
+		in.cause = err
 	}
-	before := len(in.view)
-	in.view = in.mem.UnsafeData(c)
-	return len(in.view) > before
+}
+
+func (in *instance) nameOf(id int) string {
+	if id >= wasiID {
+		return system()[id-wasiID].Name
+	}
+	return abi.Functions[id].Name
 }
 
 func (in *instance) crash(where string, p any) {
-	in.fault = where
+	if in.fault == "" {
+		in.fault = where
+	}
 	in.p.r.log.Error("panic in a host function", "function", where, "panic", p, "stack", string(debug.Stack()))
 }
 
@@ -160,4 +191,46 @@ func (in *instance) closeFiles() {
 		}
 	}()
 	in.host.Close()
+}
+
+// Memory implements [exec.Guest].
+func (in *instance) Memory() []byte {
+	in.view = in.in.Memory()
+	return in.view
+}
+
+// Grow implements [exec.Guest].
+func (in *instance) Grow(n int64) (addr uint32, got int64, err error) {
+	if n <= 0 || n > maxPages*pageSize {
+		return 0, 0, fmt.Errorf("wasm: memory cannot grow by %d bytes", n)
+	}
+	if in.p.code.info.alone {
+		return 0, 0, errors.New("wasm: a Go program takes memory that the host adds for its own heap")
+	}
+	pages := (n + pageSize - 1) / pageSize
+	before, ok := in.in.Grow(uint64(pages))
+	if !ok {
+		return 0, 0, fmt.Errorf("wasm: %s more than the %s in use do not fit its limit of %s",
+			size(n), size(int64(len(in.in.Memory()))), size(in.x.Memory))
+	}
+	return uint32(before), pages * pageSize, nil
+}
+
+// Invoke implements [exec.Guest].
+func (in *instance) Invoke(function uint32, args ...uint64) (uint64, error) {
+	v, err := in.in.Invoke(function, args...)
+	if err == nil && in.cause == nil && in.fault == "" {
+		return v, nil
+	}
+	end := &exec.ExitError{}
+	switch why := native.NoFunction(""); {
+	case errors.As(err, &why):
+		end.Reason, end.Detail = mpi.Trapped, fmt.Sprintf("MPI calls back function %d: %s", function, string(why))
+	default:
+		out := exec.Outcome{}
+		in.explain(&out, err)
+		end.Reason, end.Exit, end.Detail = out.Reason, out.Exit, out.Detail
+	}
+	in.end(end)
+	return 0, end
 }

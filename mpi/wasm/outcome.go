@@ -5,24 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
-
-	"github.com/bytecodealliance/wasmtime-go/v44"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
 )
 
-// outcome says how the instance ended, from what wasmtime and the host say of it.
+// outcome says how the instance ended, from what the engine, the library and the host say of it.
 func (in *instance) outcome(err error, used int64) exec.Outcome {
 	if !in.host.Finish() {
 		return exec.Outcome{} // Run has returned already
 	}
 	in.host.Flush()
 	out := exec.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr(), Memory: used}
+	if in.x.Scratch != nil {
+		in.x.Scratch.Files = nil
+		for _, f := range in.host.Written() {
+			in.x.Scratch.Files = append(in.x.Scratch.Files, exec.ScratchFile(f))
+		}
+	}
 	in.explain(&out, err)
 	blameMemory(&out, in.x.Memory)
+	return out
+}
+
+// abandoned is the outcome of an instance that waits for a file or a stream.
+func (in *instance) abandoned() exec.Outcome {
+	in.host.Flush()
+	out := exec.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr()}
+	out.Reason, out.Detail = in.owner.gaveUp()
 	return out
 }
 
@@ -36,81 +48,54 @@ func blameMemory(out *exec.Outcome, limit int64) {
 
 // explain fills in Reason, Exit and Detail.
 func (in *instance) explain(out *exec.Outcome, err error) {
-	var trap *wasmtime.Trap
-	if errors.As(err, &trap) {
-		defer trap.Close()
-	}
+	var exit *exec.ExitError
+	var trap *native.Trap
+	var stopped *native.Stopped
 	end := in.host.End()
 	switch {
 	case in.fault != "":
 		out.Reason, out.Detail = mpi.Internal, "a fault of this node in "+in.fault+": see its log"
-	case end.Why == wasi.Exited:
-		if end.Code != 0 {
-			out.Reason, out.Exit, out.Detail = mpi.Exited, int(int32(end.Code)), fmt.Sprintf("exit code %d", int32(end.Code))
-		}
-	case end.Why == wasi.Flooded:
-		out.Reason, out.Detail = mpi.OutputLimit, fmt.Sprintf("wrote more than its limit of %d bytes to standard output", in.x.Output)
-	case end.Why == wasi.Cancelled:
-		out.Reason, out.Detail = mpi.Cancelled, in.whyCancelled()
-	case end.Why == wasi.TimedOut:
-		out.Reason, out.Detail = mpi.TimedOut, in.timedOut("sleeping")
+	case errors.As(in.cause, &exit):
+		out.Reason, out.Exit, out.Detail = exit.Reason, exit.Exit, exit.Detail
+	case in.cause != nil:
+		out.Reason, out.Detail = mpi.Cancelled, in.cause.Error()
+	case end.Why != wasi.Running:
+		in.explainEnd(out, end)
 	case err == nil:
-	case trap == nil:
-		explainError(in.p, in.x.Memory, out, flatten(err).Error())
+	case errors.As(err, &stopped):
+		out.Reason, out.Detail = in.owner.stopped(stopped.Frames)
+	case errors.As(err, &trap):
+		out.Reason, out.Detail = mpi.Trapped, trapText(trap.Code, in.stack)+whereIn(trap.Frames)
 	default:
-		in.explainTrap(out, trap)
+		in.explainError(out, fields(err.Error()))
 	}
 }
 
-func (in *instance) explainTrap(out *exec.Outcome, trap *wasmtime.Trap) {
-	code := trap.Code()
-	switch {
-	case code == nil:
-		out.Reason, out.Detail = mpi.Internal, "ended without a reason"
-	case *code != wasmtime.Interrupt:
-		out.Reason, out.Detail = mpi.Trapped, trapText(*code, maxWasmStack)+where(trap)
-	case in.ctx.Err() != nil && time.Now().Before(in.deadline):
-		out.Reason, out.Detail = mpi.Cancelled, in.whyCancelled()
+// explainEnd is for an end in a call of WASI.
+func (in *instance) explainEnd(out *exec.Outcome, end wasi.End) {
+	switch end.Why {
+	case wasi.Exited:
+		if code := int(int32(end.Code)); code != 0 {
+			out.Reason, out.Exit, out.Detail = mpi.Exited, code, fmt.Sprintf("exit code %d", code)
+		}
+	case wasi.Flooded:
+		out.Reason = mpi.OutputLimit
+		out.Detail = fmt.Sprintf("wrote more than its limit of %d bytes to standard output", in.x.Output)
 	default:
-		out.Reason, out.Detail = mpi.TimedOut, in.timedOut("running"+where(trap))
+		out.Reason, out.Detail = in.owner.ended(end.Why)
 	}
-}
-
-func (in *instance) timedOut(doing string) string {
-	return fmt.Sprintf("still %s after its limit of %s", doing, in.x.Timeout.Round(time.Millisecond))
-}
-
-func (in *instance) whyCancelled() string {
-	in.p.r.mu.Lock()
-	defer in.p.r.mu.Unlock()
-	if in.p.r.closed {
-		return "this node is stopping"
-	}
-	return "cancelled while it ran"
-}
-
-// abandoned is the outcome of an instance that waits for its files.
-func (in *instance) abandoned() exec.Outcome {
-	in.host.Flush()
-	out := exec.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr()}
-	if time.Now().Before(in.deadline) {
-		out.Reason, out.Detail = mpi.Cancelled, in.whyCancelled()
-	} else {
-		out.Reason, out.Detail = mpi.TimedOut, in.timedOut("waiting for a file")
-	}
-	return out
 }
 
 // explainError is for an instance that could not be made. Its imports were checked at
 // Compile, so what is left is the store's limits, or the machine's.
-func explainError(p *program, limit int64, out *exec.Outcome, text string) {
+func (in *instance) explainError(out *exec.Outcome, text string) {
 	switch {
 	case strings.Contains(text, "exceeds memory limits"):
-		*out = tooSmall(p.code.info.memory, limit)
+		*out = tooSmall(in.p.code.info.memory, in.x.Memory)
 	case strings.Contains(text, "exceeds table limits"), strings.Contains(text, "resource limit exceeded"):
-		out.Reason, out.Detail = mpi.Trapped, "it declares more than an instance may have: "+text
+		out.Reason, out.Detail = mpi.Trapped, "it declares more than an instance may have: "+clip(text, 500)
 	default:
-		p.r.log.Error("cannot make an instance", "err", text)
+		in.p.r.log.Error("cannot make an instance", "err", text)
 		out.Reason, out.Detail = mpi.Internal, "cannot make an instance: see this node's log"
 	}
 }
@@ -150,27 +135,27 @@ func outOfMemory(used, limit int64, stderr []byte) bool {
 	return false
 }
 
-func trapText(code wasmtime.TrapCode, stack int) string {
+func trapText(code native.TrapCode, stack int) string {
 	switch code {
-	case wasmtime.StackOverflow:
+	case native.StackOverflow:
 		return fmt.Sprintf("stack overflow (%s)", size(int64(stack)))
-	case wasmtime.MemoryOutOfBounds:
+	case native.MemoryOutOfBounds:
 		return "memory access out of bounds"
-	case wasmtime.HeapMisaligned:
+	case native.HeapMisaligned:
 		return "misaligned atomic access"
-	case wasmtime.TableOutOfBounds:
+	case native.TableOutOfBounds:
 		return "table access out of bounds"
-	case wasmtime.IndirectCallToNull:
+	case native.IndirectCallToNull:
 		return "call of a null function pointer"
-	case wasmtime.BadSignature:
+	case native.BadSignature:
 		return "call of a function pointer of another type"
-	case wasmtime.IntegerOverflow:
+	case native.IntegerOverflow:
 		return "integer overflow"
-	case wasmtime.IntegerDivisionByZero:
+	case native.IntegerDivisionByZero:
 		return "integer division by zero"
-	case wasmtime.BadConversionToInteger:
+	case native.BadConversionToInteger:
 		return "conversion to integer of a float that does not fit"
-	case wasmtime.UnreachableCodeReached:
+	case native.UnreachableCodeReached:
 		return "unreachable code reached (abort or panic)"
 	}
 	return fmt.Sprintf("trap %d", code)
@@ -178,21 +163,6 @@ func trapText(code wasmtime.TrapCode, stack int) string {
 
 // maxFrames is how many functions of a backtrace are named.
 const maxFrames = 4
-
-// where names the innermost functions.
-func where(trap *wasmtime.Trap) string {
-	var names []string
-	for _, f := range trap.Frames() {
-		name := fmt.Sprintf("func%d", f.FuncIndex())
-		if n := f.FuncName(); n != nil && *n != "" {
-			name = *n
-		}
-		if names = append(names, name); len(names) > maxFrames {
-			break
-		}
-	}
-	return whereIn(names)
-}
 
 // whereIn says where, by the names of the innermost functions. They are the program's own words: cut, and made printable.
 func whereIn(names []string) string {

@@ -5,48 +5,14 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
 )
 
 var _ exec.MPIProgram = (*mpiProgram)(nil)
 
 // mpiProgram is a program that imports MPI functions.
 type mpiProgram struct{ *program }
-
-// wasiID is added to the place of a function of WASI for its ID; that of a function of MPI is its place in abi.Functions.
-const wasiID = 1 << 16
-
-// link links an MPI program to what it imports, all of which is provided with these types.
-func link(c *code) (*native.Program, error) {
-	system := wasi.Functions()
-	var list []native.Function
-	seen := map[[2]string]bool{}
-	for _, imp := range c.info.imports {
-		if key := [2]string{imp.Module, imp.Name}; seen[key] {
-			continue
-		} else {
-			seen[key] = true
-		}
-		f := native.Function{Module: imp.Module, Name: imp.Name, Params: imp.Type.Params}
-		if imp.Type.Results != "" {
-			f.Result = imp.Type.Results[0]
-		}
-		if imp.Module == abi.Module {
-			f.ID, _ = abi.Lookup(imp.Name)
-		} else {
-			for i := range system {
-				if system[i].Name == imp.Name {
-					f.ID = wasiID + i
-				}
-			}
-		}
-		list = append(list, f)
-	}
-	return native.Link(c.eng.Engine, c.module, list)
-}
 
 var errStopping = errors.New("this node is stopping")
 
@@ -55,8 +21,7 @@ type rankGroup struct {
 	p      *program
 	ctx    context.Context
 	cancel context.CancelCauseFunc // also called by Runtime.Close
-	brake  native.Brake
-	system []wasi.Func
+	flag   native.StopFlag
 	watch  sync.WaitGroup // the goroutine of stop
 	once   sync.Once      // of Close
 
@@ -72,9 +37,9 @@ func (p *mpiProgram) RankGroup(ctx context.Context) (exec.RankGroup, error) {
 	if r.closed || p.closed {
 		return nil, errClosed
 	}
-	g := &rankGroup{p: p.program, system: wasi.Functions()}
+	g := &rankGroup{p: p.program}
 	g.ctx, g.cancel = context.WithCancelCause(ctx)
-	r.gangs[g] = struct{}{}
+	r.groups[g] = struct{}{}
 	p.running.Add(1) // until Close
 	g.watch.Add(1)
 	go g.stop()
@@ -85,7 +50,7 @@ func (p *mpiProgram) RankGroup(ctx context.Context) (exec.RankGroup, error) {
 func (g *rankGroup) stop() {
 	defer g.watch.Done()
 	<-g.ctx.Done()
-	g.brake.Pull()
+	g.flag.Set()
 }
 
 // Close implements [exec.RankGroup].
@@ -103,7 +68,7 @@ func (g *rankGroup) close() {
 	g.cancel(context.Canceled)
 	g.watch.Wait()
 	r.mu.Lock()
-	delete(r.gangs, g)
+	delete(r.groups, g)
 	r.mu.Unlock()
 	g.p.running.Done()
 }

@@ -343,7 +343,7 @@ func TestGangNeeds(t *testing.T) {
 
 func TestMissingFunctions(t *testing.T) {
 	r := newRuntime(t)
-	_, err := r.Compile(t.Context(), "missing", assemble(t, `(module
+	_, err := r.Compile(t.Context(), assemble(t, `(module
 	  (import "env" "MPI_Win_fence" (func (param i32 i32) (result i32)))
 	  (import "env" "MPI_File_open" (func (param i32 i32 i32 i32 i32) (result i32)))
 	  (import "env" "MPI_Send" (func (param i32) (result i32)))
@@ -353,7 +353,7 @@ func TestMissingFunctions(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	_, err = r.Compile(t.Context(), "no memory", assemble(t, `(module (import "env" "MPI_Wtime" (func (result f64))) (func (export "_start")))`))
+	_, err = r.Compile(t.Context(), assemble(t, `(module (import "env" "MPI_Wtime" (func (result f64))) (func (export "_start")))`))
 	if err == nil || !strings.Contains(err.Error(), "exports no memory") {
 		t.Errorf("%v", err)
 	}

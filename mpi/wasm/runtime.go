@@ -4,8 +4,10 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 )
 
 var _ exec.Runtime = (*Runtime)(nil)
@@ -18,6 +20,13 @@ type Config struct {
 	CacheSize int64        // bytes kept in CacheDir; 0 for 1 GiB
 	MaxModule int          // bytes of a module at most; 0 for 64 MiB
 	Log       *slog.Logger // nil to discard
+
+	// HandlerSlots is how many handlers run at once. So many instances have a place in the pool, and
+	// those beyond are slower to make. 0 for no pool.
+	HandlerSlots int
+	// Memory is what a handler may use, in bytes, as far as it is known; 0 if not. It bounds what stays
+	// resident of an instance in the pool.
+	Memory int64
 }
 
 // Runtime compiles programs and runs them. It is safe for use by many goroutines.
@@ -25,7 +34,7 @@ type Runtime struct {
 	cfg    Config
 	log    *slog.Logger
 	cache  *cache
-	ticker ticker
+	inPool atomic.Int32 // instances
 	// compiling is held by whoever compiles: wasmtime uses all cores for one module, and
 	// takes some hundred times its size in memory.
 	compiling chan struct{}
@@ -35,15 +44,15 @@ type Runtime struct {
 	builds     sync.WaitGroup // goroutines of build
 	once       sync.Once      // of Close
 
-	mu        sync.Mutex
-	eng       *engine // made for the first handler
-	engMPI    *engine // made for the first MPI program
-	closed    bool
-	codes     map[codeID]*code
-	flights   map[codeID]*flight
-	instances map[*instance]struct{}  // running, to be ended by Close
-	gangs     map[*rankGroup]struct{} // open, to be ended by Close
-	running   sync.WaitGroup          // instances and ranks, and those abandoned
+	mu       sync.Mutex
+	engines  [engineKinds]*native.Engine // each made when it is first needed
+	slots    int                         // of the pool; 0 for none
+	closed   bool
+	codes    map[codeID]*code
+	flights  map[codeID]*flight
+	handlers map[*handler]struct{}   // running, to be ended by Close
+	groups   map[*rankGroup]struct{} // open, to be ended by Close
+	running  sync.WaitGroup          // instances and ranks, and those abandoned
 }
 
 // New makes a runtime. Nothing is allocated, started or read before the first Compile.
@@ -57,6 +66,10 @@ func New(cfg Config) *Runtime {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	slots := 0
+	if p := cfg.pool(); p != nil {
+		slots = p.Slots
+	}
 	return &Runtime{
 		cfg:        cfg,
 		log:        cfg.Log,
@@ -65,8 +78,9 @@ func New(cfg Config) *Runtime {
 		inspecting: make(chan struct{}, 1),
 		codes:      map[codeID]*code{},
 		flights:    map[codeID]*flight{},
-		instances:  map[*instance]struct{}{},
-		gangs:      map[*rankGroup]struct{}{},
+		handlers:   map[*handler]struct{}{},
+		groups:     map[*rankGroup]struct{}{},
+		slots:      slots,
 	}
 }
 
@@ -83,18 +97,16 @@ func (r *Runtime) Close() error {
 func (r *Runtime) close() {
 	r.mu.Lock()
 	r.closed = true
-	for in := range r.instances {
-		in.cancel()
+	for h := range r.handlers {
+		h.cancel()
 	}
-	for g := range r.gangs {
+	for g := range r.groups {
 		g.cancel(errStopping)
 	}
 	r.mu.Unlock()
 
 	r.builds.Wait()
-	r.ticker.runOut()
 	r.running.Wait()
-	r.ticker.close()
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,53 +114,31 @@ func (r *Runtime) close() {
 		c.close()
 		delete(r.codes, id)
 	}
-	for _, eng := range []*engine{r.eng, r.engMPI} {
-		if eng != nil {
-			eng.close()
+	for _, e := range r.engines {
+		if e != nil {
+			e.Close()
 		}
 	}
 }
 
-// engine returns the engine of handlers or that of MPI programs, making it for the first caller.
-func (r *Runtime) engine(mpi bool) (*engine, error) {
+// enter counts in a run of a handler, if both its program and the runtime are open. leave counts it
+// out.
+func (r *Runtime) enter(h *handler) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at := &r.eng
-	if mpi {
-		at = &r.engMPI
-	}
-	if *at == nil {
-		eng, err := newEngine(mpi)
-		if err != nil {
-			return nil, err
-		}
-		if *at = eng; !mpi {
-			r.ticker.tick = eng.IncrementEpoch
-		}
-	}
-	return *at, nil
-}
-
-// enter counts in an instance of p, if both p and the runtime are open. leave counts it out.
-func (r *Runtime) enter(p *program, in *instance) bool {
-	r.mu.Lock()
-	if r.closed || p.closed {
-		r.mu.Unlock()
+	if r.closed || h.p.closed {
 		return false
 	}
-	r.instances[in] = struct{}{}
+	r.handlers[h] = struct{}{}
 	r.running.Add(1)
-	p.running.Add(1)
-	r.mu.Unlock()
-	r.ticker.enter()
+	h.p.running.Add(1)
 	return true
 }
 
-func (r *Runtime) leave(p *program, in *instance) {
-	r.ticker.leave()
+func (r *Runtime) leave(h *handler) {
 	r.mu.Lock()
-	delete(r.instances, in)
+	delete(r.handlers, h)
 	r.mu.Unlock()
-	p.running.Done()
+	h.p.running.Done()
 	r.running.Done()
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 )
 
 const loopWAT = `(module (memory (export "memory") 1) (func (export "_start") (loop $l (br $l))))`
@@ -67,7 +68,7 @@ func TestNewDoesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	dir := t.TempDir() + "/cache"
 	r := New(Config{CacheDir: dir})
-	if noMore(t, before); r.eng != nil {
+	if noMore(t, before); r.engines != [engineKinds]*native.Engine{} {
 		t.Error("there is an engine")
 	}
 	if err := r.Close(); err != nil {
@@ -236,7 +237,7 @@ func TestClose(t *testing.T) {
 	}
 	for { // until all of them run
 		r.mu.Lock()
-		n := len(r.instances)
+		n := len(r.handlers)
 		r.mu.Unlock()
 		if n == 3 {
 			break
@@ -252,7 +253,7 @@ func TestClose(t *testing.T) {
 	if o := last.Run(context.Background(), execLimits()); o.Reason != mpi.Internal {
 		t.Errorf("Run after Close: Reason %q", o.Reason)
 	}
-	if _, err := r.Compile(t.Context(), "late", assemble(t, loopWAT)); err == nil {
+	if _, err := r.Compile(t.Context(), assemble(t, loopWAT)); err == nil {
 		t.Error("Compile after Close works")
 	}
 	if err := last.Close(); err != nil {
@@ -272,7 +273,7 @@ func TestProgramClose(t *testing.T) {
 	go func() { out <- p.Run(ctx, execLimits()) }()
 	for n := 0; n == 0; runtime.Gosched() {
 		r.mu.Lock()
-		n = len(r.instances)
+		n = len(r.handlers)
 		r.mu.Unlock()
 	}
 	closed := make(chan struct{})
@@ -307,7 +308,7 @@ func TestInspectOneAtATime(t *testing.T) {
 		r.inspecting <- struct{}{} // somebody does
 		ended := make(chan error, 1)
 		go func() {
-			_, err := r.Compile(context.Background(), "library", []byte("\x00asm\x01\x00\x00\x00"))
+			_, err := r.Compile(context.Background(), []byte("\x00asm\x01\x00\x00\x00"))
 			ended <- err
 		}()
 		synctest.Wait()
@@ -337,7 +338,7 @@ func TestCompileOnce(t *testing.T) {
 			if i%2 == 0 {
 				c = ctx
 			}
-			p, err := r.Compile(c, "k", bin)
+			p, err := r.Compile(c, bin)
 			if i%2 == 0 {
 				if err != context.Canceled {
 					t.Errorf("cancelled: %v", err)
@@ -381,24 +382,8 @@ func TestCompileOnce(t *testing.T) {
 	}
 }
 
-func TestTickerRests(t *testing.T) {
-	leakCheck(t)
-	var n int
-	tk := ticker{tick: func() { n++ }}
-	tk.enter()
-	tk.leave()
-	tk.wg.Wait() // it ends by itself when nothing runs
-	if tk.quit != nil || n < idleTicks {
-		t.Errorf("ended after %d ticks", n)
-	}
-	tk.enter()
-	tk.leave()
-	tk.close()
-	tk.close()
-}
-
 // TestMemoryStays grows the memory between two calls of the host, as far as it goes, and
-// checks what instance.grown relies on: it is found where it was, and its new part is seen.
+// checks what [instance.Call] relies on: it is found where it was, and its new part is seen.
 func TestMemoryStays(t *testing.T) {
 	p := compile(t, newRuntime(t), `(module
 	  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -414,13 +399,7 @@ func TestMemoryStays(t *testing.T) {
 	    (call $say (i32.const 8))
 	    (i32.store8 (i32.const 64) (i32.const 0x41))
 	    (call $say (i32.const 0))))`)
-	in := newInstance(context.Background(), p.(*program), exec.Exec{Memory: 1 << 30, Timeout: time.Minute, Output: 100}, time.Now())
-	if !in.p.r.enter(in.p, in) {
-		t.Fatal("closed")
-	}
-	defer in.leave()
-	var out exec.Outcome
-	in.run(func(o exec.Outcome) { out = o })
+	out := p.Run(context.Background(), exec.Exec{Memory: 1 << 30, Timeout: time.Minute, Output: 100})
 	if string(out.Stdout) != "abcdefAbc" || out.Memory != 1<<30 {
 		t.Errorf("%q, Reason %q, Detail %q", out.Stdout, out.Reason, out.Detail)
 	}

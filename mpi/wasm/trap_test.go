@@ -102,7 +102,7 @@ func TestRefused(t *testing.T) {
 		"64-bit memory":       {`(module (memory i64 1) ` + start + `)`, "memory64"},
 		"two memories":        {`(module (memory 1) (memory 1) ` + start + `)`, "multiple memories"},
 	} {
-		_, err := r.Compile(t.Context(), name, assemble(t, tt.wat))
+		_, err := r.Compile(t.Context(), assemble(t, tt.wat))
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -111,7 +111,7 @@ func TestRefused(t *testing.T) {
 	for i := range 20 {
 		many += fmt.Sprintf(`(import "env" "f%d" (func)) `, i)
 	}
-	if _, err := r.Compile(t.Context(), "many", assemble(t, many+start+")")); err == nil || !strings.Contains(err.Error(), "and 8 more") {
+	if _, err := r.Compile(t.Context(), assemble(t, many+start+")")); err == nil || !strings.Contains(err.Error(), "and 8 more") {
 		t.Errorf("many: %v", err)
 	}
 }
@@ -132,14 +132,14 @@ func TestHostileBytes(t *testing.T) {
 		"version":   {[]byte("\x00asm\x02\x00\x00\x00"), "compile"},
 		"sections":  {append(append([]byte{}, valid[:8]...), 1, 0xff, 0xff, 0xff, 0xff, 0x0f), "compile"},
 	} {
-		if _, err := r.Compile(t.Context(), name, tt.wasm); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := r.Compile(t.Context(), tt.wasm); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for i := range valid { // each byte wrong in turn: refused or not, nothing breaks
 		bad := append([]byte{}, valid...)
 		bad[i] ^= 0xff
-		if p, err := r.Compile(t.Context(), "bad", bad); err == nil {
+		if p, err := r.Compile(t.Context(), bad); err == nil {
 			x := execLimits()
 			x.Timeout = 20 * time.Millisecond
 			p.Run(context.Background(), x)

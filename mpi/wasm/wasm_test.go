@@ -11,10 +11,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// newRuntime makes a runtime that ends with the test.
+// newRuntime makes a runtime that ends with the test. It has a pool for handlers.
 func newRuntime(t testing.TB) *Runtime {
 	t.Helper()
-	r := New(Config{})
+	r := New(Config{HandlerSlots: 8})
 	t.Cleanup(func() { r.Close() })
 	return r
 }
@@ -30,7 +30,7 @@ func assemble(t testing.TB, wat string) []byte {
 
 func compile(t testing.TB, r *Runtime, wat string) exec.Program {
 	t.Helper()
-	p, err := r.Compile(t.Context(), t.Name(), assemble(t, wat))
+	p, err := r.Compile(t.Context(), assemble(t, wat))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func execLimits() exec.Exec {
 }
 
 // slack is how much later than its time a program may end on a machine that does much else
-// besides. On one that does not it is [Tick] and a little.
+// besides. On one that does not it is some milliseconds.
 const slack = 5 * time.Second
 
 // catWAT copies standard input to standard output, 4 KiB at a time.

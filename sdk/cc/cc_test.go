@@ -50,7 +50,7 @@ func execute(t *testing.T, file string, args ...string) exec.Outcome {
 	}
 	rt := wasm.New(wasm.Config{})
 	defer rt.Close()
-	p, err := rt.Compile(context.Background(), file, code)
+	p, err := rt.Compile(context.Background(), code)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func load(t testing.TB, p conformance.Program) exec.MPIProgram {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if code.all[p.Source], err = code.rt.Compile(context.Background(), p.Source, text); err != nil {
+		if code.all[p.Source], err = code.rt.Compile(context.Background(), text); err != nil {
 			t.Fatal(err)
 		}
 	}

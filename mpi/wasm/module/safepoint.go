@@ -6,7 +6,7 @@ import (
 )
 
 // Safepoints names how [AddSafepoints] changes modules. It is part of what compiled code is kept under: change it with what follows.
-const Safepoints = "safepoints-4"
+const Safepoints = "safepoints-5"
 
 // What [AddSafepoints] exports.
 const (
@@ -43,8 +43,8 @@ const (
 // A function that an engine would run while it makes an instance is exported as [Begin] instead, so that nothing runs before the memory
 // is there to be set.
 //
-// The module has to be valid, with one memory and not more: then nothing that was in it can reach the new one. No instruction that names
-// another is taken; whatever else might, such as initial data, is left to the engine.
+// The module has to be valid, with one memory at most: then nothing that was in it can reach the new one, which is memory 1. No
+// instruction that names another than 0 is taken; whatever else might, such as initial data, is left to the engine.
 //
 // Engines can do so themselves, but what they put into a loop calls a function when the time has come; a call may change all
 // floating-point registers, so whatever the loop keeps in them goes through memory in every round. A trap needs nothing of it.
@@ -54,6 +54,10 @@ func AddSafepoints(wasm []byte) ([]byte, error) {
 		return nil, err
 	}
 	exports := [][]byte{export(Safepoint, 2, 1)}
+	memories := [][]byte{{1 /* bounded */, 1, 1}}
+	if len(m.Memories) == 0 {
+		memories = [][]byte{{1, 0, 0}, memories[0]}
+	}
 	if m.starts {
 		exports = append(exports, export(Begin, 0, m.start))
 	}
@@ -63,13 +67,13 @@ func AddSafepoints(wasm []byte) ([]byte, error) {
 		}
 	}
 	switch {
-	case len(m.Memories) != 1:
-		return nil, fmt.Errorf("module: it has %d memories instead of one", len(m.Memories))
+	case len(m.Memories) > 1:
+		return nil, fmt.Errorf("module: it has %d memories: one is supported", len(m.Memories))
 	case len(m.Exports)+len(exports) > maxExports:
 		return nil, fmt.Errorf("module: it has %d exports", len(m.Exports))
 	}
 	return edit(wasm, map[byte]func(*reader) []byte{
-		memorySection: with([]byte{1 /* bounded */, 1, 1}),
+		memorySection: with(memories...),
 		exportSection: with(exports...),
 		startSection:  func(*reader) []byte { return nil },
 		codeSection:   safe,

@@ -94,7 +94,6 @@ func TestNoSafepoints(t *testing.T) {
 		wasm []byte
 		want string
 	}{
-		"no memory":      {build(functions, sec(codeSection, vec(body()))), "0 memories"},
 		"two memories":   {build(sec(memorySection, vec([]byte{0, 1}, []byte{0, 1}))), "2 memories"},
 		"its name":       {build(memory, sec(exportSection, vec(exp(Safepoint, 2, 0)))), "exports something"},
 		"its function":   {build(functions, memory, sec(exportSection, vec(exp(Begin, 0, 0))), sec(codeSection, vec(body()))), "exports something"},
@@ -119,6 +118,18 @@ func TestNoSafepoints(t *testing.T) {
 		if _, err := AddSafepoints(tt.wasm); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestSafepointOfNoMemory: a program without memory gets an empty one first, so that the word is in memory 1.
+func TestSafepointOfNoMemory(t *testing.T) {
+	out, err := AddSafepoints(build(functions, sec(codeSection, vec(body([]byte{3, 0x40, 0x0b})))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := Inspect(out)
+	if e, ok := m.Export(Safepoint); err != nil || !ok || e.Index != 1 || len(m.Memories) != 2 || m.Memories[0].Max != 0 {
+		t.Errorf("%v: %+v", err, m)
 	}
 }
 

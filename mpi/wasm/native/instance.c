@@ -1,6 +1,5 @@
 #include "instance.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +23,8 @@ static wasm_trap_t *call_host(void *env, wasmtime_caller_t *caller, wasmtime_val
   uint64_t args[max_args];
   for (unsigned i = 0; i < f->params; i++) args[i] = f->wide >> i & 1 ? (uint64_t)raw[i].i64 : (uint32_t)raw[i].i32;
   if (stopped(in)) in->refused = true;
-  if (in->refused || !ipfsmpi_call_host(in->number, f->id, args, f->params)) return wasmtime_trap_new("ended by the host", 17);
+  if (!in->refused && !ipfsmpi_call_host(in->number, f->id, args, f->params)) in->ended = true;
+  if (in->refused || in->ended) return wasmtime_trap_new("ended", 5); // see finish
   switch (f->result) {
   case 'i':
     raw[0].i32 = (int32_t)args[0];
@@ -82,14 +82,20 @@ struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, 
   return in;
 }
 
-// finish says how a call of the program ended. What a function of the host returns as a trap comes back as an error.
-// An unreachable instruction of the program's own is taken for a safepoint once it has to stop anyway.
-static void finish(struct instance *in, struct ending *end) {
+// finish says how a call of the program ended. What a function of the host returns as a trap comes back
+// as an error. An unreachable instruction of the program's own is taken for a safepoint once it has to
+// stop anyway.
+static void finish(struct instance *in, struct exit *e) {
   wasmtime_trap_code_t code;
-  bool safepoint = end->trap && wasmtime_trap_code(end->trap, &code) && code == WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED;
+  bool safepoint =
+      e->trap && wasmtime_trap_code(e->trap, &code) && code == WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED;
   ipfsmpi_instance_look(in);
-  end->what = end->trap ? ended_trap : end->error ? ended_error : ended_well;
-  if ((safepoint && stopped(in)) || (end->error && in->refused)) end->what = ended_stopped;
+  if (e->error && (in->ended || in->refused))
+    e->what = in->ended ? exit_host : exit_stopped;
+  else if (safepoint && stopped(in))
+    e->what = exit_stopped;
+  else
+    e->what = e->trap ? exit_trap : e->error ? exit_failed : exit_ok;
 }
 
 static bool find(struct instance *in, const char *name, size_t len, uint8_t kind, wasmtime_extern_t *item) {
@@ -98,10 +104,10 @@ static bool find(struct instance *in, const char *name, size_t len, uint8_t kind
 
 // ipfsmpi_instance_make makes the instance and finds what it exports. It runs nothing of the program.
 void ipfsmpi_instance_make(struct instance *in, const struct program *p, const char *table, size_t table_len, const char *safepoint,
-                           size_t safepoint_len, struct ending *end) {
+                           size_t safepoint_len, struct exit *e) {
   wasmtime_extern_t item;
-  end->error = wasmtime_instance_pre_instantiate(p->pre, in->context, &in->instance, &end->trap);
-  if (!end->error && !end->trap) {
+  e->error = wasmtime_instance_pre_instantiate(p->pre, in->context, &in->instance, &e->trap);
+  if (!e->error && !e->trap) {
     if (find(in, "memory", 6, WASMTIME_EXTERN_MEMORY, &item)) {
       in->memory = item.of.memory;
       in->has_memory = true;
@@ -113,20 +119,20 @@ void ipfsmpi_instance_make(struct instance *in, const struct program *p, const c
     if (find(in, safepoint, safepoint_len, WASMTIME_EXTERN_MEMORY, &item))
       in->stop = (uint32_t *)wasmtime_memory_data(in->context, &item.of.memory);
     else
-      end->error = wasmtime_error_new("no safepoints");
+      e->error = wasmtime_error_new("no safepoints");
   }
-  finish(in, end);
+  finish(in, e);
+  if (e->error) e->what = exit_made;
 }
 
 // ipfsmpi_instance_run runs a function without parameters and results, which is there unless it is optional.
-void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, bool optional, struct ending *end) {
+void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, bool optional, struct exit *e) {
   wasmtime_extern_t item;
   wasmtime_val_raw_t none[1];
-  if (find(in, name, name_len, WASMTIME_EXTERN_FUNC, &item))
-    end->error = wasmtime_func_call_unchecked(in->context, &item.of.func, none, 1, &end->trap);
-  else if (!optional)
-    end->error = wasmtime_error_new("it exports no such function");
-  finish(in, end);
+  bool found = find(in, name, name_len, WASMTIME_EXTERN_FUNC, &item);
+  if (found) e->error = wasmtime_func_call_unchecked(in->context, &item.of.func, none, 1, &e->trap);
+  finish(in, e);
+  if (!found && !optional) e->what = exit_no_export;
 }
 
 // check_type reports whether a function takes at most n parameters, of 32 bits, and returns one value of those or none. The answer
@@ -148,27 +154,27 @@ static bool check_type(struct instance *in, const wasmtime_func_t *f, uint32_t n
 }
 
 // ipfsmpi_instance_invoke calls a function of the table. It is called while the program is in a call of the host. n is at most max_args.
-uint64_t ipfsmpi_instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct ending *end) {
+uint64_t ipfsmpi_instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct exit *e) {
   wasmtime_val_t item;
   wasmtime_val_raw_t raw[max_args + 1];
-  end->what = ended_well;
+  e->what = exit_ok;
   if (stopped(in))
-    end->what = ended_stopped;
+    e->what = exit_stopped;
   else if (!in->has_table)
-    end->what = ended_no_table;
+    e->what = exit_no_table;
   else if (!wasmtime_table_get(in->context, &in->table, index, &item) || item.kind != WASMTIME_FUNCREF)
-    end->what = ended_no_function;
+    e->what = exit_no_function;
   else if (item.of.funcref.store_id == 0)
-    end->what = ended_null;
+    e->what = exit_null;
   else if (!check_type(in, &item.of.funcref, n))
-    end->what = ended_signature;
-  if (end->what != ended_well) return 0;
+    e->what = exit_signature;
+  if (e->what != exit_ok) return 0;
   memset(raw, 0, sizeof raw);
   for (uint32_t i = 0; i < n; i++) raw[i].i32 = (int32_t)args[i];
   bool result = in->checked_result;
-  end->error = wasmtime_func_call_unchecked(in->context, &item.of.funcref, raw, n ? n : 1, &end->trap);
-  finish(in, end);
-  return end->what == ended_well && result ? (uint32_t)raw[0].i32 : 0;
+  e->error = wasmtime_func_call_unchecked(in->context, &item.of.funcref, raw, n ? n : 1, &e->trap);
+  finish(in, e);
+  return e->what == exit_ok && result ? (uint32_t)raw[0].i32 : 0;
 }
 
 bool ipfsmpi_instance_grow(struct instance *in, uint64_t pages, uint64_t *before) {
@@ -185,26 +191,16 @@ void ipfsmpi_instance_free(struct instance *in) {
   free(in);
 }
 
-// Endings.
+// Exits.
 
-int ipfsmpi_ending_code(const struct ending *end) {
+int ipfsmpi_exit_code(const struct exit *e) {
   wasmtime_trap_code_t code;
-  return end->trap && wasmtime_trap_code(end->trap, &code) ? code : -1;
+  return e->trap && wasmtime_trap_code(e->trap, &code) ? code : -1;
 }
 
-void ipfsmpi_ending_free(struct ending *end) {
-  if (end->trap) wasm_trap_delete(end->trap);
-  if (end->error) wasmtime_error_delete(end->error);
-  end->trap = NULL;
-  end->error = NULL;
-}
-
-// ipfsmpi_thread_stack is the size of a stack of the threads that the Go runtime makes: it asks for no other.
-size_t ipfsmpi_thread_stack(void) {
-  size_t size = 0;
-  pthread_attr_t attr;
-  if (pthread_attr_init(&attr)) return 0;
-  pthread_attr_getstacksize(&attr, &size);
-  pthread_attr_destroy(&attr);
-  return size;
+void ipfsmpi_exit_free(struct exit *e) {
+  if (e->trap) wasm_trap_delete(e->trap);
+  if (e->error) wasmtime_error_delete(e->error);
+  e->trap = NULL;
+  e->error = NULL;
 }

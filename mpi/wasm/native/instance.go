@@ -34,13 +34,13 @@ type Limits struct {
 type Instance struct {
 	c      *C.struct_instance
 	host   Host
-	brake  *Brake
+	flag   *StopFlag
 	number uint32
 }
 
 // New makes an instance, which has to be closed.
-func (p *Program) New(h Host, b *Brake, l Limits) (*Instance, error) {
-	in := &Instance{host: h, brake: b}
+func (p *Program) New(h Host, f *StopFlag, l Limits) (*Instance, error) {
+	in := &Instance{host: h, flag: f}
 	if in.number = instances.add(in); in.number == 0 {
 		return nil, fmt.Errorf("native: there are %d instances", maxInstances)
 	}
@@ -52,8 +52,11 @@ func (p *Program) New(h Host, b *Brake, l Limits) (*Instance, error) {
 	return in, nil
 }
 
-// Close frees the instance and its memory.
+// Close frees the instance and its memory. It is idempotent.
 func (in *Instance) Close() {
+	if in.c == nil {
+		return
+	}
 	C.ipfsmpi_instance_free(in.c)
 	in.c = nil
 	instances.remove(in.number)
@@ -69,16 +72,16 @@ type Exports struct {
 // Start instantiates the program and runs its _start, a function without parameters and results, to the end. The error is a [*Trap],
 // [ErrStopped] or one of wasmtime's own.
 func (in *Instance) Start(p *Program, x Exports) error {
-	var end C.struct_ending
+	var e C.struct_exit
 	table, safepoint := []byte(x.Table), []byte(x.Safepoint)
-	C.ipfsmpi_instance_make(in.c, &p.c, chars(table), C.size_t(len(table)), chars(safepoint), C.size_t(len(safepoint)), &end)
-	if err := takeEnding(&end); err != nil {
+	C.ipfsmpi_instance_make(in.c, &p.c, chars(table), C.size_t(len(table)), chars(safepoint), C.size_t(len(safepoint)), &e)
+	if err := takeExit(&e); err != nil {
 		return err
 	}
-	if !in.brake.hold(in) {
-		return ErrStopped
+	if !in.flag.add(in) {
+		return &Stopped{}
 	}
-	defer in.brake.release(in)
+	defer in.flag.remove(in)
 	if err := in.run(x.Begin, true); err != nil {
 		return err
 	}
@@ -86,10 +89,10 @@ func (in *Instance) Start(p *Program, x Exports) error {
 }
 
 func (in *Instance) run(function string, optional bool) error {
-	var end C.struct_ending
+	var e C.struct_exit
 	name := []byte(function)
-	C.ipfsmpi_instance_run(in.c, chars(name), C.size_t(len(name)), C.bool(optional), &end)
-	return takeEnding(&end)
+	C.ipfsmpi_instance_run(in.c, chars(name), C.size_t(len(name)), C.bool(optional), &e)
+	return takeExit(&e)
 }
 
 // Invoke calls a function of the program's table, which takes these parameters of 32 bits, or fewer, and returns one value of 32 bits, or
@@ -98,12 +101,12 @@ func (in *Instance) Invoke(index uint32, args ...uint64) (uint64, error) {
 	if len(args) > MaxParams {
 		return 0, fmt.Errorf("native: %d parameters", len(args))
 	}
-	var end C.struct_ending
-	v := C.ipfsmpi_instance_invoke(in.c, C.uint32_t(index), (*C.uint64_t)(unsafe.SliceData(args)), C.uint32_t(len(args)), &end)
-	if end.what == C.ended_well {
+	var e C.struct_exit
+	v := C.ipfsmpi_instance_invoke(in.c, C.uint32_t(index), (*C.uint64_t)(unsafe.SliceData(args)), C.uint32_t(len(args)), &e)
+	if e.what == C.exit_ok {
 		return uint64(v), nil
 	}
-	return 0, takeEnding(&end)
+	return 0, takeExit(&e)
 }
 
 // Memory is the program's memory as it is now. It costs a call into C.

@@ -34,6 +34,7 @@ struct instance {
   wasmtime_table_t table;
   bool has_memory, has_table;
   bool refused; // a call of the host, because it was to stop
+  bool ended;   // by a call of the host
   uint8_t *base; // of the memory
   size_t size;   // of the memory, when last looked at
   const void *checked; // the function that the last invoke called
@@ -41,22 +42,26 @@ struct instance {
   uint8_t checked_result;
 };
 
-// How a call of the program ended, if not well. At most one of trap and error is set; what holds whom is freed by ipfsmpi_ending_free.
-struct ending {
+// How a call of the program ended, if not well. At most one of trap and error is set; ipfsmpi_exit_free
+// frees both.
+struct exit {
   int32_t what; // one of the constants below
   wasm_trap_t *trap;
   wasmtime_error_t *error;
 };
 
 enum {
-  ended_well = 0,
-  ended_trap,         // trap
-  ended_error,        // error: of wasmtime itself, such as a limit of the store
-  ended_stopped,      // because it had to stop
-  ended_no_table,     // there is no table of functions
-  ended_no_function,  // the table has no such element
-  ended_null,         // the element is null
-  ended_signature,    // the function has another type
+  exit_ok = 0,
+  exit_trap,         // trap
+  exit_made,         // error: the instance could not be made, for a limit of the store or the pool
+  exit_failed,       // error: of wasmtime itself
+  exit_stopped,      // because it had to stop
+  exit_host,         // by a call of the host
+  exit_no_export,    // there is no function of that name
+  exit_no_table,     // there is no table of functions
+  exit_no_function,  // the table has no such element
+  exit_null,         // the element is null
+  exit_signature,    // the function has another type
 };
 
 // These are no business of others in the process, nor are theirs ours.
@@ -67,17 +72,15 @@ const char *ipfsmpi_program_define(struct program *p, size_t i, const char *modu
 wasmtime_error_t *ipfsmpi_program_link(struct program *p, const wasmtime_module_t *module);
 struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, int64_t memory, int64_t elements, int64_t tables);
 void ipfsmpi_instance_make(struct instance *in, const struct program *p, const char *table, size_t table_len, const char *safepoint,
-                           size_t safepoint_len, struct ending *end);
-void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, bool optional, struct ending *end);
-uint64_t ipfsmpi_instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct ending *end);
+                           size_t safepoint_len, struct exit *e);
+void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, bool optional, struct exit *e);
+uint64_t ipfsmpi_instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct exit *e);
 bool ipfsmpi_instance_grow(struct instance *in, uint64_t pages, uint64_t *before);
 void ipfsmpi_instance_look(struct instance *in);
 void ipfsmpi_instance_free(struct instance *in);
 
-void ipfsmpi_ending_free(struct ending *end);
-int ipfsmpi_ending_code(const struct ending *end);
-
-size_t ipfsmpi_thread_stack(void);
+void ipfsmpi_exit_free(struct exit *e);
+int ipfsmpi_exit_code(const struct exit *e);
 
 #pragma GCC visibility pop
 

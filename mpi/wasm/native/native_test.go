@@ -28,9 +28,9 @@ func TestDeclarations(t *testing.T) {
 // guest is a program in text form with its host.
 type guest struct {
 	t      testing.TB
-	engine *wasmtime.Engine
+	engine *Engine
 	prog   *Program
-	brake  Brake
+	flag   StopFlag
 	in     *Instance
 	call   func(id int, args []uint64) (uint64, bool)
 }
@@ -39,10 +39,10 @@ func (g *guest) Call(id int, args []uint64) (uint64, bool) { return g.call(id, a
 
 func newGuest(t testing.TB, wat string, functions ...Function) *guest {
 	t.Helper()
-	cfg := wasmtime.NewConfig()
-	cfg.SetWasmThreads(true)
-	cfg.SetWasmMultiMemory(true)
-	e := wasmtime.NewEngineWithConfig(cfg)
+	e, err := NewEngine(Config{Safepoints: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	bin, err := wasmtime.Wat2Wasm(wat)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func newGuest(t testing.TB, wat string, functions ...Function) *guest {
 	if bin, err = module.AddSafepoints(bin); err != nil {
 		t.Fatal(err)
 	}
-	m, err := wasmtime.NewModule(e, bin)
+	m, err := e.Compile(bin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func newGuest(t testing.TB, wat string, functions ...Function) *guest {
 	}
 	m.Close()
 	g := &guest{t: t, engine: e, prog: p}
-	g.in, err = p.New(g, &g.brake, Limits{Memory: 1 << 20, Elements: 100, Tables: 1})
+	g.in, err = p.New(g, &g.flag, Limits{Memory: 1 << 20, Elements: 100, Tables: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func BenchmarkCall(b *testing.B) {
 					b.Fatal(err)
 				}
 				g.in.Close()
-				g.in, _ = g.prog.New(g, &g.brake, Limits{Memory: 1 << 20, Elements: 100, Tables: 1})
+				g.in, _ = g.prog.New(g, &g.flag, Limits{Memory: 1 << 20, Elements: 100, Tables: 1})
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/calls, "ns/call")
 		})
@@ -110,8 +110,8 @@ const (
 	  (func (export "_start") (drop (call $f)) (i32.store (i32.const -1) (i32.const 0))))`
 )
 
-// TestBrake pulls it before an instance starts, in a call of the host, and before it calls back: it ends each time, and calls no more.
-func TestBrake(t *testing.T) {
+// TestStopFlag sets it before an instance starts, in a call of the host, and before it calls back: it ends each time, and calls no more.
+func TestStopFlag(t *testing.T) {
 	f := Function{"env", "f", 1, "", 'i'}
 	for name, tt := range map[string]struct {
 		wat    string
@@ -130,7 +130,7 @@ func TestBrake(t *testing.T) {
 		calls := 0
 		g.call = func(int, []uint64) (uint64, bool) {
 			calls++
-			g.brake.Pull()
+			g.flag.Set()
 			if tt.invoke {
 				if _, err := g.in.Invoke(0); !errors.Is(err, ErrStopped) {
 					t.Errorf("%s: the callback: %v", name, err)
@@ -139,14 +139,14 @@ func TestBrake(t *testing.T) {
 			return 0, true
 		}
 		if tt.before {
-			g.brake.Pull()
+			g.flag.Set()
 		}
 		err := g.in.Start(g.prog, Exports{Table: "t", Safepoint: module.Safepoint, Begin: module.Begin})
 		if errors.Is(err, ErrStopped) != tt.want || err == nil || calls != tt.calls {
 			t.Errorf("%s: %v after %d calls", name, err, calls)
 		}
-		if len(g.brake.running) != 0 {
-			t.Errorf("%s: the brake still holds it", name)
+		if !g.flag.empty() {
+			t.Errorf("%s: the flag still has it", name)
 		}
 	}
 }

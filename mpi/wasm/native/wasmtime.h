@@ -21,9 +21,11 @@ typedef struct wasmtime_error wasmtime_error_t;
 typedef struct wasmtime_instance_pre wasmtime_instance_pre_t;
 typedef struct wasmtime_linker wasmtime_linker_t;
 typedef struct wasmtime_module wasmtime_module_t;
+typedef struct wasmtime_pooling_allocation_config_t wasmtime_pooling_allocation_config_t;
 typedef struct wasmtime_store wasmtime_store_t;
 
 typedef uint8_t wasm_valkind_t;
+typedef uint8_t wasmtime_opt_level_t;
 typedef uint8_t wasmtime_trap_code_t;
 typedef struct wasm_byte_vec_t { size_t size; char *data; } wasm_byte_vec_t;
 typedef wasm_byte_vec_t wasm_name_t;
@@ -48,7 +50,19 @@ typedef wasm_trap_t *(*wasmtime_func_unchecked_callback_t)(void *env, wasmtime_c
 enum { WASM_I32 = 0, WASM_I64 = 1, WASM_F32 = 2, WASM_F64 = 3 };
 enum { WASMTIME_EXTERN_FUNC = 0, WASMTIME_EXTERN_TABLE = 2, WASMTIME_EXTERN_MEMORY = 3 };
 enum { WASMTIME_FUNCREF = 5 };
-enum { WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED = 9 };
+enum { WASMTIME_OPT_LEVEL_SPEED = 1 };
+enum {
+  WASMTIME_TRAP_CODE_STACK_OVERFLOW = 0,
+  WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS = 1,
+  WASMTIME_TRAP_CODE_HEAP_MISALIGNED = 2,
+  WASMTIME_TRAP_CODE_TABLE_OUT_OF_BOUNDS = 3,
+  WASMTIME_TRAP_CODE_INDIRECT_CALL_TO_NULL = 4,
+  WASMTIME_TRAP_CODE_BAD_SIGNATURE = 5,
+  WASMTIME_TRAP_CODE_INTEGER_OVERFLOW = 6,
+  WASMTIME_TRAP_CODE_INTEGER_DIVISION_BY_ZERO = 7,
+  WASMTIME_TRAP_CODE_BAD_CONVERSION_TO_INTEGER = 8,
+  WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED = 9
+};
 #endif
 
 _Static_assert(sizeof(wasmtime_instance_t) == 16, "instance");
@@ -60,12 +74,65 @@ _Static_assert(sizeof(wasmtime_val_t) == 32 && offsetof(wasmtime_val_t, of) == 8
 _Static_assert(sizeof(wasmtime_val_raw_t) == 16 && _Alignof(wasmtime_val_raw_t) == 8, "val_raw");
 _Static_assert(WASM_I32 == 0 && WASM_I64 == 1 && WASM_F64 == 3, "kinds of values");
 _Static_assert(WASMTIME_EXTERN_FUNC == 0 && WASMTIME_EXTERN_TABLE == 2 && WASMTIME_EXTERN_MEMORY == 3, "kinds of externs");
-_Static_assert(WASMTIME_FUNCREF == 5 && WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED == 9, "constants");
+_Static_assert(WASMTIME_FUNCREF == 5 && WASMTIME_OPT_LEVEL_SPEED == 1, "constants");
+_Static_assert(WASMTIME_TRAP_CODE_STACK_OVERFLOW == 0 && WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS == 1 &&
+                   WASMTIME_TRAP_CODE_HEAP_MISALIGNED == 2 && WASMTIME_TRAP_CODE_TABLE_OUT_OF_BOUNDS == 3 &&
+                   WASMTIME_TRAP_CODE_INDIRECT_CALL_TO_NULL == 4 && WASMTIME_TRAP_CODE_BAD_SIGNATURE == 5 &&
+                   WASMTIME_TRAP_CODE_INTEGER_OVERFLOW == 6 && WASMTIME_TRAP_CODE_INTEGER_DIVISION_BY_ZERO == 7 &&
+                   WASMTIME_TRAP_CODE_BAD_CONVERSION_TO_INTEGER == 8 &&
+                   WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED == 9,
+               "trap codes");
 
+wasm_config_t *wasm_config_new(void);
+void wasmtime_config_memory_init_cow_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_bulk_memory_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_multi_value_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_reference_types_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_tail_call_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_simd_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_relaxed_simd_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_relaxed_simd_deterministic_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_threads_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_multi_memory_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_custom_page_sizes_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_memory64_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_gc_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_function_references_set(wasm_config_t *, bool);
+void wasmtime_config_gc_support_set(wasm_config_t *, bool);
+void wasmtime_config_cranelift_nan_canonicalization_set(wasm_config_t *, bool);
 void wasmtime_config_memory_may_move_set(wasm_config_t *, bool);
+void wasmtime_config_cranelift_opt_level_set(wasm_config_t *, wasmtime_opt_level_t);
 void wasmtime_config_async_stack_size_set(wasm_config_t *, uint64_t);
 void wasmtime_config_max_wasm_stack_set(wasm_config_t *, size_t);
 void wasmtime_config_memory_reservation_set(wasm_config_t *, uint64_t);
+
+wasmtime_pooling_allocation_config_t *wasmtime_pooling_allocation_config_new();
+void wasmtime_pooling_allocation_config_delete(wasmtime_pooling_allocation_config_t *);
+void wasmtime_pooling_allocation_config_total_core_instances_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_max_core_instance_size_set(wasmtime_pooling_allocation_config_t *, size_t);
+void wasmtime_pooling_allocation_config_total_memories_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_max_memories_per_module_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_max_memory_size_set(wasmtime_pooling_allocation_config_t *, size_t);
+void wasmtime_pooling_allocation_config_linear_memory_keep_resident_set(wasmtime_pooling_allocation_config_t *, size_t);
+void wasmtime_pooling_allocation_config_total_tables_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_max_tables_per_module_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_table_elements_set(wasmtime_pooling_allocation_config_t *, size_t);
+void wasmtime_pooling_allocation_config_table_keep_resident_set(wasmtime_pooling_allocation_config_t *, size_t);
+void wasmtime_pooling_allocation_config_max_unused_warm_slots_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_total_component_instances_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_total_gc_heaps_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_total_stacks_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_strategy_set(wasm_config_t *, const wasmtime_pooling_allocation_config_t *);
+
+wasm_engine_t *wasm_engine_new_with_config(wasm_config_t *);
+void wasm_engine_delete(wasm_engine_t *);
+
+wasmtime_error_t *wasmtime_module_new(wasm_engine_t *engine, const uint8_t *wasm, size_t wasm_len, wasmtime_module_t **ret);
+wasmtime_error_t *wasmtime_module_validate(wasm_engine_t *engine, const uint8_t *wasm, size_t wasm_len);
+wasmtime_error_t *wasmtime_module_serialize(wasmtime_module_t *module, wasm_byte_vec_t *ret);
+wasmtime_error_t *wasmtime_module_deserialize(wasm_engine_t *engine, const uint8_t *bytes, size_t bytes_len,
+                                              wasmtime_module_t **ret);
+void wasmtime_module_delete(wasmtime_module_t *m);
 
 void wasm_byte_vec_delete(wasm_byte_vec_t *);
 

@@ -1,0 +1,143 @@
+package native
+
+// #include "engine.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	_ "github.com/bytecodealliance/wasmtime-go/v44" // links wasmtime
+)
+
+// Version is that of wasmtime, and Settings names those of [NewEngine] that compiled code depends on:
+// code is kept under both. Change Settings with engine.c.
+const (
+	Version  = "44.0.0"
+	Settings = "simd bulk multivalue reftypes tailcall relaxed-deterministic fixed-memory speed"
+)
+
+// Config is what engines differ in. Code that one with safepoints compiled runs in all of those.
+type Config struct {
+	// Safepoints is for modules to run, which have them. Without, an engine is for [Engine.Validate].
+	Safepoints bool
+	Stack      int // bytes of its thread's stack that a program may use; 0 for 1 MiB
+	// Pool is the place for instances that an engine makes beforehand; nil for none: then each
+	// instance maps its memory when it starts and unmaps it at its end.
+	Pool *Pool
+}
+
+// Pool is a number of places for instances. One that does not fit its bounds is refused with an
+// error. A memory in it is cleared after use, up to KeepResident bytes, and the rest given back to
+// the system. Address space is reserved for it when its engine is made, twice 4 GiB and a little for
+// each slot; memory is taken as it is used.
+type Pool struct {
+	Slots        int // instances at once
+	KeepResident int // bytes of each memory that stay resident when its instance has gone
+	Tables       int // of an instance
+	Elements     int // of a table
+}
+
+// maxInstanceSize is how many bytes an instance in a pool may have besides memories and tables.
+const maxInstanceSize = 1 << 20
+
+// Engine compiles modules.
+type Engine struct{ c *C.wasm_engine_t }
+
+// NewEngine makes an engine, which has to be closed. It fails if the address space of a pool is not to
+// be had.
+func NewEngine(cfg Config) (*Engine, error) {
+	c := C.struct_engine_config{safepoints: C.bool(cfg.Safepoints), stack: C.size_t(cfg.Stack)}
+	if cfg.Stack == 0 {
+		c.stack = 1 << 20
+	}
+	if p := cfg.Pool; p != nil {
+		memory := 2 * (uint64(1)<<32 + 64<<20)
+		size := uint64(p.Slots+1) * (memory + uint64(p.Tables)*uint64(p.Elements)*8 + maxInstanceSize)
+		if !C.ipfsmpi_can_reserve(C.uint64_t(size)) {
+			return nil, fmt.Errorf("native: no %d GiB of address space for a pool of %d instances", size>>30, p.Slots)
+		}
+		c.slots, c.keep_resident = C.uint32_t(p.Slots), C.size_t(p.KeepResident)
+		c.tables, c.elements, c.instance_size = C.uint32_t(p.Tables), C.size_t(p.Elements), maxInstanceSize
+	}
+	e := &Engine{C.ipfsmpi_engine_new(&c)}
+	if e.c == nil {
+		return nil, errors.New("native: wasmtime makes no engine")
+	}
+	return e, nil
+}
+
+// Close frees the engine. No program may be left.
+func (e *Engine) Close() {
+	C.wasm_engine_delete(e.c)
+	e.c = nil
+}
+
+// Validate reports what is wrong with a module.
+func (e *Engine) Validate(wasm []byte) error {
+	defer runtime.KeepAlive(wasm)
+	return takeError(C.wasmtime_module_validate(e.c, bytesOf(wasm), C.size_t(len(wasm))))
+}
+
+// Module is compiled code.
+type Module struct{ c *C.wasmtime_module_t }
+
+// Compile makes machine code of a module.
+func (e *Engine) Compile(wasm []byte) (*Module, error) {
+	m := &Module{}
+	if err := takeError(C.wasmtime_module_new(e.c, bytesOf(wasm), C.size_t(len(wasm)), &m.c)); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Load takes what [Module.Serialize] made. It has to be trusted: wasmtime only checks that it was made
+// by the same version for the same kind of engine and processor.
+func (e *Engine) Load(image []byte) (*Module, error) {
+	m := &Module{}
+	if err := takeError(C.wasmtime_module_deserialize(e.c, bytesOf(image), C.size_t(len(image)), &m.c)); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Serialize returns the code as bytes.
+func (m *Module) Serialize() ([]byte, error) {
+	var v C.wasm_byte_vec_t
+	if err := takeError(C.wasmtime_module_serialize(m.c, &v)); err != nil {
+		return nil, err
+	}
+	defer C.wasm_byte_vec_delete(&v)
+	out := make([]byte, v.size)
+	copy(out, unsafe.Slice((*byte)(unsafe.Pointer(v.data)), v.size))
+	return out, nil
+}
+
+// Close frees the module. Programs that it was linked to keep what they need.
+func (m *Module) Close() {
+	if m.c != nil {
+		C.wasmtime_module_delete(m.c)
+		m.c = nil
+	}
+}
+
+// ThreadStack is the size in bytes of the stack of a thread, of which an instance takes its own.
+func ThreadStack() int { return int(C.ipfsmpi_thread_stack()) }
+
+// bytesOf is where b begins, for as long as a call into C.
+func bytesOf(b []byte) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(b))) }
+
+// takeError is the text of an error of wasmtime, or nil. It is for errors that contain no backtrace:
+// its text would be made of names that the program chose.
+func takeError(e *C.wasmtime_error_t) error {
+	if e == nil {
+		return nil
+	}
+	defer C.wasmtime_error_delete(e)
+	var v C.wasm_byte_vec_t
+	C.wasmtime_error_message(e, &v)
+	defer C.wasm_byte_vec_delete(&v)
+	return errors.New(C.GoStringN(v.data, C.int(v.size)))
+}
