@@ -22,7 +22,7 @@ import (
 // of a message without the handler's instance.
 type echoRuntime struct{}
 
-func (echoRuntime) Compile(context.Context, string, []byte) (exec.Program, error) {
+func (echoRuntime) Compile(context.Context, []byte) (exec.Program, error) {
 	return echoProgram{}, nil
 }
 func (echoRuntime) Close() error { return nil }
