@@ -51,6 +51,9 @@ func (n *fakeNode) Self() mpi.PeerID { return self }
 
 func (n *fakeNode) Do(ctx context.Context, r mpi.Request) (res mpi.Result, err error) {
 	res.Pid = r.Pid
+	if err := r.Check(); err != nil {
+		return res, err
+	}
 	switch r.File {
 	case "echo/1.0.0", "echo", "bafyecho":
 	case "panic/1.0.0":

@@ -75,20 +75,13 @@ func size(messages []mpi.Message) int64 {
 
 // do has the node carry out the request. body makes the problem of an error that says what did come.
 func (s *Server) do(ctx context.Context, p params, pid int64, messages []mpi.Message, body func(Problem, mpi.Result) any) (mpi.Result, error) {
-	switch n := len(messages); {
-	case n == 0:
+	if len(messages) == 0 { // to the node a request like any other
 		return mpi.Result{}, mpi.Errorf(mpi.CodeInvalid, "messages is missing or empty: send at least one message")
-	case n > mpi.MaxBatch:
-		return mpi.Result{}, mpi.Errorf(mpi.CodeTooLarge, "%d messages, over the limit of %d: send them in several requests", n, mpi.MaxBatch)
 	}
 	self := s.node.Self()
 	for i := range messages {
-		m := &messages[i]
-		if m.To == "" {
-			return mpi.Result{}, mpi.Errorf(mpi.CodeInvalid, "messages[%d].To is missing: it must be a peer ID", i)
-		}
-		if m.From == "" {
-			m.From = self
+		if messages[i].From == "" {
+			messages[i].From = self
 		}
 	}
 	expected := len(messages)

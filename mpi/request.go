@@ -24,6 +24,27 @@ const (
 	MaxBatch       = 1 << 16 // messages in one request
 )
 
+// Check says what is wrong with the request in itself, as an [Error] in the words of the API. What
+// File, To and From mean, and how long Data may be, only the node knows.
+func (r Request) Check() error {
+	switch {
+	case r.File == "":
+		return Errorf(CodeInvalid, `File is missing: name an interpreter, such as "echo" or "echo/1.0.0"`)
+	case len(r.Messages) > MaxBatch:
+		return Errorf(CodeTooLarge, "%d messages, over the limit of %d: send them in several requests", len(r.Messages), MaxBatch)
+	case r.Timeout < 0 || r.Timeout > MaxTimeout:
+		return Errorf(CodeInvalid, "Timeout is %s: it must be positive and at most %s", r.Timeout, MaxTimeout)
+	case r.Expected < 0 || r.Expected > MaxBatch:
+		return Errorf(CodeInvalid, "Expected is %d: it must be from 0 to %d", r.Expected, MaxBatch)
+	}
+	for i := range r.Messages {
+		if r.Messages[i].To == "" {
+			return Errorf(CodeInvalid, "messages[%d].To is missing: it must be a peer ID", i)
+		}
+	}
+	return nil
+}
+
 // Result is what came of a request. With an error it holds all that did come.
 type Result struct {
 	Pid      int64

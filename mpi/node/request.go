@@ -69,18 +69,11 @@ func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 
 // check fills in what a request leaves out and refuses what breaks a rule.
 func (n *Node) check(r *mpi.Request) error {
+	if err := r.Check(); err != nil {
+		return err
+	}
 	if r.Timeout == 0 {
 		r.Timeout = mpi.DefaultTimeout
-	}
-	switch {
-	case r.File == "":
-		return mpi.Errorf(mpi.CodeInvalid, `File is missing: name an interpreter, such as "echo" or "echo/1.0.0"`)
-	case r.Timeout < 0 || r.Timeout > mpi.MaxTimeout:
-		return mpi.Errorf(mpi.CodeInvalid, "Timeout is %s: it must be positive and at most %s", r.Timeout, mpi.MaxTimeout)
-	case r.Expected < 0 || r.Expected > mpi.MaxBatch:
-		return mpi.Errorf(mpi.CodeInvalid, "Expected is %d: it must be from 0 to %d", r.Expected, mpi.MaxBatch)
-	case len(r.Messages) > mpi.MaxBatch:
-		return mpi.Errorf(mpi.CodeTooLarge, "%d messages are over the limit of %d in one request", len(r.Messages), mpi.MaxBatch)
 	}
 	for i := range r.Messages {
 		m := &r.Messages[i]
@@ -106,7 +99,7 @@ func (n *Node) checkMessage(m *mpi.Message) error {
 		return fmt.Errorf("From is %s, another peer: leave it out, or give this node's own address, %s", from, n.self)
 	}
 	if m.To == "" {
-		return fmt.Errorf("To is missing: it must be a peer's address")
+		return fmt.Errorf("To is missing: it must be a peer ID") // in what a handler sends
 	}
 	to, err := n.cfg.Transport.ParsePeer(string(m.To))
 	if err != nil {
