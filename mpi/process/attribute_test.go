@@ -119,7 +119,7 @@ func TestAttributes(t *testing.T) {
 		g.must("MPI_Comm_set_attr", comm, key, 11)
 		wantEvents("set again", event{"delete", key, 10})
 
-		// MPI 5.0, 7.7.2: the copy functions say what a duplicate has.
+		// MPI 5.0, 7.7.2: the copy functions decide which attributes a duplicate has.
 		dup := g.out("MPI_Comm_dup", comm)
 		wantEvents("dup", event{"copy", key, 11})
 		g.wantAttr("copied", dup, key, 12)
@@ -128,7 +128,8 @@ func TestAttributes(t *testing.T) {
 		g.must("MPI_Comm_free", g.ints(dup))
 		wantEvents("free", event{"delete", key, 12})
 
-		// MPI 5.0, 7.7.2: a copy function that fails makes MPI_Comm_dup fail, a delete function the call that called it.
+		// MPI 5.0, 7.7.2: an error of a copy function is returned by MPI_Comm_dup, one of a delete
+		// function by the call that called it.
 		fails = true
 		g.must("MPI_Comm_set_errhandler", comm, abi.ErrorsReturn)
 		g.want(abi.ErrOther, "MPI_Comm_dup", comm, g.alloc(4))
@@ -143,7 +144,7 @@ func TestAttributes(t *testing.T) {
 		g.wantNoAttr("deleted", comm, key)
 		g.want(abi.ErrKeyval, "MPI_Attr_delete", comm, key)
 
-		// MPI 5.0, 7.7.2: a key that is freed lives on while attributes of it do.
+		// MPI 5.0, 7.7.2: a freed key exists until its last attribute is deleted.
 		g.must("MPI_Comm_set_attr", comm, key, 40)
 		h := g.ints(key)
 		g.must("MPI_Comm_free_keyval", h)
@@ -159,7 +160,7 @@ func TestAttributes(t *testing.T) {
 		g.want(abi.ErrKeyval, "MPI_Comm_set_attr", abi.CommWorld, key, 1)
 		g.want(abi.ErrKeyval, "MPI_Comm_set_attr", abi.CommWorld, abi.KeyvalInvalid, 1)
 
-		// MPI 5.0, 7.7: keys are of one kind of objects.
+		// MPI 5.0, 7.7: a key is for one kind of object.
 		typeKey := keyval("MPI_Type_create_keyval", abi.TypeDupFn, deleteFn)
 		g.want(abi.ErrKeyval, "MPI_Comm_set_attr", abi.CommWorld, typeKey, 1)
 		g.want(abi.ErrKeyval, "MPI_Type_set_attr", abi.Int, other, 1)
@@ -178,7 +179,8 @@ func TestAttributes(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 11.2.4: MPI_Finalize deletes the attributes of MPI_COMM_SELF first, the last one set first, while MPI still works.
+// MPI 5.0, 11.2.4: MPI_Finalize deletes the attributes of MPI_COMM_SELF first, in reverse order,
+// while MPI still works.
 func TestFinalizeDeletesAttributes(t *testing.T) {
 	var order []uint64
 	errs := jobErrs(t, []int{0}, func(g *guest) {
@@ -201,7 +203,7 @@ func TestFinalizeDeletesAttributes(t *testing.T) {
 	}
 }
 
-// A program's callbacks may do what they like to the object they are called for.
+// Callbacks may do anything to the object that they are called for.
 func TestAttributeCallbacksThatMeddle(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		g.returning()

@@ -10,14 +10,15 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// bench is a guest that has only a memory.
+// bench is a guest that only has a memory.
 type bench []byte
 
 func (b bench) Memory() []byte                         { return b }
 func (bench) Grow(int64) (uint32, int64, error)        { panic("not asked for") }
 func (bench) Invoke(uint32, ...uint64) (uint64, error) { panic("not asked for") }
 
-// A round trip between two ranks of one node through the function table, with blocking and with nonblocking functions.
+// A round trip between two ranks of one node through the function table, with blocking and with
+// nonblocking functions.
 func BenchmarkPingPong(b *testing.B) {
 	index := func(name string) int {
 		i, _ := abi.Lookup(name)

@@ -6,9 +6,11 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// MPI 5.0, 3.6.1: the room of a message in the buffer is free again once the message is sent, however many have gone through it.
+// MPI 5.0, 3.6.1: a message's room in the buffer is free again when it is sent, however many
+// messages there have been.
 func TestBufferRoomComesBack(t *testing.T) {
-	const rounds, pending, n = 200, 3, 20000 // a message is longer than what is sent without a receive
+	// longer than what is sent without a receive
+	const rounds, pending, n = 200, 3, 20000
 	for name, automatic := range map[string]bool{"attached": false, "automatic": true} {
 		for place, nodes := range map[string][]int{"one node": {0, 0}, "two nodes": {0, 1}} {
 			t.Run(name+" on "+place, func(t *testing.T) {
@@ -52,7 +54,7 @@ func TestBufferRoomComesBack(t *testing.T) {
 	}
 }
 
-// Short messages, of which many wait at once, are all there and in order (MPI 5.0, 3.5).
+// Many short messages in the buffer at once all arrive, in order (MPI 5.0, 3.5).
 func TestManyBuffered(t *testing.T) {
 	const messages = 3000
 	job(t, 2, func(g *guest) {

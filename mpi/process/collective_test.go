@@ -16,7 +16,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// variant is one of the functions of a collective operation: blocking, nonblocking, persistent, each with its large counts.
+// variant is one function of a collective operation: blocking, nonblocking or persistent, each also
+// with large counts.
 type variant struct {
 	form  string // "", "I" or "_init"
 	large bool
@@ -24,7 +25,8 @@ type variant struct {
 
 var variants = []variant{{"", false}, {"I", false}, {"_init", false}, {"", true}, {"I", true}, {"_init", true}}
 
-// collective calls a collective operation in a variant and completes it; a persistent one runs twice.
+// collective calls a collective operation in a variant and completes it; a persistent one runs
+// twice.
 func (g *guest) collective(v variant, name string, args ...any) {
 	g.Helper()
 	suffix := ""
@@ -51,7 +53,7 @@ func (g *guest) collective(v variant, name string, args ...any) {
 	}
 }
 
-// counts is an array of counts, ints or MPI_Count.
+// counts allocates an array of counts, as ints or MPI_Count.
 func (g *guest) counts(v variant, list ...int32) uint32 {
 	if !v.large {
 		return g.ints(list...)
@@ -71,10 +73,11 @@ func (g *guest) wants(what string, addr uint32, want ...int32) {
 	}
 }
 
-// garbage is an address that no buffer can be at.
+// garbage is an address where no buffer can be.
 const garbage = 0xfffffff0
 
-// MPI 5.0, 6.3 to 6.8: every function that moves data. Arguments that count at the root alone are garbage elsewhere.
+// MPI 5.0, 6.3 to 6.8: every function that moves data. Parameters that are significant only at the
+// root are garbage elsewhere.
 func TestMovements(t *testing.T) {
 	const n = 5
 	for _, v := range variants {
@@ -128,7 +131,8 @@ func TestMovements(t *testing.T) {
 	}
 }
 
-// MPI 5.0, 6.9 to 6.11, with a predefined operation and with the program's own, whose order matters.
+// MPI 5.0, 6.9 to 6.11, with a predefined operation and with an operation of the program that is
+// not commutative.
 func TestReductions(t *testing.T) {
 	for _, v := range variants {
 		jobOn(t, []int{0, 1, 1, 0}, func(g *guest) {
@@ -145,7 +149,7 @@ func TestReductions(t *testing.T) {
 				}
 				for i := range uint32(n) {
 					in, inout := uint32(args[0])+4*i, uint32(args[1])+4*i
-					// Put digits one after the other: it shows the order, and is associative.
+					// Concatenates digits, which shows the order, and is associative.
 					a, b := g.getInt(in), g.getInt(inout)
 					shift := int32(1)
 					for shift <= b {
@@ -227,7 +231,7 @@ func TestNeighborhoods(t *testing.T) {
 	}
 }
 
-// The same job gives the same bits wherever its ranks run (MPI 5.0, 6.9.1, recommends it).
+// A job gives the same bits wherever its ranks run, as MPI 5.0, 6.9.1 recommends.
 func TestSameBitsAnywhere(t *testing.T) {
 	var first []byte
 	for _, nodes := range [][]int{{0, 0, 0, 0, 0, 0}, {0, 1, 0, 1, 0, 1}, {0, 1, 2, 0, 1, 2}, {0, 1, 2, 3, 4, 0}} {
@@ -261,7 +265,7 @@ func TestSameBitsAnywhere(t *testing.T) {
 	}
 }
 
-// MPI 5.0, 6.2: what is wrong with the arguments of one process is its error.
+// MPI 5.0, 6.2: an invalid argument on one process is an error there.
 func TestCollectiveErrors(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		g.must("MPI_Comm_set_errhandler", abi.CommWorld, abi.ErrorsReturn)
@@ -313,7 +317,7 @@ func TestReduceLocal(t *testing.T) {
 		a, b := g.ints(1, 2, 3), g.ints(10, 20, 30)
 		g.must("MPI_Reduce_local", a, b, 3, abi.Int, abi.Sum)
 		g.wants("sum", b, 11, 22, 33)
-		// MPI_DOUBLE_INT has a hole after the int.
+		// MPI_DOUBLE_INT has a gap after the int.
 		pair := func(v float64, i int32) uint32 {
 			addr := g.doubles(v, 0)
 			binary.LittleEndian.PutUint32(g.mem[addr+8:], uint32(i))
@@ -332,7 +336,7 @@ func TestReduceLocal(t *testing.T) {
 	})
 }
 
-// A trap in a program's own operation ends its rank with the trap, whatever the rank waits for.
+// A trap in an operation of the program ends the rank with that trap, whatever it waits for.
 func TestOperationTraps(t *testing.T) {
 	for _, wait := range []string{"blocking", "in another call"} {
 		var once sync.Once
@@ -356,7 +360,7 @@ func TestOperationTraps(t *testing.T) {
 	}
 }
 
-// Every function of the standard's collectives and neighborhood collectives is there.
+// Every collective and neighborhood collective function of the standard is provided.
 func TestCollectivesComplete(t *testing.T) {
 	for _, f := range []family{collectiveFunctions, operationFunctions} {
 		for name := range f {

@@ -20,7 +20,8 @@ func onLayouts(t *testing.T, program func(g *guest)) {
 	}
 }
 
-// wantComm checks who is in a communicator, and that they can talk there: each learns the ranks of the others by a split.
+// wantComm checks the members of a communicator, and that they can communicate: each learns the
+// others' ranks by a split.
 func (g *guest) wantComm(what string, comm int32, want ...int32) {
 	g.Helper()
 	if got := g.memberOf(comm); !slices.Equal(got, want) {
@@ -41,7 +42,7 @@ func TestDup(t *testing.T) {
 	onLayouts(t, func(g *guest) {
 		dup := g.out("MPI_Comm_dup", abi.CommWorld)
 		g.wantComm("the duplicate", dup, 0, 1, 2, 3, 4, 5, 6)
-		// MPI 5.0, 7.4.1: the same group in another context.
+		// MPI 5.0, 7.4.1: the same group with another context.
 		g.check("compared", g.out("MPI_Comm_compare", abi.CommWorld, dup), abi.Congruent)
 		g.check("compared with itself", g.out("MPI_Comm_compare", dup, dup), abi.Ident)
 		if a, b := g.p.handles.comms.get(dup).context, g.p.world.context; a == b {
@@ -84,10 +85,10 @@ func TestSplitType(t *testing.T) {
 	jobOn(t, []int{0, 1, 2, 0, 1, 0, 2}, func(g *guest) {
 		nodes := [][]int32{{0, 3, 5}, {1, 4}, {2, 6}}
 		node := []int{0, 1, 2, 0, 1, 0, 2}[g.rank]
-		// MPI 5.0, 7.4.2: MPI_COMM_TYPE_SHARED, those that can share memory.
+		// MPI 5.0, 7.4.2: MPI_COMM_TYPE_SHARED, the processes that can share memory.
 		comm := g.out("MPI_Comm_split_type", abi.CommWorld, abi.CommTypeShared, 0, abi.InfoNull)
 		g.wantComm("the node", comm, nodes[node]...)
-		// … with a key; and some that do not take part.
+		// … with a key, and without some of the processes.
 		kind := abi.CommTypeShared
 		if g.rank == 3 {
 			kind = abi.Undefined
@@ -98,7 +99,8 @@ func TestSplitType(t *testing.T) {
 		} else {
 			g.wantComm("the node", comm, [][]int32{{5, 0}, {4, 1}, {6, 2}}[node]...)
 		}
-		// … MPI_COMM_TYPE_HW_GUIDED with mpi_shared_memory is the same; without a type that is known it is MPI_COMM_NULL.
+		// … MPI_COMM_TYPE_HW_GUIDED with mpi_shared_memory is the same; for an unknown type the
+		// result is MPI_COMM_NULL.
 		info := g.out("MPI_Info_create")
 		g.check("guided", g.out("MPI_Comm_split_type", abi.CommWorld, abi.CommTypeHwGuided, 0, info), abi.CommNull)
 		g.must("MPI_Info_set", info, g.str("mpi_hw_resource_type"), g.str("mpi_shared_memory"))
@@ -115,7 +117,7 @@ func TestCreate(t *testing.T) {
 	onLayouts(t, func(g *guest) {
 		world := g.out("MPI_Comm_group", abi.CommWorld)
 		incl := func(ranks ...int32) int32 { return g.out("MPI_Group_incl", world, len(ranks), g.ints(ranks...)) }
-		// MPI 5.0, 7.4.2: groups that have no member in common, at the same time.
+		// MPI 5.0, 7.4.2: disjoint groups, at the same time.
 		mine := [][]int32{{6, 2, 0}, {1, 5}, nil}[[]int{0, 1, 0, 2, 2, 1, 0}[g.rank]]
 		group := int32(abi.GroupEmpty)
 		if mine != nil {
@@ -127,14 +129,14 @@ func TestCreate(t *testing.T) {
 		} else {
 			g.wantComm("the communicator", comm, mine...)
 		}
-		// A process that is not in the group it names gets MPI_COMM_NULL.
+		// A process that is not in the group gets MPI_COMM_NULL.
 		comm = g.out("MPI_Comm_create", abi.CommWorld, incl(3, 4))
 		if g.rank == 3 || g.rank == 4 {
 			g.wantComm("the communicator", comm, 3, 4)
 		} else {
 			g.check("the communicator", comm, abi.CommNull)
 		}
-		// MPI 5.0, 7.4.2: MPI_Comm_create_group is called by the members alone.
+		// MPI 5.0, 7.4.2: only members call MPI_Comm_create_group.
 		if mine != nil {
 			for range 3 {
 				g.wantComm("of the group", g.out("MPI_Comm_create_group", abi.CommWorld, group, 7), mine...)
@@ -151,7 +153,7 @@ func TestCreate(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 7.4.2: communicators that are made one after the other, in different ways, do not mix up their messages.
+// MPI 5.0, 7.4.2: messages of communicators that were made in different ways are never mixed up.
 func TestManyCommunicators(t *testing.T) {
 	onLayouts(t, func(g *guest) {
 		seen := map[uint64]bool{0: true}
@@ -174,7 +176,8 @@ func TestManyCommunicators(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 7.1.2: messages in different communicators do not meet, whatever their tags; not those of intercommunicators either.
+// MPI 5.0, 7.1.2: a message is never received in another communicator, whatever its tag; the same
+// for intercommunicators.
 func TestContextsAreApart(t *testing.T) {
 	onLayouts(t, func(g *guest) {
 		side := g.rank % 2
@@ -198,7 +201,8 @@ func TestContextsAreApart(t *testing.T) {
 	})
 }
 
-// rankOf is the rank, among those that messages on a communicator go to, of a rank of MPI_COMM_WORLD.
+// rankOf translates a rank of MPI_COMM_WORLD to a rank in the group that messages on a communicator
+// go to.
 func (g *guest) rankOf(comm int32, world int32) int32 {
 	g.Helper()
 	group := g.out("MPI_Comm_group", comm)
@@ -210,7 +214,7 @@ func (g *guest) rankOf(comm int32, world int32) int32 {
 	return g.getInt(at)
 }
 
-// MPI 5.0, 7.4.2: MPI_Comm_idup gives a request, and once that is complete the communicator.
+// MPI 5.0, 7.4.2: MPI_Comm_idup returns a request. The communicator is valid when it is complete.
 func TestIdup(t *testing.T) {
 	onLayouts(t, func(g *guest) {
 		comm, request := g.alloc(4), g.alloc(4)
@@ -249,7 +253,7 @@ func TestCommNames(t *testing.T) {
 		if got := name(abi.CommWorld); got != "all of us" {
 			t.Errorf("named %q", got)
 		}
-		// MPI 5.0, 7.8: a name that is too long is cut.
+		// MPI 5.0, 7.8: a name that is too long is truncated.
 		long := fmt.Sprintf("%0200d", 0)
 		g.must("MPI_Comm_set_name", abi.CommWorld, g.str(long))
 		if got := name(abi.CommWorld); got != long[:abi.MaxObjectName-1] {
@@ -260,7 +264,7 @@ func TestCommNames(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 7.4.4: hints are those of MPI that are known, whatever else was given; a duplicate has none of its own.
+// MPI 5.0, 7.4.4: only known hints of MPI are kept; a duplicate does not inherit them.
 func TestCommInfo(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		info := g.out("MPI_Info_create")
@@ -314,7 +318,7 @@ func TestCommFree(t *testing.T) {
 	})
 }
 
-// What a program's objects take of the host's memory has an end.
+// The quota of host memory for a program's objects ends their number.
 func TestObjectsAreBounded(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		g.returning()

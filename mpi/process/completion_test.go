@@ -6,7 +6,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// irecv starts to receive ints, and returns the request.
+// irecv starts a receive of ints, and returns the request.
 func (g *guest) irecv(buf uint32, n, source, tag int) int32 {
 	return g.out("MPI_Irecv", buf, n, abi.Int, source, tag, abi.CommWorld)
 }
@@ -61,11 +61,11 @@ func TestNullRequests(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.7.5: any, some and all complete what is done, and nothing else.
+// MPI 5.0, 3.7.5: any, some and all complete only what is done.
 func TestMultipleCompletions(t *testing.T) {
 	everywhere(t, func(g *guest) {
 		if g.rank != 0 {
-			g.recv(0, 0) // the go-ahead
+			g.recv(0, 0) // the signal to go on
 			g.send(0, g.rank, int32(g.rank*10))
 			g.recv(0, 0)
 			g.send(0, 10+g.rank, int32(g.rank*100))
@@ -107,8 +107,9 @@ func TestMultipleCompletions(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.2.5, 3.7.5: a message that is too long is MPI_ERR_TRUNCATE: of the call, or of the status of its request, while
-// the call's is MPI_ERR_IN_STATUS and that of the others MPI_SUCCESS.
+// MPI 5.0, 3.2.5, 3.7.5: a message that is too long is MPI_ERR_TRUNCATE. A blocking call returns
+// it. With several requests it is in the status of the request, those of the others have
+// MPI_SUCCESS, and the call returns MPI_ERR_IN_STATUS.
 func TestTruncate(t *testing.T) {
 	everywhere(t, func(g *guest) {
 		g.returning()
@@ -131,7 +132,7 @@ func TestTruncate(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.7.6: a request's status can be looked at, again and again, and the request stays.
+// MPI 5.0, 3.7.6: MPI_Request_get_status may be called repeatedly, and the request stays.
 func TestRequestGetStatus(t *testing.T) {
 	everywhere(t, func(g *guest) {
 		if g.rank == 1 {
@@ -168,7 +169,8 @@ func TestRequestGetStatus(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.9: persistent requests go again and again; MPI_Startall starts several; what is active cannot be started.
+// MPI 5.0, 3.9: persistent requests can be started again and again; MPI_Startall starts several; an
+// active one cannot be started.
 func TestPersistent(t *testing.T) {
 	everywhere(t, func(g *guest) {
 		g.returning()
@@ -192,8 +194,8 @@ func TestPersistent(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 13.2: a generalized request is complete when the program says so; its functions are called in the order that
-// the standard says.
+// MPI 5.0, 13.2: the program completes a generalized request; its functions are called in the order
+// of the standard.
 func TestGeneralizedRequest(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		var calls []string
@@ -225,7 +227,7 @@ func TestGeneralizedRequest(t *testing.T) {
 		for i, name := range []string{"cancel", "query", "free"} {
 			want(g, "call", calls[i], name)
 		}
-		// Freed before it is complete: its free function is called by MPI_Grequest_complete.
+		// Freed before it is complete: MPI_Grequest_complete calls its free function.
 		g.must("MPI_Grequest_start", query, free, cancel, 77, request)
 		handle := g.getInt(request)
 		g.must("MPI_Request_free", request)
@@ -235,7 +237,8 @@ func TestGeneralizedRequest(t *testing.T) {
 	})
 }
 
-// A callback may complete a request that the function it is called from was given too, and use its handle for another: that one is left alone.
+// A callback may complete another request of the list that is being processed, and reuse its
+// handle. The new request must not be touched.
 func TestCallbackCompletes(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		g.returning()
@@ -260,7 +263,7 @@ func TestCallbackCompletes(t *testing.T) {
 	})
 }
 
-// What the host keeps of partitions counts against what a rank may have.
+// The host's memory for partitions counts against the rank's quota.
 func TestPartitionsAreCharged(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		g.returning()
@@ -277,7 +280,8 @@ func TestPartitionsAreCharged(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.7.3: an operation whose request is freed goes on. What the host keeps for it is charged as long.
+// MPI 5.0, 3.7.3: an operation whose request is freed continues. Its memory is charged until it
+// ends.
 func TestFreedRequestIsCharged(t *testing.T) {
 	for _, err := range jobErrs(t, []int{0}, func(g *guest) {
 		g.must("MPI_Init", 0, 0)
@@ -295,7 +299,7 @@ func TestFreedRequestIsCharged(t *testing.T) {
 	}
 }
 
-// MPI 5.0, 4.2.2: each partition is marked once, so no list of them is longer than there are.
+// MPI 5.0, 4.2.2: each partition is marked ready only once, so a list of them has a bounded length.
 func TestReadyList(t *testing.T) {
 	job(t, 2, func(g *guest) {
 		g.returning()

@@ -6,7 +6,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// MPI 5.0, 6.8, 2.5.6: displacements are added to addresses as the program would, of which there are 1<<32.
+// MPI 5.0, 6.8, 2.5.6: displacements are added to addresses modulo 1<<32, as the program would.
 func TestDisplacementsWrap(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		const base = 1<<32 - 1<<12

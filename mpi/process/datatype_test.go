@@ -8,7 +8,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// typed calls a constructor and commits what it made.
+// typed calls a constructor and commits the type.
 func (g *guest) typed(name string, args ...any) int32 {
 	g.Helper()
 	t := g.out(name, args...)
@@ -16,7 +16,7 @@ func (g *guest) typed(name string, args ...any) int32 {
 	return t
 }
 
-// extents are what a function that stores two numbers stores.
+// extents returns the two numbers that a function stores.
 func (g *guest) extents(name string, datatype int32) [2]int64 {
 	g.Helper()
 	at := g.alloc(16)
@@ -47,7 +47,7 @@ func (g *guest) fill(n int) uint32 {
 	return g.ints(list...)
 }
 
-// packedInts is what MPI_Pack makes of count elements, as ints.
+// packedInts is the result of MPI_Pack for count elements, as ints.
 func (g *guest) packedInts(addr uint32, count int, datatype int32) []int32 {
 	g.Helper()
 	size := int(g.out("MPI_Pack_size", count, datatype, abi.CommWorld))
@@ -64,7 +64,7 @@ func equal[T comparable](g *guest, what string, got []T, want ...T) {
 	}
 }
 
-// MPI 5.0, 3.2.2 and 5.1.5: sizes and extents of predefined types, which are those of C for WebAssembly.
+// MPI 5.0, 3.2.2 and 5.1.5: sizes and extents of predefined types, as in C for WebAssembly.
 func TestPredefinedTypes(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		for _, test := range []struct {
@@ -102,7 +102,7 @@ func TestPredefinedTypes(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 5.1.2: what each constructor takes of an array of ints.
+// MPI 5.0, 5.1.2: the elements of an array of ints that each constructor selects.
 func TestConstructors(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		array := g.fill(64)
@@ -127,7 +127,7 @@ func TestConstructors(t *testing.T) {
 			{g.typed("MPI_Type_create_subarray", 2, g.ints(4, 5), g.ints(2, 3), g.ints(1, 2), abi.OrderC, abi.Int), []int32{7, 8, 9, 12, 13, 14}},
 			{g.typed("MPI_Type_create_subarray", 2, g.ints(4, 5), g.ints(2, 3), g.ints(1, 2), abi.OrderFortran, abi.Int), []int32{9, 10, 13, 14, 17, 18}},
 			{
-				// The process at (1, 0) of 2 by 2: rows in blocks, columns one by one in turn.
+				// The process at (1, 0) of 2 by 2: rows in blocks, columns one by one, cyclically.
 				g.typed("MPI_Type_create_darray", 4, 2, 2, g.ints(4, 4), g.ints(abi.DistributeBlock, abi.DistributeCyclic),
 					g.ints(abi.DistributeDfltDarg, abi.DistributeDfltDarg), g.ints(2, 2), abi.OrderC, abi.Int),
 				[]int32{8, 10, 12, 14},
@@ -184,7 +184,7 @@ func TestExtents(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 5.1.13: the arguments of each constructor come back, in the order of its table.
+// MPI 5.0, 5.1.13: the arguments of each constructor are returned, in the order of its table.
 func TestContents(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		for _, test := range []struct {
@@ -231,7 +231,8 @@ func TestContents(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 5.1.13: calls with large counts have their counts in a list of their own, and only the large functions tell.
+// MPI 5.0, 5.1.13: the counts of functions with large counts are in a separate list, which only the
+// large functions return.
 func TestLargeContents(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		for _, test := range []struct {
@@ -276,13 +277,14 @@ func TestLargeContents(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 5.1.13: derived types come back as new handles, to be freed; predefined ones as what they are.
+// MPI 5.0, 5.1.13: derived types are returned as new handles, to be freed; predefined ones with
+// their own.
 func TestContentsAreTypes(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		inner := g.out("MPI_Type_vector", 2, 1, 3, abi.Int)
 		real := g.out("MPI_Type_create_f90_real", 10, abi.Undefined)
 		outer := g.out("MPI_Type_create_struct", 3, g.ints(1, 1, 1), g.ints(0, 64, 128), g.ints(inner, abi.Int, real))
-		g.must("MPI_Type_free", g.ints(inner)) // 5.1.9: what was made of it stays
+		g.must("MPI_Type_free", g.ints(inner)) // 5.1.9: types made of it are still valid
 		at := g.alloc(100)
 		g.must("MPI_Type_get_contents", outer, 4, 3, 3, at, at+32, at+64)
 		types := g.getInts(at+64, 3)
@@ -325,7 +327,7 @@ func TestMatchSize(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 5.1.11: the elements that a message has, of which the last one may be short.
+// MPI 5.0, 5.1.11: the number of elements in a message, the last of which may be incomplete.
 func TestGetElements(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		mixed := g.typed("MPI_Type_create_struct", 2, g.ints(2, 1), g.ints(0, 8), g.ints(abi.Int, abi.Double))
@@ -348,7 +350,7 @@ func TestGetElements(t *testing.T) {
 				}
 			}
 		}
-		// 3.2.5, 5.1.11: of a message that came.
+		// 3.2.5, 5.1.11: the counts of a received message.
 		buf := g.ints(1, 2, 3)
 		g.must("MPI_Sendrecv", buf, 3, abi.Int, 0, 0, g.alloc(64), 2, mixed, 0, 0, abi.CommWorld, g.ints(0, 0, 0, 0, 0, 0, 0, 0))
 	})

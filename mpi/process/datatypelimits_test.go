@@ -6,7 +6,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// MPI 5.0, 5.1.9: a receive under way goes on with a type that was freed.
+// MPI 5.0, 5.1.9: a pending receive continues with a type that was freed.
 func TestFreedTypeInUse(t *testing.T) {
 	jobOn(t, []int{0, 1}, func(g *guest) {
 		if g.rank == 0 {
@@ -24,7 +24,7 @@ func TestFreedTypeInUse(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 5.1.9: communication needs a committed type; names, 7.8.
+// MPI 5.0, 5.1.9: communication needs a committed type. 7.8: names.
 func TestTypeErrors(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		g.returning()
@@ -39,11 +39,12 @@ func TestTypeErrors(t *testing.T) {
 		g.want(abi.ErrArg, "MPI_Type_create_subarray", 1, g.ints(4), g.ints(3), g.ints(2), abi.OrderC, abi.Int, at)
 		g.want(abi.ErrArg, "MPI_Type_create_subarray", 1, g.ints(4), g.ints(2), g.ints(0), 99, abi.Int, at)
 		g.want(abi.ErrArg, "MPI_Type_create_darray", 4, 4, 1, g.ints(4), g.ints(abi.DistributeBlock), g.ints(4), g.ints(4), abi.OrderC, abi.Int, at)
-		g.want(abi.ErrArg, "MPI_Type_indexed", 1<<18, at, at, abi.Int, at) // lists that end after the memory
+		// lists that end beyond the memory
+		g.want(abi.ErrArg, "MPI_Type_indexed", 1<<18, at, at, abi.Int, at)
 		g.want(abi.ErrNoMem, "MPI_Type_indexed", 1<<30, at, at, abi.Int, at)
 		g.want(abi.ErrBuffer, "MPI_Send", g.alloc(8), 1<<30, abi.Int, 0, 0, abi.CommWorld)
 
-		// Counts that would overflow, one in the other.
+		// Counts that would overflow when nested.
 		huge := int32(abi.Double)
 		for range 10 {
 			var code int32
@@ -65,8 +66,8 @@ func TestTypeErrors(t *testing.T) {
 	})
 }
 
-// A program that makes large types and frees them never runs out; one that keeps them does, with an error, and can go on once it
-// frees some.
+// A program can make and free large types without end. One that keeps them gets an error at some
+// point, and can go on after it has freed some.
 func TestTypesAreBounded(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		g.returning()
@@ -88,7 +89,7 @@ func TestTypesAreBounded(t *testing.T) {
 		g.check("a type after another was freed", big(), abi.Success)
 		g.check("one too many", big(), abi.ErrNoMem)
 
-		// With a request under way: it may use a freed type, so the host has to find out.
+		// With a pending request, which may use a freed type, the host has to find out.
 		kept[len(kept)-1] = g.getInt(at)
 		request, buf := g.alloc(4), g.alloc(64)
 		g.must("MPI_Irecv", buf, 4, abi.Int, 0, 0, abi.CommWorld, request)
@@ -111,7 +112,7 @@ func TestTypesAreBounded(t *testing.T) {
 	})
 }
 
-// Types in types in types are an error some time, and no trouble.
+// Types nested in types are an error at some depth, and never a crash.
 func TestTypesInTypes(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		g.returning()

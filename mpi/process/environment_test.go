@@ -10,7 +10,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// aborted is how a rank that ended with an error of MPI did; the test fails if err is something else.
+// aborted returns the error of MPI with which a rank ended; it fails the test on any other error.
 func aborted(t *testing.T, err error) *exec.ExitError {
 	t.Helper()
 	var e *exec.ExitError
@@ -20,7 +20,7 @@ func aborted(t *testing.T, err error) *exec.ExitError {
 	return e
 }
 
-// fails is the end of a program of one rank that calls Init itself and ends in a fatal error of a class.
+// fails runs a program of one rank that calls Init itself and must end in a fatal error of a class.
 func fails(t *testing.T, class int, program func(g *guest)) *exec.ExitError {
 	t.Helper()
 	e := aborted(t, jobErrs(t, []int{0}, program)[0])
@@ -30,13 +30,13 @@ func fails(t *testing.T, class int, program func(g *guest)) *exec.ExitError {
 	return e
 }
 
-// returning makes errors of MPI the results of functions.
+// returning sets MPI_ERRORS_RETURN.
 func (g *guest) returning() {
 	g.must("MPI_Comm_set_errhandler", abi.CommWorld, abi.ErrorsReturn)
 	g.must("MPI_Comm_set_errhandler", abi.CommSelf, abi.ErrorsReturn)
 }
 
-// want calls a function that has to return an error of a class.
+// want calls a function that must return an error of a class.
 func (g *guest) want(class int, name string, args ...any) {
 	g.Helper()
 	if code := g.call(name, args...); code != int32(class) {
@@ -76,7 +76,7 @@ func TestStates(t *testing.T) {
 		// MPI 5.0, 11.8.2: a process that was not spawned has no parent.
 		g.check("parent", g.out("MPI_Comm_get_parent"), abi.CommNull)
 		g.must("MPI_Finalize")
-		// MPI 5.0, 11.2.3: both stay true.
+		// MPI 5.0, 11.2.3: both flags stay true.
 		g.check("Initialized", g.out("MPI_Initialized"), 1)
 		g.check("Finalized", g.out("MPI_Finalized"), 1)
 	}) {
@@ -86,7 +86,7 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// MPI 5.0, 11.4.1: other functions are for between initialization and finalization.
+// MPI 5.0, 11.4.1: other functions may only be called between initialization and finalization.
 func TestCalledTooEarlyOrLate(t *testing.T) {
 	fails(t, abi.ErrOther, func(g *guest) { g.out("MPI_Comm_rank", abi.CommWorld) })
 	fails(t, abi.ErrOther, func(g *guest) {
@@ -94,7 +94,7 @@ func TestCalledTooEarlyOrLate(t *testing.T) {
 		g.must("MPI_Finalize")
 		g.out("MPI_Comm_rank", abi.CommWorld)
 	})
-	// MPI 5.0, 11.2.1: initialized once at most, also after MPI_Finalize.
+	// MPI 5.0, 11.2.1: MPI is initialized at most once, also after MPI_Finalize.
 	fails(t, abi.ErrOther, func(g *guest) {
 		g.must("MPI_Init", 0, 0)
 		g.must("MPI_Init", 0, 0)
@@ -108,7 +108,7 @@ func TestCalledTooEarlyOrLate(t *testing.T) {
 	fails(t, abi.ErrInfo, func(g *guest) { g.call("MPI_Info_free", g.ints(abi.InfoEnv)) })
 }
 
-// MPI 5.0, 11.5: MPI_Abort gives the environment the code, whatever the communicator.
+// MPI 5.0, 11.5: MPI_Abort returns the code to the environment, whatever the communicator.
 func TestAbort(t *testing.T) {
 	for _, comm := range []int{abi.CommWorld, abi.CommSelf, abi.CommNull} {
 		errs := jobErrs(t, []int{0, 1}, func(g *guest) {
@@ -128,7 +128,7 @@ func TestAbort(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	job(t, 1, func(g *guest) {
-		// MPI 5.0, 9.1.2: the length does not count the null character.
+		// MPI 5.0, 9.1.2: the length does not include the null character.
 		name := g.alloc(abi.MaxProcessorName)
 		g.check("length", g.out("MPI_Get_processor_name", name), 4)
 		if s := g.getString(name); s != "test" {
@@ -216,9 +216,10 @@ func TestFortranABI(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 11.2.2: what was sent arrives though its request was freed and the sender has called MPI_Finalize.
+// MPI 5.0, 11.2.2: a message arrives even if its request was freed and the sender has called
+// MPI_Finalize.
 func TestFinalizeCompletesSends(t *testing.T) {
-	const n = 1 << 18 // bytes: too many to go before they are asked for
+	const n = 1 << 18 // bytes: too many to be sent before the receive is posted
 	for _, nodes := range [][]int{{0, 0}, {0, 1}} {
 		jobOn(t, nodes, func(g *guest) {
 			if g.rank == 0 {

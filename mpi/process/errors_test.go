@@ -7,7 +7,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// MPI 5.0, 9.3: errors are fatal unless the program says otherwise. What ends the job names the function and what was wrong.
+// MPI 5.0, 9.3: errors are fatal by default. The error that ends the job names the function and the
+// reason.
 func TestErrorsAreFatal(t *testing.T) {
 	e := fails(t, abi.ErrRank, func(g *guest) {
 		g.must("MPI_Init", 0, 0)
@@ -16,7 +17,7 @@ func TestErrorsAreFatal(t *testing.T) {
 	if !strings.HasPrefix(e.Detail, "MPI_Send: ") || !strings.Contains(e.Detail, "rank 7") || !strings.HasSuffix(e.Detail, " (MPI_ERR_RANK)") {
 		t.Errorf("%q", e.Detail)
 	}
-	// … also in a communicator that is made from one: the handler is inherited.
+	// … also in a derived communicator, which inherits the handler.
 	e = fails(t, abi.ErrTopology, func(g *guest) {
 		g.must("MPI_Init", 0, 0)
 		dup := g.out("MPI_Comm_dup", abi.CommWorld)
@@ -32,7 +33,7 @@ func TestErrorsAreFatal(t *testing.T) {
 		g.must("MPI_Comm_set_errhandler", abi.CommWorld, abi.ErrorsAbort)
 		g.call("MPI_Cartdim_get", abi.CommWorld, g.alloc(4))
 	})
-	// MPI 5.0, 9.3: errors that are of no communicator are for the handler of MPI_COMM_SELF.
+	// MPI 5.0, 9.3: errors without a communicator go to the handler of MPI_COMM_SELF.
 	fails(t, abi.ErrComm, func(g *guest) {
 		g.must("MPI_Init", 0, 0)
 		g.must("MPI_Comm_set_errhandler", abi.CommWorld, abi.ErrorsReturn)
@@ -43,7 +44,8 @@ func TestErrorsAreFatal(t *testing.T) {
 func TestErrhandlers(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		var calls [][2]int32
-		handler := g.out("MPI_Comm_create_errhandler", func(a ...uint64) uint64 { // MPI_Comm *, int *, ...
+		// MPI_Comm *, int *, ...
+		handler := g.out("MPI_Comm_create_errhandler", func(a ...uint64) uint64 {
 			calls = append(calls, [2]int32{g.getInt(uint32(a[0])), g.getInt(uint32(a[1]))})
 			return 0
 		})
@@ -55,7 +57,8 @@ func TestErrhandlers(t *testing.T) {
 			calls = nil
 		}
 		comm := g.out("MPI_Comm_dup", abi.CommWorld)
-		// MPI 5.0, 9.3.1: the function is called with the communicator and the code, and the call returns the code.
+		// MPI 5.0, 9.3.1: the function is called with the communicator and the code, and the call
+		// returns the code.
 		g.must("MPI_Comm_set_errhandler", comm, handler)
 		g.want(abi.ErrTopology, "MPI_Cartdim_get", comm, g.alloc(4))
 		called("of a communicator", [2]int32{comm, abi.ErrTopology})
@@ -70,14 +73,14 @@ func TestErrhandlers(t *testing.T) {
 		g.must("MPI_Comm_call_errhandler", comm, abi.ErrTag)
 		called("by MPI_Comm_call_errhandler", [2]int32{comm, abi.ErrTag})
 
-		// MPI 5.0, 9.3: MPI_Comm_get_errhandler is as if it made another handle, to be freed too.
+		// MPI 5.0, 9.3: MPI_Comm_get_errhandler returns a new reference, to be freed too.
 		again := g.out("MPI_Comm_get_errhandler", comm)
 		h := g.ints(handler)
 		g.must("MPI_Errhandler_free", h)
 		g.check("freed", g.getInt(h), abi.ErrhandlerNull)
 		g.must("MPI_Comm_set_errhandler", dup, again)
 		g.must("MPI_Errhandler_free", g.ints(again))
-		// … a communicator keeps what it has.
+		// … a communicator keeps its handler.
 		g.want(abi.ErrTopology, "MPI_Cartdim_get", comm, g.alloc(4))
 		called("of a communicator", [2]int32{comm, abi.ErrTopology})
 		g.want(abi.ErrErrhandler, "MPI_Comm_set_errhandler", comm, again)
@@ -86,7 +89,7 @@ func TestErrhandlers(t *testing.T) {
 		g.must("MPI_Comm_set_errhandler", abi.CommWorld, back)
 		g.must("MPI_Errhandler_free", g.ints(back))
 
-		// What is predefined may be got and freed too.
+		// Predefined handlers may be returned and freed too.
 		g.must("MPI_Comm_set_errhandler", comm, abi.ErrorsReturn)
 		g.check("predefined", g.out("MPI_Comm_get_errhandler", comm), abi.ErrorsReturn)
 		g.must("MPI_Errhandler_free", g.ints(abi.ErrorsReturn))
@@ -97,7 +100,7 @@ func TestErrhandlers(t *testing.T) {
 	})
 }
 
-// A handler that calls MPI, and errs itself, ends in a trap of the program.
+// An error handler whose own MPI calls fail without end is stopped by a trap.
 func TestErrhandlerThatErrs(t *testing.T) {
 	errs := jobErrs(t, []int{0}, func(g *guest) {
 		g.must("MPI_Init", 0, 0)
@@ -123,7 +126,7 @@ func TestErrorCodes(t *testing.T) {
 			g.check("length", n, int32(len(s)))
 			return s
 		}
-		// MPI 5.0, 9.4: each class is a code, of itself, and has a text.
+		// MPI 5.0, 9.4: each class is also a code of itself, and has a text.
 		seen := map[string]int{}
 		for code := range abi.ErrAbi + 1 {
 			g.check("class", g.out("MPI_Error_class", code), int32(code))
@@ -140,7 +143,8 @@ func TestErrorCodes(t *testing.T) {
 			at, _ := g.attr(abi.CommWorld, abi.Lastusedcode)
 			return g.getInt(uint32(at))
 		}
-		// MPI 5.0, 9.5: what is added is above MPI_ERR_LASTCODE, and MPI_LASTUSEDCODE follows.
+		// MPI 5.0, 9.5: added codes are above MPI_ERR_LASTCODE, and MPI_LASTUSEDCODE is the last
+		// one.
 		class := g.out("MPI_Add_error_class")
 		code := g.out("MPI_Add_error_code", class)
 		tag := g.out("MPI_Add_error_code", abi.ErrTag)
@@ -151,7 +155,7 @@ func TestErrorCodes(t *testing.T) {
 		g.check("class", g.out("MPI_Error_class", class), class)
 		g.check("class", g.out("MPI_Error_class", code), class)
 		g.check("class", g.out("MPI_Error_class", tag), abi.ErrTag)
-		// … no text is an empty one.
+		// … a code without a text has an empty one.
 		if s := str(int(code)); s != "" {
 			t.Errorf("%q", s)
 		}
@@ -164,7 +168,7 @@ func TestErrorCodes(t *testing.T) {
 		g.want(abi.ErrArg, "MPI_Add_error_code", code, g.alloc(4))
 		g.want(abi.ErrArg, "MPI_Add_error_code", 0, g.alloc(4))
 		g.want(abi.ErrArg, "MPI_Comm_call_errhandler", abi.CommWorld, 12345)
-		// MPI 5.0, 9.5: a class with codes is not removed.
+		// MPI 5.0, 9.5: a class that has codes cannot be removed.
 		g.want(abi.ErrOther, "MPI_Remove_error_class", class)
 		g.want(abi.ErrArg, "MPI_Remove_error_class", code)
 		g.want(abi.ErrArg, "MPI_Remove_error_code", class)

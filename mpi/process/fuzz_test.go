@@ -21,48 +21,48 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// wild is a program that gives MPI whatever it is told by bytes. Around its memory, and behind the end that it has now, are bytes that
-// nobody may change.
-type wild struct {
+// hostile is a program that calls MPI with arguments taken from bytes. Its memory lies between
+// guard bytes, and so does the part that it has not grown to yet: nothing may change those.
+type hostile struct {
 	t     testing.TB
 	world *match.World
 	p     *Process
-	all   []byte // guard, memory, what it may grow to, guard
+	all   []byte // guard, memory, room to grow, guard
 	size  int
-	in    []byte             // what is left of the bytes
-	live  map[string][]int32 // handles, by their types in C
-	types [][]string         // of the parameters of each function, in C: see parameterTypes
+	in    []byte             // the remaining bytes
+	live  map[string][]int32 // live handles, by their type in C
+	types [][]string         // C types of the parameters of each function: see parameterTypes
 	calls int
 }
 
 const (
-	wildGuard  = 1 << 12
-	wildMemory = 1 << 16
-	wildLimit  = 1 << 18
+	hostileGuard  = 1 << 12
+	hostileMemory = 1 << 16
+	hostileLimit  = 1 << 18
 	canary     = 0xa5
-	wildArea   = 1 << 12 // see fill
+	hostileArea   = 1 << 12 // see fill
 )
 
-var untouched = bytes.Repeat([]byte{canary}, wildGuard+wildLimit+wildGuard)
+var untouched = bytes.Repeat([]byte{canary}, hostileGuard+hostileLimit+hostileGuard)
 
 var errBlocked = errors.New("a call blocked")
 
-func newWild(t testing.TB, types [][]string, in []byte) *wild {
-	w := &wild{t: t, all: bytes.Clone(untouched), size: wildMemory, in: in, types: types}
+func newHostile(t testing.TB, types [][]string, in []byte) *hostile {
+	w := &hostile{t: t, all: bytes.Clone(untouched), size: hostileMemory, in: in, types: types}
 	w.live = map[string][]int32{}
-	for kind, list := range wildHandles {
+	for kind, list := range hostileHandles {
 		w.live[kind] = slices.Clone(list)
 	}
-	// Rank 1 is there to be sent to, and does nothing; rank 2 is on another node, from where nothing comes.
+	// Rank 1 only receives; rank 2 is on another node, from which nothing comes.
 	w.world = match.New(t.Context(), match.Config{Size: 3, Local: []int{0, 1}, Link: nowhere{}, Cores: -1})
-	w.p = New(Config{World: w.world, Rank: 0, Nodes: []int{0, 0, 1}, Slots: 3, Processor: "wild", Program: "wild", Start: time.Now()})
+	w.p = New(Config{World: w.world, Rank: 0, Nodes: []int{0, 0, 1}, Slots: 3, Processor: "hostile", Program: "hostile", Start: time.Now()})
 	w.p.Attach(w)
 	clear(w.Memory())
 	return w
 }
 
-// parameterTypes are the types of all parameters in C, of each function of package abi, from the data of the standard; of those that it removed
-// they are not known.
+// parameterTypes returns the C types of the parameters of each function of package abi, from the
+// data of the standard. Those of removed functions are unknown.
 func parameterTypes(t testing.TB) [][]string {
 	data, err := os.ReadFile("../abi/functions.tsv")
 	if err != nil {
@@ -78,8 +78,8 @@ func parameterTypes(t testing.TB) [][]string {
 	return types
 }
 
-// wildHandles are predefined handles, by type.
-var wildHandles = map[string][]int32{
+// hostileHandles are predefined handles, by type.
+var hostileHandles = map[string][]int32{
 	"MPI_Comm":       {abi.CommSelf, abi.CommSelf, abi.CommSelf, abi.CommWorld},
 	"MPI_Group":      {abi.GroupEmpty},
 	"MPI_Info":       {abi.InfoNull, abi.InfoEnv},
@@ -92,7 +92,7 @@ var wildHandles = map[string][]int32{
 }
 
 // kindOf is the key in live for a parameter, by its type and name.
-func (w *wild) kindOf(i, k int) string {
+func (w *hostile) kindOf(i, k int) string {
 	if k >= len(w.types[i]) {
 		return ""
 	}
@@ -104,25 +104,25 @@ func (w *wild) kindOf(i, k int) string {
 	return word
 }
 
-// handlesAt is where the handles of a kind are in the memory.
-func (w *wild) handlesAt(kind string) uint64 {
-	kinds := slices.Sorted(maps.Keys(wildHandles))
-	return 5*wildArea + 256*uint64(slices.Index(kinds, kind))
+// handlesAt is the address of the handles of a kind in the memory.
+func (w *hostile) handlesAt(kind string) uint64 {
+	kinds := slices.Sorted(maps.Keys(hostileHandles))
+	return 5*hostileArea + 256*uint64(slices.Index(kinds, kind))
 }
 
-// nowhere is a [match.Link] that loses what it is given.
+// nowhere is a [match.Link] that drops everything.
 type nowhere struct{}
 
 func (nowhere) Send(context.Context, frame.Packet) error { return nil }
 func (nowhere) Post(frame.Packet)                        {}
 
 // Memory implements [exec.Guest].
-func (w *wild) Memory() []byte { return w.all[wildGuard : wildGuard+w.size] }
+func (w *hostile) Memory() []byte { return w.all[hostileGuard : hostileGuard+w.size] }
 
 // Grow implements [exec.Guest].
-func (w *wild) Grow(n int64) (uint32, int64, error) {
+func (w *hostile) Grow(n int64) (uint32, int64, error) {
 	n = (n + 4095) &^ 4095
-	if n > int64(wildLimit-w.size) {
+	if n > int64(hostileLimit-w.size) {
 		return 0, 0, errors.New("over the limit")
 	}
 	at := w.size
@@ -132,7 +132,7 @@ func (w *wild) Grow(n int64) (uint32, int64, error) {
 }
 
 // Invoke implements [exec.Guest]: function 16 succeeds, 17 fails, 18 calls MPI.
-func (w *wild) Invoke(function uint32, _ ...uint64) (uint64, error) {
+func (w *hostile) Invoke(function uint32, _ ...uint64) (uint64, error) {
 	switch function {
 	case 16:
 		return abi.Success, nil
@@ -145,7 +145,7 @@ func (w *wild) Invoke(function uint32, _ ...uint64) (uint64, error) {
 	return 0, &exec.ExitError{Reason: mpi.Trapped, Detail: "no such function in the table"}
 }
 
-func (w *wild) u8() byte {
+func (w *hostile) u8() byte {
 	if len(w.in) == 0 {
 		return 0
 	}
@@ -154,11 +154,11 @@ func (w *wild) u8() byte {
 	return b
 }
 
-func (w *wild) u16() uint16 { return uint16(w.u8()) | uint16(w.u8())<<8 }
-func (w *wild) u32() uint32 { return uint32(w.u16()) | uint32(w.u16())<<16 }
+func (w *hostile) u16() uint16 { return uint16(w.u8()) | uint16(w.u8())<<8 }
+func (w *hostile) u32() uint32 { return uint32(w.u16()) | uint32(w.u16())<<16 }
 
-// must calls a function of the setup.
-func (w *wild) must(name string, args ...uint64) {
+// must calls a function during the setup.
+func (w *hostile) must(name string, args ...uint64) {
 	i, ok := abi.Lookup(name)
 	if !ok {
 		w.t.Fatalf("no function %s", name)
@@ -168,15 +168,15 @@ func (w *wild) must(name string, args ...uint64) {
 	}
 }
 
-// made calls a function of the setup whose last parameter is the address of a handle.
-func (w *wild) made(name string, args ...uint64) uint64 {
+// made calls a function during the setup whose last parameter is the address of a handle.
+func (w *hostile) made(name string, args ...uint64) uint64 {
 	i, _ := abi.Lookup(name)
 	w.must(name, append(args, handleAt)...)
 	return uint64(w.found(w.kindOf(i, len(args))))
 }
 
-// found keeps the handle that a function has stored.
-func (w *wild) found(kind string) uint32 {
+// found records the handle that a function has stored.
+func (w *hostile) found(kind string) uint32 {
 	h := binary.LittleEndian.Uint32(w.Memory()[handleAt:])
 	w.live[kind] = append(w.live[kind], int32(h))
 	return h
@@ -184,13 +184,13 @@ func (w *wild) found(kind string) uint32 {
 
 const handleAt = 64
 
-// setup makes some objects of each kind, and fills the memory.
-func (w *wild) setup() {
+// setup makes objects of each kind, and fills the memory.
+func (w *hostile) setup() {
 	w.fill()
 	w.must("MPI_Init", 0, 0)
 	w.must("MPI_Comm_set_errhandler", abi.CommWorld, abi.ErrorsReturn)
 	w.must("MPI_Comm_set_errhandler", abi.CommSelf, abi.ErrorsReturn)
-	one, zero := uint64(2*wildArea), uint64(wildArea)
+	one, zero := uint64(2*hostileArea), uint64(hostileArea)
 	dup := w.made("MPI_Comm_dup", abi.CommSelf)
 	w.made("MPI_Comm_dup", abi.CommWorld)
 	w.made("MPI_Cart_create", dup, 2, one, one, 0)
@@ -198,7 +198,7 @@ func (w *wild) setup() {
 	w.made("MPI_Dist_graph_create_adjacent", dup, 1, zero, one, 1, zero, one, abi.InfoNull, 0)
 	w.made("MPI_Comm_group", abi.CommWorld)
 	info := w.made("MPI_Info_create")
-	w.must("MPI_Info_set", info, 6*wildArea, 6*wildArea)
+	w.must("MPI_Info_set", info, 6*hostileArea, 6*hostileArea)
 	w.made("MPI_Comm_create_errhandler", 16)
 	vector := w.made("MPI_Type_vector", 2, 1, 3, abi.Int)
 	binary.LittleEndian.PutUint32(w.Memory()[64:], uint32(vector))
@@ -209,12 +209,12 @@ func (w *wild) setup() {
 	key := w.found("keyval")
 	w.must("MPI_Comm_set_attr", abi.CommWorld, uint64(key), 5)
 	w.must("MPI_Comm_set_attr", dup, uint64(key), 6)
-	w.made("MPI_Irecv", 9*wildArea, 4, abi.Int, 1, 0, abi.CommWorld)
-	w.made("MPI_Irecv", 9*wildArea+64, 4, abi.Int, 0, 1, dup)
-	w.made("MPI_Send_init", 9*wildArea+128, 4, abi.Int, 0, 2, dup)
-	w.must("MPI_Send", 9*wildArea+256, 4, abi.Int, abi.ProcNull&0xffffffff, 2, abi.CommSelf)
-	w.made("MPI_Isend", 9*wildArea+512, 4, abi.Int, 0, 3, dup)
-	w.must("MPI_Send", 9*wildArea+768, 4, abi.Int, 0, 5, dup)
+	w.made("MPI_Irecv", 9*hostileArea, 4, abi.Int, 1, 0, abi.CommWorld)
+	w.made("MPI_Irecv", 9*hostileArea+64, 4, abi.Int, 0, 1, dup)
+	w.made("MPI_Send_init", 9*hostileArea+128, 4, abi.Int, 0, 2, dup)
+	w.must("MPI_Send", 9*hostileArea+256, 4, abi.Int, abi.ProcNull&0xffffffff, 2, abi.CommSelf)
+	w.made("MPI_Isend", 9*hostileArea+512, 4, abi.Int, 0, 3, dup)
+	w.must("MPI_Send", 9*hostileArea+768, 4, abi.Int, 0, 5, dup)
 	w.must("MPI_Mprobe", 0, 5, dup, handleAt, abi.StatusIgnore)
 	w.found("MPI_Message")
 	for kind, list := range w.live {
@@ -224,22 +224,22 @@ func (w *wild) setup() {
 	}
 }
 
-// fill puts something into each area of the memory that a pointer may point at: nothing, zeros, ones, ranks, large numbers, handles (by setup), text,
-// negative numbers, offsets of 64 bits.
-func (w *wild) fill() {
-	for i := range wildArea / 4 {
+// fill writes to each area of the memory that pointers may point at: zeros, ones, ranks, large
+// numbers, handles (made by setup), text, negative numbers, offsets of 64 bits.
+func (w *hostile) fill() {
+	for i := range hostileArea / 4 {
 		for area, v := range map[int]int{1: 0, 2: 1, 3: i % 5, 4: 0x7fffffff - i, 7: -i} {
-			binary.LittleEndian.PutUint32(w.Memory()[area*wildArea+4*i:], uint32(v))
+			binary.LittleEndian.PutUint32(w.Memory()[area*hostileArea+4*i:], uint32(v))
 		}
 	}
-	copy(w.Memory()[6*wildArea:], "a text")
-	for i := range wildArea / 8 {
-		binary.LittleEndian.PutUint64(w.Memory()[8*wildArea+8*i:], uint64(i%9)<<(i%64))
+	copy(w.Memory()[6*hostileArea:], "a text")
+	for i := range hostileArea / 8 {
+		binary.LittleEndian.PutUint64(w.Memory()[8*hostileArea+8*i:], uint64(i%9)<<(i%64))
 	}
 }
 
-// arg makes parameter k of function i: often one that makes sense.
-func (w *wild) arg(i, k int) uint64 {
+// arg chooses parameter k of function i, often a valid one.
+func (w *hostile) arg(i, k int) uint64 {
 	choose := w.u8()
 	kind := w.kindOf(i, k)
 	live := w.live[kind]
@@ -259,7 +259,7 @@ func (w *wild) arg(i, k int) uint64 {
 		case choose < 16:
 			return uint64(choose)
 		case choose < 200:
-			return uint64(choose)%12*wildArea + 4*uint64(w.u8()%8)
+			return uint64(choose)%12*hostileArea + 4*uint64(w.u8()%8)
 		case choose < 220:
 			return uint64(w.size) - uint64(choose%20)
 		case choose < 230:
@@ -294,8 +294,8 @@ func (w *wild) arg(i, k int) uint64 {
 	return uint64(w.u32())
 }
 
-// one makes one call, and checks what came of it.
-func (w *wild) one(i int) (uint64, error) {
+// one makes one call, and checks its result.
+func (w *hostile) one(i int) (uint64, error) {
 	f := &abi.Functions[i]
 	args := make([]uint64, len(f.Params))
 	for k := range args {
@@ -317,7 +317,7 @@ func (w *wild) one(i int) (uint64, error) {
 	case f.Result != 'd' && result>>32 != 0:
 		w.t.Fatalf("a result over 32 bits: %s", what())
 	}
-	for _, guard := range [][]byte{w.all[:wildGuard], w.all[wildGuard+w.size:]} {
+	for _, guard := range [][]byte{w.all[:hostileGuard], w.all[hostileGuard+w.size:]} {
 		if !bytes.Equal(guard, untouched[:len(guard)]) {
 			w.t.Fatalf("bytes outside of the memory changed: %s", what())
 		}
@@ -325,15 +325,15 @@ func (w *wild) one(i int) (uint64, error) {
 	return result, err
 }
 
-// close ends the rank. Nothing of it is left running.
-func (w *wild) close() {
+// close ends the rank, with everything that it has pending.
+func (w *hostile) close() {
 	w.world.Abort(errBlocked)
 	w.p.Close()
 	w.world.Close()
 }
 
 // run makes calls until the bytes are used up or the rank has ended.
-func (w *wild) run() {
+func (w *hostile) run() {
 	for len(w.in) > 0 {
 		if _, err := w.one(int(w.u16()) % len(abi.Functions)); err != nil {
 			return
@@ -341,8 +341,9 @@ func (w *wild) run() {
 	}
 }
 
-// Each function, given wild pointers, counts, handles, tags and ranks, many times: errors of MPI or a clean end, and nothing outside of the
-// guest's memory is touched.
+// Each function is called many times with hostile pointers, counts, handles, tags and ranks. The
+// result is an error of MPI or the end of the rank, and nothing outside of the guest's memory is
+// touched.
 func TestWildCalls(t *testing.T) {
 	rounds := 5
 	if testing.Short() {
@@ -355,7 +356,7 @@ func TestWildCalls(t *testing.T) {
 			for range rounds {
 				in := make([]byte, 256)
 				random.Read(in)
-				w := newWild(t, types, in)
+				w := newHostile(t, types, in)
 				w.setup()
 				for range 5 {
 					if _, err := w.one(i); err != nil {
@@ -368,7 +369,7 @@ func TestWildCalls(t *testing.T) {
 	}
 }
 
-// FuzzCalls makes any calls one after the other.
+// FuzzCalls makes sequences of any calls.
 func FuzzCalls(f *testing.F) {
 	random := rand.NewChaCha8([32]byte{})
 	for range 20 {
@@ -378,7 +379,7 @@ func FuzzCalls(f *testing.F) {
 	}
 	types := parameterTypes(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
-		w := newWild(t, types, in[:min(len(in), 2000)])
+		w := newHostile(t, types, in[:min(len(in), 2000)])
 		defer w.close()
 		w.setup()
 		w.run()

@@ -7,12 +7,12 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// MPI_Request_get_status and its variants look at requests without completing them (MPI 5.0, 3.7.6).
-// An error of a request is stored in its status only; the function that completes the request
-// returns it.
+// MPI_Request_get_status and its variants look at requests without completing them (MPI 5.0,
+// 3.7.6). An error of a request is stored in its status only; the function that completes the
+// request returns it.
 
-// storeStatus stores the status of a request that is complete as the k-th of the list; r is nil for a
-// null or inactive request.
+// storeStatus stores the status of a request that is complete as the k-th of the list; r is nil for
+// a null or inactive request.
 func (c *call) storeStatus(l *requestList, r *request, k int) error {
 	if r == nil {
 		l.status(k, emptyStatus, abi.Success)

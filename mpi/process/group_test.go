@@ -47,19 +47,21 @@ func TestGroups(t *testing.T) {
 		g.wantMembers("difference", g.out("MPI_Group_difference", a, b), 1, 7)
 		g.wantMembers("excl", g.out("MPI_Group_excl", a, 2, g.ints(3, 0)), 1, 7)
 		g.wantMembers("incl", g.out("MPI_Group_incl", a, 2, g.ints(3, 0)), 2, 4)
-		// MPI 5.0, 7.3.2: an empty result is MPI_GROUP_EMPTY, also when nothing is included.
+		// MPI 5.0, 7.3.2: an empty result is MPI_GROUP_EMPTY, also if no rank is included.
 		g.check("empty difference", g.out("MPI_Group_difference", a, a), abi.GroupEmpty)
 		g.check("empty incl", g.out("MPI_Group_incl", a, 0, 0), abi.GroupEmpty)
 		g.check("full excl", g.out("MPI_Group_compare", a, g.out("MPI_Group_excl", a, 0, 0)), abi.Ident)
 		g.check("size of MPI_GROUP_EMPTY", g.out("MPI_Group_size", abi.GroupEmpty), 0)
 
-		// MPI 5.0, 7.3.2: the triplets of the standard's example, (1,9,2) and (3,9,2)... as (first, last, stride).
+		// MPI 5.0, 7.3.2: the triplets of the standard's example, (1,9,2) and (3,9,2)... as (first,
+		// last, stride).
 		g.wantMembers("ranges", g.out("MPI_Group_range_incl", world, 2, g.ints(6, 7, 1, 1, 6, 2)), 6, 7, 1, 3, 5)
 		g.wantMembers("a range downwards", g.out("MPI_Group_range_incl", world, 1, g.ints(8, 1, -3)), 8, 5, 2)
 		g.wantMembers("ranges excluded", g.out("MPI_Group_range_excl", world, 2, g.ints(6, 7, 1, 1, 6, 2)), 0, 2, 4, 8, 9)
 		g.wantMembers("a range that passes over its last", g.out("MPI_Group_range_incl", world, 1, g.ints(1, 12, 8)), 1, 9)
 
-		// MPI 5.0, 7.3.1: MPI_UNDEFINED for no member, MPI_PROC_NULL for itself.
+		// MPI 5.0, 7.3.1: MPI_UNDEFINED for a process that is not a member, MPI_PROC_NULL for
+		// itself.
 		to := g.alloc(16)
 		g.must("MPI_Group_translate_ranks", a, 4, g.ints(0, 1, abi.ProcNull, 3), b, to)
 		if got := g.getInts(to, 4); !slices.Equal(got, []int32{3, abi.Undefined, abi.ProcNull, 1}) {

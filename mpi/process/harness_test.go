@@ -17,8 +17,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
 )
 
-// guest is a program written in Go, as one rank of a job: it has a memory and calls MPI functions by name, as a program in C does
-// through WebAssembly.
+// guest is a program written in Go that runs as one rank of a job. It has a memory and calls MPI
+// functions by name, as a program in C does through WebAssembly.
 type guest struct {
 	*testing.T
 	p     *Process
@@ -31,8 +31,8 @@ type guest struct {
 }
 
 const (
-	guestMemory = 1 << 20  // bytes at the start
-	guestLimit  = 64 << 20 // bytes at most
+	guestMemory = 1 << 20  // initial size
+	guestLimit  = 64 << 20 // maximum size
 )
 
 // job runs a program as n ranks on one node, between Init and Finalize.
@@ -41,8 +41,8 @@ func job(t *testing.T, n int, program func(g *guest)) {
 	jobOn(t, make([]int, n), program)
 }
 
-// jobOn runs a program as ranks on several nodes: nodes says for each rank the number of its node. Between nodes
-// packets go in an order drawn at random.
+// jobOn runs a program as ranks on several nodes: nodes has the node number of each rank. Packets
+// between nodes arrive in random order.
 func jobOn(t *testing.T, nodes []int, program func(g *guest)) {
 	t.Helper()
 	for rank, err := range jobErrs(t, nodes, func(g *guest) {
@@ -56,8 +56,8 @@ func jobOn(t *testing.T, nodes []int, program func(g *guest)) {
 	}
 }
 
-// jobErrs runs a program that calls Init itself and returns what ended each rank: nil for its own end. The first rank that fails
-// aborts the others, as a node does.
+// jobErrs runs a program that calls Init itself. It returns the error that ended each rank, nil for
+// a normal end. As on a node, the first rank that fails aborts the others.
 func jobErrs(t *testing.T, nodes []int, program func(g *guest)) []error {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("the test's time is up"))
@@ -101,8 +101,9 @@ func (g *guest) run(program func(g *guest)) (err error) {
 	return nil
 }
 
-// call calls a function and returns its result. An argument is an int, an address, a handle, an int64 for an MPI_Count, a
-// float64, or a Go function for a callback. The rank ends if the call ends it.
+// call calls a function and returns its result. An argument is an int, an address, a handle, an
+// int64 for an MPI_Count, a float64, or a Go function for a callback. The rank ends if the call
+// ends it.
 func (g *guest) call(name string, args ...any) int32 {
 	g.Helper()
 	return int32(g.raw(name, args...))
@@ -136,7 +137,8 @@ func (g *guest) raw(name string, args ...any) uint64 {
 			v = int64(math.Float64bits(a))
 		case func(args ...uint64) uint64:
 			g.table = append(g.table, a)
-			v = int64(len(g.table)) + 15 // indices below 16 are taken: 0 and 1 mean something to MPI
+			// indices below 16 are reserved: 0 and 1 have a meaning in MPI
+			v = int64(len(g.table)) + 15
 		default:
 			g.Errorf("%s: argument %d is a %T", name, k, a)
 		}
@@ -153,7 +155,7 @@ func (g *guest) raw(name string, args ...any) uint64 {
 	return result
 }
 
-// must calls a function that has to succeed.
+// must calls a function that must succeed.
 func (g *guest) must(name string, args ...any) {
 	g.Helper()
 	if code := g.call(name, args...); code != abi.Success {
@@ -162,7 +164,7 @@ func (g *guest) must(name string, args ...any) {
 	}
 }
 
-// alloc is n bytes of zeros, at an address divisible by 16.
+// alloc allocates n zero bytes, at an address divisible by 16.
 func (g *guest) alloc(n int) uint32 {
 	addr := g.top
 	g.top += uint32(n+15) &^ 15
@@ -218,7 +220,8 @@ func (g *guest) getString(addr uint32) string {
 	return s
 }
 
-// out calls a function whose last argument is the address of an int that it sets, and returns that int.
+// out calls a function whose last argument is the address of an int that it sets, and returns that
+// int.
 func (g *guest) out(name string, args ...any) int32 {
 	g.Helper()
 	addr := g.alloc(4)

@@ -35,14 +35,15 @@ func TestInfo(t *testing.T) {
 		same("an empty value", get(info, "size"), "")
 		same("a key that is not there", get(info, "Colour"), "none")
 		g.check("keys", g.out("MPI_Info_get_nkeys", info), 2)
-		// MPI 5.0, chapter 10: the keys have numbers from 0.
+		// MPI 5.0, chapter 10: keys are numbered from 0.
 		key := g.alloc(abi.MaxInfoKey)
 		g.must("MPI_Info_get_nthkey", info, 1, key)
 		same("key 1", g.getString(key), "size")
 		g.want(abi.ErrArg, "MPI_Info_get_nthkey", info, 2, key)
 		g.want(abi.ErrArg, "MPI_Info_get_nthkey", info, -1, key)
 
-		// MPI 5.0, chapter 10: buflen counts the null character, says what is needed, and 0 asks for that alone.
+		// MPI 5.0, chapter 10: buflen includes the null character and is set to the required size;
+		// 0 asks only for that.
 		set("colour", "vermilion")
 		small := g.ints(4)
 		copy(g.mem[value:], "unchanged\x00")
@@ -54,7 +55,7 @@ func TestInfo(t *testing.T) {
 		g.must("MPI_Info_get_string", info, g.str("colour"), small, value, g.alloc(4))
 		same("not touched", g.getString(value), "unchanged")
 		g.check("needed", g.getInt(small), 10)
-		// The deprecated functions do not count it.
+		// The deprecated functions do not include it.
 		g.must("MPI_Info_get", info, g.str("colour"), 4, value, g.alloc(4))
 		same("cut", g.getString(value), "verm")
 		length := g.ints(-1)
@@ -68,7 +69,7 @@ func TestInfo(t *testing.T) {
 		same("in the copy", get(dup, "colour"), "vermilion")
 		g.want(abi.ErrInfoNokey, "MPI_Info_delete", info, g.str("colour"))
 
-		// MPI 5.0, chapter 10: too long a key, too long a value.
+		// MPI 5.0, chapter 10: a key or a value that is too long.
 		g.want(abi.ErrInfoKey, "MPI_Info_set", info, g.str(strings.Repeat("k", abi.MaxInfoKey)), g.str("v"))
 		g.want(abi.ErrInfoKey, "MPI_Info_set", info, g.str(""), g.str("v"))
 		g.want(abi.ErrInfoValue, "MPI_Info_set", info, g.str("k"), g.str(strings.Repeat("v", abi.MaxInfoVal)))
@@ -90,7 +91,7 @@ func TestInfo(t *testing.T) {
 			t.Errorf("%d bytes are held after all is freed, %d before", now, held)
 		}
 
-		// MPI 5.0, 11.2.1: MPI_INFO_ENV is for reading.
+		// MPI 5.0, 11.2.1: MPI_INFO_ENV is read-only.
 		same("MPI_INFO_ENV", get(abi.InfoEnv, "maxprocs"), "1")
 		same("MPI_INFO_ENV", get(abi.InfoEnv, "command"), "test")
 		g.want(abi.ErrInfo, "MPI_Info_set", abi.InfoEnv, g.str("k"), g.str("v"))
@@ -98,7 +99,7 @@ func TestInfo(t *testing.T) {
 		g.want(abi.ErrInfo, "MPI_Info_free", g.ints(abi.InfoEnv))
 		env := g.out("MPI_Info_create_env", 0, 0)
 		g.must("MPI_Info_set", env, g.str("k"), g.str("v"))
-		// MPI 5.0, 20.2: bytes of the ABI's integers.
+		// MPI 5.0, 20.2: sizes of the ABI's integers.
 		abiInfo := g.out("MPI_Abi_get_info")
 		same("MPI_Aint", get(abiInfo, "mpi_aint_size"), "4")
 		same("MPI_Count", get(abiInfo, "mpi_count_size"), "8")

@@ -34,16 +34,17 @@ func TestIntercomm(t *testing.T) {
 			merged := g.out("MPI_Intercomm_merge", inter, b2i(side == high))
 			g.wantComm("merged", merged, slices.Concat(groups[1-high], groups[high])...)
 		}
-		// … with equal values the order is arbitrary, and the same for all.
+		// … with equal values the order is arbitrary, but the same for all.
 		g.wantComm("merged", g.out("MPI_Intercomm_merge", dup, 1), slices.Concat(groups[0], groups[1])...)
 
-		// MPI 5.0, 7.6.2: a split makes intercommunicators of those with the same color on both sides.
+		// MPI 5.0, 7.6.2: a split makes intercommunicators of those with the same color on both
+		// sides.
 		color := g.rank / 4
 		split := g.out("MPI_Comm_split", dup, color, -g.rank)
 		if sides := [][][]int32{{{2, 0}, {3, 1}}, {{6, 4}, {5}}}[color]; true {
 			across(split, sides[side], sides[1-side])
 		}
-		// … and MPI_COMM_NULL where one side has none.
+		// … and MPI_COMM_NULL if one side has none.
 		g.check("split", g.out("MPI_Comm_split", dup, side, 0), abi.CommNull)
 
 		// MPI 5.0, 7.6.2: MPI_Comm_create with a group on each side.
@@ -62,14 +63,14 @@ func TestIntercomm(t *testing.T) {
 		g.want(abi.ErrComm, "MPI_Comm_remote_size", abi.CommWorld, out)
 		g.want(abi.ErrComm, "MPI_Intercomm_merge", abi.CommWorld, 0, out)
 		g.want(abi.ErrRank, "MPI_Intercomm_create", abi.CommSelf, 1, abi.CommWorld, 0, 0, out)
-		// MPI 5.0, 7.6.2: the groups have no member in common.
+		// MPI 5.0, 7.6.2: the groups must be disjoint.
 		g.want(abi.ErrRank, "MPI_Intercomm_create", abi.CommSelf, 0, abi.CommWorld, g.rank, 0, out)
 		g.want(abi.ErrRank, "MPI_Intercomm_create", abi.CommSelf, 0, abi.CommWorld, 7, 0, out)
 		g.want(abi.ErrTag, "MPI_Intercomm_create", abi.CommSelf, 0, abi.CommWorld, 1, -1, out)
 	})
 }
 
-// The leader's mistake is known to all of its group: nobody waits for ever.
+// An error of the leader reaches its whole group: nobody waits forever.
 func TestIntercommLeaderFails(t *testing.T) {
 	job(t, 3, func(g *guest) {
 		g.returning()
@@ -82,7 +83,8 @@ func TestIntercommLeaderFails(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 6.2.3: between two groups, of which one has the root; the other processes of its group give MPI_PROC_NULL.
+// MPI 5.0, 6.2.3: between two groups, one of which has the root; the other processes of its group
+// pass MPI_PROC_NULL.
 func TestBetweenGroups(t *testing.T) {
 	for _, v := range variants {
 		jobOn(t, []int{0, 1, 0, 1, 1}, func(g *guest) {

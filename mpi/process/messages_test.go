@@ -36,7 +36,8 @@ func TestProcNull(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.8.1, 3.8.2: probes tell of a message before it is received, and a matched one is received by MPI_Mrecv.
+// MPI 5.0, 3.8.1, 3.8.2: probes report a message before it is received; MPI_Mrecv receives a
+// matched one.
 func TestProbes(t *testing.T) {
 	everywhere(t, func(g *guest) {
 		if g.rank == 1 {
@@ -71,7 +72,8 @@ func TestProbes(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.11: a send and a receive at once cannot deadlock; _replace puts what comes where what goes was.
+// MPI 5.0, 3.11: send-receive cannot deadlock; with _replace the received data replaces what was
+// sent.
 func TestSendrecv(t *testing.T) {
 	everywhere(t, func(g *guest) {
 		next, last := (g.rank+1)%g.size, (g.rank+g.size-1)%g.size
@@ -99,8 +101,8 @@ func TestSendrecv(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.6: buffered sends need an attached buffer with room for them and MPI_BSEND_OVERHEAD, and are done at once; detaching waits
-// until they are sent.
+// MPI 5.0, 3.6: a buffered send needs an attached buffer with room for it and MPI_BSEND_OVERHEAD,
+// and completes at once. Detaching waits until all messages are sent.
 func TestBufferedSend(t *testing.T) {
 	everywhere(t, func(g *guest) {
 		g.returning()
@@ -150,7 +152,7 @@ func TestBufferedSend(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.8.4: what is cancelled says so.
+// MPI 5.0, 3.8.4: the status of a cancelled operation says so.
 func TestCancel(t *testing.T) {
 	everywhere(t, func(g *guest) {
 		if g.rank != 0 {
@@ -166,7 +168,8 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.7.3, 11.2.2: a send whose request was freed arrives, even if its rank has finalized.
+// MPI 5.0, 3.7.3, 11.2.2: a message whose request was freed arrives, even if the sender has
+// finalized.
 func TestFreedSend(t *testing.T) {
 	everywhere(t, func(g *guest) {
 		const n = 100_000
@@ -184,7 +187,8 @@ func TestFreedSend(t *testing.T) {
 	})
 }
 
-// MPI 5.0, chapter 4: the partitions of both sides need not be the same; a message goes once all of the sender's are ready.
+// MPI 5.0, chapter 4: the two sides may have different partitions; the message is sent when all of
+// the sender's are ready.
 func TestPartitioned(t *testing.T) {
 	everywhere(t, func(g *guest) {
 		g.returning()
@@ -222,7 +226,7 @@ func TestPartitioned(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 9.4: what is wrong with a call has its class.
+// MPI 5.0, 9.4: the class of each invalid call.
 func TestBadArguments(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		g.returning()
@@ -261,7 +265,8 @@ func TestBadArguments(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.8.3: a message is received once, even if the program gives one address for the message and for the request.
+// MPI 5.0, 3.8.3: a message is received only once, even if the program passes one address for the
+// message and the request.
 func TestMessageOnce(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		g.returning()

@@ -8,7 +8,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// MPI 5.0, 5.2: several packs into one buffer, and out again.
+// MPI 5.0, 5.2: several packs into one buffer, and back.
 func TestPack(t *testing.T) {
 	job(t, 1, func(g *guest) {
 		column := g.typed("MPI_Type_vector", 4, 1, 4, abi.Int)

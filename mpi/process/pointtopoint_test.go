@@ -6,7 +6,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// places are the placements that tests of messages run on: one node, and several.
+// places are the placements for tests of messages: on one node, and on several.
 var places = map[string][]int{
 	"one node":    {0, 0, 0},
 	"two nodes":   {0, 1, 0},
@@ -33,7 +33,7 @@ func (g *guest) count(status uint32, datatype int32) int32 {
 	return g.out("MPI_Get_count", status, datatype)
 }
 
-// want fails the test if a value is not what it should be.
+// want fails the test if two values differ.
 func want[T comparable](g *guest, what string, got, wanted T) {
 	g.Helper()
 	if got != wanted {
@@ -41,7 +41,7 @@ func want[T comparable](g *guest, what string, got, wanted T) {
 	}
 }
 
-// MPI 5.0, 3.2: a message goes from one rank to another, and the status tells what came.
+// MPI 5.0, 3.2: a message goes from one rank to another, and the status describes it.
 func TestSendRecv(t *testing.T) {
 	everywhere(t, func(g *guest) {
 		for _, n := range []int{0, 1, 100, 20_000, 100_000} {

@@ -7,7 +7,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// Every function that programs may import is there, once.
+// Every function that programs may import is provided, once.
 func TestEveryFunctionIsBound(t *testing.T) {
 	known, owner := map[string]bool{}, map[string]int{}
 	for _, f := range abi.Functions {

@@ -37,7 +37,7 @@ func TestDimsCreate(t *testing.T) {
 			{1 << 30, []int32{0, 0, 0}, []int32{1 << 10, 1 << 10, 1 << 10}},
 			{1<<31 - 1, []int32{0, 0}, []int32{1<<31 - 1, 1}},
 			{56, []int32{0, 0, 0, 0, 0}, []int32{7, 2, 2, 2, 1}},
-			// What is set stays.
+			// Values that are set stay.
 			{24, []int32{0, 2, 0}, []int32{4, 2, 3}},
 			{5, []int32{5}, []int32{5}},
 			{6, []int32{3}, []int32{3}},
@@ -59,7 +59,8 @@ func TestDimsCreate(t *testing.T) {
 	})
 }
 
-// Every factorization of small numbers is tried, to find the best; large numbers with many divisors take no time.
+// All factorizations of small numbers are tried to find the best one. Large numbers with many
+// divisors take little time.
 func TestBalanced(t *testing.T) {
 	var all func(n, most int64, k int) [][]int64
 	all = func(n, most int64, k int) (lists [][]int64) {
@@ -114,7 +115,7 @@ func (g *guest) wantInts(what string, at uint32, want ...int32) {
 
 func TestCart(t *testing.T) {
 	onLayouts(t, func(g *guest) {
-		// Two by three, the columns round: 6 of 7 ranks.
+		// Two by three, periodic in the columns: 6 of 7 ranks.
 		comm := g.out("MPI_Cart_create", abi.CommWorld, 2, g.ints(2, 3), g.ints(0, 1), 1)
 		if g.rank == 6 {
 			// MPI 5.0, 8.5.1: processes beyond the grid get MPI_COMM_NULL.
@@ -137,10 +138,10 @@ func TestCart(t *testing.T) {
 			g.must("MPI_Cart_coords", comm, rank, 3, coords)
 			g.wantInts("coords", coords, rank/3, rank%3, 9)
 			g.check("rank", g.out("MPI_Cart_rank", comm, g.ints(rank/3, rank%3)), rank)
-			// MPI 5.0, 8.5.5: coordinates out of range are shifted back where the dimension is periodic.
+			// MPI 5.0, 8.5.5: coordinates out of range wrap around in a periodic dimension.
 			g.check("rank", g.out("MPI_Cart_rank", comm, g.ints(rank/3, rank%3-6)), rank)
 		}
-		// MPI 5.0, 8.5.6: MPI_PROC_NULL beyond an edge; round in a periodic dimension.
+		// MPI 5.0, 8.5.6: MPI_PROC_NULL beyond an edge; a periodic dimension wraps around.
 		shift := func(dim, by int) (source, destination int32) {
 			at := g.alloc(8)
 			g.must("MPI_Cart_shift", comm, dim, by, at, at+4)
@@ -162,7 +163,7 @@ func TestCart(t *testing.T) {
 		g.check("by -4: source", left, row*3+(col+1)%3)
 		g.check("by -4: destination", right, row*3+(col+2)%3)
 
-		// MPI 5.0, 8.6: neighbors by dimension, the one before and the one after.
+		// MPI 5.0, 8.6: neighbors by dimension, first the one before, then the one after.
 		sources, destinations, err := g.p.handles.comms.get(comm).neighbors()
 		want := []int32{wantUp, wantDown, row*3 + (col+2)%3, row*3 + (col+1)%3}
 		if err != nil || !slices.Equal(sources, want) || !slices.Equal(destinations, want) {
@@ -210,7 +211,7 @@ func TestCartErrors(t *testing.T) {
 		g.want(abi.ErrDims, "MPI_Cart_create", abi.CommWorld, 2, g.ints(0, 2), g.ints(0, 0), 0, out)
 		g.want(abi.ErrDims, "MPI_Cart_create", abi.CommWorld, 1<<30, g.ints(1), g.ints(0), 0, out)
 		g.want(abi.ErrArg, "MPI_Cart_create", abi.CommWorld, 2, uint32(len(g.mem)-4), g.ints(0, 0), 0, out)
-		// MPI 5.0, 8.5.1: no dimension makes a communicator of one process.
+		// MPI 5.0, 8.5.1: a grid without dimensions is a communicator of one process.
 		comm := g.out("MPI_Cart_create", abi.CommWorld, 0, 0, 0, 0)
 		if g.rank == 0 {
 			g.wantComm("no dimension", comm, 0)
@@ -261,7 +262,7 @@ func TestGraph(t *testing.T) {
 	})
 }
 
-// A ring with an extra edge from 0 to everyone, given by each process for itself.
+// A ring with an additional edge from 0 to all, each process specifying its own edges.
 func TestDistGraphAdjacent(t *testing.T) {
 	onLayouts(t, func(g *guest) {
 		n := int32(g.size)
@@ -273,11 +274,11 @@ func TestDistGraphAdjacent(t *testing.T) {
 		at := g.alloc(12)
 		g.must("MPI_Dist_graph_neighbors_count", comm, at, at+4, at+8)
 		g.wantInts("counts", at, 2, 2, 1)
-		// MPI 5.0, 8.5.5: in the order in which they were given.
+		// MPI 5.0, 8.5.5: in the order in which they were specified.
 		got := g.ints(-1, -1, -1, -1, -1, -1, -1, -1)
 		g.must("MPI_Dist_graph_neighbors", comm, 2, got, got+8, 2, got+16, got+24)
 		g.wantInts("neighbors", got, (r+n-1)%n, (r+1)%n, 10*r, 10*r+1, (r+1)%n, (r+n-1)%n, 20*r, 20*r+1)
-		// … no more than there is room for; and without weights, if they are not wanted.
+		// … no more than there is room for; without weights if they are not asked for.
 		few := g.ints(-1, -1, -1, -1, -1, -1)
 		g.must("MPI_Dist_graph_neighbors", comm, 1, few, abi.Unweighted, 0, 0, abi.WeightsEmpty)
 		g.wantInts("neighbors", few, (r+n-1)%n, -1)
@@ -296,7 +297,8 @@ func TestDistGraphAdjacent(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 8.5.4: any process may give any edges. Rank 1 gives a star around 0, rank 5 a chain; the others none.
+// MPI 5.0, 8.5.4: any process may specify any edges. Rank 1 specifies a star around 0, rank 5 a
+// chain, the others none.
 func TestDistGraph(t *testing.T) {
 	onLayouts(t, func(g *guest) {
 		var sources, degrees, destinations, weights []int32
@@ -339,7 +341,7 @@ func TestDistGraph(t *testing.T) {
 				g.wantInts("their weights", got+120, outWeights...)
 			}
 		}
-		// All come to the same error.
+		// All get the same error.
 		g.returning()
 		w := uint32(abi.Unweighted)
 		if g.rank == 2 {

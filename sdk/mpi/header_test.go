@@ -109,8 +109,9 @@ func TestConstants(t *testing.T) {
 	}
 }
 
-// Every function has the parameters of the standard. Those of the host are imported by their name and by that of the profiling
-// interface, as package abi says; the use of any other is an error of compilation.
+// Every function has the parameters of the standard. Those of the host are imported by their name
+// and by that of the profiling interface, as package abi says; the use of any other is an error of
+// compilation.
 func TestFunctions(t *testing.T) {
 	var has, lacks strings.Builder
 	lacking := 0

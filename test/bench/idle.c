@@ -1,5 +1,6 @@
 /*
- * idle: ranks that do nothing, to measure the cost of one. Rank 0 prints a line when all have started.
+ * idle: ranks that do nothing, to measure the cost of one. Rank 0 prints a line when all have
+ * started.
  *
  *   idle [seconds]      1 by default
  */

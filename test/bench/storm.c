@@ -1,6 +1,6 @@
 /*
- * storm: barriers, one after the other, with a little uneven work in between, and a check that no rank
- * gets ahead.
+ * storm: barriers, one after the other, with a little uneven work in between, and a check that no
+ * rank gets ahead.
  *
  *   storm [barriers] [time]     1000 by default
  */

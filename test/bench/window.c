@@ -1,7 +1,7 @@
 /*
- * window: the number of messages per second from rank 0 to rank 1 in windows of 64: Isend and Irecv,
- * then Waitall on both sides. After each window rank 1 answers with an empty message. The best of five
- * runs.
+ * window: the number of messages per second from rank 0 to rank 1 in windows of 64: Isend and
+ * Irecv, then Waitall on both sides. After each window rank 1 answers with an empty message. The
+ * best of five runs.
  *
  *   window [bytes of a message]      8 by default
  */

@@ -5,8 +5,8 @@
  *   cg [rows] [rounds]        20000 rows, 8 rounds by default
  *   cg rows rounds time       prints also how long it took
  *
- * Each rank has some of the rows. To multiply, it needs the whole vector: MPI_Allgatherv. The scalar
- * products are sums over all ranks: MPI_Allreduce.
+ * Each rank has some of the rows. To multiply, it needs the whole vector: MPI_Allgatherv. The
+ * scalar products are sums over all ranks: MPI_Allreduce.
  */
 #include <math.h>
 #include <mpi.h>

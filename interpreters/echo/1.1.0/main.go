@@ -11,6 +11,7 @@ import (
 func main() { handler.Main(echo) }
 
 func echo(in handler.Message, _ handler.Env) ([]handler.Message, error) {
-	println("echo: " + strconv.Itoa(len(in.Data)) + " bytes from " + in.From) // println goes to standard error
+	// println goes to standard error
+	println("echo: " + strconv.Itoa(len(in.Data)) + " bytes from " + in.From)
 	return []handler.Message{in.Reply(in.Data)}, nil
 }

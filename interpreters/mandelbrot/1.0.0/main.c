@@ -1,7 +1,7 @@
 /*
  * mandelbrot: a picture of the Mandelbrot set. Its rows take very different times, so they cannot
- * be shared fairly in advance. Rank 0, the master, gives each of the others, the workers, one row at
- * a time. A worker asks for the next row by sending the last one.
+ * be shared fairly in advance. Rank 0, the master, gives each of the others, the workers, one row
+ * at a time. A worker asks for the next row by sending the last one.
  *
  *   mandelbrot [width] [height] [iterations] [picture]
  *                       720 x 480, 1000, mandelbrot.png by default

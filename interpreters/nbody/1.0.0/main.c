@@ -5,8 +5,8 @@
  *   nbody [bodies] [steps]        1000 bodies, 20 steps by default
  *   nbody bodies steps time       prints also how long it took
  *
- * The sums over bodies are in the same order for any number of ranks, so the energies are the same to
- * the last bit.
+ * The sums over bodies are in the same order for any number of ranks, so the energies are the same
+ * to the last bit.
  */
 #include <math.h>
 #include <mpi.h>

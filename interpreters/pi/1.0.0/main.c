@@ -1,6 +1,6 @@
 /*
- * pi: the area under 4 / (1 + x^2) from 0 to 1, as the sum of many thin rectangles. Every rank adds up
- * its share of them; MPI_Reduce adds up the shares.
+ * pi: the area under 4 / (1 + x^2) from 0 to 1, as the sum of many thin rectangles. Every rank adds
+ * up its share of them; MPI_Reduce adds up the shares.
  *
  *   pi [rectangles]        10 million by default
  *   pi rectangles time     prints also how long it took

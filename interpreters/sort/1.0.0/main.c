@@ -1,7 +1,7 @@
 /*
  * sort: sorts many numbers that are distributed over the ranks (sample sort). Each rank sorts its
- * own and sends samples of them. All samples together determine where to cut, so that the parts have
- * about the same size. Then every rank receives its part from all others at once.
+ * own and sends samples of them. All samples together determine where to cut, so that the parts
+ * have about the same size. Then every rank receives its part from all others at once.
  *
  *   sort [numbers]        1 million in all by default
  *   sort numbers time     prints also how long it took

@@ -1,6 +1,7 @@
 /*
- * The bits of results: what collectives give, as a hash of all its bytes on all ranks, for messages of many lengths. Sums and
- * products of floating-point numbers depend on the order of the operands, so this tells whether that order has changed.
+ * The bits of results: what collectives give, as a hash of all its bytes on all ranks, for messages
+ * of many lengths. Sums and products of floating-point numbers depend on the order of the operands,
+ * so this tells whether that order has changed.
  */
 #include "check.h"
 

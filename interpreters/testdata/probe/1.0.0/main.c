@@ -1,4 +1,5 @@
-/* Probe answers with what it gets from its node, for tests: the data "args", "env KEY", "read PATH", or "write PATH". */
+/* Probe answers with what it gets from its node, for tests: the data "args", "env KEY", "read
+   PATH", or "write PATH". */
 #include <fcntl.h>
 #include <stdio.h>
 
