@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"io"
@@ -65,7 +66,7 @@ func (svc *Service) begin(spec mpi.JobSpec, program mpi.Interpreter) (*job, erro
 		return nil, mpi.Errorf(mpi.CodeBusy, "%d jobs of this node have not ended: wait for one, or end one", len(svc.mine))
 	}
 	id := mpi.NewRequestID(svc.self)
-	for svc.all[shortID(id)] != nil {
+	for svc.all[shortID(id)] != nil || svc.records.has(shortID(id)) {
 		id = mpi.NewRequestID(svc.self)
 	}
 	j := newJob(svc, id, spec, program)
@@ -77,7 +78,8 @@ func (svc *Service) begin(spec mpi.JobSpec, program mpi.Interpreter) (*job, erro
 
 func shortID(id mpi.JobID) string { return hex.EncodeToString(id.Nonce[:4]) }
 
-// forgetOld drops the oldest records of ended jobs beyond the bounds, and returns them. The caller has the mutex.
+// forgetOld drops ended jobs beyond the bounds, those that ended first, and returns them. The job that
+// ended last stays. The caller has the mutex.
 func (svc *Service) forgetOld() (old []*job) {
 	var ended []*job
 	for _, j := range svc.all {
@@ -85,10 +87,10 @@ func (svc *Service) forgetOld() (old []*job) {
 			ended = append(ended, j)
 		}
 	}
-	slices.SortFunc(ended, func(a, b *job) int { return b.created.Compare(a.created) })
+	slices.SortFunc(ended, func(a, b *job) int { return cmp.Compare(b.ending, a.ending) })
 	var size int64
 	for i, j := range ended {
-		if size += j.keptBytes(); i >= maxKept || size > maxKeptBytes {
+		if size += j.keptBytes(); i > 0 && (i >= maxKept || size > maxKeptBytes) {
 			delete(svc.all, j.name)
 			old = append(old, j)
 		}
@@ -100,6 +102,9 @@ func (svc *Service) forgetOld() (old []*job) {
 func (svc *Service) ended(j *job) {
 	svc.mu.Lock()
 	delete(svc.mine, j.id.Nonce)
+	svc.endings++
+	j.ending = svc.endings
+	close(j.over)
 	old := svc.forgetOld()
 	svc.mu.Unlock()
 	for _, j := range old { // without the mutex, which packets wait for

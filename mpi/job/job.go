@@ -26,6 +26,7 @@ type job struct {
 	events   *events
 	feed     feed          // standard input
 	over     chan struct{} // closed when it has ended and its record is final
+	ending   uint64        // as the how many-th job it ended; the service's mutex guards it
 
 	ctx    context.Context // ends when nobody is to be waited for any more
 	cancel context.CancelFunc
@@ -192,7 +193,6 @@ func (j *job) finish() {
 	j.append(end)
 	j.svc.log.Info("job ended", "job", j.name, "program", out.Name, "state", out.State,
 		"ranks", out.Spec.Ranks, "after", out.Ended.Sub(out.Created))
-	close(j.over)
 	j.svc.ended(j)
 }
 

@@ -80,6 +80,7 @@ type participant struct {
 	peer   mpi.PeerID
 	state  seatState
 	wanted bool // while releasing: it is to be asked again in this round
+	had    bool // while releasing: it had reserved slots
 	round  int  // it was asked in
 	came   int  // as the how many-th answer
 	slots  int  // reserved for us
@@ -213,6 +214,9 @@ func newOrigin(self mpi.PeerID, id mpi.JobID, spec mpi.JobSpec, program mpi.Inte
 // step takes an event and returns what is to be done, in order.
 func (o *origin) step(now time.Time, e originEvent) []action {
 	o.now, o.out = now, nil
+	if o.phase == over {
+		return nil
+	}
 	switch e := e.(type) {
 	case begun:
 		o.state(mpi.JobFinding, fmt.Sprintf("looking for %d slots", o.record.Spec.Ranks))
@@ -373,7 +377,7 @@ func (o *origin) stop(detail string) {
 // anyLeft reports whether a node has something of the job, as far as is known.
 func (o *origin) anyLeft() bool {
 	for _, p := range o.nodes {
-		if p.state == reserved || p.state == placed {
+		if p.state == reserved || p.state == placed || p.state == releasing && p.had {
 			return true
 		}
 	}

@@ -184,7 +184,7 @@ func (o *origin) releaseIdle() {
 
 // release has a node forget an offer. Until it says so, what it says is of that offer.
 func (o *origin) release(p *participant, detail string) {
-	p.state, p.slots = releasing, 0
+	p.state, p.had, p.slots = releasing, p.slots > 0, 0
 	o.post(p.peer, frame.Stop{Job: o.id, Detail: detail})
 }
 

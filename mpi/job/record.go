@@ -77,7 +77,8 @@ func (k *recordStore) remove(id string) {
 
 func (k *recordStore) files(id string) string { return filepath.Join(k.dir, id+".files") }
 
-// load reads all records, and clears away what was left half done.
+// load reads all records, in the order in which their jobs ended, and clears away what was left half
+// done. A record that cannot be read, as one of a later version, stays with its files.
 func (k *recordStore) load() []kept {
 	if k.dir == "" {
 		return nil
@@ -98,7 +99,8 @@ func (k *recordStore) load() []kept {
 		}
 		r, err := k.read(id)
 		if err != nil {
-			k.log.Warn("the record of a job cannot be read", "job", id, "err", err)
+			k.log.Warn("the record of a job cannot be read: it is left as it is", "job", id, "err", err)
+			known[id] = true
 			continue
 		}
 		known[id] = true
@@ -112,9 +114,24 @@ func (k *recordStore) load() []kept {
 		}
 	}
 	slices.SortFunc(out, func(a, b kept) int {
-		return cmp.Or(b.Job.Created.Compare(a.Job.Created), cmp.Compare(a.Job.ID, b.Job.ID))
+		switch ended := a.Job.State.Ended(); {
+		case ended == b.Job.State.Ended():
+			return cmp.Or(a.Job.Ended.Compare(b.Job.Ended), cmp.Compare(a.Job.ID, b.Job.ID))
+		case ended:
+			return -1
+		}
+		return 1 // it ended when the node did
 	})
 	return out
+}
+
+// has reports whether there is a record of a job, also one that cannot be read.
+func (k *recordStore) has(id string) bool {
+	if k.dir == "" {
+		return false
+	}
+	_, err := os.Lstat(filepath.Join(k.dir, id+".json"))
+	return err == nil
 }
 
 func (k *recordStore) read(id string) (kept, error) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -92,7 +93,10 @@ func TestRecordsAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir = filepath.Join(copied, "jobs")
-	for name, text := range map[string]string{"broken.json": "{", "00000000.json": `{"format":7}`, "11111111.json.tmp": "", "other.txt": ""} {
+	for name, text := range map[string]string{"broken.json": "{", "00000000.json": `{"format":7}`, "11111111.json.tmp": "", "other.txt": "", "00000000.files/0": "of a later version"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -100,6 +104,11 @@ func TestRecordsAreKept(t *testing.T) {
 	again := newNode(t, 1, set)
 	if list := again.Jobs(); len(list) != 2 || list[0].ID != running.ID || list[1].ID != done.ID {
 		t.Errorf("the records are of %d jobs", len(list))
+	}
+	for _, name := range []string{"broken.json", "00000000.json", "00000000.files/0"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Errorf("a record that cannot be read is not left as it was: %v", err)
+		}
 	}
 	l := again.follow(t, done.ID)
 	l.isDone(t)
@@ -138,4 +147,28 @@ func TestRecordsAreBounded(t *testing.T) {
 		list, err := os.ReadDir(dir)
 		return err == nil && len(list) == maxKept
 	})
+}
+
+// Jobs are forgotten in the order in which they ended, and the one that ended last stays: also one that
+// began before all others, and whatever the clock says.
+func TestJobsAreForgottenByTheirEnd(t *testing.T) {
+	svc := New(Config{Transport: isolatedTransport{self: "self"}})
+	begun := func() *job {
+		j := newJob(svc, mpi.NewRequestID("self"), mpi.JobSpec{Ranks: 1}, mpi.Interpreter{})
+		svc.all[j.name] = j
+		return j
+	}
+	long := begun()
+	var first *job
+	for range maxKept {
+		j := begun()
+		j.created = j.created.Add(time.Hour)
+		if svc.ended(j); first == nil {
+			first = j
+		}
+	}
+	if svc.ended(long); svc.all[long.name] != long || svc.all[first.name] != nil || len(svc.all) != maxKept {
+		t.Errorf("%d records are kept, of the last to end %v, of the first %v",
+			len(svc.all), svc.all[long.name] != nil, svc.all[first.name] != nil)
+	}
 }

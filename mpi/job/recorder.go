@@ -67,7 +67,16 @@ func (r *recorder) run() {
 		list, closed := r.list, r.closed
 		r.list = nil
 		r.mu.Unlock()
-		for _, x := range list {
+		last := 0 // of several records that wait to be kept, the last will do
+		for i, x := range list {
+			if x.save != nil {
+				last = i
+			}
+		}
+		for i, x := range list {
+			if i < last {
+				x.save = nil
+			}
 			r.j.inbox.put(r.deal(x))
 		}
 		if closed {

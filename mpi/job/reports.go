@@ -148,7 +148,7 @@ func (o *origin) stopped(p *participant) {
 		o.released(p)
 	case reserved:
 		if o.phase == asking {
-			o.decline(p, mpi.NoSlots, "kept its slots no longer")
+			o.decline(p, mpi.NoSlots, string(mpi.NoSlots)+": it kept them no longer")
 		} else {
 			p.state = stopped
 		}

@@ -33,6 +33,7 @@ type Service struct {
 	parts   map[[16]byte]*hosted // by frame.JobKey
 	mine    map[[16]byte]*job    // that have not ended, by the nonce of their ID
 	all     map[string]*job      // and those that have, by Job.ID
+	endings uint64               // jobs that have ended
 	backoff backoff
 	shut    bool
 
@@ -68,7 +69,10 @@ func New(cfg Config) *Service {
 func (svc *Service) Start() error {
 	svc.started = time.Now()
 	for _, k := range svc.records.load() {
-		svc.all[k.Job.ID] = recalled(svc, k)
+		j := recalled(svc, k)
+		svc.endings++
+		j.ending = svc.endings
+		svc.all[j.name] = j
 	}
 	return svc.cfg.Transport.Start(receiver{svc})
 }
