@@ -18,6 +18,9 @@ type Endpoint struct {
 	waits  waits // the owner's
 	broken error // see Break; the owner's
 
+	describe func(*Waiting)          // nil for nobody
+	waiting  atomic.Pointer[Waiting] // nil if the owner does not wait, or did not park yet
+
 	_ [64]byte // what the owner reads and what others write are on cache lines of their own
 
 	// mu guards the mailbox. No two are held at once, and none while anything blocks.

@@ -35,7 +35,7 @@ func (e *Endpoint) Take(env Envelope) (*Message, bool) {
 func (e *Endpoint) RecvMessage(r *Request, m *Message, b datatype.Buffer) {
 	a := m.a
 	m.a = nil
-	r.begin(e, Envelope{}, b)
+	r.begin(e, Envelope{Context: a.context, Peer: a.peer, Source: a.source, Tag: a.tag}, b)
 	var l mailboxLock
 	defer l.rescue()
 	l.lock(e)

@@ -140,7 +140,13 @@ func (e *Endpoint) Wait(ready func() bool) error {
 		if ready() {
 			return nil
 		}
-		e.sleep(seq)
+		if e.spins(seq) {
+			continue
+		}
+		if e.waiting.Load() == nil {
+			e.publish()
+		}
+		e.park(seq)
 	}
 }
 
@@ -157,6 +163,9 @@ func (e *Endpoint) err() error {
 
 // leave ends Wait or Poll: what tasks are left are for others.
 func (e *Endpoint) leave(before int32) {
+	if e.waiting.Load() != nil {
+		e.waiting.Store(nil)
+	}
 	e.tasks.waiting.Store(before)
 	if before == 0 && e.tasks.n.Load() > 0 {
 		e.help()

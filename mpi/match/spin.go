@@ -41,14 +41,19 @@ func (w *waits) spun(found bool) {
 
 // sleep returns once seq is not what it was, or for no reason.
 func (e *Endpoint) sleep(was uint32) {
+	if !e.spins(was) {
+		e.park(was)
+	}
+}
+
+// spins spins if that pays, and reports whether seq changed meanwhile.
+func (e *Endpoint) spins(was uint32) bool {
 	if e.w.cfg.Load.ranks.Load() <= maxSpinPerCore*e.w.cores && e.waits.spins() {
 		found := e.spin(was)
 		e.waits.spun(found)
-		if found {
-			return
-		}
+		return found
 	}
-	e.park(was)
+	return false
 }
 
 // spin reports whether seq changed from was within maxSpin. It yields its core to other threads
@@ -56,7 +61,7 @@ func (e *Endpoint) sleep(was uint32) {
 // while there are more ranks. So cores do not go to sleep between one message and the next, which
 // they wake from slowly, and no rank waits for one that only spins.
 func (e *Endpoint) spin(was uint32) bool {
-	for start := time.Now(); ; {
+	for start := (time.Time{}); ; {
 		rounds := 16 // a microsecond or two
 		if e.w.cfg.Load.busy.Load() > e.w.cores {
 			rounds = 1
@@ -66,7 +71,9 @@ func (e *Endpoint) spin(was uint32) bool {
 				return true
 			}
 		}
-		if time.Since(start) > maxSpin {
+		if start.IsZero() { // most waits are over before: they read no clock
+			start = time.Now()
+		} else if time.Since(start) > maxSpin {
 			return false
 		}
 		yield()

@@ -23,6 +23,7 @@ type call struct {
 	f      *abi.Function
 	a      []uint64 // parameters: i32 in the lower half, the upper half zero; f64 as its bits
 	on     *Comm    // whose error handler is told of an error; nil for MPI_COMM_SELF's
+	waits  waits    // what it waits for: see describeWait
 	result uint64   // what the function returns, if not MPI_SUCCESS
 }
 

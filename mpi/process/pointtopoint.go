@@ -171,6 +171,7 @@ func (c *call) run(m *message) (match.Status, error) {
 
 func (c *call) waitMessage(m *message) (match.Status, error) {
 	if !m.done() {
+		c.waits.one = m
 		if err := c.end.WaitFor(&m.Request); err != nil {
 			return match.Status{}, err
 		}

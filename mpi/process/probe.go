@@ -32,6 +32,7 @@ func (c *call) probe(env match.Envelope, find func() bool, once bool) (bool, err
 		}
 		return false, c.end.Failure(&env)
 	}
+	c.waits.probe = &env
 	var failure error
 	err := c.end.Wait(func() bool {
 		if find() {

@@ -38,6 +38,7 @@ type Process struct {
 	state state
 	calls call // the current call, reused to spare an allocation; nested calls have their own
 	depth int
+	in    *call // the innermost call under way
 
 	// Reused by blocking calls, by calls with lists of requests and by nonblocking calls, to spare
 	// allocations: see blocking, list and posted.
@@ -80,6 +81,7 @@ const (
 // New makes the process of one rank. It starts no goroutine.
 func New(cfg Config) *Process {
 	p := &Process{cfg: cfg, rank: cfg.Rank, end: cfg.World.Endpoint(cfg.Rank)}
+	p.end.Describe(p.describeWait)
 	p.coll = coll.NewEngine(p.end)
 	p.handles.init()
 	p.defineTypes()
@@ -107,9 +109,12 @@ func (p *Process) Call(index int, args []uint64) (uint64, error) {
 		c = new(call)
 	}
 	*c = call{Process: p, f: &abi.Functions[index], a: args}
+	outer := p.in
+	p.in = c
 	p.depth++
 	v, err := c.dispatch(&functions[index])
 	p.depth--
+	p.in = outer
 	c.a = nil // the caller's again
 	return v, err
 }

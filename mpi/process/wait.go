@@ -21,6 +21,7 @@ func waitOne(c *call) error {
 		if r.op.done() {
 			return true, nil
 		}
+		c.waits.one = r.op
 		if x, ok := r.op.(*posted); ok {
 			return true, c.end.WaitFor(&x.Request)
 		}
@@ -252,6 +253,7 @@ func waitAll(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.waits.all = l.requests
 	if err := c.end.Wait(l.allDone()); err != nil {
 		return err
 	}
@@ -298,6 +300,7 @@ func waitAny(c *call) error {
 		return c.any(&l, -1, 2, -1)
 	}
 	i := -1
+	c.waits.all = l.requests
 	if err := c.end.Wait(func() bool { i = l.firstDone(); return i >= 0 }); err != nil {
 		return err
 	}
@@ -358,6 +361,7 @@ func waitSome(c *call) error {
 		return err
 	}
 	if l.active > 0 {
+		c.waits.all = l.requests
 		if err := c.end.Wait(func() bool { return l.firstDone() >= 0 }); err != nil {
 			return err
 		}

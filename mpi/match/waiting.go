@@ -1,0 +1,73 @@
+package match
+
+import (
+	"slices"
+	"time"
+)
+
+// Waiting is what a rank waits for.
+type Waiting struct {
+	Rank  int       // process
+	Call  string    // function that the rank is in, such as "MPI_Recv"
+	Comm  string    // its communicator, for people; empty if the function has none
+	Since time.Time // when the rank parked
+	// Messages are those of the call that are not complete, at most [MaxWaiting] of them. There are none
+	// for a collective operation, which waits for all members of its communicator.
+	Messages []WaitingMessage
+}
+
+// MaxWaiting bounds Waiting.Messages.
+const MaxWaiting = 64
+
+// WaitingMessage is a message that a rank waits for.
+type WaitingMessage struct {
+	Send    bool
+	Peer    int   // process: the receiver, or the sender; AnySource for any
+	Source  int32 // rank in the communicator: of this rank for a send, else of the sender, or AnySource
+	Tag     int32 // AnyTag for any
+	Context uint64
+
+	request *Request // nil for a probe
+}
+
+// Message describes a request that was started, for its owner.
+func (r *Request) Message() WaitingMessage {
+	return WaitingMessage{Send: r.send, Peer: r.env.Peer, Source: r.env.Source, Tag: r.env.Tag, Context: r.env.Context, request: r}
+}
+
+// Message describes what a probe waits for.
+func (env *Envelope) Message() WaitingMessage {
+	return WaitingMessage{Peer: env.Peer, Source: env.Source, Tag: env.Tag, Context: env.Context}
+}
+
+// Describe sets what tells why the rank waits: f fills in Call, Comm and Messages. The rank's own
+// goroutine calls f when it parks for the first time in a call of Wait. Describe is called before the
+// rank runs.
+func (e *Endpoint) Describe(f func(*Waiting)) { e.describe = f }
+
+// publish makes known why the rank waits, when it parks for the first time in a call of Wait.
+func (e *Endpoint) publish() {
+	x := &Waiting{Rank: e.rank, Since: time.Now()}
+	if e.describe != nil {
+		e.describe(x)
+	}
+	e.waiting.Store(x)
+}
+
+// Waiting returns what the ranks of this node wait for, in ascending order, without those that run or
+// spin. Any goroutine may call it. It stops no rank.
+func (w *World) Waiting() []Waiting {
+	var list []Waiting
+	for _, e := range w.local {
+		p := e.waiting.Load()
+		if p == nil {
+			continue
+		}
+		x := *p
+		x.Messages = slices.Clone(x.Messages)
+		x.Messages = slices.DeleteFunc(x.Messages, func(m WaitingMessage) bool { return m.request != nil && m.request.Done() })
+		list = append(list, x)
+	}
+	slices.SortFunc(list, func(a, b Waiting) int { return a.Rank - b.Rank })
+	return list
+}
