@@ -69,7 +69,7 @@ func (t *task) abort(why string) {
 // passOn drops what an owner sent and tells those it was sent to that the request is cancelled. It returns what it dropped.
 func (n *Node) passOn(w owner, id mpi.RequestID) []*outgoing {
 	told := map[mpi.PeerID]bool{}
-	dropped := n.ledger.drop(w)
+	dropped := n.pending.drop(w)
 	for _, o := range dropped {
 		if !told[o.to] && !(o.index < 0 && o.to == id.Origin) {
 			told[o.to] = true

@@ -63,21 +63,21 @@ func cidOf(text string) mpi.CID {
 	return mpi.CID(cid.NewCidV1(cid.Raw, mh).String())
 }
 
-// shelf is a store whose interpreters the test puts there. What is on no shelf but in the world can be opened by its CID.
-type shelf struct {
+// fakeStore serves list. What is only in world can be opened by its CID.
+type fakeStore struct {
 	mu     sync.Mutex // guards world
 	world  map[mpi.CID]*mpi.Bundle
 	list   []mpi.Interpreter
 	update func([]mpi.Interpreter)
 }
 
-func (s *shelf) Start(update func([]mpi.Interpreter)) error {
+func (s *fakeStore) Start(update func([]mpi.Interpreter)) error {
 	s.update = update
 	update(s.list)
 	return nil
 }
 
-func (s *shelf) Open(_ context.Context, c mpi.CID) (*mpi.Bundle, error) {
+func (s *fakeStore) Open(_ context.Context, c mpi.CID) (*mpi.Bundle, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if b := s.world[c]; b != nil {
@@ -86,7 +86,7 @@ func (s *shelf) Open(_ context.Context, c mpi.CID) (*mpi.Bundle, error) {
 	return nil, fmt.Errorf("%s: %w", c, fs.ErrNotExist)
 }
 
-func (s *shelf) Add(_ context.Context, wasm []byte) (mpi.CID, error) {
+func (s *fakeStore) Add(_ context.Context, wasm []byte) (mpi.CID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := cidOf(string(wasm))
@@ -97,7 +97,7 @@ func (s *shelf) Add(_ context.Context, wasm []byte) (mpi.CID, error) {
 	return id, nil
 }
 
-func (s *shelf) ParseCID(text string) (mpi.CID, error) {
+func (s *fakeStore) ParseCID(text string) (mpi.CID, error) {
 	c, err := cid.Decode(text)
 	if err != nil {
 		return "", err
@@ -105,8 +105,8 @@ func (s *shelf) ParseCID(text string) (mpi.CID, error) {
 	return mpi.CID(c.String()), nil
 }
 
-func (s *shelf) Status() mpi.StoreStatus     { return mpi.StoreStatus{Serves: s.list} }
-func (s *shelf) Close(context.Context) error { return nil }
+func (s *fakeStore) Status() mpi.StoreStatus     { return mpi.StoreStatus{Serves: s.list} }
+func (s *fakeStore) Close(context.Context) error { return nil }
 
 // testNode is a node over a real libp2p host, with everything real but the store.
 type testNode struct {
@@ -153,7 +153,7 @@ func newNode(t testing.TB, i int, set ...func(i int, c *Config)) testNode {
 	id := cidOf("guest")
 	c := Config{
 		Transport: tr, Pools: pools, Runtime: wasm.New(wasm.Config{CacheDir: cacheDir}),
-		Store: &shelf{
+		Store: &fakeStore{
 			world: map[mpi.CID]*mpi.Bundle{id: {Run: guest, Files: fstest.MapFS{}}},
 			list:  []mpi.Interpreter{{Name: "guest", Version: "1.0.0", CID: id}},
 		},

@@ -8,7 +8,7 @@
 //     tells the pools what is ready.
 //   - A request (request.go) is what this node's API asked for; a task (task.go) is one message that this node's
 //     interpreter handles. Both send messages and wait for their ends: both are an [owner].
-//   - The ledger (ledger.go) holds every message that is sent and has not ended, whoever owns it.
+//   - pending (pending.go) holds every message that is sent and has not ended, whoever owns it.
 //   - The outbox (outbox.go) carries frames to peers without blocking whoever has one to send.
 //   - The queue (queue.go) gives waiting tasks a slot, those that sent them in turn; the budget (budget.go) bounds how
 //     many there may be.
@@ -81,7 +81,7 @@ type Node struct {
 	closed atomic.Bool
 
 	programs programs
-	ledger   ledger
+	pending  pending
 	outbox   outbox
 	queue    queue
 	budget   budget
@@ -114,7 +114,7 @@ func New(cfg Config) *Node {
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.programs.init(n)
-	n.ledger.init()
+	n.pending.init()
 	n.outbox.init(n)
 	n.queue.init()
 	return n
@@ -188,13 +188,13 @@ func (n *Node) Receive(from mpi.PeerID, f frame.Frame) {
 			n.receiveMessage(from, f)
 		}
 	case frame.Accept:
-		n.ledger.accepted(from, f.ID)
+		n.pending.accepted(from, f.ID)
 	case frame.Refuse:
-		if o := n.ledger.take(from, f.ID); o != nil {
+		if o := n.pending.take(from, f.ID); o != nil {
 			o.end(o.failure(f.Reason, f.Detail))
 		}
 	case frame.Done:
-		if o := n.ledger.take(from, f.ID); o != nil {
+		if o := n.pending.take(from, f.ID); o != nil {
 			o.owner.ended(o, ofPeer(o, f.Failures), f.Omitted)
 		}
 	case frame.Cancel:
@@ -224,7 +224,7 @@ func ofPeer(o *outgoing, told []mpi.Failure) []mpi.Failure {
 // Lost implements [frame.Receiver].
 func (n *Node) Lost(peer mpi.PeerID, session uint64, why error) {
 	n.log.Info("session lost", "peer", peer, "session", session, "why", why)
-	for _, o := range n.ledger.lose(peer, session) {
+	for _, o := range n.pending.lose(peer, session) {
 		o.end(o.failure(mpi.Lost, why.Error()))
 	}
 	if n.closed.Load() {

@@ -81,7 +81,7 @@ func TestMessagesHopBetweenPeers(t *testing.T) {
 
 func TestFile(t *testing.T) {
 	nodes := start(t, 2, func(i int, c *Config) {
-		s := c.Store.(*shelf)
+		s := c.Store.(*fakeStore)
 		if i == 0 {
 			s.list = nil // serves nothing: knows names from its peers
 			return
@@ -118,7 +118,7 @@ func TestFile(t *testing.T) {
 
 func TestOneNameForTwoProgramsIsRefused(t *testing.T) {
 	nodes := start(t, 3, func(i int, c *Config) {
-		s := c.Store.(*shelf)
+		s := c.Store.(*fakeStore)
 		s.list = nil
 		if i > 0 {
 			id := cidOf(fmt.Sprint("other", i))

@@ -14,7 +14,7 @@ import (
 type note struct {
 	frame    frame.Frame
 	deadline time.Time
-	out      *outgoing // for a message: dropped from the ledger means not wanted any more
+	out      *outgoing // for a message: dropped from pending means not wanted any more
 }
 
 // outbox carries frames to peers, in order for each. A goroutine runs for a peer while there is something to send it, so a
@@ -73,7 +73,7 @@ func (b *outbox) carry(to mpi.PeerID) {
 }
 
 func (b *outbox) send(to mpi.PeerID, x note) {
-	l := &b.n.ledger
+	l := &b.n.pending
 	if x.out != nil && !l.has(x.out) {
 		return
 	}

@@ -83,8 +83,8 @@ type ends struct{ accepts, ends int }
 func (e *ends) accepted(*outgoing)                     { e.accepts++ }
 func (e *ends) ended(*outgoing, []mpi.Failure, uint64) { e.ends++ }
 
-func TestLedger(t *testing.T) {
-	var l ledger
+func TestPending(t *testing.T) {
+	var l pending
 	l.init()
 	var e ends
 	add := func(to mpi.PeerID) *outgoing {

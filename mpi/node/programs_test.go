@@ -14,7 +14,7 @@ import (
 func TestGuestsAreBounded(t *testing.T) {
 	nodes := start(t, 1, func(_ int, c *Config) {
 		c.AnyProgram = true
-		c.Store = farShelf{c.Store.(*shelf)}
+		c.Store = remoteStore{c.Store.(*fakeStore)}
 	})
 	n := nodes[0]
 	push := func(i int) (mpi.Result, error) {
@@ -39,7 +39,7 @@ func TestStopAsAProgramBecomesReady(t *testing.T) {
 	store := gatedShelf{gate: make(chan struct{})}
 	nodes := start(t, 1, func(_ int, c *Config) {
 		c.AnyProgram = true
-		store.shelf = c.Store.(*shelf)
+		store.fakeStore = c.Store.(*fakeStore)
 		c.Store = store
 	})
 	n := nodes[0]
@@ -58,7 +58,7 @@ func TestStopAsAProgramBecomesReady(t *testing.T) {
 
 // gatedShelf comes back with what is not its own once the gate is open.
 type gatedShelf struct {
-	*shelf
+	*fakeStore
 	gate chan struct{}
 }
 
@@ -71,15 +71,15 @@ func (s gatedShelf) Open(ctx context.Context, c mpi.CID) (*mpi.Bundle, error) {
 			return nil, ctx.Err()
 		}
 	}
-	return s.shelf.Open(ctx, c)
+	return s.fakeStore.Open(ctx, c)
 }
 
-// farShelf never comes back with what is not its own.
-type farShelf struct{ *shelf }
+// remoteStore never comes back with what is not its own.
+type remoteStore struct{ *fakeStore }
 
-func (s farShelf) Open(ctx context.Context, c mpi.CID) (*mpi.Bundle, error) {
+func (s remoteStore) Open(ctx context.Context, c mpi.CID) (*mpi.Bundle, error) {
 	if s.world[c] != nil {
-		return s.shelf.Open(ctx, c)
+		return s.fakeStore.Open(ctx, c)
 	}
 	<-ctx.Done()
 	return nil, ctx.Err()
@@ -88,7 +88,7 @@ func (s farShelf) Open(ctx context.Context, c mpi.CID) (*mpi.Bundle, error) {
 func TestProgramsOfOthers(t *testing.T) {
 	id := cidOf("elsewhere")
 	nodes := start(t, 2, func(i int, c *Config) {
-		s := c.Store.(*shelf)
+		s := c.Store.(*fakeStore)
 		s.world[id] = s.world[cidOf("guest")]
 		c.AnyProgram = i == 1
 	})
@@ -111,7 +111,7 @@ func TestProgramsOfOthers(t *testing.T) {
 func TestStoreChangesLive(t *testing.T) {
 	nodes := start(t, 2)
 	a, b := nodes[0], nodes[1]
-	s := b.cfg.Store.(*shelf)
+	s := b.cfg.Store.(*fakeStore)
 	id := cidOf("newer")
 	s.world[id] = s.world[cidOf("guest")]
 	s.update([]mpi.Interpreter{{Name: "newer", Version: "3.0.0", CID: id}})
@@ -130,7 +130,7 @@ func TestStoreChangesLive(t *testing.T) {
 
 func TestInitOnce(t *testing.T) {
 	nodes := start(t, 1, func(_ int, c *Config) {
-		s := c.Store.(*shelf)
+		s := c.Store.(*fakeStore)
 		id := cidOf("broken")
 		s.world[id] = &mpi.Bundle{Run: guest, Init: guest} // the guest panics without a message on its standard input
 		c.Store = &lateShelf{s, mpi.Interpreter{Name: "broken", Version: "1.0.0", CID: id}}
@@ -150,7 +150,7 @@ func TestInitOnce(t *testing.T) {
 
 // lateShelf gets one more interpreter when the test says so.
 type lateShelf struct {
-	*shelf
+	*fakeStore
 	more mpi.Interpreter
 }
 

@@ -145,7 +145,7 @@ func (q *request) send(program mpi.CID, msgs []mpi.Message) {
 // send sends one message, of a request or of a task.
 func (n *Node) send(o *outgoing, program mpi.CID, data []byte, answer bool) {
 	d := frame.Deliver{
-		ID: n.ledger.add(o), Request: o.request, Program: program, Answer: answer,
+		ID: n.pending.add(o), Request: o.request, Program: program, Answer: answer,
 		Budget: time.Until(o.deadline), Pid: o.pid, Data: data,
 	}
 	if o.to == n.self {
@@ -222,7 +222,7 @@ func (q *request) giveUp(why string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.left -= len(dropped)
-	for q.left > 0 { // what is in the ledger no more, and not dropped, is just ending
+	for q.left > 0 { // what is in pending no more, and not dropped, is just ending
 		q.ends.Wait()
 	}
 	q.givingUp = false

@@ -244,7 +244,7 @@ func (t *task) isOver() bool {
 
 // accepted implements [owner]. An answer that its origin took has ended.
 func (t *task) accepted(o *outgoing) {
-	if o.to == t.req.Origin && t.n.ledger.take(o.to, o.id) != nil {
+	if o.to == t.req.Origin && t.n.pending.take(o.to, o.id) != nil {
 		t.ended(o, nil, 0)
 	}
 }

@@ -25,7 +25,7 @@ type outgoing struct {
 	deadline time.Time
 	taken    bool // its request's, under its mutex: the peer accepted the message, or it ended
 
-	// The ledger's, under its mutex.
+	// Of pending, under its mutex.
 	id      uint64
 	session uint64 // that carries it; 0 while it is still being sent
 }
@@ -35,12 +35,12 @@ func (o *outgoing) failure(why mpi.Reason, detail string) mpi.Failure {
 	return mpi.Failure{Index: o.index, Pid: o.pid, From: o.from, To: o.to, Reason: why, Detail: detail}.Clip()
 }
 
-// end tells the owner of the message that it failed. The caller has taken o from the ledger.
+// end tells the owner of the message that it failed. The caller has taken o from pending.
 func (o *outgoing) end(f mpi.Failure) { o.owner.ended(o, []mpi.Failure{f}, 0) }
 
-// ledger holds the messages that were sent and have not ended. Whoever takes one out of it tells its owner, so an owner is
+// pending holds the messages that were sent and have not ended. Whoever takes one out of it tells its owner, so an owner is
 // told once.
-type ledger struct {
+type pending struct {
 	mu   sync.Mutex
 	last uint64
 	open map[uint64]*outgoing
@@ -48,14 +48,14 @@ type ledger struct {
 }
 
 // init starts the IDs anywhere, so that what a peer still says of an earlier life of this node fits no message of this one.
-func (l *ledger) init() {
+func (l *pending) init() {
 	l.last = rand.Uint64()
 	l.open = map[uint64]*outgoing{}
 	l.lost = map[mpi.PeerID]uint64{}
 }
 
 // add enters a message and gives it its ID.
-func (l *ledger) add(o *outgoing) uint64 {
+func (l *pending) add(o *outgoing) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last++
@@ -65,7 +65,7 @@ func (l *ledger) add(o *outgoing) uint64 {
 }
 
 // has reports whether a message is still wanted.
-func (l *ledger) has(o *outgoing) bool {
+func (l *pending) has(o *outgoing) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.open[o.id] == o
@@ -73,7 +73,7 @@ func (l *ledger) has(o *outgoing) bool {
 
 // sent notes which session carries the message. It is false if that session is lost already: the message has been taken out,
 // and the caller tells its owner.
-func (l *ledger) sent(o *outgoing, session uint64) bool {
+func (l *pending) sent(o *outgoing, session uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o.session = session
@@ -85,7 +85,7 @@ func (l *ledger) sent(o *outgoing, session uint64) bool {
 }
 
 // accepted tells the owner that peer took the message.
-func (l *ledger) accepted(peer mpi.PeerID, id uint64) {
+func (l *pending) accepted(peer mpi.PeerID, id uint64) {
 	l.mu.Lock()
 	o := l.open[id]
 	l.mu.Unlock()
@@ -95,7 +95,7 @@ func (l *ledger) accepted(peer mpi.PeerID, id uint64) {
 }
 
 // take takes out a message that was sent to peer; nil if there is none: it ended before, or peer makes it up.
-func (l *ledger) take(peer mpi.PeerID, id uint64) *outgoing {
+func (l *pending) take(peer mpi.PeerID, id uint64) *outgoing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o := l.open[id]
@@ -107,7 +107,7 @@ func (l *ledger) take(peer mpi.PeerID, id uint64) *outgoing {
 }
 
 // lose takes out all that the session carried.
-func (l *ledger) lose(peer mpi.PeerID, session uint64) []*outgoing {
+func (l *pending) lose(peer mpi.PeerID, session uint64) []*outgoing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lost[peer] = max(l.lost[peer], session)
@@ -122,7 +122,7 @@ func (l *ledger) lose(peer mpi.PeerID, session uint64) []*outgoing {
 }
 
 // drop takes out all that an owner waits for and does not want to hear of any more. It is what it dropped.
-func (l *ledger) drop(w owner) []*outgoing {
+func (l *pending) drop(w owner) []*outgoing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var list []*outgoing
