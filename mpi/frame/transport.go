@@ -43,6 +43,9 @@ var (
 	ErrUnreachable = transportError("peer unreachable")
 	ErrRefused     = transportError("peer refuses us")
 	ErrTooLarge    = transportError("over the peer's size limit")
+	// ErrHandshake means that a peer took the connection and the handshake broke off, as it does
+	// where both dial at the same moment. The peer may be there: ask again soon.
+	ErrHandshake = transportError("connection broke off in its handshake")
 )
 
 type transportError string
@@ -60,8 +63,8 @@ type Receiver interface {
 }
 
 // Exchanger sends a hello and returns the peer's own. mpi/p2p implements it for
-// mpi/rendezvous. An error wraps [ErrUnreachable] or [ErrRefused] where that is the cause,
-// or [ErrVersion].
+// mpi/rendezvous. An error wraps [ErrUnreachable], [ErrHandshake], [ErrRefused] or [ErrVersion]
+// where that is the cause.
 type Exchanger interface {
 	Exchange(ctx context.Context, to PeerAddrs, mine Hello) (Hello, error)
 }

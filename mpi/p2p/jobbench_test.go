@@ -28,9 +28,35 @@ func BenchmarkPackets(b *testing.B) {
 	}
 }
 
+// BenchmarkWindows sends windows of 64 packets of 8 bytes, each answered by one packet, through Send
+// and through Post, as many as fit in a second.
+func BenchmarkWindows(b *testing.B) {
+	const window = 64
+	for _, how := range []string{"Send", "Post"} {
+		b.Run(how, func(b *testing.B) {
+			x, y := newHost(b), newHost(b)
+			know(x, y)
+			know(y, x)
+			p := packetPipe(b, 8, window, x, y)
+			if how == "Post" {
+				p.send = p.post
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				for range window {
+					p.send()
+				}
+				p.recv()
+			}
+			b.ReportMetric(float64(window*b.N)/b.Elapsed().Seconds(), "msg/s")
+		})
+	}
+}
+
 // pipe is one way to exchange messages of one size.
 type pipe struct {
 	send func()
+	post func() // as send, without waiting
 	recv func() // an answer
 }
 
@@ -142,6 +168,7 @@ func packetPipe(b *testing.B, size, every int, x, y host.Host) pipe {
 				b.Fatal(err)
 			}
 		},
+		post: func() { client.Post(server.Self(), k, func(err error) { b.Error(err) }) },
 		recv: func() { <-in },
 	}
 }

@@ -25,10 +25,15 @@ func (o *outbound) open(ctx context.Context) (*stream, error) {
 		if fatal(err) || try == 2 || ctx.Err() != nil {
 			return nil, err
 		}
-		select {
-		case <-time.After(firstBackoff + rand.N(firstBackoff)):
-		case <-ctx.Done():
-		}
+		o.t.pause(ctx)
+	}
+}
+
+// pause waits before a dial that failed is tried again, for a time that two peers seldom share.
+func (t *Transport) pause(ctx context.Context) {
+	select {
+	case <-time.After(firstBackoff + rand.N(firstBackoff)):
+	case <-ctx.Done():
 	}
 }
 

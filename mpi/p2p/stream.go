@@ -11,7 +11,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
-	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	msmux "github.com/multiformats/go-multistream"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -108,46 +107,6 @@ func (t *Transport) unanswered(s *stream, err error) error {
 		return violation("%w", err)
 	}
 	return &handshakeError{err}
-}
-
-// newStream opens a stream to p on a connection that is not relayed. again means that there was one a
-// moment ago: then only known addresses are dialled, without asking the routing system.
-func (t *Transport) newStream(ctx context.Context, p peer.ID, proto protocol.ID, again bool, memory int) (*stream, error) {
-	t.clearBackoff(p)
-	if again {
-		if _, err := t.host.Network().DialPeer(ctx, p); err != nil {
-			return nil, fmt.Errorf("%w: %w", frame.ErrUnreachable, err)
-		}
-		ctx = network.WithNoDial(ctx, "dialled already")
-	}
-	s, err := t.host.NewStream(ctx, p, proto)
-	if err != nil {
-		return nil, t.openFailed(p, proto, err)
-	}
-	st, err := adopt(s, memory)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", frame.ErrUnreachable, err)
-	}
-	return st, nil
-}
-
-// clearBackoff lets libp2p dial a peer again that it could not reach a moment ago. The frames at
-// stake are worth one more dial, and openings of sessions are few: one at a time for a peer.
-func (t *Transport) clearBackoff(p peer.ID) {
-	if n, ok := t.host.Network().(interface{ Backoff() *swarm.DialBackoff }); ok {
-		n.Backoff().Clear(p)
-	}
-}
-
-// openFailed says what it means that there is no stream.
-func (t *Transport) openFailed(p peer.ID, proto protocol.ID, err error) error {
-	if errors.Is(err, msmux.ErrNotSupported[protocol.ID]{}) {
-		return t.notSpoken(p, proto)
-	}
-	if t.host.Network().Connectedness(p) == network.Limited {
-		return fmt.Errorf("%w: there is only a relayed connection, which carries no data: %w", frame.ErrUnreachable, err)
-	}
-	return fmt.Errorf("%w: %w", frame.ErrUnreachable, err)
 }
 
 // notSpoken tells a peer of another version from one that does not speak ipfs-mpi at all, by

@@ -102,6 +102,8 @@ type limits struct {
 	toldPeers  int           // named in one hello of ours
 	toldBytes  int           // of addresses in one hello of ours
 	addrs      int           // kept of one candidate
+	handshakes int           // broken off in a row that a peer in view survives
+	yield      time.Duration // the higher peer ID dials this much later than the lower
 	gap        time.Duration // between two probes of one peer, at least
 	fresh      time.Duration // an answer younger than this is not asked for again by Refresh
 	again      time.Duration // after a failure, before a Refresh tries the peer again
@@ -114,6 +116,7 @@ func defaultLimits() limits {
 		peers: 4096, bytes: 32 << 20, candidates: 1024,
 		probes: 16, lookups: 4, adverts: 4, found: 100, tries: 5,
 		sourceHint: 128, allHints: 512, toldPeers: 512, toldBytes: 256 << 10, addrs: 2 * frame.MaxAddrs,
+		handshakes: 3, yield: 150 * time.Millisecond,
 		gap: 100 * time.Millisecond, fresh: time.Second, again: 30 * time.Second,
 		forget: 30 * time.Minute, left: time.Minute,
 	}

@@ -3,11 +3,13 @@ package rendezvous
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -46,8 +49,9 @@ func (g *greetings) Exchange(ctx context.Context, to frame.PeerAddrs, mine frame
 	for _, a := range to.Addrs {
 		info.Addrs = append(info.Addrs, ma.StringCast(a))
 	}
+	g.host.Network().(*swarm.Swarm).Backoff().Clear(id)
 	if err := g.host.Connect(ctx, info); err != nil {
-		return theirs, fmt.Errorf("%w: %w", frame.ErrUnreachable, err)
+		return theirs, fmt.Errorf("%w: %w", dialFailure(err), err)
 	}
 	st, err := g.host.NewStream(ctx, id, testProtocol)
 	if err != nil {
@@ -65,6 +69,19 @@ func (g *greetings) Exchange(ctx context.Context, to frame.PeerAddrs, mine frame
 		return theirs, nil
 	}
 	return theirs, json.NewDecoder(io.LimitReader(st, frame.MaxHello)).Decode(&theirs)
+}
+
+// dialFailure tells a handshake that broke off from an address where nobody is, as mpi/p2p does.
+func dialFailure(err error) error {
+	var d *swarm.DialError
+	if errors.As(err, &d) {
+		for _, e := range d.DialErrors {
+			if errors.Is(e.Cause, swarm.ErrDialBackoff) || strings.Contains(e.Cause.Error(), "failed to negotiate ") {
+				return frame.ErrHandshake
+			}
+		}
+	}
+	return frame.ErrUnreachable
 }
 
 func (g *greetings) handle(st network.Stream) {

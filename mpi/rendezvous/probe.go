@@ -132,6 +132,7 @@ type trouble int
 
 const (
 	unsure  trouble = iota // anything: the peer may still be there
+	spoiled                // the handshake broke off, as it does where both dial at once
 	absent                 // it cannot be reached
 	hostile                // it keeps us out, or speaks another version
 )
@@ -149,7 +150,12 @@ func (v *view) failed(now time.Time, t ticket, kind trouble) {
 	if p.in && p.heard.After(p.started) {
 		kind, p.doubt = unsure, false // it came to us meanwhile
 	}
-	if kind != unsure || p.doubt || p.fails > 1 {
+	if kind == spoiled && p.in && p.fails <= v.lim.handshakes {
+		p.doubt = true
+		v.probeAt(now.Add(v.yield(p.id)), p)
+		return
+	}
+	if kind == absent || kind == hostile || p.doubt || p.fails > 1 {
 		v.leave(p, "does not answer")
 		p.doubt, p.asked = false, 0 // if it comes by itself, it has to answer too
 	}
@@ -214,9 +220,19 @@ func (v *view) requeue(p *contact) {
 	}
 }
 
-// disconnected says that there is no connection to the peer left. It may have lost only
-// that, so it is asked once more: at once, and later each time it happens again soon. A
-// peer of no use to us is not dialled over and over.
+// yield is how long this node waits before it dials a peer that may dial it at the same moment.
+// Where both dial at once, TCP with port reuse may join the two into one connection with two
+// TLS clients. So the lower peer ID dials first.
+func (v *view) yield(id mpi.PeerID) time.Duration {
+	if v.self < id {
+		return 0
+	}
+	return v.lim.yield
+}
+
+// disconnected says that no connection to the peer is left. A peer in view stays there, in doubt,
+// and is asked once more: at once or after yield, and later each time it happens again soon.
+// A peer of no use to us is not dialled over and over.
 func (v *view) disconnected(now time.Time, id mpi.PeerID) {
 	p := v.peers[id]
 	if p == nil {
@@ -235,9 +251,9 @@ func (v *view) disconnected(now time.Time, id mpi.PeerID) {
 		v.forget(now, p)
 		return
 	}
-	var wait time.Duration
+	wait := v.yield(id)
 	if p.flaps > 0 {
-		wait = min(v.t.BackoffMin<<min(p.flaps-1, 20), v.t.Stale)
+		wait += min(v.t.BackoffMin<<min(p.flaps-1, 20), v.t.Stale)
 	}
 	p.flaps++
 	p.flapped = now

@@ -292,12 +292,13 @@ func TestPeersOfNoUseAreForgotten(t *testing.T) {
 	b.pass(time.Second)
 	for _, id := range []mpi.PeerID{"a", "b"} {
 		b.v.disconnected(b.now, id)
+		b.pass(b.v.lim.yield)
 		b.answer(id, serving(b.v.peers[id].hello.Serves[0].CID))
 	}
 	b.pass(time.Second)
 	b.v.disconnected(b.now, "a")
 	b.v.disconnected(b.now, "b")
-	b.pass(b.v.t.BackoffMin)
+	b.pass(b.v.t.BackoffMin + b.v.lim.yield)
 	b.probed("a")
 	if known := b.v.known(); len(known) != 1 || known[0].Peer != "a" {
 		t.Errorf("known: %+v", known)
@@ -377,6 +378,8 @@ func TestDisconnected(t *testing.T) {
 	b := joined(t, "a", "b")
 	b.v.disconnected(b.now, "a")
 	b.v.disconnected(b.now, "nobody")
+	b.probed() // "self" is the higher ID: it lets "a" dial first
+	b.pass(b.v.lim.yield)
 	b.probed("a")
 	b.answer("a", serving(pool1)) // it had lost a connection only
 	b.pool(pool1, "a", "b")
@@ -384,7 +387,7 @@ func TestDisconnected(t *testing.T) {
 	b.pass(time.Second)
 	b.v.disconnected(b.now, "a") // again: not as fast
 	b.probed()
-	b.pass(b.v.t.BackoffMin)
+	b.pass(b.v.t.BackoffMin + b.v.lim.yield)
 	b.probed("a")
 	b.fail("a", unsure)
 	b.pool(pool1, "b")
@@ -393,6 +396,49 @@ func TestDisconnected(t *testing.T) {
 	b.pass(time.Second)
 	b.answer("a", serving(pool1))
 	b.pool(pool1, "a", "b")
+}
+
+// Of two peers that lost their connection the lower ID dials first.
+func TestLowerIDDialsFirst(t *testing.T) {
+	b := joined(t, "a", "z")
+	b.v.disconnected(b.now, "a")
+	b.v.disconnected(b.now, "z")
+	b.probed("z")
+	b.pass(b.v.lim.yield)
+	b.probed("a", "z")
+}
+
+// A handshake that broke off says that somebody was there: the peer stays in view, in doubt.
+func TestBrokenHandshake(t *testing.T) {
+	t.Run("mended", func(t *testing.T) {
+		b := joined(t, "z")
+		b.v.disconnected(b.now, "z")
+		b.fail("z", spoiled)
+		b.pool(pool1, "z")
+		b.pass(b.v.lim.gap)
+		b.answer("z", serving(pool1))
+		b.pool(pool1, "z")
+		b.probed()
+	})
+	t.Run("then unreachable", func(t *testing.T) {
+		b := joined(t, "z")
+		b.v.disconnected(b.now, "z")
+		b.fail("z", spoiled)
+		b.pass(b.v.lim.gap)
+		b.fail("z", absent)
+		b.pool(pool1)
+	})
+	t.Run("again and again", func(t *testing.T) {
+		b := joined(t, "z")
+		b.v.disconnected(b.now, "z")
+		for range b.v.lim.handshakes {
+			b.fail("z", spoiled)
+			b.pool(pool1, "z")
+			b.pass(b.v.lim.gap)
+		}
+		b.fail("z", spoiled)
+		b.pool(pool1)
+	})
 }
 
 func TestDeadAreForgotten(t *testing.T) {

@@ -32,6 +32,8 @@ func (s *Service) probe(p probe) {
 
 func class(err error) trouble {
 	switch {
+	case errors.Is(err, frame.ErrHandshake):
+		return spoiled
 	case errors.Is(err, frame.ErrUnreachable):
 		return absent
 	case errors.Is(err, frame.ErrRefused), errors.Is(err, frame.ErrVersion):
