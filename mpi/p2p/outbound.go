@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -30,21 +31,26 @@ type outbound struct {
 	wake   chan struct{} // holds one: there is something to write
 	gone   chan struct{} // closed when the session has ended and the receiver knows
 
+	// turn is set when frames of the peer have come since the last write: what is sent next may be
+	// an answer that the peer waits for.
+	turn atomic.Bool
+
 	mu       sync.Mutex // guards the fields below
 	state    state
 	number   uint64   // what Send returns; 0 until the peer's first Welcome
 	remote   [16]byte // the peer's incarnation; zero as number is
 	window   int      // bytes that may be in entries
 	maxFrame int
-	stream   *stream // the current one, nil when there is none
-	asked    bool    // the deadline of stream is that of the answer to a Ping
-	writing  bool    // somebody writes to a stream: the writer, or a Send
-	from     uint64  // the first sequence number that is being written, while writing
-	entries  []entry // not acknowledged, in order
-	bytes    int     // lengths of entries, and in Transport.queued
-	first    uint64  // sequence number of entries[0]
-	sent     int     // of entries, those written to the current stream or about to be
-	high     uint64  // the highest sequence number ever written
+	stream   *stream   // the current one, nil when there is none
+	asked    bool      // the deadline of stream is that of the answer to a Ping
+	writing  bool      // somebody writes to a stream: the writer, or a Send
+	wroteAt  time.Time // when a write of frames last ended
+	from     uint64    // the first sequence number that is being written, while writing
+	entries  []entry   // not acknowledged, in order
+	bytes    int       // lengths of entries, and in Transport.queued
+	first    uint64    // sequence number of entries[0]
+	sent     int       // of entries, those written to the current stream or about to be
+	high     uint64    // the highest sequence number ever written
 	waiters  []*waiter
 	posted   int  // what the Posts among waiters cost, in bytes
 	glutted  bool // there was one more than maxPosted allows: the session has to end
@@ -127,12 +133,15 @@ func (o *outbound) send(ctx context.Context, body message) (uint64, error) {
 		if o.room(body) {
 			number := o.number
 			o.push(body)
-			if s := o.stream; s != nil && !o.writing && o.sent == len(o.entries)-1 && !o.ping && !o.closing {
+			if s := o.stream; s != nil && o.idle() {
 				o.writeOne(s) // unlocks
 				return number, nil
 			}
+			writing := o.writing
 			o.mu.Unlock()
-			o.kick()
+			if !writing { // else wrote kicks
+				o.kick()
+			}
 			return number, nil
 		}
 	}
@@ -149,6 +158,16 @@ func (o *outbound) send(ctx context.Context, body message) (uint64, error) {
 		<-w.done
 	}
 	return w.session, w.err
+}
+
+// burst is the pause between two writes below which a Send leaves the second one to the session's
+// writer, which takes all frames that are queued by then. An answer is written at once nevertheless.
+const burst = 10 * time.Microsecond
+
+// idle reports whether a Send may write the last entry itself. mu is held.
+func (o *outbound) idle() bool {
+	return !o.writing && o.sent == len(o.entries)-1 && !o.ping && !o.closing &&
+		(o.turn.Swap(false) || time.Since(o.wroteAt) > burst)
 }
 
 // writeOne writes the last entry, which is the only one that was not, from the caller's own goroutine. It takes over mu, which is held.
@@ -168,6 +187,7 @@ func (o *outbound) writeOne(s *stream) {
 func (o *outbound) wrote() {
 	o.mu.Lock()
 	o.writing = false
+	o.wroteAt = time.Now()
 	more := o.sent < len(o.entries) || o.ping || o.closing
 	o.mu.Unlock()
 	if more {
@@ -183,6 +203,12 @@ func (o *outbound) post(body message, failed func(error)) bool {
 	case o.state == over:
 		return false
 	case o.closing:
+		return true
+	case o.state == up && len(o.waiters) == 0 && o.fits(body) == nil && o.room(body):
+		o.push(body)
+		if !o.writing { // else wrote kicks
+			o.kick()
+		}
 		return true
 	}
 	w := &waiter{body: body, failed: failed}

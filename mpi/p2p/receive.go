@@ -126,9 +126,12 @@ func (r *receipt) read() error {
 		}
 	}
 	for {
-		if now := time.Now(); until.Sub(now) < silence*3/4 {
-			until = now.Add(silence)
-			r.s.SetReadDeadline(until)
+		fresh := r.s.frames.Buffered() == 0
+		if fresh {
+			if now := time.Now(); until.Sub(now) < silence*3/4 {
+				until = now.Add(silence)
+				r.s.SetReadDeadline(until)
+			}
 		}
 		typ, payload, err := r.s.frames.Next()
 		if err != nil {
@@ -139,6 +142,9 @@ func (r *receipt) read() error {
 		}
 		switch typ {
 		case wire.TypeData:
+			if fresh {
+				r.t.turn(r.from)
+			}
 			if err := r.take(payload); err != nil {
 				return err
 			}

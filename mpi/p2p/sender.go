@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 	"time"
 
@@ -164,10 +165,17 @@ func (o *outbound) write(s *stream, closed <-chan struct{}) error {
 	stop := context.AfterFunc(o.ctx, func() { s.Reset() })
 	defer stop()
 	var batch []entry
+	yielded := false
 	for {
 		var ping, bye bool
 		batch, ping, bye = o.take(batch[:0])
 		if len(batch) == 0 && !ping && !bye {
+			if !yielded { // whoever sends in a burst has the next frames soon
+				yielded = true
+				runtime.Gosched()
+				continue
+			}
+			yielded = false
 			select {
 			case <-o.wake:
 				continue
@@ -175,6 +183,7 @@ func (o *outbound) write(s *stream, closed <-chan struct{}) error {
 				return nil
 			}
 		}
+		yielded = false
 		err := writeBatch(s, batch, ping, bye)
 		o.wrote()
 		if err != nil {

@@ -164,6 +164,16 @@ func (t *Transport) outbound(to mpi.PeerID) (*outbound, error) {
 	return o, nil
 }
 
+// turn notes that frames of a peer have come, in the session to that peer if there is one.
+func (t *Transport) turn(of mpi.PeerID) {
+	t.mu.RLock()
+	o := t.outs[of]
+	t.mu.RUnlock()
+	if o != nil && !o.turn.Load() {
+		o.turn.Store(true)
+	}
+}
+
 // opened gives a session its number.
 func (t *Transport) opened() uint64 {
 	t.mu.Lock()

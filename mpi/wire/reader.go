@@ -41,6 +41,9 @@ func (r *Reader) Wait() error {
 	return err
 }
 
+// Buffered is how many bytes have been read from the stream and not been returned.
+func (r *Reader) Buffered() int { return r.br.Buffered() }
+
 // Next returns the next frame. The payload is the caller's to keep, but for Keep. The error is [io.EOF] only where a
 // frame could have begun.
 func (r *Reader) Next() (Type, []byte, error) {
@@ -128,8 +131,14 @@ func (r *Reader) body(n int) ([]byte, error) {
 	return b, nil
 }
 
-// reuse reads n bytes into the buffer that is kept. It takes a little one first: most streams carry only little frames.
+// reuse reads n bytes into the buffer that is kept, or lends those of the stream's buffer if all are
+// there. It takes a little one first: most streams carry only little frames.
 func (r *Reader) reuse(n int) ([]byte, error) {
+	if n <= r.br.Buffered() {
+		b, err := r.br.Peek(n)
+		r.br.Discard(n)
+		return b[:n:n], err
+	}
 	if n > cap(r.kept) {
 		size := min(4<<10, r.Keep)
 		if n > size {
