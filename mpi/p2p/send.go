@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"sync"
 	"time"
 
@@ -50,66 +49,11 @@ func (t *Transport) encode(f frame.Frame) (message, error) {
 	if err := t.canon.checkFrame(f); err != nil {
 		return nil, err
 	}
-	m, err := wire.AppendMessage(t.pool.get(headroom + sizeHint(f))[:headroom], f)
+	m, err := wire.AppendMessage(t.buffers.get(headroom + sizeHint(f))[:headroom], f)
 	if err == nil && wire.OfJob(m[headroom:]) != t.forJobs() {
 		err = fmt.Errorf("p2p: a %T is not a frame of %s", f, t.cfg.Protocol)
 	}
 	return m, err
-}
-
-// pool keeps buffers of messages that have been acknowledged, those used last on top, while there is a peer that is watched.
-type pool struct {
-	mu   sync.Mutex
-	free [4][][]byte // by size: see class
-	left int         // bytes in free
-}
-
-const (
-	leastPooled = 65 << 10 // a packet with 64 KiB; the next ones have room for twice, four and eight times as many
-	mostPooled  = 8 << 20  // in all
-)
-
-// class is the least size that has room for n bytes.
-func class(n int) int { return bits.Len(uint((n - 1) / leastPooled)) }
-
-// get is a buffer with room for n bytes.
-func (p *pool) get(n int) []byte {
-	c := class(n)
-	if n < leastPooled/4 || c >= len(p.free) {
-		return make([]byte, n)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	k := len(p.free[c])
-	if k == 0 {
-		return make([]byte, leastPooled<<c)
-	}
-	b := p.free[c][k-1]
-	p.free[c] = p.free[c][:k-1]
-	p.left -= len(b)
-	return b
-}
-
-// put takes back a buffer that nobody uses any more.
-func (p *pool) put(b []byte) {
-	b = b[:cap(b)]
-	c := class(len(b))
-	if c >= len(p.free) || len(b) != leastPooled<<c {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.left+len(b) <= mostPooled {
-		p.free[c] = append(p.free[c], b)
-		p.left += len(b)
-	}
-}
-
-// empty lets go of all.
-func (p *pool) empty() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.free, p.left = [4][][]byte{}, 0
 }
 
 func (t *Transport) forJobs() bool { return t.cfg.Protocol == JobProtocol }
@@ -206,7 +150,7 @@ func (t *Transport) Watch(p mpi.PeerID) (stop func()) {
 			delete(t.watched, p)
 		}
 		if len(t.watched) == 0 {
-			t.pool.empty()
+			t.buffers.empty()
 		}
 	})
 }

@@ -223,12 +223,12 @@ func (o *outbound) take(batch []entry) (_ []entry, ping, bye bool) {
 	return batch, ping, bye
 }
 
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, batchBytes); return &b }}
+var batches = sync.Pool{New: func() any { b := make([]byte, 0, batchBytes); return &b }}
 
 // writeBatch writes frames, small ones together.
 func writeBatch(w io.Writer, batch []entry, ping, bye bool) error {
-	bp := buffers.Get().(*[]byte)
-	defer buffers.Put(bp)
+	bp := batches.Get().(*[]byte)
+	defer batches.Put(bp)
 	b := (*bp)[:0]
 	flush := func() (err error) {
 		if len(b) > 0 {

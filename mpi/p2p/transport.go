@@ -39,7 +39,7 @@ type Transport struct {
 	self        mpi.PeerID
 	incarnation [16]byte // of this Transport
 	canon       canon
-	pool        pool
+	buffers     buffers
 
 	ctx    context.Context // ends when everything has to
 	cancel context.CancelFunc

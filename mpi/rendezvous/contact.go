@@ -117,9 +117,9 @@ func (v *view) probeAt(at time.Time, p *contact) {
 	v.queue(p, at)
 }
 
-// rest remembers p as gone for a while, so that hints and stale records do not have it
-// probed over and over.
-func (v *view) rest(now time.Time, p *contact, d time.Duration) {
+// quarantine remembers p as gone for a while, so that hints and stale records do not have it
+// probed again and again.
+func (v *view) quarantine(now time.Time, p *contact, d time.Duration) {
 	p.gone, p.again, p.needed = true, false, false
 	v.queue(p, now.Add(d))
 }

@@ -166,11 +166,11 @@ func (v *view) failed(now time.Time, t ticket, kind trouble) {
 	case p.in:
 		v.probeAt(now.Add(v.t.BackoffMin), p)
 	case kind == hostile:
-		v.rest(now, p, v.lim.forget)
+		v.quarantine(now, p, v.lim.forget)
 	case p.connected && p.speaks || p.fails < v.lim.tries:
 		v.queue(p, now.Add(v.jitter(v.retry(p.fails))))
 	default:
-		v.rest(now, p, v.lim.forget)
+		v.quarantine(now, p, v.lim.forget)
 	}
 	v.settle(now, p.id)
 }
@@ -280,6 +280,6 @@ func (v *view) left(now time.Time, id mpi.PeerID) {
 	v.gens++
 	p.gen, p.probing, p.again, p.doubt = v.gens, false, false, false
 	p.asked, p.fails, p.failed, p.speaks = 0, 0, now, false
-	v.rest(now, p, v.lim.left)
+	v.quarantine(now, p, v.lim.left)
 	v.settle(now, id)
 }

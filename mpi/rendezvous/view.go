@@ -327,8 +327,8 @@ func (v *view) known() []mpi.Member {
 	return list
 }
 
-// company is the peers in view, those connected first: whom to say goodbye.
-func (v *view) company() []mpi.PeerID {
+// memberIDs are the peers in view, those connected first: whom to say goodbye.
+func (v *view) memberIDs() []mpi.PeerID {
 	var near, far []mpi.PeerID
 	for _, p := range v.peers {
 		switch {

@@ -110,7 +110,7 @@ func (s *Service) Close(ctx context.Context) error {
 	s.closed = make(chan struct{})
 	was := s.state
 	s.state = stopped
-	peers := s.view.company()
+	peers := s.view.memberIDs()
 	s.mu.Unlock()
 	s.cancel()
 	if was != running {

@@ -12,28 +12,28 @@ import (
 
 // The kinds of the job protocol. They come on its sessions and on no others, and no others on those.
 const (
-	KindPacket   Kind = 0x20
-	KindOffer    Kind = 0x21
-	KindSlots    Kind = 0x22
-	KindPlace    Kind = 0x23
-	KindPrepared Kind = 0x24
-	KindStart    Kind = 0x25
-	KindOutput   Kind = 0x26
-	KindHeard    Kind = 0x27
-	KindInput    Kind = 0x28
-	KindTaken    Kind = 0x29
-	KindWritten  Kind = 0x2a
-	KindExit     Kind = 0x2b
-	KindFailed   Kind = 0x2c
-	KindStop     Kind = 0x2d
-	KindStopped  Kind = 0x2e
+	KindPacket       Kind = 0x20
+	KindOffer        Kind = 0x21
+	KindReservation  Kind = 0x22
+	KindPlace        Kind = 0x23
+	KindPrepared     Kind = 0x24
+	KindStart        Kind = 0x25
+	KindOutput       Kind = 0x26
+	KindOutputCredit Kind = 0x27
+	KindInput        Kind = 0x28
+	KindInputCredit  Kind = 0x29
+	KindFileChunk    Kind = 0x2a
+	KindExit         Kind = 0x2b
+	KindFailed       Kind = 0x2c
+	KindStop         Kind = 0x2d
+	KindStopped      Kind = 0x2e
 )
 
 func (k Kind) String() string {
 	names := [...]string{
 		KindDeliver: "Deliver", KindAccept: "Accept", KindRefuse: "Refuse", KindDone: "Done", KindCancel: "Cancel",
-		KindPacket: "Packet", KindOffer: "Offer", KindSlots: "Slots", KindPlace: "Place", KindPrepared: "Prepared", KindStart: "Start",
-		KindOutput: "Output", KindHeard: "Heard", KindInput: "Input", KindTaken: "Taken", KindWritten: "Written", KindExit: "Exit",
+		KindPacket: "Packet", KindOffer: "Offer", KindReservation: "Reservation", KindPlace: "Place", KindPrepared: "Prepared", KindStart: "Start",
+		KindOutput: "Output", KindOutputCredit: "OutputCredit", KindInput: "Input", KindInputCredit: "InputCredit", KindFileChunk: "FileChunk", KindExit: "Exit",
 		KindFailed: "Failed", KindStop: "Stop", KindStopped: "Stopped",
 	}
 	if int(k) < len(names) && names[k] != "" {
@@ -100,7 +100,7 @@ func appendJob(dst []byte, f frame.Frame) ([]byte, error) {
 		dst = binary.AppendUvarint(dst, uint64(f.Ranks))
 		return binary.AppendUvarint(dst, uint64(f.Memory)), nil
 	case frame.Reservation:
-		dst, err := appendJobID(dst, KindSlots, f.Job)
+		dst, err := appendJobID(dst, KindReservation, f.Job)
 		dst = binary.AppendUvarint(dst, uint64(f.Ranks))
 		dst = binary.AppendUvarint(dst, uint64(f.Held))
 		return appendWhy(dst, f.Reason, f.Detail), err
@@ -116,14 +116,14 @@ func appendJob(dst []byte, f frame.Frame) ([]byte, error) {
 		dst = append(dst, f.Stream)
 		return appendPart(dst, f.Data, err)
 	case frame.OutputCredit:
-		return appendBytes(dst, KindHeard, f.Job, f.Bytes)
+		return appendBytes(dst, KindOutputCredit, f.Job, f.Bytes)
 	case frame.Input:
 		dst, err := appendJobID(dst, KindInput, f.Job)
 		return appendPart(dst, f.Data, err)
 	case frame.InputCredit:
-		return appendBytes(dst, KindTaken, f.Job, f.Bytes)
+		return appendBytes(dst, KindInputCredit, f.Job, f.Bytes)
 	case frame.FileChunk:
-		return appendWritten(dst, f)
+		return appendFileChunk(dst, f)
 	case frame.Exit:
 		dst, err := appendJobID(dst, KindExit, f.Job)
 		dst = binary.AppendUvarint(dst, uint64(f.Rank))
@@ -216,10 +216,10 @@ func appendPlace(dst []byte, f frame.Place) ([]byte, error) {
 	return appendBool(dst, f.Stdin), nil
 }
 
-func appendWritten(dst []byte, f frame.FileChunk) ([]byte, error) {
-	dst, err := appendJobID(dst, KindWritten, f.Job)
+func appendFileChunk(dst []byte, f frame.FileChunk) ([]byte, error) {
+	dst, err := appendJobID(dst, KindFileChunk, f.Job)
 	if len(f.Name) > frame.MaxJobFile || f.Size < 0 || f.Offset < 0 {
-		return nil, fmt.Errorf("wire: Written: a name of %d bytes, at most %d; or a size below zero", len(f.Name), frame.MaxJobFile)
+		return nil, fmt.Errorf("wire: FileChunk: a name of %d bytes, at most %d; or a size below zero", len(f.Name), frame.MaxJobFile)
 	}
 	dst = binary.AppendUvarint(dst, uint64(f.Rank))
 	dst = appendString(dst, f.Name)
@@ -236,7 +236,7 @@ func (p *parser) job(kind Kind) frame.Frame {
 			Job: p.request(), Program: mpi.CID(p.text("program", MaxCID)), Name: p.text("name", maxJobName),
 			Ranks: p.uint32("ranks"), Memory: p.size("memory"),
 		}
-	case KindSlots:
+	case KindReservation:
 		f := frame.Reservation{Job: p.request(), Ranks: p.uint32("ranks"), Held: p.uint32("held")}
 		f.Reason, f.Detail = p.why()
 		return f
@@ -248,13 +248,13 @@ func (p *parser) job(kind Kind) frame.Frame {
 		return frame.Start{Job: p.request()}
 	case KindOutput:
 		return frame.Output{Job: p.request(), Rank: p.uint32("rank"), Stream: p.byte("stream"), Data: p.part()}
-	case KindHeard:
+	case KindOutputCredit:
 		return frame.OutputCredit{Job: p.request(), Bytes: p.size("bytes")}
 	case KindInput:
 		return frame.Input{Job: p.request(), Data: p.part()}
-	case KindTaken:
+	case KindInputCredit:
 		return frame.InputCredit{Job: p.request(), Bytes: p.size("bytes")}
-	case KindWritten:
+	case KindFileChunk:
 		return frame.FileChunk{
 			Job: p.request(), Rank: p.uint32("rank"), Name: p.text("name", frame.MaxJobFile),
 			Size: p.size("size"), Offset: p.size("offset"), Data: p.part(),

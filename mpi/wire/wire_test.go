@@ -53,10 +53,10 @@ var vectors = []struct {
 	}}}},
 	{"cancel", data{6, frame.Cancel{Request: request}}},
 	{"packet-eager", data{7, frame.Packet{Job: sixteen, Kind: frame.PacketEager, From: 0, To: 300, Context: 2, Source: 1, Tag: 11, Data: []byte{12, 32, 40}}}},
-	{"packet-request", data{8, frame.Packet{Job: sixteen, Kind: frame.PacketRTS, From: 5, To: 4, Context: 1 << 40, Source: 5, Tag: -3, ID: 7, Size: 1 << 20}}},
+	{"packet-rts", data{8, frame.Packet{Job: sixteen, Kind: frame.PacketRTS, From: 5, To: 4, Context: 1 << 40, Source: 5, Tag: -3, ID: 7, Size: 1 << 20}}},
 	{"packet-data", data{9, frame.Packet{Job: sixteen, Kind: frame.PacketData, From: 5, To: 4, Peer: 9, Offset: 65536, Data: []byte{1}}}},
 	{"offer", data{1, frame.Offer{Job: request, Program: program, Name: "heat/1.0.0", Ranks: 8, Memory: 64 << 20}}},
-	{"slots", data{1, frame.Reservation{Job: request, Ranks: 3, Held: 2, Reason: mpi.NoSlots, Detail: "8 of 8 slots are in use"}}},
+	{"reservation", data{1, frame.Reservation{Job: request, Ranks: 3, Held: 2, Reason: mpi.NoSlots, Detail: "8 of 8 slots are in use"}}},
 	{"place", data{2, frame.Place{
 		Job: request, Nodes: []mpi.PeerID{peerA, peerB}, Ranks: []uint32{0, 1, 0}, Args: []string{"heat", "-n", ""}, Env: []string{"A=b"},
 		Memory: 64 << 20, Timeout: 60e9, Slots: 12, Stdin: true,
@@ -64,11 +64,11 @@ var vectors = []struct {
 	{"prepared", data{2, frame.Prepared{Job: request}}},
 	{"start", data{3, frame.Start{Job: request}}},
 	{"output", data{3, frame.Output{Job: request, Rank: 2, Stream: 1, Data: []byte("hi\n")}}},
-	{"heard", data{4, frame.OutputCredit{Job: request, Bytes: 3}}},
+	{"output-credit", data{4, frame.OutputCredit{Job: request, Bytes: 3}}},
 	{"input", data{5, frame.Input{Job: request, Data: []byte("5\n")}}},
 	{"input-end", data{6, frame.Input{Job: request}}},
-	{"taken", data{4, frame.InputCredit{Job: request, Bytes: 2}}},
-	{"written", data{5, frame.FileChunk{Job: request, Rank: 2, Name: "out/heat.png", Size: 70000, Offset: 65536, Data: []byte{0x89}}}},
+	{"input-credit", data{4, frame.InputCredit{Job: request, Bytes: 2}}},
+	{"file-chunk", data{5, frame.FileChunk{Job: request, Rank: 2, Name: "out/heat.png", Size: 70000, Offset: 65536, Data: []byte{0x89}}}},
 	{"exit", data{6, frame.Exit{Job: request, Rank: 2, Memory: 1 << 20}}},
 	{"exit-failed", data{6, frame.Exit{Job: request, Rank: 2, Reason: mpi.Exited, Code: -3, Detail: "exit code -3", Memory: 1 << 20}}},
 	{"failed", data{7, frame.Failed{Job: request, Rank: -1, Peer: peerA, Reason: mpi.Lost, Detail: "no way back"}}},
@@ -87,10 +87,10 @@ var vectors = []struct {
 }
 
 // tails are how many bytes at the end of an example are data that goes on to the end of the frame.
-var tails = map[string]int{"deliver": 3, "packet-eager": 3, "packet-data": 1, "output": 3, "input": 2, "written": 1}
+var tails = map[string]int{"deliver": 3, "packet-eager": 3, "packet-data": 1, "output": 3, "input": 2, "file-chunk": 1}
 
 // open are the examples that any bytes may follow: data goes on to the end of the frame.
-var open = []string{"deliver", "packet", "output", "input", "written"}
+var open = []string{"deliver", "packet", "output", "input", "file-chunk"}
 
 type (
 	ack  uint64
@@ -267,7 +267,7 @@ func TestParseRejects(t *testing.T) {
 		{"Place: too much text", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "01" + "818840" + strings.Repeat("41", 1<<20+1<<10+1) + "0000000000"},
 		{"Place: too much text in all", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "01" + "808840" + strings.Repeat("41", 1<<20+1<<10) + "01" + "0141" + "00000000"},
 		{"Output: a large part", TypeData, "01" + "26" + "00" + zeros + "00" + "01" + strings.Repeat("41", 64<<10+1)},
-		{"Written: a long name", TypeData, "01" + "2a" + "00" + zeros + "00" + "8108" + strings.Repeat("41", 1025) + "00" + "00"},
+		{"FileChunk: a long name", TypeData, "01" + "2a" + "00" + zeros + "00" + "8108" + strings.Repeat("41", 1025) + "00" + "00"},
 		{"Data: an unknown kind of job", TypeData, "012f" + "00" + zeros},
 		{"Hello: flags", TypeHello, "02" + "00" + "00" + "00" + "00" + "00"},
 		{"Hello: slots", TypeHello, "00" + "00" + "8080808010" + "00" + "00" + "00"},
