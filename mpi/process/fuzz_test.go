@@ -39,7 +39,7 @@ const (
 	hostileGuard  = 1 << 12
 	hostileMemory = 1 << 16
 	hostileLimit  = 1 << 18
-	canary     = 0xa5
+	canary        = 0xa5
 	hostileArea   = 1 << 12 // see fill
 )
 
@@ -344,7 +344,7 @@ func (w *hostile) run() {
 // Each function is called many times with hostile pointers, counts, handles, tags and ranks. The
 // result is an error of MPI or the end of the rank, and nothing outside of the guest's memory is
 // touched.
-func TestWildCalls(t *testing.T) {
+func TestHostileCalls(t *testing.T) {
 	rounds := 5
 	if testing.Short() {
 		rounds = 1
