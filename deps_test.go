@@ -62,6 +62,8 @@ var rules = []rule{
 	{packages: "mpi/wasm/module", imports: []string{"mpi/abi", "mpi/wasm/wasi"}},
 	{packages: "mpi/wasm/native", foreign: []string{wasmtime}},
 	{packages: "mpi/wasm/wasi", foreign: []string{goSystem}},
+	{packages: "mpi/worker/lockdown", foreign: []string{goSystem, "github.com/landlock-lsm/go-landlock/",
+		"github.com/elastic/go-seccomp-bpf", "kernel.org/pub/linux/libs/security/libcap/psx"}},
 	{packages: "mpi/node", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/selector"}},
 	{packages: "mpi/job", imports: []string{"mpi", "mpi/atomicfile", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process"}},
 	{packages: "http", imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/"}},
