@@ -1,16 +1,36 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/ipfs-mpi/ipfs-mpi/sdk/cc"
 )
 
 // cFlags are what the store's programs are compiled with beside what every program is.
 var cFlags = []string{"-std=gnu17", "-O2", "-Wall", "-Wextra", "-Wl,--strip-all"}
+
+// handlerFlags are added for handlers. The memory of an instance that has gone is cleared for the next
+// one if it is small, and given back to the system if it is not, which takes several times as long.
+var handlerFlags = []string{"-Wl,-z,stack-size=65536"}
+
+// isHandler reports whether a program is written against handler.h.
+func isHandler(sources []string) (bool, error) {
+	for _, name := range sources {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return false, err
+		}
+		if bytes.Contains(text, []byte(`#include "handler.h"`)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
 
 // findClang returns the toolchain, or the error that says what is missing, and those packages.
 func findClang(ctx context.Context) (*cc.Toolchain, []string, error) {
@@ -30,7 +50,13 @@ func (b *builder) buildC(ctx context.Context, p part, output string) error {
 	if output, err = filepath.Abs(output); err != nil {
 		return err
 	}
-	line, err := cc.Parse(append(append(append([]string(nil), cFlags...), "-ffile-prefix-map="+b.root+"=.", "-o", output), sources...))
+	flags := cFlags
+	if handler, err := isHandler(sources); err != nil {
+		return err
+	} else if handler {
+		flags = slices.Concat(cFlags, handlerFlags)
+	}
+	line, err := cc.Parse(slices.Concat(flags, []string{"-ffile-prefix-map=" + b.root + "=.", "-o", output}, sources))
 	if err != nil {
 		return err
 	}

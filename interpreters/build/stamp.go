@@ -134,7 +134,7 @@ func (b *builder) sources(h io.Writer, p part) (files []string, err error) {
 		return nil, b.noC
 	}
 	files, words := b.clang.Fingerprint()
-	fmt.Fprintln(h, words, cFlags)
+	fmt.Fprintln(h, words, cFlags, handlerFlags)
 	for _, pattern := range []string{filepath.Join(p.dir, "*.[ch]"), filepath.Join(b.headers(), "*", "*.h"), filepath.Join(b.headers(), "*", "*", "*.h"),
 		filepath.Join(b.headers(), "start", "*.c")} {
 		more, err := filepath.Glob(pattern)

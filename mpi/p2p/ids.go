@@ -18,7 +18,11 @@ func (t *Transport) ParsePeer(s string) (mpi.PeerID, error) {
 	if t.canon.has(s) && s[0] != 'b' {
 		return mpi.PeerID(s), nil
 	}
-	return parsePeer(s)
+	id, err := parsePeer(s)
+	if err == nil && string(id) == s {
+		t.canon.add(s)
+	}
+	return id, err
 }
 
 func parsePeer(s string) (mpi.PeerID, error) {

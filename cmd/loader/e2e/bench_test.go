@@ -60,7 +60,13 @@ func newPair(b *testing.B, exe string) *pair {
 	if _, err := os.Stat(exe); err != nil {
 		b.Fatalf("%v: run the benchmarks with make bench", err)
 	}
-	nodes, _ := clusterOf(b, exe, 2)
+	var args []string
+	if store := filepath.Join(filepath.Dir(exe), "..", "bin", "store"); exe != benched {
+		if _, err := os.Stat(store); err == nil {
+			args = []string{"--store", store} // that version's programs, if they are where make leaves them
+		}
+	}
+	nodes, _ := clusterOf(b, exe, 2, args...)
 	p := &pair{
 		from: nodes[0], to: nodes[1],
 		cbor:    api.NewClient(nodes[0].API, ""),
