@@ -39,6 +39,7 @@ var rules = []rule{
 	{packages: "mpi/frame", imports: []string{"mpi"}},
 	{packages: "mpi/exec", imports: []string{"mpi"}},
 	{packages: "mpi/atomicfile"},
+	{packages: "mpi/backoff"},
 
 	// MPI, from the standard's constants up to what one rank calls.
 	{packages: "mpi/abi"},
@@ -53,9 +54,10 @@ var rules = []rule{
 	// What a node is made of.
 	{packages: "mpi/selector", imports: []string{"mpi"}, foreign: []string{semver}},
 	{packages: "mpi/wire", imports: []string{"mpi", "mpi/frame"}},
-	{packages: "mpi/p2p", imports: []string{"mpi", "mpi/frame", "mpi/wire"}, foreign: []string{libp2p, multi, goCID}},
-	{packages: "mpi/rendezvous", imports: []string{"mpi", "mpi/frame"}, foreign: []string{libp2p, multi, goCID}},
-	{packages: "mpi/store", imports: []string{"mpi", "mpi/atomicfile", "mpi/selector"}, foreign: []string{
+	{packages: "mpi/p2p", imports: []string{"mpi", "mpi/backoff", "mpi/frame", "mpi/wire"}, foreign: []string{libp2p, multi, goCID}},
+	{packages: "mpi/rendezvous", imports: []string{"mpi", "mpi/backoff", "mpi/frame"},
+		foreign: []string{libp2p, multi, goCID, "golang.org/x/time/"}},
+	{packages: "mpi/store", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/selector"}, foreign: []string{
 		"github.com/ipfs/boxo/", goCID, kubo + "core/coreiface", "github.com/ipfs/go-ipld-format", multi, "golang.org/x/"}},
 	{packages: "mpi/wasm", imports: []string{
 		"mpi", "mpi/atomicfile", "mpi/exec", "mpi/abi", "mpi/wasm/module", "mpi/wasm/native", "mpi/wasm/wasi"}, foreign: []string{wasmtime, goSystem}},
@@ -79,7 +81,7 @@ var rules = []rule{
 	// The command reaches a node by its API or through the plugin. It may read a module and compile one.
 	{packages: "cmd/loader", imports: []string{"cmd/loader/internal/*", "http", "mpi", "mpi/wasm/module", "plugin", "sdk/cc"},
 		foreign: []string{"github.com/ipfs/kubo", libp2p, "github.com/ipfs/go-ipfs-cmds", "github.com/spf13/cobra", humanSize}},
-	{packages: "cmd/loader/internal/sidecar", imports: []string{"mpi/atomicfile", "plugin"}, foreign: []string{kubo + "client/rpc", libp2p, multi}},
+	{packages: "cmd/loader/internal/sidecar", imports: []string{"mpi/atomicfile", "mpi/backoff", "plugin"}, foreign: []string{kubo + "client/rpc", libp2p, multi}},
 	{packages: "cmd/loader/internal/cluster", foreign: []string{
 		kubo + "client/rpc", kubo + "config", kubo + "core/coreiface/options", libp2p, multi}},
 	{packages: "cmd/loader/internal/*", imports: []string{"cmd/loader/internal/terminal", "http", "mpi", "mpi/atomicfile"}, foreign: []string{goSystem}},

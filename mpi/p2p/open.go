@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"time"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
@@ -31,10 +31,7 @@ func (o *outbound) open(ctx context.Context) (*stream, error) {
 
 // pause waits before a dial that failed is tried again, for a time that two peers seldom share.
 func (t *Transport) pause(ctx context.Context) {
-	select {
-	case <-time.After(firstBackoff + rand.N(firstBackoff)):
-	case <-ctx.Done():
-	}
+	backoff.Sleep(ctx, retries.First+rand.N(retries.First)) // whoever calls it looks at ctx
 }
 
 // connect opens a stream and exchanges Open and Welcome.

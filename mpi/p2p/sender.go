@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -19,11 +20,8 @@ const (
 	senderMemory = batchBytes + ackBuffer
 )
 
-// Backoff between attempts to get a broken session onto a new stream.
-const (
-	firstBackoff = 50 * time.Millisecond
-	maxBackoff   = 400 * time.Millisecond
-)
+// retries are the pauses between attempts to get a broken session onto a new stream.
+var retries = backoff.Policy{First: 50 * time.Millisecond, Max: 400 * time.Millisecond}
 
 // Why a session ends for good, and at once.
 var (
@@ -86,10 +84,7 @@ func (o *outbound) resume(r *resumption, cause error) (*stream, error) {
 	defer cancel()
 	for ; ; r.tries++ {
 		if r.tries > 0 {
-			select {
-			case <-time.After(min(firstBackoff<<min(r.tries-1, 8), maxBackoff)):
-			case <-ctx.Done():
-			}
+			backoff.Sleep(ctx, retries.After(r.tries)) // ctx is looked at below
 		}
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("no way back to the peer within %v of grace: %w", o.t.cfg.Grace, cause)

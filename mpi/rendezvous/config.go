@@ -97,8 +97,8 @@ type limits struct {
 	adverts    int           // at once
 	found      int           // peers taken from one lookup
 	tries      int           // failures in a row after which a peer is forgotten
-	sourceHint float64       // hints taken of one peer: at once, and then per minute
-	allHints   float64       // the same, of all peers together
+	sourceHint int           // hints taken of one peer: at once, and then per minute
+	allHints   int           // the same, of all peers together
 	toldPeers  int           // named in one hello of ours
 	toldBytes  int           // of addresses in one hello of ours
 	addrs      int           // kept of one candidate

@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
@@ -43,7 +45,7 @@ type contact struct {
 	lane   int
 	index  int // in its lane's heap; -1 when not queued
 
-	hints bucket // what its hints may still cost us
+	hints *rate.Limiter // of its hints; nil before the first
 }
 
 // The lanes keep dials into the blue from holding up what matters now.
@@ -124,20 +126,5 @@ func (v *view) quarantine(now time.Time, p *contact, d time.Duration) {
 	v.queue(p, now.Add(d))
 }
 
-// bucket is a token bucket that holds a minute's worth.
-type bucket struct {
-	spent float64
-	at    time.Time
-}
-
-// take spends one token of a bucket of size n that refills in a minute.
-func (b *bucket) take(now time.Time, n float64) bool {
-	if dt := now.Sub(b.at).Minutes(); dt > 0 {
-		b.spent, b.at = max(0, b.spent-dt*n), now
-	}
-	if b.spent+1 > n {
-		return false
-	}
-	b.spent++
-	return true
-}
+// perMinute is a limiter of n at once, and then n per minute.
+func perMinute(n int) *rate.Limiter { return rate.NewLimiter(rate.Limit(float64(n)/60), n) }

@@ -45,7 +45,7 @@ func TestHintsAreNotBelieved(t *testing.T) {
 func TestHintsOfOnePeerAreBounded(t *testing.T) {
 	b := joined(t, "liar")
 	b.greet("liar", naming(10_000, "x"))
-	if n := b.drain(); n != int(b.v.lim.sourceHint) {
+	if n := b.drain(); n != b.v.lim.sourceHint {
 		t.Errorf("one hello causes %d probes", n)
 	}
 	b.greet("liar", naming(10_000, "y"))
@@ -55,7 +55,7 @@ func TestHintsOfOnePeerAreBounded(t *testing.T) {
 	b.now = b.now.Add(30 * time.Second)
 	b.drain() // the retries of those before
 	b.greet("liar", naming(10_000, "z"))
-	if n := b.drain(); n != int(b.v.lim.sourceHint)/2 {
+	if n := b.drain(); n != b.v.lim.sourceHint/2 {
 		t.Errorf("half a minute later: %d", n)
 	}
 	b.pool(pool1, "liar")
@@ -80,7 +80,7 @@ func TestHintsOfManyPeersAreBounded(t *testing.T) {
 			}
 		}
 	}
-	if n > int(b.v.lim.allHints) {
+	if n > b.v.lim.allHints {
 		t.Errorf("twenty liars cause %d probes at once", n)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
@@ -42,7 +43,7 @@ func (c *cycle) pause(now time.Time, d time.Duration) {
 
 // double is the pause that follows this one.
 func (c *cycle) double(least, most time.Duration) time.Duration {
-	c.wait = min(max(2*c.wait, least), most)
+	c.wait = backoff.Policy{First: least, Max: most}.Next(c.wait)
 	return c.wait
 }
 
@@ -220,7 +221,13 @@ func (v *view) hinted(now time.Time, source *contact, program mpi.CID, a frame.P
 		v.join(program, p)
 		return
 	}
-	if !source.hints.take(now, v.lim.sourceHint) || !v.hints.take(now, v.lim.allHints) {
+	if v.hints == nil {
+		v.hints = perMinute(v.lim.allHints)
+	}
+	if source.hints == nil {
+		source.hints = perMinute(v.lim.sourceHint)
+	}
+	if !source.hints.AllowN(now, 1) || !v.hints.AllowN(now, 1) {
 		return
 	}
 	if a, ok := v.vet(a, local); ok {

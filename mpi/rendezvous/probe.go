@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
@@ -177,11 +178,7 @@ func (v *view) failed(now time.Time, t ticket, kind trouble) {
 
 // retry is the pause after the n-th failure in a row.
 func (v *view) retry(n int) time.Duration {
-	d := 2 * v.t.BackoffMin
-	for ; n > 1 && d < v.t.BackoffMax; n-- {
-		d *= 4
-	}
-	return min(d, v.t.BackoffMax)
+	return backoff.Policy{First: 2 * v.t.BackoffMin, Max: v.t.BackoffMax, Factor: 4}.After(n)
 }
 
 func (v *view) jitter(d time.Duration) time.Duration {
@@ -253,7 +250,7 @@ func (v *view) disconnected(now time.Time, id mpi.PeerID) {
 	}
 	wait := v.yield(id)
 	if p.flaps > 0 {
-		wait += min(v.t.BackoffMin<<min(p.flaps-1, 20), v.t.Stale)
+		wait += backoff.Policy{First: v.t.BackoffMin, Max: v.t.Stale}.After(p.flaps)
 	}
 	p.flaps++
 	p.flapped = now

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
@@ -38,7 +40,7 @@ type view struct {
 	bytes   int
 	lanes   [laneCount]lane
 	gens    uint64
-	hints   bucket
+	hints   *rate.Limiter // of the hints of all peers; nil before the first
 
 	pools    map[mpi.CID]*pool // served here or of interest, and general
 	poolsDue time.Time         // when to look at pools again; zero for now

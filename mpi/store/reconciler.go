@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
 )
 
@@ -158,11 +159,7 @@ func (k *reconciler) here(c mpi.CID) bool {
 
 // backoff is the wait after a number of failures in a row.
 func (k *reconciler) backoff(tries int) time.Duration {
-	d := k.cfg.RetryMin
-	for i := 1; i < tries && d < k.cfg.RetryMax; i++ {
-		d *= 2
-	}
-	return min(d, k.cfg.RetryMax)
+	return backoff.Policy{First: k.cfg.RetryMin, Max: k.cfg.RetryMax}.After(tries)
 }
 
 // startResolve starts a job that resolves and lists the path, if that is due.

@@ -3,31 +3,22 @@ package sidecar
 import (
 	"context"
 	"time"
+
+	pauses "github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 )
 
-const (
-	firstRetry = time.Second
-	lastRetry  = 30 * time.Second
-)
+// retries are the pauses between attempts to reach the daemon.
+var retries = pauses.Policy{First: time.Second, Max: 30 * time.Second}
 
 // backoff is how long to wait before the next try; the zero value stands for the first one.
 type backoff time.Duration
 
-func (b backoff) wait() time.Duration { return max(time.Duration(b), firstRetry) }
+func (b backoff) wait() time.Duration { return max(time.Duration(b), retries.First) }
 
-// next is the wait after this one: twice as long, within limits.
-func (b backoff) next() backoff { return backoff(min(2*b.wait(), lastRetry)) }
+// next is the wait after this one.
+func (b backoff) next() backoff { return backoff(retries.Next(b.wait())) }
 
 func (b backoff) String() string { return b.wait().String() }
 
 // sleep waits, or returns ctx's error.
-func (b backoff) sleep(ctx context.Context) error {
-	t := time.NewTimer(b.wait())
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (b backoff) sleep(ctx context.Context) error { return pauses.Sleep(ctx, b.wait()) }
