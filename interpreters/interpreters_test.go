@@ -10,11 +10,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
+	"github.com/ipfs-mpi/ipfs-mpi/test/guest"
 )
 
 // The tests run the built store in the engine of the nodes.
@@ -23,19 +22,13 @@ var store struct {
 	once sync.Once
 	dir  string // of the built store, with the interpreters for tests
 	err  error
-	rt   *wasm.Runtime
-	mu   sync.Mutex
-	code map[string]exec.Program
 }
+
+var programs = guest.NewCache()
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if store.rt != nil {
-		for _, p := range store.code {
-			p.Close()
-		}
-		store.rt.Close()
-	}
+	programs.Close()
 	if store.dir != "" {
 		os.RemoveAll(filepath.Dir(store.dir))
 	}
@@ -56,7 +49,6 @@ func build(t testing.TB) string {
 		if err != nil {
 			store.err = fmt.Errorf("%w\n%s", err, out)
 		}
-		store.rt, store.code = wasm.New(wasm.Config{}), map[string]exec.Program{}
 	})
 	if store.err != nil {
 		t.Fatal(store.err)
@@ -78,36 +70,20 @@ func load(t testing.TB, path string) exec.Program {
 func loadAny(t testing.TB, path string) exec.Program {
 	t.Helper()
 	dir := build(t)
-	store.mu.Lock()
-	defer store.mu.Unlock()
-	if p := store.code[path]; p != nil {
-		return p
-	}
-	code, err := os.ReadFile(filepath.Join(dir, path))
+	p, err := programs.Load(path, func() ([]byte, error) { return os.ReadFile(filepath.Join(dir, path)) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := store.rt.Compile(context.Background(), code)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store.code[path] = p
 	return p
 }
 
 // execute runs one instance of a program as a node does.
 func execute(t testing.TB, name, host, origin string, peers []string, stdin []byte) exec.Outcome {
 	t.Helper()
-	p := load(t, name+"/run.wasm")
-	return p.Run(context.Background(), exec.Exec{
-		Args:    []string{name},
-		Env:     []string{"MPI_HOST=" + host, "MPI_ORIGIN=" + origin, "MPI_PEERS=" + strings.Join(peers, " ")},
-		Stdin:   stdin,
-		Files:   os.DirFS(filepath.Join(store.dir, name)),
-		Memory:  64 << 20,
-		Timeout: time.Minute,
-		Output:  16 << 20,
-	})
+	p, x := load(t, name+"/run.wasm"), guest.Limits()
+	x.Args, x.Stdin, x.Files = []string{name}, stdin, os.DirFS(filepath.Join(store.dir, name))
+	x.Env = []string{"MPI_HOST=" + host, "MPI_ORIGIN=" + origin, "MPI_PEERS=" + strings.Join(peers, " ")}
+	return p.Run(context.Background(), x)
 }
 
 // send gives the program the message {pid, From, To, Data} and returns what it sends.
@@ -238,9 +214,9 @@ func TestProbe(t *testing.T) {
 
 func TestInit(t *testing.T) {
 	for name, exit := range map[string]int{"probe/1.0.0": 0, "initfail/1.0.0": 3} {
-		out := load(t, name+"/init.wasm").Run(context.Background(), exec.Exec{
-			Args: []string{name}, Files: os.DirFS(filepath.Join(store.dir, name)), Memory: 64 << 20, Timeout: time.Minute, Output: 1 << 10,
-		})
+		p, x := load(t, name+"/init.wasm"), guest.Limits()
+		x.Args, x.Files, x.Output = []string{name}, os.DirFS(filepath.Join(store.dir, name)), 1<<10
+		out := p.Run(context.Background(), x)
 		if out.Exit != exit || (out.Reason == mpi.Exited) != (exit != 0) {
 			t.Errorf("%s: init: %s %s %q, want exit code %d", name, out.Reason, out.Detail, out.Stderr, exit)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/process"
+	"github.com/ipfs-mpi/ipfs-mpi/test/guest"
 )
 
 // The store's MPI programs run, each on one rank. test/conformance runs them on several.
@@ -26,18 +27,21 @@ func TestJobs(t *testing.T) {
 			}
 			net := matchtest.Start(t.Context(), []int{0}, 0, match.Config{})
 			defer net.Close()
-			gang, err := program.RankGroup(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer gang.Close()
 			var stdout, stderr bytes.Buffer
 			lib := process.New(process.Config{World: net.World(0), Nodes: []int{0}, Slots: 1, Processor: "test", Program: args[0], Start: time.Now()})
-			out := gang.Run(exec.Exec{
-				Args: args, MPI: lib, Memory: 64 << 20, Scratch: &exec.Scratch{Limit: 16 << 20}, Streams: &exec.Streams{Out: &stdout, Err: &stderr},
-			})
-			if out.Reason != "" || lib.Ended() != nil || stdout.Len() == 0 {
-				t.Errorf("%s %s, %v, %d bytes of output\n%s", out.Reason, out.Detail, lib.Ended(), stdout.Len(), &stderr)
+			prepare := func(int) exec.Exec {
+				return exec.Exec{
+					Args: args, MPI: lib, Memory: 64 << 20, Scratch: &exec.Scratch{Limit: 16 << 20},
+					Streams: &exec.Streams{Out: &stdout, Err: &stderr},
+				}
+			}
+			ended := func(_ int, _ exec.Exec, out exec.Outcome) {
+				if out.Reason != "" || lib.Ended() != nil || stdout.Len() == 0 {
+					t.Errorf("%s %s, %v, %d bytes of output\n%s", out.Reason, out.Detail, lib.Ended(), stdout.Len(), &stderr)
+				}
+			}
+			if err := guest.Ranks(t.Context(), program, 1, prepare, ended); err != nil {
+				t.Fatal(err)
 			}
 		})
 	}

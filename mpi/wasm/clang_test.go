@@ -16,6 +16,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
+	"github.com/ipfs-mpi/ipfs-mpi/test/leak"
 )
 
 // clang compiles a file of testdata.
@@ -108,7 +109,7 @@ func TestStreamsStop(t *testing.T) {
 		"writes": rankWAT(write, iov+"(drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			leakCheck(t)
+			leak.Check(t)
 			r := newRuntime(t)
 			ctx, cancel := context.WithCancel(context.Background())
 			g := gangOf(t, r, ctx, wat)

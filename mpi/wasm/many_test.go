@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/test/leak"
 )
 
 // crowd runs n ranks that all are in a call of MPI at once, calls do then, and lets them end.
@@ -57,7 +58,7 @@ func proc(t testing.TB, name string) (n int) {
 }
 
 func TestManyRanks(t *testing.T) {
-	leakCheck(t)
+	leak.Check(t)
 	crowd(t, 256, func() {})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/test/leak"
 )
 
 // library is a [exec.Library] of a test: do answers the calls.
@@ -361,7 +362,7 @@ func TestMissingFunctions(t *testing.T) {
 
 // TestManyGangs: nothing is left of gangs that have come and gone.
 func TestManyGangs(t *testing.T) {
-	leakCheck(t)
+	leak.Check(t)
 	r := newRuntime(t)
 	p := compile(t, r, rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0)))")).(exec.MPIProgram)
 	for range 200 {

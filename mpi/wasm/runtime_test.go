@@ -17,6 +17,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
+	"github.com/ipfs-mpi/ipfs-mpi/test/leak"
 )
 
 const loopWAT = `(module (memory (export "memory") 1) (func (export "_start") (loop $l (br $l))))`
@@ -43,32 +44,11 @@ const yieldWAT = `(module
   (memory (export "memory") 1)
   (func (export "_start") (loop $l (drop (call $yield)) (br $l))))`
 
-// leakCheck fails a test that leaves goroutines.
-func leakCheck(t *testing.T) {
-	t.Helper()
-	before := runtime.NumGoroutine()
-	t.Cleanup(func() { noMore(t, before) })
-}
-
-// noMore checks that there are no more goroutines than before. A joined one is counted until it has left the scheduler, and for moments, while
-// the collector goes through those that have ended, all of these are.
-func noMore(t *testing.T, before int) {
-	t.Helper()
-	for range 1000 {
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-	buf := make([]byte, 1<<16)
-	t.Errorf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
-}
-
 func TestNewDoesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	dir := t.TempDir() + "/cache"
 	r := New(Config{CacheDir: dir})
-	if noMore(t, before); r.engines != [engineKinds]*native.Engine{} {
+	if leak.NoMore(t, before); r.engines != [engineKinds]*native.Engine{} {
 		t.Error("there is an engine")
 	}
 	if err := r.Close(); err != nil {
@@ -80,7 +60,7 @@ func TestNewDoesNothing(t *testing.T) {
 }
 
 func TestManyAtOnce(t *testing.T) {
-	leakCheck(t)
+	leak.Check(t)
 	r := New(Config{})
 	p := compile(t, r, catWAT)
 	var wg sync.WaitGroup
@@ -159,7 +139,7 @@ func (w waitingFS) Lstat(name string) (fs.FileInfo, error) {
 }
 
 func TestWaitingForAFile(t *testing.T) {
-	leakCheck(t)
+	leak.Check(t)
 	for _, tt := range []struct {
 		name   string
 		reason mpi.Reason
@@ -224,7 +204,7 @@ func TestHostPanic(t *testing.T) {
 
 // TestClose closes the runtime under programs that would go on for ever.
 func TestClose(t *testing.T) {
-	leakCheck(t)
+	leak.Check(t)
 	r := New(Config{})
 	out := make(chan exec.Outcome, 3)
 	var last exec.Program

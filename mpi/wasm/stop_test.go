@@ -10,6 +10,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/test/leak"
 )
 
 // TestStopped: the end of the rankGroup's context ends ranks, whatever they do, and soon.
@@ -35,7 +36,7 @@ func TestStopped(t *testing.T) {
 		"loops in a callback": strings.Replace(callbackWAT(8), "(i32.store (i32.const 0)", tell+"(i32.store (i32.const 0)", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			leakCheck(t)
+			leak.Check(t)
 			r := newRuntime(t)
 			ctx, cancel := context.WithCancelCause(context.Background())
 			g := gangOf(t, r, ctx, wat)
@@ -138,7 +139,7 @@ func TestOtherGangGoesOn(t *testing.T) {
 
 // TestRuntimeClosesGangs: the end of the runtime ends ranks.
 func TestRuntimeClosesGangs(t *testing.T) {
-	leakCheck(t)
+	leak.Check(t)
 	r := New(Config{})
 	g := gangOf(t, r, context.Background(), rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0))) (loop $l (br $l))"))
 	ready := make(chan struct{})

@@ -2,19 +2,17 @@ package cc_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
 	"github.com/ipfs-mpi/ipfs-mpi/sdk/cc"
+	"github.com/ipfs-mpi/ipfs-mpi/test/guest"
 )
 
 // compile runs the compiler in a directory with the given files.
@@ -44,18 +42,15 @@ func again(t *testing.T, args ...string) (code int, said string) {
 // execute runs a program that calls no MPI function.
 func execute(t *testing.T, file string, args ...string) exec.Outcome {
 	t.Helper()
-	code, err := os.ReadFile(file)
+	programs := guest.NewCache()
+	defer programs.Close()
+	p, err := programs.Load(file, func() ([]byte, error) { return os.ReadFile(file) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	rt := wasm.New(wasm.Config{})
-	defer rt.Close()
-	p, err := rt.Compile(context.Background(), code)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	return p.Run(t.Context(), exec.Exec{Args: append([]string{file}, args...), Env: []string{"MPI_HOST=node7"}, Memory: 64 << 20, Timeout: time.Minute, Output: 1 << 20})
+	x := guest.Limits()
+	x.Args, x.Env = append([]string{file}, args...), []string{"MPI_HOST=node7"}
+	return p.Run(t.Context(), x)
 }
 
 // What programs in books do.

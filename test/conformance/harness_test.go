@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	osexec "os/exec"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -17,8 +16,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/process"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
 	"github.com/ipfs-mpi/ipfs-mpi/test/conformance"
+	"github.com/ipfs-mpi/ipfs-mpi/test/guest"
 )
 
 // result is the result of a job.
@@ -28,27 +27,22 @@ type result struct {
 	err   error             // the failure, if any
 }
 
-// code holds the compiled programs for all tests.
-var code struct {
-	sync.Mutex
-	dir string
-	rt  exec.Runtime
-	all map[string]exec.Program
-}
+// programs are compiled once for all tests, from modules in buildDir.
+var (
+	programs = guest.NewCache()
+	buildDir string
+)
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "conformance-")
 	if err != nil {
 		panic(err)
 	}
-	code.dir, code.rt, code.all = dir, wasm.New(wasm.Config{}), map[string]exec.Program{}
+	buildDir = dir
 	// one for each rank of the largest jobs, as on a node: a rank that polls occupies one
 	runtime.GOMAXPROCS(runtime.NumCPU() + 6)
 	exit := m.Run()
-	for _, p := range code.all {
-		p.Close()
-	}
-	code.rt.Close()
+	programs.Close()
 	os.RemoveAll(dir)
 	os.Exit(exit)
 }
@@ -56,26 +50,17 @@ func TestMain(m *testing.M) {
 // load compiles a program for the engine that nodes have.
 func load(t testing.TB, p conformance.Program) exec.MPIProgram {
 	t.Helper()
-	code.Lock()
-	defer code.Unlock()
-	if code.all[p.Source] == nil {
-		file := filepath.Join(code.dir, p.Name+".wasm")
+	code, err := programs.LoadMPI(p.Source, func() ([]byte, error) {
+		file := filepath.Join(buildDir, p.Name+".wasm")
 		if err := build(t.Context(), p, file); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if code.all[p.Source], err = code.rt.Compile(context.Background(), text); err != nil {
-			t.Fatal(err)
-		}
+		return os.ReadFile(file)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	g, ok := code.all[p.Source].(exec.MPIProgram)
-	if !ok {
-		t.Fatalf("%s imports no MPI function", p.Name)
-	}
-	return g
+	return code
 }
 
 // build compiles C with package cc, and Go with Go.
@@ -83,12 +68,7 @@ func build(ctx context.Context, p conformance.Program, output string) error {
 	if filepath.Ext(p.Source) == ".c" {
 		return p.Wasm(ctx, "../..", output)
 	}
-	cmd := osexec.CommandContext(ctx, "go", "build", "-trimpath", "-o", output, "../../"+p.Source)
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=", "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w\n%s", err, out)
-	}
-	return nil
+	return guest.BuildGo(ctx, "../../"+p.Source, output)
 }
 
 // job runs a program with one rank for each element of nodes, which is the rank's node. seed is
@@ -101,40 +81,37 @@ func job(t testing.TB, p conformance.Program, nodes []int, seed uint64) result {
 	defer time.AfterFunc(3*time.Minute, func() { fail(errors.New("the test's time is up")) }).Stop()
 	net := matchtest.Start(ctx, nodes, seed, match.Config{})
 	defer net.Close()
-	gang, err := code.RankGroup(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer gang.Close()
-
 	var (
-		ranks sync.WaitGroup
 		mu    sync.Mutex // guards files
 		files = map[string]string{}
 		outs  = make([]bytes.Buffer, len(nodes))
+		errs  = make([]bytes.Buffer, len(nodes))
 		start = time.Now()
 	)
-	for rank, node := range nodes {
-		ranks.Go(func() {
-			var stderr bytes.Buffer
-			proc := process.New(process.Config{World: net.World(node), Rank: rank, Nodes: nodes, Slots: len(nodes), Processor: fmt.Sprintf("node%d", node),
-				Program: p.Name, Start: start, Stderr: &stderr})
-			x := exec.Exec{Args: append([]string{p.Name}, p.Args...), Memory: 256 << 20, MPI: proc,
-				Streams: &exec.Streams{Out: &outs[rank], Err: &stderr}, Scratch: &exec.Scratch{Limit: 64 << 20}}
-			o := gang.Run(x)
-			if o.Reason != "" {
-				fail(fmt.Errorf("rank %d: %s %d %s\n%s", rank, o.Reason, o.Exit, o.Detail, &stderr))
-			} else if err := proc.Ended(); err != nil {
-				fail(fmt.Errorf("rank %d: %w", rank, err))
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, f := range x.Scratch.Files {
-				files[f.Name] = string(f.Data)
-			}
-		})
+	prepare := func(rank int) exec.Exec {
+		node := nodes[rank]
+		return exec.Exec{
+			Args: append([]string{p.Name}, p.Args...), Memory: 256 << 20,
+			MPI: process.New(process.Config{World: net.World(node), Rank: rank, Nodes: nodes, Slots: len(nodes),
+				Processor: fmt.Sprintf("node%d", node), Program: p.Name, Start: start, Stderr: &errs[rank]}),
+			Streams: &exec.Streams{Out: &outs[rank], Err: &errs[rank]}, Scratch: &exec.Scratch{Limit: 64 << 20},
+		}
 	}
-	ranks.Wait()
+	ended := func(rank int, x exec.Exec, o exec.Outcome) {
+		if o.Reason != "" {
+			fail(fmt.Errorf("rank %d: %s %d %s\n%s", rank, o.Reason, o.Exit, o.Detail, &errs[rank]))
+		} else if err := x.MPI.(*process.Process).Ended(); err != nil {
+			fail(fmt.Errorf("rank %d: %w", rank, err))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, f := range x.Scratch.Files {
+			files[f.Name] = string(f.Data)
+		}
+	}
+	if err := guest.Ranks(ctx, code, len(nodes), prepare, ended); err != nil {
+		t.Fatal(err)
+	}
 	r := result{files: files, err: context.Cause(ctx)}
 	for i := range outs {
 		r.out += outs[i].String()

@@ -1,4 +1,4 @@
-package interpreters_test
+package hostile_test
 
 import (
 	"encoding/binary"
@@ -13,64 +13,65 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// The wild program's memory, in areas of 4 KiB: what it works with; zeros; ones; ranks; large numbers; handles, in 256 bytes for each
-// type; text; negative numbers; numbers of 64 bits; pointers to text; 40 areas of buffers; where the witness receives; and more.
+// The hostile program's memory, in areas of 4 KiB: what it works with; zeros; ones; ranks; large
+// numbers; handles, in 256 bytes for each type; text; negative numbers; numbers of 64 bits;
+// pointers to text; 40 areas of buffers; where the witness receives; and more.
 const (
-	wildAreaSize = 1 << 12
-	wildAreas    = 10 // before buffers
-	wildChunk    = 64 // bytes that one call is made of
+	areaSize  = 1 << 12
+	workAreas = 10 // before buffers
+	chunkSize = 64 // bytes that one call is made of
 
-	wildText = 64 // where another text is in the area of texts
+	secondText = 64 // where another text is in the area of texts
 
-	witnessAt   = 50 * wildAreaSize
-	witnessSize = wildAreaSize
-	wildHandle  = 64 // where the setup has handles stored
+	witnessAt   = 50 * areaSize
+	witnessSize = areaSize
+	handleAt    = 64 // where the setup has handles stored
 )
 
-// wildData is what the memory holds at first.
-func wildData() []byte {
-	data := make([]byte, wildPages<<16)
-	put := func(area, i int, v int) { binary.LittleEndian.PutUint32(data[area*wildAreaSize+4*i:], uint32(v)) }
-	for i := range wildAreaSize / 4 {
+// initialMemory is what the memory holds at first.
+func initialMemory() []byte {
+	data := make([]byte, minPages<<16)
+	put := func(area, i int, v int) { binary.LittleEndian.PutUint32(data[area*areaSize+4*i:], uint32(v)) }
+	for i := range areaSize / 4 {
 		put(2, i, 1)
 		put(3, i, i%3)
 		put(4, i, math.MaxInt32-i)
 		put(7, i, -i)
-		put(9, i, 6*wildAreaSize)
+		put(9, i, 6*areaSize)
 	}
-	for i := range wildAreaSize / 8 {
-		binary.LittleEndian.PutUint64(data[8*wildAreaSize+8*i:], uint64(i%9)<<(i%64))
+	for i := range areaSize / 8 {
+		binary.LittleEndian.PutUint64(data[8*areaSize+8*i:], uint64(i%9)<<(i%64))
 	}
-	copy(data[6*wildAreaSize:], "a text")
-	copy(data[6*wildAreaSize+wildText:], "external32")
-	for i := wildAreas * wildAreaSize; i < len(data); i++ {
+	copy(data[6*areaSize:], "a text")
+	copy(data[6*areaSize+secondText:], "external32")
+	for i := workAreas * areaSize; i < len(data); i++ {
 		data[i] = byte(i % 251)
 	}
 	return data
 }
 
-// wildRecordOf is the record of a call: see wildRecord.
-func wildRecordOf(name string, args ...uint64) []byte {
+// recordOf is the record of a call: see recordAt.
+func recordOf(name string, args ...uint64) []byte {
 	f, ok := abi.Lookup(name)
 	if !ok {
 		panic(name)
 	}
-	return wildRecordFor(f, args)
+	return recordFor(f, args)
 }
 
-func wildRecordFor(f int, args []uint64) []byte {
-	record := make([]byte, wildRead)
-	binary.LittleEndian.PutUint32(record, uint32(wildThunks+f))
+func recordFor(f int, args []uint64) []byte {
+	record := make([]byte, recordSize)
+	binary.LittleEndian.PutUint32(record, uint32(firstThunk+f))
 	for i, v := range args {
 		binary.LittleEndian.PutUint64(record[8+8*i:], v)
 	}
 	return record
 }
 
-// parameterTypes are the types of all parameters in C, of each function of package abi, from the data of the standard; of those that it
-// removed they are not known.
+// parameterTypes are the types of all parameters in C, of each function of package abi, from the
+// data of the standard; of those that it removed they are not known.
 func parameterTypes(t testing.TB) [][]string {
-	data, err := os.ReadFile("../mpi/abi/functions.tsv")
+	data, err := os.ReadFile("../../mpi/abi/functions.tsv")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,8 +85,8 @@ func parameterTypes(t testing.TB) [][]string {
 	return types
 }
 
-// wildHandles are predefined handles, by type.
-var wildHandles = map[string][]uint32{
+// predefined are predefined handles, by type.
+var predefined = map[string][]uint32{
 	"MPI_Comm":       {abi.CommSelf, abi.CommSelf, abi.CommWorld, abi.CommNull},
 	"MPI_Group":      {abi.GroupEmpty, abi.GroupNull},
 	"MPI_Info":       {abi.InfoNull, abi.InfoEnv},
@@ -97,58 +98,59 @@ var wildHandles = map[string][]uint32{
 	"keyval":         {abi.TagUb},
 }
 
-var wildKinds = slices.Sorted(maps.Keys(wildHandles))
+var handleKinds = slices.Sorted(maps.Keys(predefined))
 
-// maxWildHandles is how many of one kind are kept at once.
-const maxWildHandles = 64
+// maxHandles is how many of one kind are kept at once.
+const maxHandles = 64
 
-// wildCalls makes calls out of bytes: first those of the setup, which make some objects of each kind.
-type wildCalls struct {
+// hostileCalls makes calls out of bytes: first those of the setup, which make some objects of each
+// kind.
+type hostileCalls struct {
 	types [][]string
 	rank  int
-	mode  wildMode
+	mode  callMode
 	only  int
-	left  []wildCall // of the setup
-	in    []byte     // for calls to come
-	chunk []byte     // for this one
-	n     int        // calls made
-	more  uint32     // how often each call of only is made once more
+	left  []hostileCall // of the setup
+	in    []byte        // for calls to come
+	chunk []byte        // for this one
+	n     int           // calls made
+	more  uint32        // how often each call of only is made once more
 	guest exec.Guest
 	live  map[string][]uint32 // handles, by type
 }
 
-type wildCall struct {
+type hostileCall struct {
 	name string
-	args func(w *wildCalls) []uint64
+	args func(w *hostileCalls) []uint64
 }
 
-func newWildCalls(types [][]string, rank int, mode wildMode, in []byte, only int) *wildCalls {
-	w := &wildCalls{types: types, rank: rank, mode: mode, only: only, in: in, live: map[string][]uint32{}}
-	for kind, list := range wildHandles {
+func newHostileCalls(types [][]string, rank int, mode callMode, in []byte, only int) *hostileCalls {
+	w := &hostileCalls{types: types, rank: rank, mode: mode, only: only, in: in, live: map[string][]uint32{}}
+	for kind, list := range predefined {
 		w.live[kind] = slices.Clone(list)
 	}
-	w.left = wildSetup(rank)
+	w.left = setupCalls(rank)
 	return w
 }
 
 // setup reports whether the setup is done.
-func (w *wildCalls) setup() bool { return len(w.left) == 0 }
+func (w *hostileCalls) setup() bool { return len(w.left) == 0 }
 
 // next is the record of the next call, if there is one.
-func (w *wildCalls) next() ([]byte, bool) {
+func (w *hostileCalls) next() ([]byte, bool) {
 	if len(w.left) > 0 {
 		c := w.left[0]
 		w.left = w.left[1:]
-		return wildRecordOf(c.name, c.args(w)...), true
+		return recordOf(c.name, c.args(w)...), true
 	}
 	if w.rank == witness {
 		w.n++
-		return wildRecordOf("MPI_Recv", witnessAt, witnessSize, abi.Byte, u32(abi.AnySource), u32(abi.AnyTag), abi.CommWorld, abi.StatusIgnore), w.n <= 1000
+		return recordOf("MPI_Recv", witnessAt, witnessSize, abi.Byte, u32(abi.AnySource), u32(abi.AnyTag), abi.CommWorld, abi.StatusIgnore), w.n <= 1000
 	}
-	if len(w.in) < wildChunk {
+	if len(w.in) < chunkSize {
 		return nil, false
 	}
-	w.chunk, w.in = slices.Clone(w.in[:wildChunk]), w.in[wildChunk:]
+	w.chunk, w.in = slices.Clone(w.in[:chunkSize]), w.in[chunkSize:]
 	w.differ()
 	f, more := int(w.u16())%len(abi.Functions), uint32(0)
 	if w.only >= 0 && w.n%2 == 0 {
@@ -164,20 +166,20 @@ func (w *wildCalls) next() ([]byte, bool) {
 			args[k] = w.arg(f, k)
 		}
 	}
-	record := wildRecordFor(f, args)
+	record := recordFor(f, args)
 	binary.LittleEndian.PutUint32(record[4:], more)
 	return record, true
 }
 
 // differ changes what the calls of the ranks have in common.
-func (w *wildCalls) differ() {
+func (w *hostileCalls) differ() {
 	switch w.mode {
-	case wildAlone:
+	case callsAlone:
 		for i := range w.chunk {
 			w.chunk[i] += byte(w.rank * (2*i + 37))
 		}
-	case wildNear:
-		last := &w.chunk[wildChunk-1]
+	case callsNear:
+		last := &w.chunk[chunkSize-1]
 		if w.rank == int(*last)%3 {
 			w.chunk[2+int(*last)/3%24] += 101
 		}
@@ -185,7 +187,7 @@ func (w *wildCalls) differ() {
 }
 
 // keep keeps the handles that a call has stored. The program finds them in its memory, too.
-func (w *wildCalls) keep(f int, args []uint64) {
+func (w *hostileCalls) keep(f int, args []uint64) {
 	for k, c := range []byte(abi.Functions[f].Params) {
 		kind := w.kindOf(f, k)
 		if c != 'p' || w.live[kind] == nil || strings.Contains(w.types[f][k], "const") || strings.Contains(w.types[f][k], "[]") {
@@ -199,10 +201,10 @@ func (w *wildCalls) keep(f int, args []uint64) {
 	}
 }
 
-func (w *wildCalls) learn(kind string, handle uint32) {
+func (w *hostileCalls) learn(kind string, handle uint32) {
 	i := len(w.live[kind])
-	if i == maxWildHandles {
-		i = len(wildHandles[kind]) + w.n%(maxWildHandles-len(wildHandles[kind]))
+	if i == maxHandles {
+		i = len(predefined[kind]) + w.n%(maxHandles-len(predefined[kind]))
 		w.live[kind][i] = handle
 	} else {
 		w.live[kind] = append(w.live[kind], handle)
@@ -212,11 +214,11 @@ func (w *wildCalls) learn(kind string, handle uint32) {
 
 // handlesAt is where the handles of a kind are in the memory.
 func handlesAt(kind string) uint64 {
-	return 5*wildAreaSize + 4*maxWildHandles*uint64(slices.Index(wildKinds, kind))
+	return 5*areaSize + 4*maxHandles*uint64(slices.Index(handleKinds, kind))
 }
 
 // kindOf is the key in live for a parameter, by its type and name.
-func (w *wildCalls) kindOf(f, k int) string {
+func (w *hostileCalls) kindOf(f, k int) string {
 	if k >= len(w.types[f]) {
 		return ""
 	}
@@ -228,7 +230,7 @@ func (w *wildCalls) kindOf(f, k int) string {
 	return word
 }
 
-func (w *wildCalls) u8() byte {
+func (w *hostileCalls) u8() byte {
 	if len(w.chunk) == 0 {
 		return 0
 	}
@@ -237,13 +239,13 @@ func (w *wildCalls) u8() byte {
 	return b
 }
 
-func (w *wildCalls) u16() uint16 { return uint16(w.u8()) | uint16(w.u8())<<8 }
-func (w *wildCalls) u32() uint32 { return uint32(w.u16()) | uint32(w.u16())<<16 }
+func (w *hostileCalls) u16() uint16 { return uint16(w.u8()) | uint16(w.u8())<<8 }
+func (w *hostileCalls) u32() uint32 { return uint32(w.u16()) | uint32(w.u16())<<16 }
 
 func u32(v int32) uint64 { return uint64(uint32(v)) }
 
 // arg makes parameter k of function f: often one that makes sense. It takes two bytes, or six.
-func (w *wildCalls) arg(f, k int) uint64 {
+func (w *hostileCalls) arg(f, k int) uint64 {
 	choose, which := w.u8(), int(w.u8())
 	kind := w.kindOf(f, k)
 	live := w.live[kind]
@@ -277,7 +279,7 @@ func (w *wildCalls) arg(f, k int) uint64 {
 }
 
 // tame makes parameter k of function f so that the call may well succeed. It takes two bytes.
-func (w *wildCalls) tame(f, k int) uint64 {
+func (w *hostileCalls) tame(f, k int) uint64 {
 	choose, which := w.u8(), int(w.u8())
 	kind, name := w.kindOf(f, k), ""
 	if k < len(w.types[f]) {
@@ -295,7 +297,7 @@ func (w *wildCalls) tame(f, k int) uint64 {
 	case c == 'h' && len(live) > 0:
 		return uint64(live[max(1, which%len(live))%len(live)])
 	case c == 'f':
-		return uint64([]int{wildOK, wildOK, wildOp, wildStepInt, wildGrows}[which%5])
+		return uint64([]int{callbackOK, callbackOK, callbackOp, callbackStepInt, callbackGrows}[which%5])
 	case c == 'd':
 		return 0
 	case c == 'p' && kind == "MPI_Datatype" && is("[]"):
@@ -303,11 +305,11 @@ func (w *wildCalls) tame(f, k int) uint64 {
 	case c == 'p' && len(live) > 0:
 		return handlesAt(kind) + 4*uint64(which%len(live))
 	case c == 'p' && is("char *", "char datarep"):
-		return 6*wildAreaSize + uint64(which%2*wildText)
+		return 6*areaSize + uint64(which%2*secondText)
 	case c == 'p' && is("[]", "const int"):
-		return uint64(1+which%3) * wildAreaSize
+		return uint64(1+which%3) * areaSize
 	case c == 'p':
-		return uint64(wildAreas+which%40) * wildAreaSize
+		return uint64(workAreas+which%40) * areaSize
 	case kind == "keyval":
 		return uint64(live[which%len(live)])
 	case is("count", "size", "number") && choose < 40:
@@ -318,17 +320,17 @@ func (w *wildCalls) tame(f, k int) uint64 {
 	return uint64(which % 4)
 }
 
-func (w *wildCalls) pointer(kind string, choose byte, which int) uint64 {
+func (w *hostileCalls) pointer(kind string, choose byte, which int) uint64 {
 	size := uint64(len(w.guest.Memory()))
 	switch {
 	case choose < 150 && len(w.live[kind]) > 0:
 		return handlesAt(kind) + 4*uint64(which%len(w.live[kind]))
 	case choose < 110:
-		return uint64(wildAreas+which%40) * wildAreaSize
+		return uint64(workAreas+which%40) * areaSize
 	case choose < 120:
 		return []uint64{abi.Bottom, abi.InPlace, abi.BufferAutomatic, abi.Unweighted, 11}[which%5]
 	case choose < 210:
-		return uint64(1+which%9)*wildAreaSize + 4*uint64(which/9%3)
+		return uint64(1+which%9)*areaSize + 4*uint64(which/9%3)
 	case choose < 230:
 		return size - uint64(which%40)
 	case choose < 240:
@@ -336,28 +338,28 @@ func (w *wildCalls) pointer(kind string, choose byte, which int) uint64 {
 	case choose < 245:
 		return uint64(math.MaxUint32) - uint64(which%16)
 	case choose < 250:
-		return wildRecord + uint64(which)
+		return recordAt + uint64(which)
 	}
 	return uint64(w.u32())
 }
 
-func (w *wildCalls) callback(choose byte, which int) uint64 {
+func (w *hostileCalls) callback(choose byte, which int) uint64 {
 	switch {
 	case choose < 190:
-		return uint64([]int{wildOK, wildOK, wildFails, wildOp, wildStep, wildStepInt, wildGrows}[which%7])
+		return uint64([]int{callbackOK, callbackOK, callbackFails, callbackOp, callbackStep, callbackStepInt, callbackGrows}[which%7])
 	case choose < 200:
-		return uint64(which % wildCallbacks)
+		return uint64(which % callbackCount)
 	case choose < 225:
-		return uint64(wildImports + int(w.u16())%(2*len(abi.Functions)))
+		return uint64(firstImport + int(w.u16())%(2*len(abi.Functions)))
 	case choose < 240:
-		return uint64(wildThunks + int(w.u16())%len(abi.Functions))
+		return uint64(firstThunk + int(w.u16())%len(abi.Functions))
 	case choose < 250:
-		return uint64(wildTable - 4 + which%6)
+		return uint64(tableSize - 4 + which%6)
 	}
 	return uint64(w.u32())
 }
 
-func (w *wildCalls) number(kind string, choose byte, which int) uint64 {
+func (w *hostileCalls) number(kind string, choose byte, which int) uint64 {
 	switch {
 	case choose < 180 && kind == "keyval":
 		return uint64(w.live[kind][which%len(w.live[kind])])

@@ -1,4 +1,4 @@
-package interpreters_test
+package hostile_test
 
 import (
 	"encoding/binary"
@@ -7,10 +7,11 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// The wild program imports every function of MPI. It reads calls from standard input, one record after the other, and makes them until
-// there are no more. A record is the index in the table of what is to be called, how often once more, and the arguments, 64 bits for each:
+// The hostile program imports every function of MPI. It reads calls from standard input, one record
+// after the other, and makes them until there are no more. A record is the index in the table of
+// what is to be called, how often once more, and the arguments, 64 bits for each:
 //
-//	0      4      8      16              8+8*wildArgs
+//	0      4      8      16              8+8*maxArgs
 //	├──────┼──────┼──────┼──────┼─ ─ ─ ─┼────────┐
 //	│ what │ more │ arg0 │ arg1 │        │ result │
 //	└──────┴──────┴──────┴──────┴─ ─ ─ ─┴────────┘
@@ -18,20 +19,20 @@ import (
 // Its table of functions, which MPI's callbacks are indices into:
 //
 //	0                    nothing
-//	1                    see wildCallbacks
-//	wildImports …        the functions of MPI themselves, as they are imported; those with PMPI_ after those with MPI_
-//	wildThunks  …        functions without parameters, each of which calls a function of MPI with the record
-//	…                    nothing, up to wildTable
+//	1                    see callbackCount
+//	firstImport …        the functions of MPI themselves, as they are imported; those with PMPI_ after those with MPI_
+//	firstThunk  …        functions without parameters, each of which calls a function of MPI with the record
+//	…                    nothing, up to tableSize
 const (
-	wildRecord = 1024 // address
-	wildArgs   = 12
-	wildRead   = 8 + 8*wildArgs // what a record is without the result
+	recordAt   = 1024 // address
+	maxArgs    = 12
+	recordSize = 8 + 8*maxArgs // what a record is without the result
 
-	wildVector = 16 // addresses for fd_read
-	wildGot    = 24
+	vectorAt = 16 // addresses for fd_read
+	gotAt    = 24
 
-	wildPages    = 4   // of memory, at first
-	wildMaxPages = 512 // at most
+	minPages = 4   // of memory, at first
+	maxPages = 512 // at most
 )
 
 // Types of values in the binary format, and the instructions used.
@@ -89,15 +90,15 @@ func appendSigned(b []byte, v int64) []byte {
 	}
 }
 
-// wildModule is being written: its functions are numbered, the imported ones first.
-type wildModule struct {
+// moduleWriter is being written: its functions are numbered, the imported ones first.
+type moduleWriter struct {
 	types     [][]byte
 	imports   [][]byte
 	functions []int64 // types of those that are not imported
 	bodies    [][]byte
 }
 
-func (m *wildModule) typeOf(params, results []byte) int64 {
+func (m *moduleWriter) typeOf(params, results []byte) int64 {
 	t := slices.Concat([]byte{0x60}, vector(params), vector(results))
 	if i := slices.IndexFunc(m.types, func(b []byte) bool { return string(b) == string(t) }); i >= 0 {
 		return int64(i)
@@ -106,7 +107,7 @@ func (m *wildModule) typeOf(params, results []byte) int64 {
 	return int64(len(m.types) - 1)
 }
 
-func (m *wildModule) add(params, results []byte, write func(c *wasmCode)) (index int64) {
+func (m *moduleWriter) add(params, results []byte, write func(c *wasmCode)) (index int64) {
 	c := wasmCode{1, 1, i32} // one local
 	write(&c)
 	c.op(opEnd)
@@ -115,7 +116,7 @@ func (m *wildModule) add(params, results []byte, write func(c *wasmCode)) (index
 	return int64(len(m.imports) + len(m.bodies) - 1)
 }
 
-func (m *wildModule) imported(module, name string, params, results []byte) (index int64) {
+func (m *moduleWriter) imported(module, name string, params, results []byte) (index int64) {
 	m.imports = append(m.imports, slices.Concat(vector([]byte(module)), vector([]byte(name)), binary.AppendUvarint([]byte{0}, uint64(m.typeOf(params, results)))))
 	return int64(len(m.imports) - 1)
 }
@@ -129,8 +130,8 @@ func section(id byte, items [][]byte) []byte {
 	return append([]byte{id}, vector(body)...)
 }
 
-// wildTypes are the types of a function's parameters, and its result's.
-func wildTypes(f *abi.Function) (params, results []byte) {
+// signatureOf are the types of a function's parameters, and its result's.
+func signatureOf(f *abi.Function) (params, results []byte) {
 	one := func(c byte) byte {
 		switch c {
 		case 'c':
@@ -148,35 +149,35 @@ func wildTypes(f *abi.Function) (params, results []byte) {
 
 // What callbacks may be given, by their indices in the table.
 const (
-	wildNull = iota
-	wildOK
-	wildFails
-	wildOp      // a user's operation: adds ints
-	wildStep    // makes the next call
-	wildStepInt // the same, and returns MPI_SUCCESS
-	wildGrows   // the memory
-	wildTraps
-	wildExits
-	wildFloat // of a type that no callback has
-	wildCallbacks
+	callbackNull = iota
+	callbackOK
+	callbackFails
+	callbackOp      // a user's operation: adds ints
+	callbackStep    // makes the next call
+	callbackStepInt // the same, and returns MPI_SUCCESS
+	callbackGrows   // the memory
+	callbackTraps
+	callbackExits
+	callbackFloat // of a type that no callback has
+	callbackCount
 )
 
 var (
-	wildImports = wildCallbacks
-	wildThunks  = wildImports + 2*len(abi.Functions)
-	wildTable   = wildThunks + len(abi.Functions) + 4 // the last are empty
+	firstImport = callbackCount
+	firstThunk  = firstImport + 2*len(abi.Functions)
+	tableSize   = firstThunk + len(abi.Functions) + 4 // the last are empty
 )
 
-// buildWild writes the program with what its memory holds at first.
-func buildWild(data []byte) []byte {
-	m := &wildModule{}
+// buildProgram writes the program with what its memory holds at first.
+func buildProgram(data []byte) []byte {
+	m := &moduleWriter{}
 	read := m.imported("wasi_snapshot_preview1", "fd_read", []byte{i32, i32, i32, i32}, []byte{i32})
 	exit := m.imported("wasi_snapshot_preview1", "proc_exit", []byte{i32}, nil)
 	var imports [2][]int64
 	for k, prefix := range []string{"", "P"} {
 		for i := range abi.Functions {
 			f := &abi.Functions[i]
-			params, results := wildTypes(f)
+			params, results := signatureOf(f)
 			imports[k] = append(imports[k], m.imported(abi.Module, prefix+f.Name, params, results))
 		}
 	}
@@ -189,21 +190,21 @@ func buildWild(data []byte) []byte {
 }
 
 // thunk is a function that calls one of MPI with the record.
-func (m *wildModule) thunk(f *abi.Function, index int64) int64 {
+func (m *moduleWriter) thunk(f *abi.Function, index int64) int64 {
 	return m.add(nil, nil, func(c *wasmCode) {
 		c.op(opI32Const, 0)
-		params, results := wildTypes(f)
+		params, results := signatureOf(f)
 		for k, t := range params {
 			c.op(opI32Const, 0)
-			c.op(map[byte]byte{i32: opI32Load, i64: opI64Load, f64: opF64Load}[t], 0, wildRecord+8+8*int64(k))
+			c.op(map[byte]byte{i32: opI32Load, i64: opI64Load, f64: opF64Load}[t], 0, recordAt+8+8*int64(k))
 		}
 		c.op(opCall, index)
-		c.op(map[byte]byte{i32: opI32Store, f64: opF64Store}[results[0]], 0, wildRecord+wildRead)
+		c.op(map[byte]byte{i32: opI32Store, f64: opF64Store}[results[0]], 0, recordAt+recordSize)
 	})
 }
 
-// callbacks are the functions from wildOK to before wildCallbacks, and _start.
-func (m *wildModule) callbacks(read, exit int64) (list []int64, start int64) {
+// callbacks are the functions from callbackOK to before callbackCount, and _start.
+func (m *moduleWriter) callbacks(read, exit int64) (list []int64, start int64) {
 	four := []byte{i32, i32, i32, i32}
 	constant := func(v int64) func(c *wasmCode) { return func(c *wasmCode) { c.op(opI32Const, v) } }
 	ok := m.add(four, []byte{i32}, constant(abi.Success))
@@ -218,32 +219,32 @@ func (m *wildModule) callbacks(read, exit int64) (list []int64, start int64) {
 		c.op(opI32Store, 0, 0)
 	})
 	next := m.add(nil, []byte{i32}, func(c *wasmCode) { // false at the end of the input
-		for at, v := range map[int64]int64{wildVector: wildRecord, wildVector + 4: wildRead, wildGot: 0} {
+		for at, v := range map[int64]int64{vectorAt: recordAt, vectorAt + 4: recordSize, gotAt: 0} {
 			c.op(opI32Const, at)
 			c.op(opI32Const, v)
 			c.op(opI32Store, 0, 0)
 		}
-		for _, v := range []int64{0, wildVector, 1, wildGot} {
+		for _, v := range []int64{0, vectorAt, 1, gotAt} {
 			c.op(opI32Const, v)
 		}
 		c.op(opCall, read)
 		c.op(opDrop)
-		c.op(opI32Const, wildGot)
+		c.op(opI32Const, gotAt)
 		c.op(opI32Load, 0, 0)
-		c.op(opI32Const, wildRead)
+		c.op(opI32Const, recordSize)
 		c.op(opI32Ne)
 		c.op(opIf, noResult)
 		c.op(opI32Const, 0)
 		c.op(opReturn)
 		c.op(opEnd)
 		c.op(opI32Const, 0)
-		c.op(opI32Load, 0, wildRecord+4)
+		c.op(opI32Load, 0, recordAt+4)
 		c.op(opI32Const, 1)
 		c.op(opI32Add)
 		c.op(opLocalSet, 0)
 		c.op(opLoop, noResult)
 		c.op(opI32Const, 0)
-		c.op(opI32Load, 0, wildRecord)
+		c.op(opI32Load, 0, recordAt)
 		c.op(opCallIndirect, m.typeOf(nil, nil), 0)
 		c.op(opLocalGet, 0)
 		c.op(opI32Const, -1)
@@ -274,7 +275,7 @@ func (m *wildModule) callbacks(read, exit int64) (list []int64, start int64) {
 }
 
 // bytes is the module in the binary format. elements are the functions in the table, from 1.
-func (m *wildModule) bytes(elements []int64, start int64, data []byte) []byte {
+func (m *moduleWriter) bytes(elements []int64, start int64, data []byte) []byte {
 	uvarints := func(list ...int64) (b []byte) {
 		for _, v := range list {
 			b = binary.AppendUvarint(b, uint64(v))
@@ -296,8 +297,8 @@ func (m *wildModule) bytes(elements []int64, start int64, data []byte) []byte {
 	zero.op(opEnd)
 	return slices.Concat([]byte("\x00asm\x01\x00\x00\x00"),
 		section(1, m.types), section(2, m.imports), section(3, functions),
-		section(4, [][]byte{append([]byte{0x70, 0}, uvarints(int64(wildTable))...)}),
-		section(5, [][]byte{append([]byte{1}, uvarints(wildPages, wildMaxPages)...)}),
+		section(4, [][]byte{append([]byte{0x70, 0}, uvarints(int64(tableSize))...)}),
+		section(5, [][]byte{append([]byte{1}, uvarints(minPages, maxPages)...)}),
 		section(7, [][]byte{export("memory", 2, 0), export("_start", 0, start), export("table", 1, 0)}),
 		section(9, [][]byte{slices.Concat([]byte{0}, first, uvarints(int64(len(elements))), uvarints(elements...))}),
 		section(10, m.bodies),

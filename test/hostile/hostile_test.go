@@ -1,4 +1,4 @@
-package interpreters_test
+package hostile_test
 
 import (
 	"bytes"
@@ -22,40 +22,39 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/process"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
+	"github.com/ipfs-mpi/ipfs-mpi/test/guest"
+	"github.com/ipfs-mpi/ipfs-mpi/test/leak"
 )
 
-// Whatever a program calls, with whatever arguments, it gets errors of MPI or an end of its own. What must not happen: a fault of the host,
-// memory of another program touched, the host's memory or time taken without bound, or anything left running.
+// Whatever a program calls, with whatever arguments, it gets errors of MPI or an end of its own.
+// What must not happen: a fault of the host, memory of another program touched, the host's memory
+// or time taken without bound, or anything left running.
 const (
-	wildMemory = 32 << 20         // of one rank
-	wildGrowth = 512 << 20        // of the host's memory at most, with that of the ranks
-	wildTime   = 20 * time.Second // that ranks take to end after their job, at most
+	maxMemory = 32 << 20         // of one rank
+	maxGrowth = 512 << 20        // of the host's memory at most, with that of the ranks
+	endTime   = 20 * time.Second // that ranks take to end after their job, at most
 )
 
-// wildPrograms runs jobs of wild programs.
-type wildPrograms struct {
+// hostilePrograms runs jobs of hostile programs.
+type hostilePrograms struct {
 	program exec.MPIProgram
 	types   [][]string // see parameterTypes
 }
 
-func newWildPrograms(t testing.TB) *wildPrograms {
+func newHostilePrograms(t testing.TB) *hostilePrograms {
 	t.Helper()
-	rt := wasm.New(wasm.Config{})
-	p, err := rt.Compile(context.Background(), buildWild(wildData()))
+	programs := guest.NewCache()
+	t.Cleanup(func() { programs.Close() })
+	p, err := programs.LoadMPI("hostile", func() ([]byte, error) { return buildProgram(initialMemory()), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		p.Close()
-		rt.Close()
-	})
-	return &wildPrograms{p.(exec.MPIProgram), parameterTypes(t)}
+	return &hostilePrograms{p, parameterTypes(t)}
 }
 
-// wildJob is one job: ranks 0 to 2 make calls out of bytes; rank 3, the witness, receives what they send it, and nothing else of its
-// memory may change.
-type wildJob struct {
+// hostileJob is one job: ranks 0 to 2 make calls out of bytes; rank 3, the witness, receives what
+// they send it, and nothing else of its memory may change.
+type hostileJob struct {
 	t     testing.TB
 	types [][]string
 	net   *matchtest.Network
@@ -65,10 +64,10 @@ type wildJob struct {
 	moves atomic.Int64 // calls begun and ended
 
 	mu     sync.Mutex
-	called map[int]int // how often each function was, by the wild ranks, apart from their setup
+	called map[int]int // how often each function was, by the hostile ranks, apart from their setup
 }
 
-var wildNodes = []int{0, 0, 1, 1}
+var jobNodes = [4]int{0, 0, 1, 1}
 
 const witness = 3
 
@@ -77,57 +76,56 @@ var (
 	errNotReady = errors.New("the ranks are not set up")
 )
 
-// wildMode is what the calls of the ranks have in common.
-type wildMode byte
+// callMode is what the calls of the ranks have in common.
+type callMode byte
 
 const (
-	wildAlone wildMode = iota // nothing
-	wildAlike                 // everything
-	wildNear                  // the functions, and most of the arguments
-	wildModes
+	callsAlone callMode = iota // nothing
+	callsAlike                 // everything
+	callsNear                  // the functions, and most of the arguments
+	callModes
 )
 
-// run runs one job. Each call is made of wildChunk bytes of in; every other one calls the function only, if that is not negative, and more
-// times once more.
-func (w *wildPrograms) run(t testing.TB, mode wildMode, in []byte, only int, more uint32) *wildJob {
+// run runs one job. Each call is made of chunkSize bytes of in; every other one calls the function
+// only, if that is not negative, and more times once more.
+func (w *hostilePrograms) run(t testing.TB, mode callMode, in []byte, only int, more uint32) *hostileJob {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	gang, err := w.program.RankGroup(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	j := &wildJob{t: t, types: w.types, net: matchtest.Start(ctx, wildNodes, 1, match.Config{}), called: map[int]int{}}
+	j := &hostileJob{t: t, types: w.types, net: matchtest.Start(ctx, jobNodes[:], 1, match.Config{}), called: map[int]int{}}
 	j.abort = func(err error) {
 		j.net.Abort(err)
 		cancel(err)
 	}
-	var ranks, watch sync.WaitGroup
-	for rank := range wildNodes {
-		r := newWildRank(j, rank, mode, in, only)
-		r.more = more
-		ranks.Go(func() {
-			r.check(gang.Run(exec.Exec{
-				Args: []string{"wild"}, MPI: r, Memory: wildMemory, Timeout: time.Hour, Scratch: &exec.Scratch{Limit: 1 << 20},
-				Streams: &exec.Streams{In: r, Out: io.Discard, Err: io.Discard},
-			}))
-		})
+	var (
+		watch sync.WaitGroup
+		ranks [len(jobNodes)]*hostileRank
+		over  = make(chan struct{})
+	)
+	for rank := range ranks {
+		ranks[rank] = newHostileRank(j, rank, mode, in, only)
+		ranks[rank].more = more
 	}
-	over := make(chan struct{})
 	watch.Go(func() { j.watch(over) })
-	ranks.Wait()
+	err := guest.Ranks(ctx, w.program, len(ranks), func(rank int) exec.Exec {
+		r := ranks[rank]
+		return exec.Exec{
+			Args: []string{"hostile"}, MPI: r, Memory: maxMemory, Timeout: time.Hour, Scratch: &exec.Scratch{Limit: 1 << 20},
+			Streams: &exec.Streams{In: r, Out: io.Discard, Err: io.Discard},
+		}
+	}, func(rank int, _ exec.Exec, out exec.Outcome) { ranks[rank].check(out) })
+	if err != nil {
+		t.Error(err)
+	}
 	close(over)
 	watch.Wait()
 	j.net.Close()
-	if err := gang.Close(); err != nil {
-		t.Error(err)
-	}
 	return j
 }
 
-// watch ends the job when nothing moves any more: every rank waits for another, or is in a call that takes long. How soon it does so is no
-// matter but for how far the ranks get.
-func (j *wildJob) watch(over chan struct{}) {
+// watch ends the job when nothing moves any more: every rank waits for another, or is in a call
+// that takes long. How soon it does so is no matter but for how far the ranks get.
+func (j *hostileJob) watch(over chan struct{}) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	start, quiet, before := time.Now(), 0, int64(-1)
@@ -135,7 +133,7 @@ func (j *wildJob) watch(over chan struct{}) {
 	for {
 		select {
 		case <-over:
-			if !aborted.IsZero() && time.Since(aborted) > wildTime {
+			if !aborted.IsZero() && time.Since(aborted) > endTime {
 				j.t.Errorf("the ranks ended %v after their job", time.Since(aborted))
 			}
 			return
@@ -146,43 +144,44 @@ func (j *wildJob) watch(over chan struct{}) {
 			quiet, before = 0, now
 		}
 		switch {
-		case !aborted.IsZero() && time.Since(aborted) > 3*wildTime:
+		case !aborted.IsZero() && time.Since(aborted) > 3*endTime:
 			panic("the ranks do not end") // which shows where they are
 		case !aborted.IsZero():
-		case j.ready.Load() == int64(len(wildNodes)) && quiet >= 5:
+		case j.ready.Load() == int64(len(jobNodes)) && quiet >= 5:
 			aborted = time.Now()
 			j.abort(errStuck)
-		case j.ready.Load() < int64(len(wildNodes)) && time.Since(start) > time.Minute:
+		case j.ready.Load() < int64(len(jobNodes)) && time.Since(start) > time.Minute:
 			aborted = time.Now()
 			j.abort(errNotReady)
 		}
 	}
 }
 
-// wildRank is one rank: the library that its program calls, and the standard input that tells the program what.
-type wildRank struct {
-	*wildCalls
-	j     *wildJob
+// hostileRank is one rank: the library that its program calls, and the standard input that tells
+// the program what.
+type hostileRank struct {
+	*hostileCalls
+	j     *hostileJob
 	rank  int
 	lib   *process.Process
 	isSet atomic.Bool // it is set up
 }
 
-func newWildRank(j *wildJob, rank int, mode wildMode, in []byte, only int) *wildRank {
+func newHostileRank(j *hostileJob, rank int, mode callMode, in []byte, only int) *hostileRank {
 	lib := process.New(process.Config{
-		World: j.net.World(wildNodes[rank]), Rank: rank, Nodes: wildNodes, Slots: len(wildNodes), Processor: "wild", Program: "wild", Start: time.Now(),
+		World: j.net.World(jobNodes[rank]), Rank: rank, Nodes: jobNodes[:], Slots: len(jobNodes), Processor: "hostile", Program: "hostile", Start: time.Now(),
 	})
-	return &wildRank{wildCalls: newWildCalls(j.types, rank, mode, in, only), j: j, rank: rank, lib: lib}
+	return &hostileRank{hostileCalls: newHostileCalls(j.types, rank, mode, in, only), j: j, rank: rank, lib: lib}
 }
 
 // Attach implements [exec.Library].
-func (r *wildRank) Attach(g exec.Guest) {
+func (r *hostileRank) Attach(g exec.Guest) {
 	r.guest = g
 	r.lib.Attach(g)
 }
 
 // Read gives the program its next call.
-func (r *wildRank) Read(to []byte) (int, error) {
+func (r *hostileRank) Read(to []byte) (int, error) {
 	if !r.isSet.Load() && r.setup() {
 		r.isSet.Store(true)
 		r.j.ready.Add(1)
@@ -195,9 +194,9 @@ func (r *wildRank) Read(to []byte) (int, error) {
 }
 
 // Call implements [exec.Library].
-func (r *wildRank) Call(f int, args []uint64) (uint64, error) {
+func (r *hostileRank) Call(f int, args []uint64) (uint64, error) {
 	in := !r.isSet.Load()
-	given := [wildArgs]uint64{}
+	given := [maxArgs]uint64{}
 	copy(given[:], args)
 	what := func() string {
 		return fmt.Sprintf("%s%#x", abi.Functions[f].Name, given[:len(abi.Functions[f].Params)])
@@ -222,13 +221,13 @@ func (r *wildRank) Call(f int, args []uint64) (uint64, error) {
 }
 
 // Close implements [exec.Library]. The memory is still there.
-func (r *wildRank) Close() {
+func (r *hostileRank) Close() {
 	r.lib.Close()
 	if r.rank != witness {
 		return
 	}
-	mem, want := r.guest.Memory(), wildData()
-	for _, own := range [][2]int{{0, wildAreaSize}, {witnessAt, witnessAt + witnessSize}} {
+	mem, want := r.guest.Memory(), initialMemory()
+	for _, own := range [][2]int{{0, areaSize}, {witnessAt, witnessAt + witnessSize}} {
 		copy(want[own[0]:own[1]], mem[own[0]:])
 	}
 	for i := range want {
@@ -240,7 +239,7 @@ func (r *wildRank) Close() {
 }
 
 // check checks how the rank ended.
-func (r *wildRank) check(out exec.Outcome) {
+func (r *hostileRank) check(out exec.Outcome) {
 	ok := false
 	switch out.Reason {
 	case "", mpi.Trapped, mpi.Exited, mpi.OutOfMemory, mpi.Aborted:
@@ -251,32 +250,33 @@ func (r *wildRank) check(out exec.Outcome) {
 	if !r.isSet.Load() {
 		r.j.ready.Add(1)
 	}
-	if !ok || out.Memory > wildMemory {
+	if !ok || out.Memory > maxMemory {
 		r.j.t.Errorf("rank %d ended: %s, %d bytes: %s", r.rank, out.Reason, out.Memory, out.Detail)
 	}
 }
 
 // bystander is a program of another job. It waits, and nothing of its memory may change.
-func (w *wildPrograms) bystander(t *testing.T) (end func()) {
-	gang, err := w.program.RankGroup(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+func (w *hostilePrograms) bystander(t *testing.T) (end func()) {
 	net := matchtest.Start(context.Background(), []int{0}, 0, match.Config{})
 	r := &bystander{Process: process.New(process.Config{World: net.World(0), Rank: 0, Nodes: []int{0}, Slots: 1, Start: time.Now()}), t: t}
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		in := bytes.NewReader(bytes.Join([][]byte{wildRecordOf("MPI_Init", 0, 0), wildRecordOf("MPI_Recv", witnessAt, 1, abi.Int, 0, 0, abi.CommSelf, 0)}, nil))
-		out := gang.Run(exec.Exec{Args: []string{"wild"}, MPI: r, Memory: wildMemory, Streams: &exec.Streams{In: in, Out: io.Discard, Err: io.Discard}})
-		if out.Reason != mpi.Cancelled || out.Detail != errStuck.Error() {
-			t.Errorf("the bystander ended: %s: %s", out.Reason, out.Detail)
+		in := bytes.NewReader(bytes.Join([][]byte{recordOf("MPI_Init", 0, 0), recordOf("MPI_Recv", witnessAt, 1, abi.Int, 0, 0, abi.CommSelf, 0)}, nil))
+		err := guest.Ranks(context.Background(), w.program, 1, func(int) exec.Exec {
+			return exec.Exec{Args: []string{"hostile"}, MPI: r, Memory: maxMemory, Streams: &exec.Streams{In: in, Out: io.Discard, Err: io.Discard}}
+		}, func(_ int, _ exec.Exec, out exec.Outcome) {
+			if out.Reason != mpi.Cancelled || out.Detail != errStuck.Error() {
+				t.Errorf("the bystander ended: %s: %s", out.Reason, out.Detail)
+			}
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	})
 	return func() {
 		net.Abort(errStuck)
 		wg.Wait()
 		net.Close()
-		gang.Close()
 	}
 }
 
@@ -293,18 +293,20 @@ func (b *bystander) Attach(g exec.Guest) {
 
 func (b *bystander) Close() {
 	b.Process.Close()
-	if mem, want := b.guest.Memory(), wildData(); !bytes.Equal(mem[wildAreaSize:len(want)], want[wildAreaSize:]) {
+	if mem, want := b.guest.Memory(), initialMemory(); !bytes.Equal(mem[areaSize:len(want)], want[areaSize:]) {
 		b.t.Error("the memory of a program of another job has changed")
 	}
 }
 
 // footprint is what this process has taken of the machine's memory, in bytes.
 type footprint struct {
-	heap     uint64 // addresses for Go's heap, also those that are free again or were never written to
+	// addresses for Go's heap, also those that are free again or were never written to
+	heap     uint64
 	resident uint64 // 0 if the system does not tell
 }
 
-// smallFootprint gives back what memory there is to give back before it looks, and has peakFootprint look from here.
+// smallFootprint gives back what memory there is to give back before it looks, and has
+// peakFootprint look from here.
 func smallFootprint() footprint {
 	debug.FreeOSMemory()
 	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
@@ -329,28 +331,15 @@ func bounded(t testing.TB, before footprint) {
 	t.Helper()
 	after := peakFootprint()
 	for what, v := range map[string][2]uint64{"Go's heap": {before.heap, after.heap}, "resident memory": {before.resident, after.resident}} {
-		if v[1] > v[0]+wildGrowth {
+		if v[1] > v[0]+maxGrowth {
 			t.Errorf("%s was at %d MiB, and grew by up to %d MiB", what, v[0]>>20, (v[1]-v[0])>>20)
 		}
 	}
 }
 
-// joined checks that there are no more goroutines than before.
-func joined(t testing.TB, before int) {
-	t.Helper()
-	for range 2000 {
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		time.Sleep(time.Millisecond) // one that is joined is counted until it has left the scheduler
-	}
-	buf := make([]byte, 1<<20)
-	t.Errorf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
-}
-
 // Each function, from three ranks that call it alone, alike or nearly alike, and then many times.
-func TestWildPrograms(t *testing.T) {
-	w := newWildPrograms(t)
+func TestHostilePrograms(t *testing.T) {
+	w := newHostilePrograms(t)
 	goroutines, memory := runtime.NumGoroutine(), smallFootprint()
 	leave := w.bystander(t)
 	calls := 0
@@ -359,11 +348,11 @@ func TestWildPrograms(t *testing.T) {
 			random := rand.NewChaCha8([32]byte{byte(i), byte(i >> 8)})
 			called := 0
 			for _, how := range []struct {
-				mode wildMode
+				mode callMode
 				n    int
 				more uint32
-			}{{wildMode(i) % wildModes, 24, 0}, {wildAlone, 6, 300}} {
-				in := make([]byte, how.n*wildChunk)
+			}{{callMode(i) % callModes, 24, 0}, {callsAlone, 6, 300}} {
+				in := make([]byte, how.n*chunkSize)
 				random.Read(in)
 				j := w.run(t, how.mode, in, i, how.more)
 				called += j.called[i]
@@ -377,28 +366,28 @@ func TestWildPrograms(t *testing.T) {
 		})
 	}
 	leave()
-	joined(t, goroutines)
+	leak.NoMore(t, goroutines)
 	bounded(t, memory)
 	t.Logf("%d calls", calls)
 }
 
-// FuzzWildCalls has three ranks make any calls one after the other.
-func FuzzWildCalls(f *testing.F) {
+// FuzzHostileCalls has three ranks make any calls one after the other.
+func FuzzHostileCalls(f *testing.F) {
 	random := rand.NewChaCha8([32]byte{})
-	for mode := range 4 * wildModes {
-		in := make([]byte, 1+60*wildChunk)
+	for mode := range 4 * callModes {
+		in := make([]byte, 1+60*chunkSize)
 		random.Read(in)
 		in[0] = byte(mode)
 		f.Add(in)
 	}
-	w := newWildPrograms(f)
+	w := newHostilePrograms(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
-		if len(in) == 0 || len(in) > 1+200*wildChunk {
+		if len(in) == 0 || len(in) > 1+200*chunkSize {
 			return
 		}
 		goroutines, memory := runtime.NumGoroutine(), smallFootprint()
-		w.run(t, wildMode(in[0])%wildModes, in[1:], -1, 0)
-		joined(t, goroutines)
+		w.run(t, callMode(in[0])%callModes, in[1:], -1, 0)
+		leak.NoMore(t, goroutines)
 		bounded(t, memory)
 	})
 }
