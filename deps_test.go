@@ -78,7 +78,8 @@ var rules = []rule{
 	{packages: "plugin/so", imports: []string{"plugin"}, foreign: []string{kubo + "plugin"}, never: []string{kubo + "plugin/loader"}},
 	{packages: "plugin/manifest", imports: []string{"plugin"}, foreign: []string{"golang.org/x/mod/"}},
 
-	// The command reaches a node by its API or through the plugin. It may read a module and compile one.
+	// The command reaches a node by its API or through the plugin. It may read a module and compile
+	// one.
 	{packages: "cmd/loader", imports: []string{"cmd/loader/internal/*", "http", "mpi", "mpi/wasm/module", "plugin", "sdk/cc"},
 		foreign: []string{"github.com/ipfs/kubo", libp2p, "github.com/ipfs/go-ipfs-cmds", "github.com/spf13/cobra", humanSize}},
 	{packages: "cmd/loader/internal/sidecar", imports: []string{"mpi/atomicfile", "mpi/backoff", "plugin"}, foreign: []string{kubo + "client/rpc", libp2p, multi}},

@@ -22,8 +22,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/store"
 )
 
-// Config is the plugin's settings, found at Plugins.Plugins.mpi.Config of Kubo's configuration. docs/config.md
-// documents each; config.schema.json beside this file is their JSON Schema.
+// Config is the plugin's settings, found at Plugins.Plugins.mpi.Config of Kubo's configuration.
+// docs/config.md documents each; config.schema.json beside this file is their JSON Schema.
 type Config struct {
 	Store        string              // IPFS path of the store; empty: this node serves nothing
 	API          ma.Multiaddr        // where the JSON API listens
@@ -48,9 +48,10 @@ type Programs string
 
 // The values of [Programs].
 const (
-	ProgramsStore  Programs = "store"  // those of its own store
-	ProgramsAny    Programs = "any"    // any that a peer names by CID
-	ProgramsListed Programs = "listed" // those of its own store, and those that the setting lists by CID
+	ProgramsStore Programs = "store" // those of its own store
+	ProgramsAny   Programs = "any"   // any that a peer names by CID
+	// those of its own store, and those that the setting lists by CID
+	ProgramsListed Programs = "listed"
 )
 
 // DefaultConfig is the configuration of a node that sets nothing.
@@ -172,9 +173,9 @@ var settings = map[string]setting{
 // renamed are the old names of keys, which go on working.
 var renamed = map[string]string{"Slots": "HandlerSlots", "Ranks": "RankSlots"}
 
-// ParseConfig reads the settings from what Kubo hands to a plugin: JSON, unmarshalled into any; nil for
-// none. It is strict: an unknown key or a bad value is an error that names the key, the value and
-// what is accepted.
+// ParseConfig reads the settings from what Kubo hands to a plugin: JSON, unmarshalled into any; nil
+// for none. It is strict: an unknown key or a bad value is an error that names the key, the value
+// and what is accepted.
 func ParseConfig(raw any) (Config, error) {
 	c := DefaultConfig()
 	if raw == nil {

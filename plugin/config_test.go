@@ -58,7 +58,8 @@ func TestParseConfig(t *testing.T) {
 				c.RankSlots, c.Programs = 64, ProgramsListed
 				c.Listed = []mpi.CID{"bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354", "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"}
 			}},
-		{`{"HandlerSlots":"5"}`, func(c *Config) { c.HandlerSlots = 5 }}, // what "ipfs config … 5" writes
+		// what "ipfs config … 5" writes
+		{`{"HandlerSlots":"5"}`, func(c *Config) { c.HandlerSlots = 5 }},
 	} {
 		want := DefaultConfig()
 		tc.want(&want)
@@ -101,7 +102,8 @@ func TestParseConfigTakesOldNames(t *testing.T) {
 	}
 }
 
-// An error must name the key, the value and what is accepted; the schema must refuse the same, where a schema can tell.
+// An error must name the key, the value and what is accepted; the schema must refuse the same,
+// where a schema can tell.
 func TestParseConfigRefuses(t *testing.T) {
 	for _, tc := range []struct {
 		json   string

@@ -22,9 +22,10 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 )
 
-// Built with the tag bench, a daemon also answers raw echoes, and measures those of another one: what a message costs is
-// told as a ratio to this, between the same two daemons. GET /echo?peer=ID&size=BYTES&n=TIMES at the address in
-// Repo/mpi/bench answers a list of round-trip times in nanoseconds.
+// Built with the tag bench, a daemon also answers raw echoes, and measures those of another one:
+// what a message costs is told as a ratio to this, between the same two daemons. GET
+// /echo?peer=ID&size=BYTES&n=TIMES at the address in Repo/mpi/bench answers a list of round-trip
+// times in nanoseconds.
 const echoProtocol protocol.ID = "/ipfs-mpi/bench-echo/1.0.0"
 
 func (s *Service) instrument() (func(context.Context) error, error) {
@@ -51,7 +52,8 @@ func (s *Service) instrument() (func(context.Context) error, error) {
 	return stop, os.WriteFile(file, []byte(l.Addr().String()), 0o600)
 }
 
-// answer sends back whole pieces of the size that the stream begins with, each once all of it has come.
+// answer sends back whole pieces of the size that the stream begins with, each once all of it has
+// come.
 func answer(str network.Stream) error {
 	var head [8]byte
 	if _, err := io.ReadFull(str, head[:]); err != nil {

@@ -1,9 +1,10 @@
-// Package plugin puts ipfs-mpi into a Kubo daemon: it reads the configuration, wires the parts of one node together
-// ([Service]) and gives Kubo the [Plugin] that starts and stops with the daemon.
+// Package plugin puts ipfs-mpi into a Kubo daemon: it reads the configuration, wires the parts of
+// one node together ([Service]) and gives Kubo the [Plugin] that starts and stops with the daemon.
 //
-// Kubo's rules for plugins shape it. Init runs on every ipfs command, so it only remembers; everything else, errors in the
-// configuration included, waits for Start, which only the daemon calls. If Start fails Kubo does not call
-// Close, so it undoes what it began. Close may run while the node's host is closing.
+// Kubo's rules for plugins shape it. Init runs on every ipfs command, so it only remembers;
+// everything else, errors in the configuration included, waits for Start, which only the daemon
+// calls. If Start fails Kubo does not call Close, so it undoes what it began. Close may run while
+// the node's host is closing.
 package plugin
 
 import (
@@ -120,8 +121,8 @@ func (p *Plugin) Close() error {
 	return s.Close(ctx)
 }
 
-// rawConfig reads Plugins.mpi of Kubo's configuration file, where older versions of Kubo let users write the
-// settings. It is nil if there is none.
+// rawConfig reads Plugins.mpi of Kubo's configuration file, where older versions of Kubo let users
+// write the settings. It is nil if there is none.
 func rawConfig(file string) (any, error) {
 	b, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -5,10 +5,11 @@ import (
 	"sync"
 )
 
-// processors implements [job.Processors]. It gives Go's scheduler one more processor (GOMAXPROCS) for
-// each rank that runs. A rank needs one whenever it is in a call of the host, and keeps it after that
-// until the scheduler's monitor takes it away, tens of microseconds after another rank began to want
-// it. With one for each rank, a collective of more ranks than cores takes a third of the time.
+// processors implements [job.Processors]. It gives Go's scheduler one more processor (GOMAXPROCS)
+// for each rank that runs. A rank needs one whenever it is in a call of the host, and keeps it
+// after that until the scheduler's monitor takes it away, tens of microseconds after another rank
+// began to want it. With one for each rank, a collective of more ranks than cores takes a third of
+// the time.
 type processors struct {
 	mu    sync.Mutex
 	ranks int
@@ -32,7 +33,8 @@ func (p *processors) Add(n int) {
 	p.ranks += n
 	want := p.usual + min(p.ranks, ranksPerCore*runtime.NumCPU())
 	if p.ranks == 0 {
-		runtime.SetDefaultGOMAXPROCS() // which goes on to follow the machine, if that is what there was
+		// which goes on to follow the machine, if that is what there was
+		runtime.SetDefaultGOMAXPROCS()
 	}
 	if runtime.GOMAXPROCS(0) != want {
 		runtime.GOMAXPROCS(want)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// There are more processors while ranks run, and as many as before when none do, also if the owner of
-// the process has set another number than the machine's.
+// There are more processors while ranks run, and as many as before when none do, also if the owner
+// of the process has set another number than the machine's.
 func TestProcessors(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)

@@ -106,7 +106,8 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	return s, nil
 }
 
-// Start starts everything and writes the API's address to Repo/mpi/api. If it fails, nothing it began is left.
+// Start starts everything and writes the API's address to Repo/mpi/api. If it fails, nothing it
+// began is left.
 func (s *Service) Start(ctx context.Context) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err

@@ -20,7 +20,8 @@ type resultDoc struct {
 	Omitted  uint64        `json:"omitted,omitempty"` // failures beyond those listed
 }
 
-// printResult writes the answers on standard output and, unless in JSON, what failed on standard error.
+// printResult writes the answers on standard output and, unless in JSON, what failed on standard
+// error.
 func (a *app) printResult(r mpi.Result, o sendOptions) error {
 	if o.json {
 		return a.printLine(resultDoc{r.Pid, orEmpty(r.Messages), orEmpty(r.Failures), r.Omitted})

@@ -21,7 +21,8 @@ const (
 	exitTimeout = 4 // send: time was up before every answer came
 )
 
-// sameSignal is how long after a signal another one is the same request. It is shorter than a person's second ctrl-C.
+// sameSignal is how long after a signal another one is the same request. It is shorter than a
+// person's second ctrl-C.
 const sameSignal = 200 * time.Millisecond
 
 // exitCode is an error with an exit code of its own. A nil err has been told already.
@@ -39,7 +40,8 @@ func (e exitCode) Error() string {
 
 func (e exitCode) Unwrap() error { return e.err }
 
-// usageError is an error of the command line. A job's exit code may be exitUsage as well, and is not one.
+// usageError is an error of the command line. A job's exit code may be exitUsage as well, and is
+// not one.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -110,8 +112,9 @@ func (a *app) do(f func(ctx context.Context, args []string) error) func(*cobra.C
 	}
 }
 
-// letGo calls stop a while after ctx ended with a signal. The first signal asks for a clean stop. One that comes clearly later has its
-// default effect; at once after the first it is the same request, which timeout(1) sends to the process and to its group.
+// letGo calls stop a while after ctx ended with a signal. The first signal asks for a clean stop.
+// One that comes clearly later has its default effect; at once after the first it is the same
+// request, which timeout(1) sends to the process and to its group.
 func letGo(ctx context.Context, stop func()) (cancel func() bool) {
 	return context.AfterFunc(ctx, func() { time.AfterFunc(sameSignal, stop) })
 }

@@ -18,8 +18,8 @@ import (
 
 const tokenEnv = "IPFS_MPI_TOKEN"
 
-// client is for the API that --api names, or the one of the node that runs on $IPFS_PATH, or of a sidecar with
-// the default state directory.
+// client is for the API that --api names, or the one of the node that runs on $IPFS_PATH, or of a
+// sidecar with the default state directory.
 func (a *app) client() (*api.Client, error) {
 	url, err := api.Discover(a.apiURL, "")
 	if err != nil && a.apiURL == "" {

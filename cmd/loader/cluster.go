@@ -108,7 +108,8 @@ func (a *app) cluster(ctx context.Context, o clusterOptions) error {
 	return c.Close()
 }
 
-// compiledDir is where this user's clusters keep compiled programs from one run to the next; empty without a home.
+// compiledDir is where this user's clusters keep compiled programs from one run to the next; empty
+// without a home.
 func compiledDir() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {

@@ -21,8 +21,8 @@ const patience = 2 * time.Minute
 
 type testNode struct{ Peer, API, RPC, Repo string }
 
-// startCluster runs "ipfs-mpi cluster --json" as a child of this process, or of wrap if that is not empty, and returns
-// once it is ready. Its temporary files are in the test's own directory.
+// startCluster runs "ipfs-mpi cluster --json" as a child of this process, or of wrap if that is not
+// empty, and returns once it is ready. Its temporary files are in the test's own directory.
 func startCluster(t *testing.T, wrap []string, args ...string) (*exec.Cmd, []testNode) {
 	t.Helper()
 	if testing.Short() {
@@ -187,7 +187,8 @@ func TestClusterOrphaned(t *testing.T) {
 	awaitGone(t, nodes)
 }
 
-// A cluster goes on while a node is left, so that one can see what the others make of a death. With the last one it ends.
+// A cluster goes on while a node is left, so that one can see what the others make of a death. With
+// the last one it ends.
 func TestClusterLosesNodes(t *testing.T) {
 	cmd, nodes := startCluster(t, nil, "-n", "2")
 	for _, n := range []int{1, 0} {

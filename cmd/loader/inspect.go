@@ -16,20 +16,21 @@ import (
 
 // report is what "inspect" tells of a module.
 type report struct {
-	File     string         `json:"file"`
-	Name     string         `json:"name,omitempty"`
-	Built    []string       `json:"built,omitempty"`
-	Kind     string         `json:"kind"` // "mpi", "handler" or "library"
-	Size     int64          `json:"size"` // bytes, as what follows
-	Code     int64          `json:"code"`
-	Data     int64          `json:"data"`
-	Debug    int64          `json:"debug"`
-	Memory   *reportMemory  `json:"memory,omitempty"`
-	Table    string         `json:"table,omitempty"` // the name that the function table is exported as
-	Imports  map[string]int `json:"imports"`         // how many, by module
-	MPI      []string       `json:"mpi"`             // functions of MPI that it imports
-	Missing  []string       `json:"missing"`         // imports that the host does not provide
-	More     int            `json:"more,omitempty"`  // of them, that are not in Missing
+	File   string        `json:"file"`
+	Name   string        `json:"name,omitempty"`
+	Built  []string      `json:"built,omitempty"`
+	Kind   string        `json:"kind"` // "mpi", "handler" or "library"
+	Size   int64         `json:"size"` // bytes, as what follows
+	Code   int64         `json:"code"`
+	Data   int64         `json:"data"`
+	Debug  int64         `json:"debug"`
+	Memory *reportMemory `json:"memory,omitempty"`
+	// the name that the function table is exported as
+	Table    string         `json:"table,omitempty"`
+	Imports  map[string]int `json:"imports"`        // how many, by module
+	MPI      []string       `json:"mpi"`            // functions of MPI that it imports
+	Missing  []string       `json:"missing"`        // imports that the host does not provide
+	More     int            `json:"more,omitempty"` // of them, that are not in Missing
 	Exported []string       `json:"exports"`
 }
 

@@ -78,7 +78,8 @@ func (a *app) completePrograms(cmd *cobra.Command, args []string, _ string) ([]c
 	return out, cobra.ShellCompDirectiveDefault
 }
 
-// namedPeers makes peer IDs of what the user gave: IDs, or the ends of IDs that are unique among those that the node knows.
+// namedPeers makes peer IDs of what the user gave: IDs, or the ends of IDs that are unique among
+// those that the node knows.
 func namedPeers(ctx context.Context, c *api.Client, names []string) ([]mpi.PeerID, error) {
 	var list, known []mpi.PeerID
 	for _, name := range names {

@@ -49,7 +49,8 @@ func (a *app) ipfsCommand() *cobra.Command {
 	})
 }
 
-// passThrough makes cobra leave the command's flags alone, and not tell of flags that it does not have.
+// passThrough makes cobra leave the command's flags alone, and not tell of flags that it does not
+// have.
 func passThrough(cmd *cobra.Command) *cobra.Command {
 	cmd.DisableFlagParsing = true
 	cmd.DisableFlagsInUseLine = true
@@ -57,7 +58,8 @@ func passThrough(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// kubo runs Kubo's command line, which reads os.Args, and the process's own standard files, and handles signals.
+// kubo runs Kubo's command line, which reads os.Args, and the process's own standard files, and
+// handles signals.
 func (a *app) kubo(line func(args []string) []string) func(*cobra.Command, []string) error {
 	return func(_ *cobra.Command, args []string) error {
 		a.began = true
@@ -74,8 +76,8 @@ func (a *app) kubo(line func(args []string) []string) func(*cobra.Command, []str
 	}
 }
 
-// buildEnv is Kubo's, with the plugin preloaded unless one is installed that Kubo is going to load: of two
-// with the same name it would refuse both.
+// buildEnv is Kubo's, with the plugin preloaded unless one is installed that Kubo is going to load:
+// of two with the same name it would refuse both.
 func buildEnv(ctx context.Context, req *cmds.Request) (cmds.Environment, error) {
 	if err := refuse(req); err != nil {
 		return nil, err
@@ -104,7 +106,8 @@ func buildEnv(ctx context.Context, req *cmds.Request) (cmds.Environment, error) 
 	}
 	env, err := kubo.BuildEnv(preload)(ctx, req)
 	if err != nil && installed != "" {
-		// Two builds of the same versions can differ in their sources, which nothing in the files tells.
+		// Two builds of the same versions can differ in their sources, which nothing in the files
+		// tells.
 		err = fmt.Errorf("%w\nWhat to do, if that is about %s: %s", err, installed, howToMend(installed))
 	}
 	return env, err
@@ -124,8 +127,8 @@ func refuse(req *cmds.Request) error {
 	return nil
 }
 
-// usableInstalled finds an mpi plugin that Kubo is going to load from the repository. It is an error if
-// there is one that cannot load into this build, or more than one.
+// usableInstalled finds an mpi plugin that Kubo is going to load from the repository. It is an
+// error if there is one that cannot load into this build, or more than one.
 func usableInstalled(repo string) (path string, err error) {
 	found, err := pluginfile.Installed(repo)
 	if err != nil || len(found) == 0 {

@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"ipfs-mpi": main})
 }
 
-// TestScript runs testdata/script: the command line as its user sees it, without a daemon. Scripts find a real API, of a
-// node that is not real (fakeNode), at $API.
+// TestScript runs testdata/script: the command line as its user sees it, without a daemon. Scripts
+// find a real API, of a node that is not real (fakeNode), at $API.
 func TestScript(t *testing.T) {
 	jobs := jobstest.New(self)
 	t.Cleanup(jobs.Close)
@@ -79,7 +79,8 @@ const (
 
 var echo = mpi.Interpreter{Name: "echo", Version: "1.1.0", CID: "bafybeibjivh523uwa6iclralm32bm3gl7nlium5zmokxyiszz5ltqhjmhq"}
 
-// fakeNode answers as its messages' data says: an echo, but for the words fail, late, hostile and binary.
+// fakeNode answers as its messages' data says: an echo, but for the words fail, late, hostile and
+// binary.
 type fakeNode struct{ *jobstest.Node }
 
 func (fakeNode) Self() mpi.PeerID { return self }

@@ -47,12 +47,14 @@ func printable(name string) string {
 	return name
 }
 
-// isFile reports whether a program's name is the path of a file. /ipfs/CID is a CID, unless it names a file where IPFS is mounted.
+// isFile reports whether a program's name is the path of a file. /ipfs/CID is a CID, unless it
+// names a file where IPFS is mounted.
 func isFile(name string) bool {
 	return strings.HasSuffix(name, ".wasm") || strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "/ipfs/") || strings.HasPrefix(name, "./") || strings.HasPrefix(name, "../")
 }
 
-// unknownProgram adds to an error that says that no program goes by a name the file that may be meant.
+// unknownProgram adds to an error that says that no program goes by a name the file that may be
+// meant.
 func unknownProgram(err error, name string) error {
 	var e *mpi.Error
 	if !errors.As(err, &e) || e.Code != mpi.CodeNotFound {

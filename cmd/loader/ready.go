@@ -20,16 +20,17 @@ const (
 	readyPoll    = 50 * time.Millisecond
 )
 
-// readiness tells when the nodes of a cluster are ready: each has the whole store, is done with each
-// interpreter in it, and sees every other node in its pools.
+// readiness tells when the nodes of a cluster are ready: each has the whole store, is done with
+// each interpreter in it, and sees every other node in its pools.
 type readiness struct {
 	token    string
 	expect   []string // what every node has to serve or say why not, as "name/version"
 	progress io.Writer
 }
 
-// interpretersIn lists what a store's directory has, as "name/version". A node names in its status what it serves
-// already and what it never will, so only this tells when it has come to the end of the store.
+// interpretersIn lists what a store's directory has, as "name/version". A node names in its status
+// what it serves already and what it never will, so only this tells when it has come to the end of
+// the store.
 func interpretersIn(dir string) ([]string, error) {
 	if dir == "" {
 		return nil, nil
@@ -112,8 +113,8 @@ func look(ctx context.Context, clients []*api.Client) ([]view, error) {
 	return views, nil
 }
 
-// unready says what is still missing, or nothing. An interpreter that failed on a node is not waited
-// for: it is not going to be ready there.
+// unready says what is still missing, or nothing. An interpreter that failed on a node is not
+// waited for: it is not going to be ready there.
 func (r readiness) unready(views []view) string {
 	serving := map[mpi.CID]int{} // how many nodes are ready with it
 	for i, v := range views {
@@ -192,7 +193,8 @@ func (r readiness) warn(views []view) {
 	}
 }
 
-// served names what a node serves, handlers and MPI programs, best for an example first; nothing if it cannot be asked.
+// served names what a node serves, handlers and MPI programs, best for an example first; nothing if
+// it cannot be asked.
 func served(ctx context.Context, url, token string) (handlers, jobs []string) {
 	c := api.NewClient(url, token)
 	defer c.Close()
@@ -207,7 +209,8 @@ func served(ctx context.Context, url, token string) (handlers, jobs []string) {
 		}
 		switch {
 		case in.State != mpi.Ready:
-		case in.Name == "echo" || in.Name == "hello": // answers whatever it gets; needs no arguments
+		case in.Name == "echo" || in.Name == "hello":
+			// answers whatever it gets; needs no arguments
 			*to = append([]string{in.Interpreter.String()}, *to...)
 		default:
 			*to = append(*to, in.Interpreter.String())

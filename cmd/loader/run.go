@@ -132,7 +132,8 @@ func (a *app) run(ctx context.Context, spec mpi.JobSpec, o runOptions) error {
 		return interrupted(ctx, err)
 	}
 	spec.Stdin = in != nil
-	// A pipe that is closed is an error of writing, not the end of this process: the job has to end as well.
+	// A pipe that is closed is an error of writing, not the end of this process: the job has to end
+	// as well.
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
 	defer signal.Stop(pipe)
@@ -154,8 +155,8 @@ func start(ctx context.Context, c *api.Client, spec mpi.JobSpec) (*mpi.Job, erro
 	return c.StartJob(ctx, spec)
 }
 
-// jobInput is what rank 0 reads, nil for nothing. From a terminal it is read only in the foreground: in the background the
-// terminal would stop this process.
+// jobInput is what rank 0 reads, nil for nothing. From a terminal it is read only in the
+// foreground: in the background the terminal would stop this process.
 func (a *app) jobInput(from string) (io.Reader, func(), error) {
 	switch from {
 	case "none":

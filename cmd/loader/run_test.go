@@ -169,7 +169,8 @@ func TestRunCancelledElsewhere(t *testing.T) {
 // Whoever reads the output and goes, as head does, ends the job.
 func TestRunPipeCloses(t *testing.T) {
 	t.Run("text", func(t *testing.T) { testRunPipeCloses(t, "wait") })
-	t.Run("JSON", func(t *testing.T) { testRunPipeCloses(t, "--json", "wait") }) // its first line is not the job's
+	// its first line is not the job's
+	t.Run("JSON", func(t *testing.T) { testRunPipeCloses(t, "--json", "wait") })
 }
 
 func testRunPipeCloses(t *testing.T, args ...string) {
@@ -207,7 +208,8 @@ func testRunPipeCloses(t *testing.T, args ...string) {
 	}
 }
 
-// A terminal, or whatever else is open and silent on standard input, does not keep the command when the job has ended.
+// A terminal, or whatever else is open and silent on standard input, does not keep the command when
+// the job has ended.
 func TestRunIdleInput(t *testing.T) {
 	n, url, _ := jobNode(t)
 	r, w, err := os.Pipe()

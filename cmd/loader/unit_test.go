@@ -106,7 +106,8 @@ func TestInterpretersIn(t *testing.T) {
 	}
 }
 
-// A second interrupt is the first one's echo, which comes within milliseconds, or a person's, which does not within a quarter of a second.
+// A second interrupt is the first one's echo, which comes within milliseconds, or a person's, which
+// does not within a quarter of a second.
 func TestLetGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, interrupt := context.WithCancel(context.Background())

@@ -40,8 +40,8 @@ func buildGo(ctx context.Context, root, dir, output string) error {
 	return err
 }
 
-// goSources are the files, outside of the standard library, that the package in a directory is built
-// from, and the version of Go that stands for the rest.
+// goSources are the files, outside of the standard library, that the package in a directory is
+// built from, and the version of Go that stands for the rest.
 type goSources struct {
 	version string
 	files   map[string][]string // by directory

@@ -2,8 +2,8 @@
 //
 //	go run ./interpreters/build -o bin/store
 //
-// An interpreter is a directory interpreters/NAME/VERSION with the sources of one program, in Go (main.go) or
-// C (main.c), and what goes with it:
+// An interpreter is a directory interpreters/NAME/VERSION with the sources of one program, in Go
+// (main.go) or C (main.c), and what goes with it:
 //
 //	main.go or main.c …   becomes run.wasm
 //	init/                 likewise, becomes init.wasm

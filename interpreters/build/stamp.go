@@ -20,8 +20,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/atomicfile"
 )
 
-// stamp says, for each interpreter in the store, what it was built from and what came of it. It lies beside
-// the store, whose contents are published.
+// stamp says, for each interpreter in the store, what it was built from and what came of it. It
+// lies beside the store, whose contents are published.
 type stamp map[string]record
 
 type record struct {

@@ -1,5 +1,5 @@
-// Command manifest writes .ipfs-plugin.json, the description of the plugin for people and tools that install plugins. Every value
-// comes from where the build takes it too, so that it cannot lie.
+// Command manifest writes .ipfs-plugin.json, the description of the plugin for people and tools
+// that install plugins. Every value comes from where the build takes it too, so that it cannot lie.
 //
 //	go run -trimpath ./plugin/manifest > .ipfs-plugin.json
 package main
@@ -17,16 +17,17 @@ import (
 
 // Manifest is the document.
 type Manifest struct {
-	Name        string   `json:"name"`
-	Description string   `json:"description"`
-	Version     string   `json:"version"`
-	Plugin      string   `json:"plugin"`       // the package that is built
-	File        string   `json:"file"`         // what it is built into
-	Kubo        string   `json:"kubo"`         // the version of Kubo that loads it
-	Go          string   `json:"go"`           // the version of Go that both are built with
-	Flags       []string `json:"flags"`        // of go build; a host that loads the plugin has -trimpath too
-	Config      string   `json:"config"`       // where Kubo's configuration has the settings
-	Schema      string   `json:"configSchema"` // JSON Schema of the settings
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Version     string `json:"version"`
+	Plugin      string `json:"plugin"` // the package that is built
+	File        string `json:"file"`   // what it is built into
+	Kubo        string `json:"kubo"`   // the version of Kubo that loads it
+	Go          string `json:"go"`     // the version of Go that both are built with
+	// of go build; a host that loads the plugin has -trimpath too
+	Flags  []string `json:"flags"`
+	Config string   `json:"config"`       // where Kubo's configuration has the settings
+	Schema string   `json:"configSchema"` // JSON Schema of the settings
 }
 
 func main() {

@@ -20,7 +20,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// benched is ipfs-mpi built with the tag bench: its daemons also answer raw echoes (plugin/instrument.go).
+// benched is ipfs-mpi built with the tag bench: its daemons also answer raw echoes
+// (plugin/instrument.go).
 var benched = built("build", "ipfs-mpi-bench")
 
 const kib = 1 << 10
@@ -29,8 +30,8 @@ const kib = 1 << 10
 // echo on a libp2p stream between the same two in the same run. A message's way is HTTP, a libp2p
 // session, an instance of echo/1.0.0 (in C), and back.
 //
-// If IPFS_MPI_BEFORE names such a binary of another version, two daemons of it are measured in turns
-// with these, and every line has the ratio of the two.
+// If IPFS_MPI_BEFORE names such a binary of another version, two daemons of it are measured in
+// turns with these, and every line has the ratio of the two.
 func BenchmarkMessages(b *testing.B) {
 	now := newPair(b, benched)
 	var before *pair
@@ -200,8 +201,8 @@ func inFlight(b *testing.B, n int, now, before *pair, send func(*pair) error) {
 // inFlightEach is how many requests, one after the other, are sent in each of the places of a turn.
 const inFlightEach = 20
 
-// BenchmarkPluginLoad measures what an installed plugin costs a command that has nothing to do with it, beside what a plugin
-// costs that does nothing: that part is Kubo's and the dynamic linker's.
+// BenchmarkPluginLoad measures what an installed plugin costs a command that has nothing to do with
+// it, beside what a plugin costs that does nothing: that part is Kubo's and the dynamic linker's.
 func BenchmarkPluginLoad(b *testing.B) {
 	bare, ours, empty := repo(b, stock), installed(b), repo(b, stock)
 	run(b, empty, "mkdir", filepath.Join(empty, "plugins"))

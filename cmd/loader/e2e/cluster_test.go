@@ -44,7 +44,8 @@ func TestLoad(t *testing.T) {
 	wg.Wait()
 }
 
-// The same while one of the four is killed: every message is answered or named, and no request outlives its timeout.
+// The same while one of the four is killed: every message is answered or named, and no request
+// outlives its timeout.
 func TestLoadWhileANodeIsKilled(t *testing.T) {
 	nodes := cluster(t, 4)
 	victim := nodes[3]
@@ -91,7 +92,8 @@ func TestLoadWhileANodeIsKilled(t *testing.T) {
 	}
 }
 
-// batch is request number req: twenty messages, spread over the nodes, and where each should be answered.
+// batch is request number req: twenty messages, spread over the nodes, and where each should be
+// answered.
 func batch(nodes []*node, req int) (envelope, map[string]string) {
 	e := envelope{Pid: req % 7} // not unlike others at the same time
 	want := map[string]string{}
@@ -104,7 +106,8 @@ func batch(nodes []*node, req int) (envelope, map[string]string) {
 	return e, want
 }
 
-// Every way for a handler to fail is told for what it is, and neither the daemon nor other requests suffer.
+// Every way for a handler to fail is told for what it is, and neither the daemon nor other requests
+// suffer.
 func TestHandlersThatFail(t *testing.T) {
 	nodes := cluster(t, 2, "--mpi-config", `{"Timeout":"2s","Memory":"64MiB","HandlerSlots":2}`)
 	a, b := nodes[0], nodes[1]
@@ -144,7 +147,8 @@ func TestHandlersThatFail(t *testing.T) {
 			t.Errorf("after %s: %+v", tc.mode, got)
 		}
 	}
-	// What ends well is no failure, even where nothing is said; a request that expects more is told so.
+	// What ends well is no failure, even where nothing is said; a request that expects more is told
+	// so.
 	for mode, status := range map[string]int{"ok": http.StatusOK, "many 1": http.StatusOK, "slow 1": http.StatusOK, "size 9": http.StatusOK, "silent": http.StatusBadGateway} {
 		got, body := post(t, a, envelope{Pid: 5, Messages: []message{{To: b.Peer, Data: data(mode)}}}, "File", "fail")
 		if got != status || strings.Contains(string(body), `"reason"`) {

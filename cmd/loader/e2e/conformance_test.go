@@ -12,8 +12,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/test/conformance"
 )
 
-// Every C program of the project, compiled by ipfs-mpi cc, prints the same on one daemon and over three as Open MPI's mpirun does with
-// the same source, and writes the same files.
+// Every C program of the project, compiled by ipfs-mpi cc, prints the same on one daemon and over
+// three as Open MPI's mpirun does with the same source, and writes the same files.
 func TestConformance(t *testing.T) {
 	const ranks = 5
 	nodes := cluster(t, 3)

@@ -1,7 +1,7 @@
 //go:build e2e
 
-// Package e2e tests what is built as its users run it: real daemons, their files, their ports. make e2e builds what it needs:
-// bin/ipfs-mpi, bin/mpi.so, bin/store and build/ipfs, a stock ipfs.
+// Package e2e tests what is built as its users run it: real daemons, their files, their ports. make
+// e2e builds what it needs: bin/ipfs-mpi, bin/mpi.so, bin/store and build/ipfs, a stock ipfs.
 package e2e
 
 import (
@@ -168,7 +168,8 @@ func clusterOf(t testing.TB, exe string, n int, args ...string) ([]*node, *proce
 	return doc.Nodes, p
 }
 
-// repo makes a repository for one node with the ipfs given: cut off from the public network, on free ports of loopback.
+// repo makes a repository for one node with the ipfs given: cut off from the public network, on
+// free ports of loopback.
 func repo(t testing.TB, ipfs ...string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "repo")

@@ -60,7 +60,8 @@ func (p *process) ends(t testing.TB) (code int, stderr string) {
 	return p.cmd.ProcessState.ExitCode(), readFile(t, p.stderr.Name())
 }
 
-// program compiles a program in C, with these statements after MPI_Init, where rank and size are known.
+// program compiles a program in C, with these statements after MPI_Init, where rank and size are
+// known.
 func program(t testing.TB, statements string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -149,7 +150,8 @@ func recordOf(t testing.TB, n *node, id string) *mpi.Job {
 	return job
 }
 
-// Whatever way a rank fails in, the exit code is the job's, and standard error says which rank, where and why.
+// Whatever way a rank fails in, the exit code is the job's, and standard error says which rank,
+// where and why.
 func TestRunFails(t *testing.T) {
 	nodes := cluster(t, 2)
 	n, other := nodes[0], nodes[1].Peer
@@ -223,7 +225,8 @@ func TestRunInput(t *testing.T) {
 	}
 }
 
-// The daemon of a middle rank is killed: the job ends within two seconds and the command says which peer is gone.
+// The daemon of a middle rank is killed: the job ends within two seconds and the command says which
+// peer is gone.
 func TestRunLosesPeer(t *testing.T) {
 	nodes := cluster(t, 3)
 	n, middle := nodes[0], nodes[1]
@@ -315,7 +318,8 @@ func TestRunFile(t *testing.T) {
 	}
 }
 
-// Records, logs and files of jobs that have ended are there when the daemon comes back; one that ran has failed.
+// Records, logs and files of jobs that have ended are there when the daemon comes back; one that
+// ran has failed.
 func TestJobsAfterRestart(t *testing.T) {
 	dir := repo(t, loader, "ipfs")
 	root := strings.TrimSpace(run(t, dir, loader, "ipfs", "add", "-Qr", "--cid-version=1", shelf))

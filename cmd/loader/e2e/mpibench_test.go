@@ -19,8 +19,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/test/conformance"
 )
 
-// The benchmarks of MPI programs run the same source twice in turn: compiled by ipfs-mpi cc and run as a job, and compiled by
-// mpicc -O2 and run by Open MPI's mpirun. Each tells both times and their ratio.
+// The benchmarks of MPI programs run the same source twice in turn: compiled by ipfs-mpi cc and run
+// as a job, and compiled by mpicc -O2 and run by Open MPI's mpirun. Each tells both times and their
+// ratio.
 
 // native is a source of the project compiled with Open MPI.
 func native(b *testing.B, source ...string) string {
@@ -97,7 +98,8 @@ func BenchmarkCompute(b *testing.B) {
 // rounds is how often both sides of a comparison are run, in turns.
 const rounds = 3
 
-// timings are the rows that a program prints with the microseconds that each took, the least of all rounds.
+// timings are the rows that a program prints with the microseconds that each took, the least of all
+// rounds.
 type timings struct {
 	rows []string
 	us   map[string]float64
@@ -144,7 +146,8 @@ func (t *timings) report(b *testing.B, theirs *timings, name string) {
 	}
 }
 
-// BenchmarkPingPong is the round trip between two ranks of one node, against Open MPI's, which uses shared memory.
+// BenchmarkPingPong is the round trip between two ranks of one node, against Open MPI's, which uses
+// shared memory.
 func BenchmarkPingPong(b *testing.B) {
 	n := cluster(b, 1)[0]
 	exe, program := native(b, "test", "bench", "pingpong.c"), compiled(b, n, "test", "bench", "pingpong.c")
@@ -174,7 +177,8 @@ func BenchmarkCollective(b *testing.B) {
 	ours.report(b, &theirs, "openmpi")
 }
 
-// BenchmarkPingPongAcross is the round trip between ranks of two daemons, against a raw libp2p stream between the same two.
+// BenchmarkPingPongAcross is the round trip between ranks of two daemons, against a raw libp2p
+// stream between the same two.
 func BenchmarkPingPongAcross(b *testing.B) {
 	if _, err := os.Stat(benched); err != nil {
 		b.Fatalf("%v: run the benchmarks with make bench", err)
@@ -205,8 +209,8 @@ func BenchmarkPingPongAcross(b *testing.B) {
 	ours.report(b, &raw, "raw")
 }
 
-// BenchmarkStart is the time from the command to the first line of hello with eight ranks: warm, and cold with a program that the
-// node has never seen.
+// BenchmarkStart is the time from the command to the first line of hello with eight ranks: warm,
+// and cold with a program that the node has never seen.
 func BenchmarkStart(b *testing.B) {
 	n := cluster(b, 1)[0]
 	exe := native(b, "interpreters", "hello", "1.0.0", "main.c")
@@ -247,7 +251,8 @@ func appendCustom(b *testing.B, file, text string) {
 	}
 }
 
-// firstLine is the milliseconds until a command writes its first line. The command then runs to its end.
+// firstLine is the milliseconds until a command writes its first line. The command then runs to its
+// end.
 func firstLine(b *testing.B, name string, args ...string) float64 {
 	b.Helper()
 	cmd := exec.Command(name, args...)

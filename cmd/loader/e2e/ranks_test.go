@@ -28,7 +28,8 @@ func job(t testing.TB, n *node, spec mpi.JobSpec) (*mpi.Job, string) {
 	return j, out
 }
 
-// spread is job on these nodes, the first of which is its origin: each has to run a rank, and the job has to do well.
+// spread is job on these nodes, the first of which is its origin: each has to run a rank, and the
+// job has to do well.
 func spread(t testing.TB, nodes []*node, spec mpi.JobSpec) (*mpi.Job, string) {
 	t.Helper()
 	for _, n := range nodes {
@@ -208,8 +209,9 @@ func get(t testing.TB, url string) []byte {
 	return b
 }
 
-// The daemon of a middle rank is killed while the job runs: the job ends with the cause within two seconds, and the nodes that are left
-// take the next one at once. However often, nothing is left of the jobs that were.
+// The daemon of a middle rank is killed while the job runs: the job ends with the cause within two
+// seconds, and the nodes that are left take the next one at once. However often, nothing is left of
+// the jobs that were.
 func TestDaemonsDie(t *testing.T) {
 	const deaths, slots = 50, 3
 	config := fmt.Sprintf(`{"API": "/ip4/127.0.0.1/tcp/0", "Programs": "any", "Ranks": %d}`, slots)

@@ -29,13 +29,15 @@ func add(t testing.TB, repo string) string {
 	return strings.TrimSpace(run(t, repo, stock, "add", "-Q", "-r", "--cid-version=1", shelf))
 }
 
-// A stock ipfs, the plugin copied, one setting, and a curl written from the page that started it all.
+// A stock ipfs, the plugin copied, one setting, and a curl written from the page that started it
+// all.
 func TestStockIpfs(t *testing.T) {
 	dir := installed(t)
 	run(t, dir, stock, "config", "Plugins.Plugins.mpi.Config.Store", "/ipfs/"+add(t, dir))
 	n := daemon(t, dir, stock)
 	serving(t, n, "echo/1.0.0")
-	// The page's own request, with real addresses. curl adds a Content-Type of forms, which must not matter.
+	// The page's own request, with real addresses. curl adds a Content-Type of forms, which must
+	// not matter.
 	body := strings.NewReplacer("ToAdress1", n.Peer, "ToAdress2", n.Peer, "ToAdress3", n.Peer, "YourAdress", n.Peer).Replace(`{
   "Pid": 11,
   "messages" : [
@@ -217,7 +219,8 @@ func TestPluginIsSilent(t *testing.T) {
 	}
 }
 
-// A bad setting stops the daemon with an error that says what to do, and ipfs config can still repair it.
+// A bad setting stops the daemon with an error that says what to do, and ipfs config can still
+// repair it.
 func TestBadSettingStopsTheDaemon(t *testing.T) {
 	dir := installed(t)
 	run(t, dir, stock, "config", "Plugins.Plugins.mpi.Config.Slots", "many")

@@ -1,5 +1,6 @@
-// Package attach joins the command line to a job: it shows what the job does until its end, over as many connections to the node as that
-// takes, passes standard input on, and fetches the files that ranks wrote.
+// Package attach joins the command line to a job: it shows what the job does until its end, over as
+// many connections to the node as that takes, passes standard input on, and fetches the files that
+// ranks wrote.
 package attach
 
 import (
@@ -24,15 +25,16 @@ type Client interface {
 	JobFile(ctx context.Context, id, name string) (io.ReadCloser, error)
 }
 
-// How long a node that does not answer is tried again. A daemon that ends takes the jobs that began there with it, so one that
-// refuses connections is not waited for as long as a network.
+// How long a node that does not answer is tried again. A daemon that ends takes the jobs that began
+// there with it, so one that refuses connections is not waited for as long as a network.
 const (
 	refusedFor = 5 * time.Second
 	brokenFor  = time.Minute
 	firstPause = 50 * time.Millisecond
 	longPause  = time.Second
 	sayAfter   = time.Second // that the connection broke
-	// lasted is how long a connection without events has to last to have been one: whatever stands between may answer and break it at once.
+	// lasted is how long a connection without events has to last to have been one: whatever stands
+	// between may answer and break it at once.
 	lasted = 2 * longPause
 )
 
@@ -68,8 +70,8 @@ type Follower struct {
 
 var errUntil = errors.New("the last event wanted")
 
-// Follow shows the job until its end and returns its record then. It may be called again after ctx has ended. An error is ctx's, a
-// [GoneError], the node's, or one that wraps [ErrOutput].
+// Follow shows the job until its end and returns its record then. It may be called again after ctx
+// has ended. An error is ctx's, a [GoneError], the node's, or one that wraps [ErrOutput].
 func (f *Follower) Follow(ctx context.Context) (*mpi.Job, error) {
 	for {
 		f.asked = time.Now()

@@ -142,7 +142,8 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// The node's API goes away and comes back in the middle of a job: nothing is lost, nothing comes twice.
+// The node's API goes away and comes back in the middle of a job: nothing is lost, nothing comes
+// twice.
 func TestFollowReconnects(t *testing.T) {
 	n, s, c, job := one(t, mpi.JobSpec{File: "cat", Ranks: 1, Stdin: true})
 	var out, errs text

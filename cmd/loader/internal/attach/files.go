@@ -15,9 +15,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// Files writes the files that the job's ranks wrote into dir, which it makes. Their names came from programs on other people's
-// machines: nothing is written outside dir, whatever links there are in it, nothing that is not a file is replaced, and nothing hidden is written.
-// each is told of each file that is there. The error names those that are not.
+// Files writes the files that the job's ranks wrote into dir, which it makes. Their names came from
+// programs on other people's machines: nothing is written outside dir, whatever links there are in
+// it, nothing that is not a file is replaced, and nothing hidden is written. each is told of each
+// file that is there. The error names those that are not.
 func Files(ctx context.Context, c Client, job *mpi.Job, dir string, each func(mpi.JobFile)) error {
 	if len(job.Files) == 0 {
 		return nil

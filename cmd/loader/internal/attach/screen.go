@@ -26,15 +26,18 @@ const (
 
 // Options say how a job shows.
 type Options struct {
-	Out, Err io.Writer      // its standard output; its standard error and what there is to say about it
+	// its standard output; its standard error and what there is to say about it
+	Out, Err io.Writer
 	Wants    api.LogOptions // what of its output; Tag counts, Follow does not
 	Alone    bool           // its output is that of one rank, which nothing can get into
-	JSON     bool           // its events, one a line, on Out in place of all that; of ranks those that Wants says
-	Quiet    bool           // no progress
+	// its events, one a line, on Out in place of all that; of ranks those that Wants says
+	JSON  bool
+	Quiet bool // no progress
 }
 
-// Screen shows a job. What ranks write goes on as it came, in whole lines; to a terminal only what cannot harm it. Progress is
-// a line on a terminal that changes, and goes away; else a line now and then. It is safe for many goroutines.
+// Screen shows a job. What ranks write goes on as it came, in whole lines; to a terminal only what
+// cannot harm it. Progress is a line on a terminal that changes, and goes away; else a line now and
+// then. It is safe for many goroutines.
 type Screen struct {
 	o        Options
 	terminal bool // Err is one

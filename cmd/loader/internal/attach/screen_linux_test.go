@@ -14,7 +14,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// pty opens a terminal of 40 columns: what is written to tty is what the person at it, who reads master, sees.
+// pty opens a terminal of 40 columns: what is written to tty is what the person at it, who reads
+// master, sees.
 func pty(t *testing.T) (master, tty *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -40,7 +41,8 @@ func pty(t *testing.T) (master, tty *os.File) {
 	return master, tty
 }
 
-// On a terminal progress is one line that changes and goes away, a prompt shows at once, and nothing that ranks write does more than to be seen.
+// On a terminal progress is one line that changes and goes away, a prompt shows at once, and
+// nothing that ranks write does more than to be seen.
 func TestScreenOnTerminal(t *testing.T) {
 	master, tty := pty(t)
 	if !terminal.Is(tty) || terminal.Width(tty) != 40 {

@@ -1,5 +1,5 @@
-// Package cluster runs a few real nodes on one machine: child processes with repositories of their own, connected to
-// each other and cut off from the public network.
+// Package cluster runs a few real nodes on one machine: child processes with repositories of their
+// own, connected to each other and cut off from the public network.
 //
 //	c := cluster.New(cluster.Config{N: 3, Exe: exe, Store: "bin/store", Ready: ready})
 //	if err := c.Start(ctx); err != nil { … }   // nothing is left if it fails
@@ -7,8 +7,8 @@
 //	for _, n := range c.Nodes() { … }
 //	err := c.Wait(ctx)                         // until ctx ends, or the last node does
 //
-// No node outlives the process that owns the Cluster, whatever ends that: each holds the reading end of
-// a pipe whose writing end only the owner has (see [LifelineEnv]).
+// No node outlives the process that owns the Cluster, whatever ends that: each holds the reading
+// end of a pipe whose writing end only the owner has (see [LifelineEnv]).
 package cluster
 
 import (
@@ -22,8 +22,8 @@ import (
 	"sync"
 )
 
-// LifelineEnv names the environment variable that holds the number of an open file. A process that is started with
-// it interrupts itself when reading that file ends.
+// LifelineEnv names the environment variable that holds the number of an open file. A process that
+// is started with it interrupts itself when reading that file ends.
 const LifelineEnv = "IPFS_MPI_LIFELINE"
 
 // Config is what a cluster is made of.
@@ -34,12 +34,14 @@ type Config struct {
 	Store string
 	// Settings are the plugin's, for every node, over the cluster's own.
 	Settings map[string]any
-	// Dir gets the repositories and logs, and keeps them. It must be empty or absent. If Dir itself is empty, a
-	// temporary directory is used and removed.
+	// Dir gets the repositories and logs, and keeps them. It must be empty or absent. If Dir itself
+	// is empty, a temporary directory is used and removed.
 	Dir string
-	// Cache is a directory of compiled programs for all nodes of this user's clusters; empty: each node has its own.
+	// Cache is a directory of compiled programs for all nodes of this user's clusters; empty: each
+	// node has its own.
 	Cache string
-	// Ready returns nil once these nodes, all or only the first, are ready, asking their APIs until then, or ctx's error.
+	// Ready returns nil once these nodes, all or only the first, are ready, asking their APIs until
+	// then, or ctx's error.
 	Ready func(ctx context.Context, nodes []Node) error
 	// Progress gets a line of text for each step; nil for none.
 	Progress io.Writer
@@ -78,8 +80,8 @@ func New(cfg Config) *Cluster {
 	return &Cluster{cfg: cfg, died: make(chan error, max(cfg.N, 1))}
 }
 
-// Start makes the repositories, adds the store, starts and connects the nodes, and waits until they are ready.
-// If it fails nothing is left, but for the files where Config.Dir is set.
+// Start makes the repositories, adds the store, starts and connects the nodes, and waits until they
+// are ready. If it fails nothing is left, but for the files where Config.Dir is set.
 func (c *Cluster) Start(ctx context.Context) error {
 	if err := c.start(ctx); err != nil {
 		return errors.Join(err, c.Close())
@@ -129,8 +131,8 @@ func (c *Cluster) start(ctx context.Context) error {
 	return c.ready(ctx, c.nodes)
 }
 
-// startNodes makes the other repositories and starts all nodes: the first one first, so that it compiles the programs
-// for all, if no cluster has before.
+// startNodes makes the other repositories and starts all nodes: the first one first, so that it
+// compiles the programs for all, if no cluster has before.
 func (c *Cluster) startNodes(ctx context.Context) error {
 	first, rest := c.nodes[:1], c.nodes[1:]
 	err := each(ctx, c.nodes, func(ctx context.Context, n *node) error {
@@ -185,8 +187,8 @@ func (c *Cluster) ready(ctx context.Context, nodes []*node) error {
 	}
 }
 
-// Wait returns nil when ctx ends. A node that ends by itself is reported, and the others go on; when none is left, Wait returns
-// how the last one ended.
+// Wait returns nil when ctx ends. A node that ends by itself is reported, and the others go on;
+// when none is left, Wait returns how the last one ended.
 func (c *Cluster) Wait(ctx context.Context) error {
 	for left := len(c.nodes); ; {
 		select {
@@ -257,7 +259,8 @@ func (c *Cluster) makeDir() (err error) {
 	return err
 }
 
-// each runs f for the nodes, a few at a time, and returns the first error. When one fails, the others' ctx ends.
+// each runs f for the nodes, a few at a time, and returns the first error. When one fails, the
+// others' ctx ends.
 func each(ctx context.Context, nodes []*node, f func(context.Context, *node) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

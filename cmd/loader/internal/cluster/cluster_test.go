@@ -72,7 +72,8 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-// Temporary directories that nobody holds go; those of running clusters, and what only looks like one, stay.
+// Temporary directories that nobody holds go; those of running clusters, and what only looks like
+// one, stay.
 func TestSweep(t *testing.T) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)

@@ -47,8 +47,8 @@ func newNode(dir string, index int) *node {
 	return &node{Node: Node{Repo: base}, index: index, log: base + ".log"}
 }
 
-// env is the environment of a node's processes: ours without what would reach into the node, cut off
-// from what phones home.
+// env is the environment of a node's processes: ours without what would reach into the node, cut
+// off from what phones home.
 func (n *node) env(more ...string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
 		return strings.HasPrefix(kv, "IPFS_") || strings.HasPrefix(kv, "LIBP2P_")
@@ -71,8 +71,8 @@ func (c *Cluster) ipfs(ctx context.Context, n *node, args ...string) (string, er
 	return out.String(), nil
 }
 
-// prepare sets what all of a node's processes need. They get a process group of their own, so that a ctrl-C at the
-// terminal reaches only us: a second signal would cut Kubo's clean stop short.
+// prepare sets what all of a node's processes need. They get a process group of their own, so that
+// a ctrl-C at the terminal reaches only us: a second signal would cut Kubo's clean stop short.
 func (c *Cluster) prepare(cmd *exec.Cmd, n *node) {
 	cmd.Env = n.env(LifelineEnv + "=3") // the first of ExtraFiles
 	cmd.ExtraFiles = []*os.File{c.lifeR}

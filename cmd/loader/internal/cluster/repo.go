@@ -37,8 +37,8 @@ func (c *Cluster) init(ctx context.Context, n *node, store string) error {
 	return c.shareCache(n)
 }
 
-// shareCache lets the node keep compiled programs where all nodes do. Compiling takes seconds for each program, and
-// the plugin's cache is made to be shared.
+// shareCache lets the node keep compiled programs where all nodes do. Compiling takes seconds for
+// each program, and the plugin's cache is made to be shared.
 func (c *Cluster) shareCache(n *node) error {
 	if c.cfg.Cache == "" {
 		return nil
@@ -47,7 +47,8 @@ func (c *Cluster) shareCache(n *node) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.cfg.Cache, 0o700); err != nil { // code in it is trusted: nobody else's to write
+	// code in it is trusted: nobody else's to write
+	if err := os.MkdirAll(c.cfg.Cache, 0o700); err != nil {
 		return err
 	}
 	return os.Symlink(c.cfg.Cache, filepath.Join(dir, "cache"))
@@ -72,8 +73,8 @@ func (c *Cluster) plug(n *node, store string) {
 	}
 }
 
-// isolated is the configuration of a node that listens on loopback, on free ports, and talks to no one of its
-// own accord.
+// isolated is the configuration of a node that listens on loopback, on free ports, and talks to no
+// one of its own accord.
 func isolated() (*config.Config, error) {
 	id, err := config.CreateIdentity(io.Discard, []options.KeyGenerateOption{options.Key.Type(options.Ed25519Key)})
 	if err != nil {
@@ -83,7 +84,8 @@ func isolated() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	// No bootstrap, mDNS, AutoTLS, AutoConf, port mapping, delegated routers or publishers; loopback, port 0.
+	// No bootstrap, mDNS, AutoTLS, AutoConf, port mapping, delegated routers or publishers;
+	// loopback, port 0.
 	if err := config.Profiles["test"].Transform(conf); err != nil {
 		return nil, err
 	}

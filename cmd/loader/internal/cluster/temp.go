@@ -13,8 +13,8 @@ const (
 	lockName = "lock"
 )
 
-// makeTemp makes a temporary directory, locked for as long as this process lives or until the file is closed. It
-// removes those of clusters that were killed and could not do so themselves.
+// makeTemp makes a temporary directory, locked for as long as this process lives or until the file
+// is closed. It removes those of clusters that were killed and could not do so themselves.
 func makeTemp() (dir string, lock *os.File, err error) {
 	sweep()
 	dir, err = os.MkdirTemp("", tempPrefix)
@@ -37,7 +37,8 @@ func makeTemp() (dir string, lock *os.File, err error) {
 	return dir, lock, nil
 }
 
-// sweep removes this user's temporary directories that no cluster holds locked. What cannot be removed stays.
+// sweep removes this user's temporary directories that no cluster holds locked. What cannot be
+// removed stays.
 func sweep() {
 	entries, err := os.ReadDir(os.TempDir())
 	if err != nil {

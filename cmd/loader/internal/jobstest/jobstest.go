@@ -1,5 +1,5 @@
-// Package jobstest is a node's jobs without a node, for the tests of the command line. What a job does is said by the name of its
-// program: see the table in New.
+// Package jobstest is a node's jobs without a node, for the tests of the command line. What a job
+// does is said by the name of its program: see the table in New.
 package jobstest
 
 import (
@@ -212,7 +212,8 @@ func (n *Node) StartJob(_ context.Context, spec mpi.JobSpec) (*mpi.Job, error) {
 		j.event(mpi.JobEvent{Type: "state", Rank: -1, State: mpi.JobFinding})
 		j.event(mpi.JobEvent{Type: "state", Rank: -1, State: mpi.JobRunning})
 		script(j)
-		j.Fail(mpi.JobCause{Rank: -1, Reason: mpi.Cancelled, Detail: "on request", Exit: 1}) // unless it has ended
+		// unless it has ended
+		j.Fail(mpi.JobCause{Rank: -1, Reason: mpi.Cancelled, Detail: "on request", Exit: 1})
 	})
 	return &record, nil
 }

@@ -14,9 +14,9 @@ type Difference struct {
 	Plugin string // in the plugin
 }
 
-// settings are those that change what the compiler makes of a package, with the value that stands for an
-// absent one. -buildmode differs by nature; -ldflags and VCS stamps do not reach a package's code; flags of the
-// C compiler do, but their paths differ harmlessly between machines.
+// settings are those that change what the compiler makes of a package, with the value that stands
+// for an absent one. -buildmode differs by nature; -ldflags and VCS stamps do not reach a package's
+// code; flags of the C compiler do, but their paths differ harmlessly between machines.
 var settings = []struct{ key, absent string }{
 	{"-compiler", "gc"},
 	{"-trimpath", "false"},
@@ -41,7 +41,8 @@ var settings = []struct{ key, absent string }{
 	{"GOFIPS140", "off"},
 }
 
-// Compare lists what keeps plugin from loading into host, as far as can be told: nothing if they match.
+// Compare lists what keeps plugin from loading into host, as far as can be told: nothing if they
+// match.
 func Compare(host, plugin File) []Difference {
 	var diffs []Difference
 	add := func(what, h, p string) {
@@ -80,8 +81,9 @@ func or(s, absent string) string {
 	return s
 }
 
-// describeModule tells all of a module that must be equal: version, what replaces it, sum, and whether it was built
-// in its own source tree (which gives its files other names, and so other code).
+// describeModule tells all of a module that must be equal: version, what replaces it, sum, and
+// whether it was built in its own source tree (which gives its files other names, and so other
+// code).
 func describeModule(f File, m *debug.Module) string {
 	s := short(m)
 	if m.Replace != nil {

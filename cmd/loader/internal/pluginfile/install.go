@@ -21,8 +21,8 @@ const tryTimeout = 60 * time.Second
 // Target is where the plugin goes in a repository.
 func Target(repo string) string { return filepath.Join(Dir(repo), "mpi.so") }
 
-// Try has host load plugin, by running "ipfs version" in an empty repository that has nothing but the plugin.
-// The error is what the host says.
+// Try has host load plugin, by running "ipfs version" in an empty repository that has nothing but
+// the plugin. The error is what the host says.
 func Try(ctx context.Context, host, plugin File) error {
 	repo, err := os.MkdirTemp("", "ipfs-mpi-try-")
 	if err != nil {
@@ -57,8 +57,8 @@ func Try(ctx context.Context, host, plugin File) error {
 	return nil
 }
 
-// Copy puts the plugin where Kubo looks, with its execute bit, and returns its path. A file that is there is
-// replaced in one step: an ipfs that starts meanwhile sees the old one or the new one.
+// Copy puts the plugin where Kubo looks, with its execute bit, and returns its path. A file that is
+// there is replaced in one step: an ipfs that starts meanwhile sees the old one or the new one.
 func Copy(plugin File, repo string) (path string, err error) {
 	path = Target(repo)
 	if err := os.MkdirAll(Dir(repo), 0o755); err != nil {

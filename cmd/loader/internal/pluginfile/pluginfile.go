@@ -1,9 +1,10 @@
 // Package pluginfile tells whether a Go plugin will load into a given executable, from what the Go
 // linker wrote into both, and installs it where Kubo looks.
 //
-// The Go runtime loads a plugin only if every package that it shares with the executable was compiled from
-// the same source by the same compiler with the same flags. What debug/buildinfo reads of a file (Go's version,
-// build settings, module versions and sums) does not prove that, but when a load fails it tells why.
+// The Go runtime loads a plugin only if every package that it shares with the executable was
+// compiled from the same source by the same compiler with the same flags. What debug/buildinfo
+// reads of a file (Go's version, build settings, module versions and sums) does not prove that, but
+// when a load fails it tells why.
 package pluginfile
 
 import (
@@ -79,8 +80,8 @@ func (f File) setting(key string) string {
 // Dir is where Kubo looks for plugins.
 func Dir(repo string) string { return filepath.Join(repo, "plugins") }
 
-// Installed finds the mpi plugins that Kubo would load from a repository: like Kubo it looks at executable files in
-// the directory of plugins and below it.
+// Installed finds the mpi plugins that Kubo would load from a repository: like Kubo it looks at
+// executable files in the directory of plugins and below it.
 func Installed(repo string) ([]File, error) {
 	var found []File
 	err := filepath.WalkDir(Dir(repo), func(path string, d fs.DirEntry, err error) error {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// file makes a File of a Go version, settings as "key=value", and modules as "path version sum"; the first
-// is the main module.
+// file makes a File of a Go version, settings as "key=value", and modules as "path version sum";
+// the first is the main module.
 func file(goVersion string, settings []string, modules ...string) File {
 	info := &debug.BuildInfo{GoVersion: goVersion}
 	for _, s := range settings {

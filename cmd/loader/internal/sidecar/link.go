@@ -26,7 +26,8 @@ const (
 	dialsAtOnce = 8
 )
 
-// link keeps the sidecar's host in the daemon's network: connected to the daemon and to some of its peers.
+// link keeps the sidecar's host in the daemon's network: connected to the daemon and to some of its
+// peers.
 type link struct {
 	api  *rpc.HttpApi
 	host host.Host
@@ -89,7 +90,8 @@ func (l *link) widen(ctx context.Context) {
 	}
 }
 
-// dialPeersOf connects to peers that the daemon is connected to, a few at a time, until there are enough.
+// dialPeersOf connects to peers that the daemon is connected to, a few at a time, until there are
+// enough.
 func (l *link) dialPeersOf(ctx context.Context) {
 	asking, cancel := context.WithTimeout(ctx, rpcTimeout)
 	conns, err := l.api.Swarm().Peers(asking)
@@ -126,7 +128,8 @@ func (l *link) dialPeersOf(ctx context.Context) {
 		wg.Go(func() {
 			defer func() { <-turns }()
 			if err := l.dial(ctx, *info); err != nil {
-				// An incoming connection shows the peer's outgoing port, at which it need not listen.
+				// An incoming connection shows the peer's outgoing port, at which it need not
+				// listen.
 				l.log.Debug("a peer of the daemon is not reached", "peer", info.ID, "err", err)
 			}
 		})

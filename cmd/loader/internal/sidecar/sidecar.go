@@ -1,9 +1,9 @@
-// Package sidecar runs one node of ipfs-mpi beside a Kubo daemon instead of inside it. What the plugin takes from
-// its daemon the sidecar has of its own (a libp2p host, a DHT) or gets through the daemon's RPC API (the
-// store); from there on it is the same code, plugin.Service.
+// Package sidecar runs one node of ipfs-mpi beside a Kubo daemon instead of inside it. What the
+// plugin takes from its daemon the sidecar has of its own (a libp2p host, a DHT) or gets through
+// the daemon's RPC API (the store); from there on it is the same code, plugin.Service.
 //
-// It talks to no public bootstrap peer: the way into the network are the daemon's own addresses and the daemon's
-// own peers, asked for again and again (link.go).
+// It talks to no public bootstrap peer: the way into the network are the daemon's own addresses and
+// the daemon's own peers, asked for again and again (link.go).
 package sidecar
 
 import (
@@ -73,8 +73,8 @@ func New(cfg Config) (*Sidecar, error) {
 	return s, nil
 }
 
-// Run waits for the daemon, serves until ctx ends, and stops what it started, within some seconds. The error is nil
-// when ctx ended it.
+// Run waits for the daemon, serves until ctx ends, and stops what it started, within some seconds.
+// The error is nil when ctx ended it.
 func (s *Sidecar) Run(ctx context.Context) error {
 	state, err := openState(s.cfg.State)
 	if err != nil {
@@ -132,8 +132,8 @@ func (s *Sidecar) serve(ctx context.Context, h host.Host, d *dual.DHT) error {
 	return nil
 }
 
-// close stops the service. It gives up on what does not stop in time (a compilation cannot be interrupted): Run's end is
-// the process's end.
+// close stops the service. It gives up on what does not stop in time (a compilation cannot be
+// interrupted): Run's end is the process's end.
 func (s *Sidecar) close(service *plugin.Service) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
@@ -149,8 +149,8 @@ func (s *Sidecar) close(service *plugin.Service) {
 	}
 }
 
-// newHost makes the libp2p host and its DHT: Kubo's two, of the public network and of the local one, with the protocol
-// names that Kubo has.
+// newHost makes the libp2p host and its DHT: Kubo's two, of the public network and of the local
+// one, with the protocol names that Kubo has.
 func (s *Sidecar) newHost(key crypto.PrivKey) (host.Host, *dual.DHT, error) {
 	loopback := manet.IsIPLoopback(s.listen)
 	opts := []libp2p.Option{

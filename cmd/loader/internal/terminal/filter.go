@@ -5,9 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// Filter lets through what a program may write to a terminal: text in UTF-8, and the control sequences that colour it and that redraw a line. A
-// program that ran on other people's machines must not be able to do more: to set the clipboard, to type.
-// Everything else is shown as \x1b and so on.
+// Filter lets through what a program may write to a terminal: text in UTF-8, and the control
+// sequences that colour it and that redraw a line. A program that ran on other people's machines
+// must not be able to do more: to set the clipboard, to type. Everything else is shown as \x1b and
+// so on.
 //
 // It is for one stream of bytes, which may be cut anywhere. The zero value is ready.
 type Filter struct {
@@ -59,8 +60,8 @@ func (f *Filter) one(dst []byte, c byte) []byte {
 	return f.one(dst, c)
 }
 
-// character takes a byte of a character of several. Terminals differ in what they make of bytes that are no UTF-8: some obey
-// 0x80 to 0x9f, the controls of one byte.
+// character takes a byte of a character of several. Terminals differ in what they make of bytes
+// that are no UTF-8: some obey 0x80 to 0x9f, the controls of one byte.
 func (f *Filter) character(dst []byte, c byte) []byte {
 	f.held = append(f.held, c)
 	if !utf8.FullRune(f.held) {
@@ -83,8 +84,8 @@ func (f *Filter) character(dst []byte, c byte) []byte {
 // maxC1 is the last of the controls U+0080 to U+009F.
 const maxC1 = 0x9f
 
-// harmless reports whether the control sequence with that final byte only colours text (SGR), erases in a line (EL) or moves within it
-// (CUF, CUB, CHA).
+// harmless reports whether the control sequence with that final byte only colours text (SGR),
+// erases in a line (EL) or moves within it (CUF, CUB, CHA).
 func harmless(final byte) bool {
 	switch final {
 	case 'm', 'K', 'C', 'D', 'G':

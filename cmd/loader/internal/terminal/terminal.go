@@ -1,4 +1,5 @@
-// Package terminal is what the command line knows of terminals: whether there is one, and what may be written to it.
+// Package terminal is what the command line knows of terminals: whether there is one, and what may
+// be written to it.
 package terminal
 
 import (
@@ -41,8 +42,8 @@ func size(f any) (*unix.Winsize, bool) {
 	return ws, cerr == nil && err == nil
 }
 
-// Foreground reports whether this process may read from f without being stopped for it: whether f is no terminal, or
-// this process is in the terminal's foreground.
+// Foreground reports whether this process may read from f without being stopped for it: whether f
+// is no terminal, or this process is in the terminal's foreground.
 func Foreground(f any) bool {
 	file, ok := f.(*os.File)
 	if !ok || !Is(f) {
@@ -57,8 +58,8 @@ func Foreground(f any) bool {
 	return cerr != nil || err != nil || pgrp == unix.Getpgrp()
 }
 
-// Clean is a text that a peer chose, made safe for a terminal: what is not printable is escaped, but for the
-// line ends and tabs in multi-line text.
+// Clean is a text that a peer chose, made safe for a terminal: what is not printable is escaped,
+// but for the line ends and tabs in multi-line text.
 func Clean(s string, multiline bool) string {
 	if !slices.ContainsFunc([]rune(s), func(r rune) bool { return !safe(r, multiline) }) {
 		return s

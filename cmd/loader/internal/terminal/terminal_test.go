@@ -12,14 +12,16 @@ func TestFilter(t *testing.T) {
 		"plain größe 日本\n":             "plain größe 日本\n",
 		"\x1b[1;31mred\x1b[0m\r\x1b[K": "\x1b[1;31mred\x1b[0m\r\x1b[K",
 		"10%\b\b\b20%\t.":              "10%\b\b\b20%\t.",
-		"\x1b]52;c;Zm9v\x07":           `\x1b]52;c;Zm9v\x07`,      // sets the clipboard
-		"\x1b]0;title\x1b\\":           `\x1b]0;title\x1b\`,       // sets the title
-		"\x1b[2J\x1b[H":                `\x1b[2J\x1b[H`,           // erases the screen
-		"\x1b[6n\x1b[?1049h\x1bc":      `\x1b[6n\x1b[?1049h\x1bc`, // makes the terminal type, switches the screen, resets
-		"\x1bP+q544e\x1b\\":            `\x1bP+q544e\x1b\`,
-		"\u009b2J\u0085":               `\xc2\x9b2J\xc2\x85`, // the same in one character
-		"\u00a0 \xc2":                  "\u00a0 \\xc2",
-		"\x9d52;c;AAAA\x9c":            `\x9d52;c;AAAA\x9c`, // in one byte, which some terminals obey also among UTF-8
+		"\x1b]52;c;Zm9v\x07":           `\x1b]52;c;Zm9v\x07`, // sets the clipboard
+		"\x1b]0;title\x1b\\":           `\x1b]0;title\x1b\`,  // sets the title
+		"\x1b[2J\x1b[H":                `\x1b[2J\x1b[H`,      // erases the screen
+		// makes the terminal type, switches the screen, resets
+		"\x1b[6n\x1b[?1049h\x1bc": `\x1b[6n\x1b[?1049h\x1bc`,
+		"\x1bP+q544e\x1b\\":       `\x1bP+q544e\x1b\`,
+		"\u009b2J\u0085":          `\xc2\x9b2J\xc2\x85`, // the same in one character
+		"\u00a0 \xc2":             "\u00a0 \\xc2",
+		// in one byte, which some terminals obey also among UTF-8
+		"\x9d52;c;AAAA\x9c":            `\x9d52;c;AAAA\x9c`,
 		"\xe6\x9b\xe6\x9b2J":           `\xe6\x9b\xe6\x9b2J`,
 		"\xc0\x9b \xed\xa0\x80":        `\xc0\x9b \xed\xa0\x80`, // overlong, a surrogate
 		"caf\xe9 \xff\U0001f600\ufffd": "caf\\xe9 \\xff\U0001f600\ufffd",

@@ -1,5 +1,5 @@
-// Command empty is a Kubo plugin that does nothing: what any plugin costs, to compare ours with. Build it with
-// -buildmode=plugin.
+// Command empty is a Kubo plugin that does nothing: what any plugin costs, to compare ours with.
+// Build it with -buildmode=plugin.
 package main
 
 import kuboplugin "github.com/ipfs/kubo/plugin"
