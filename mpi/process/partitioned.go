@@ -94,8 +94,8 @@ func (c *call) partitions(x *partitioned) error {
 	return err
 }
 
-// makeFlags allocates the ready bits of a send. A send that is freed before all partitions are
-// ready keeps them.
+// makeFlags allocates the ready bits of a send. If it is freed before all partitions are ready they
+// stay allocated and charged.
 func (c *call) makeFlags(x *partitioned) error {
 	words := (x.partitions + 63) / 64
 	if err := c.charge(smallObject + 8*words); err != nil {
