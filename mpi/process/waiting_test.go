@@ -9,8 +9,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// A node knows what each of its ranks waits for: the function, the communicator, since when, and which
-// messages. Rank 0 waits in each kind of call until rank 1 has seen it wait.
+// A node knows what each of its ranks waits for: the function, the communicator, since when, and
+// which messages. Rank 0 waits in each kind of call until rank 1 has seen it wait.
 func TestWaiting(t *testing.T) {
 	const large = 1 << 18 // no eager message
 	type message struct {
@@ -53,7 +53,8 @@ func TestWaiting(t *testing.T) {
 			func(g *guest, buf, r uint32) {
 				g.must("MPI_Irecv", buf, 1, abi.Int, 1, 3, abi.CommWorld, r)
 				g.must("MPI_Issend", buf+64, 1, abi.Int, 1, 4, abi.CommWorld, r+4)
-				g.must("MPI_Isend", buf+64, 1, abi.Int, 1, 5, abi.CommWorld, r+8) // eager: it is done
+				// eager: it is done
+				g.must("MPI_Isend", buf+64, 1, abi.Int, 1, 5, abi.CommWorld, r+8)
 				g.must("MPI_Waitall", 3, r, abi.StatusesIgnore)
 			},
 			func(g *guest, buf, _ uint32) {

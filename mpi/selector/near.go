@@ -48,8 +48,8 @@ func Near(asked string, known []mpi.Interpreter, n int) []string {
 	return out
 }
 
-// distance is the number of edits between a known name and the one asked for; -1 if that is too many
-// for a suggestion. If one is a prefix of the other it is 2 at most.
+// distance is the number of edits between a known name and the one asked for; -1 if that is too
+// many for a suggestion. If one is a prefix of the other it is 2 at most.
 func distance(asked, known string) int {
 	d := edits(asked, known)
 	if len(asked) >= 2 && (strings.HasPrefix(known, asked) || len(known) >= 2 && strings.HasPrefix(asked, known)) {

@@ -1,6 +1,7 @@
 /*
- * flood: how many messages per second all ranks together send when each sends to every other: windows
- * of 64 messages to and from each of the others, Isend and Irecv, then Waitall. The best of five runs.
+ * flood: how many messages per second all ranks together send when each sends to every other:
+ * windows of 64 messages to and from each of the others, Isend and Irecv, then Waitall. The best of
+ * five runs.
  *
  *   flood [bytes of a message]      8 if not given
  */
