@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// accepts tells senders that their messages were accepted, acceptDelay after they came: by then most
-// have ended, and a Done says it too. One timer serves all tasks.
+// accepts tells senders that their messages were accepted, acceptDelay after they came: by then
+// most have ended, and a Done says it too. One timer serves all tasks.
 type accepts struct {
 	mu      sync.Mutex // guards the rest
 	waiting []waitingAccept

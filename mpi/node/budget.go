@@ -7,7 +7,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// budget bounds the tasks a node has open, by number, by the peer that sent them and by bytes.
+// budget bounds the open tasks of a node: their number, their number for each sending peer, and
+// their bytes.
 type budget struct {
 	mu    sync.Mutex
 	tasks int
@@ -15,7 +16,8 @@ type budget struct {
 	of    map[mpi.PeerID]int
 }
 
-// take reserves room for a task that peer sent, with n bytes. It goes by who sent it: an origin is only what the sender says.
+// take reserves a task of n bytes for the peer that sent it. It is not accounted to the origin,
+// which is only the sender's word.
 func (b *budget) take(peer mpi.PeerID, n int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -36,7 +38,7 @@ func (b *budget) take(peer mpi.PeerID, n int64) error {
 	return nil
 }
 
-// grow adds to the bytes of a task what its interpreter wants sent, if there is room.
+// grow reserves n more bytes for an open task, for the messages that its interpreter sends.
 func (b *budget) grow(n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -47,7 +49,7 @@ func (b *budget) grow(n int64) bool {
 	return true
 }
 
-// give returns the room of a task that ended.
+// give releases a task that ended, with all its bytes.
 func (b *budget) give(peer mpi.PeerID, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// expire ends a task when the request's time is up, wherever it is: what it sent and what has no end yet is named, or else the
-// message itself, which nobody came to.
+// expire ends a task at its deadline. Messages that it sent and that have not ended become
+// failures; if it sent none, its own message does.
 func (t *task) expire() {
 	const why = "the request's time was up"
 	dropped := t.n.passOn(t, t.req)
@@ -23,8 +23,8 @@ func (t *task) expire() {
 	}
 }
 
-// cancelTasks drops what peer sent for a request: what waits is not run, what runs ends at its next call to the host, and whoever it
-// sent messages to is told.
+// cancelTasks aborts the tasks that peer sent for a request: those queued do not run, those that
+// run are stopped, and the peers that they sent messages to are told.
 func (n *Node) cancelTasks(peer mpi.PeerID, id mpi.RequestID) {
 	n.mu.Lock()
 	var list []*task
@@ -39,7 +39,7 @@ func (n *Node) cancelTasks(peer mpi.PeerID, id mpi.RequestID) {
 	}
 }
 
-// cancelPeer drops all tasks that a peer which is gone sent, or began: nobody is left to hear of their end.
+// cancelPeer aborts all tasks that a lost peer sent, or whose origin it is.
 func (n *Node) cancelPeer(peer mpi.PeerID) {
 	n.mu.Lock()
 	var list []*task
@@ -66,7 +66,8 @@ func (t *task) abort(why string) {
 	t.finish(t.failure(mpi.Cancelled, why))
 }
 
-// passOn drops what an owner sent and tells those it was sent to that the request is cancelled. It returns what it dropped.
+// passOn drops the pending messages of an owner, tells the peers that have them that the request is
+// cancelled, and returns the messages.
 func (n *Node) passOn(w owner, id mpi.RequestID) []*outgoing {
 	told := map[mpi.PeerID]bool{}
 	dropped := n.pending.drop(w)

@@ -77,8 +77,8 @@ func TestExpectedUnreachable(t *testing.T) {
 	}
 }
 
-// A peer that dies in the middle leaves every message answered or named, and no request waiting. A message may be both: it
-// answered, and its peer died before it could say that it was done.
+// A peer that dies in the middle leaves every message answered or named, and no request waiting. A
+// message may be both: it answered, and its peer died before it could say that it was done.
 func TestPeerDies(t *testing.T) {
 	nodes := start(t, 3)
 	a, b := nodes[0], nodes[1]

@@ -116,8 +116,8 @@ type testNode struct {
 
 func (n testNode) id() string { return string(n.Self()) }
 
-// start starts n nodes that serve the guest as "guest/1.0.0", connected to each other, and waits until each sees all others. They
-// are closed when the test ends.
+// start starts n nodes that serve the guest as "guest/1.0.0", connected to each other, and waits
+// until each sees all others. They are closed when the test ends.
 func start(t testing.TB, n int, set ...func(i int, c *Config)) []testNode {
 	t.Helper()
 	nodes := make([]testNode, n)

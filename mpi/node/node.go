@@ -4,14 +4,14 @@
 //
 // # How it is put together
 //
-//   - programs (programs.go) follows the store: fetches, compiles and initialises what is to be served, and
-//     tells the pools what is ready.
-//   - A request (request.go) is what this node's API asked for; a task (task.go) is one message that this node's
-//     interpreter handles. Both send messages and wait for their ends: both are an [owner].
-//   - pending (pending.go) holds every message that is sent and has not ended, whoever owns it.
-//   - The outbox (outbox.go) carries frames to peers without blocking whoever has one to send.
-//   - The queue (queue.go) gives waiting tasks a slot, those that sent them in turn; the budget (budget.go) bounds how
-//     many there may be.
+//   - programs (programs.go) follows the store: it fetches, compiles and initialises the store's
+//     interpreters, and tells the pools which are ready.
+//   - A request (request.go) is a request of this node's API. A task (task.go) is one message for
+//     an interpreter of this node. Both send messages and wait until they end: each is an [owner].
+//   - pending (pending.go) holds every message that was sent and has not ended.
+//   - The outbox (outbox.go) sends frames to peers without blocking the caller.
+//   - The queue (queue.go) gives tasks a handler slot, the sending peers in turn. The budget
+//     (budget.go) bounds the open tasks. accepts (accepts.go) delays their Accepts.
 //   - Package job runs jobs. It takes their programs from here (ranks.go).
 //
 // A message to the node itself takes the same way as one to a peer, without the transport.
@@ -32,40 +32,44 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// Config is what a node is made of and what it may use.
+// Config has a node's parts and limits.
 type Config struct {
 	Transport frame.Transport
 	Pools     mpi.Pools
 	Store     mpi.Store
 	Runtime   exec.Runtime
 
-	Admit        func(mpi.PeerID) bool // peers, and origins that they name; nil admits all
+	Admit        func(mpi.PeerID) bool // asked of peers and of origins; nil admits all
 	Agent        string                // software and version, for people
 	HandlerSlots int                   // instances at once
 	Memory       int64                 // bytes of linear memory of an instance
 	Timeout      time.Duration         // wall clock of an instance
 	MaxMessage   int64                 // bytes of Data
-	AnyProgram   bool                  // run programs that are not the store's, by CID
-	Programs     []mpi.CID             // those of them that run, if not any does
+	AnyProgram   bool                  // run programs by CID that are not of the store
+	Programs     []mpi.CID             // programs not of the store that run if AnyProgram is false
 
 	Log *slog.Logger // nil discards
 }
 
-// Bounds on what a node holds for others at once.
+// Limits and timeouts of a node.
 const (
-	maxTasks          = 8192                   // messages accepted and not done
-	maxTasksPerPeer   = maxTasks / 2           // sent by one peer
-	maxTaskBytes      = 256 << 20              // Data of those, and of what they send
-	answersPerRequest = 64                     // times MaxMessage: bytes of answers a request holds
-	pushBudget        = time.Hour              // time for the messages of a request that waits for no answer
-	lookupTimeout     = 3 * time.Second        // of a search in the network that a request waits for
-	youngView         = 5 * time.Second        // after its start a node asks the network before it lists a pool
-	replyTimeout      = 10 * time.Minute       // for Accept, Refuse, Done and Cancel to be sent; a lost session ends it sooner
-	expiryGrace       = 5 * time.Second        // after its time a message that was pushed is waited for no more
-	flushTimeout      = time.Second            // at the stop, for what is still to be sent: peers that take nothing are not waited for
-	expiryMargin      = 250 * time.Millisecond // by which a task outlives its time, for its handler to be stopped in time and say how
-	acceptDelay       = 2 * time.Millisecond   // an Accept waits so long for an answer or a Done to go with it
-	maxOutbox         = 4 * maxTasks           // frames waiting for one peer
+	maxTasks        = 8192         // open tasks
+	maxTasksPerPeer = maxTasks / 2 // open tasks that one peer sent
+	maxTaskBytes    = 256 << 20    // Data of open tasks and of the messages they send
+	// bytes of answers of a request, in units of MaxMessage
+	answersPerRequest = 64
+	// of the messages of a request that expects no answer
+	pushBudget = time.Hour
+	// of a lookup in the network that a request waits for
+	lookupTimeout = 3 * time.Second
+	// so long after its start a node asks the network first
+	youngView    = 5 * time.Second
+	replyTimeout = 10 * time.Minute       // of sending Accept, Refuse, Done and Cancel
+	expiryGrace  = 5 * time.Second        // after its deadline a sent message is dropped
+	flushTimeout = time.Second            // of sending queued frames when the node stops
+	expiryMargin = 250 * time.Millisecond // from a handler's deadline to its task's
+	acceptDelay  = 2 * time.Millisecond   // an Accept waits so long for an answer or a Done
+	maxOutbox    = 4 * maxTasks           // frames queued for one peer
 )
 
 // Node is one node. New makes it, Start starts it, Close stops it.
@@ -123,7 +127,7 @@ func New(cfg Config) *Node {
 // Self is the node's peer ID.
 func (n *Node) Self() mpi.PeerID { return n.self }
 
-// Start takes messages from peers and begins to serve the store. If it fails, nothing it began is left.
+// Start starts to receive messages and to serve the store. If it fails, it closes the node.
 func (n *Node) Start(ctx context.Context) (err error) {
 	n.started = time.Now()
 	defer func() {
@@ -143,8 +147,8 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	return n.cfg.Store.Start(n.programs.update)
 }
 
-// Close stops the node within ctx: it tells the pools goodbye, ends what runs, answers what waits, and joins every
-// goroutine. It may be called twice.
+// Close stops the node within ctx: it leaves the pools, stops what runs, fails what is queued, and
+// joins every goroutine. It may be called twice.
 func (n *Node) Close(ctx context.Context) error {
 	n.closeOnce.Do(func() { n.closeErr = n.shut(ctx) })
 	return n.closeErr
@@ -163,7 +167,7 @@ func (n *Node) shut(ctx context.Context) error {
 	n.accepts.close()
 	n.programs.close()
 	done := make(chan error, 1)
-	go func() { // joined below, unless ctx ends first: a compilation cannot be stopped
+	go func() { // joined below, unless ctx ends before a compilation, which cannot be stopped
 		err := n.cfg.Runtime.Close()
 		n.wg.Wait()
 		done <- err
@@ -202,8 +206,8 @@ func (n *Node) Receive(from mpi.PeerID, f frame.Frame) {
 	}
 }
 
-// ofPeer makes failures that a peer told fit for us: the one of the message itself is what we know it to be, the others
-// are of messages that interpreters sent.
+// ofPeer checks the failures of a peer's Done. The first with Index 0 is of the message itself and
+// gets our own record of it; all others are of messages that interpreters sent.
 func ofPeer(o *outgoing, told []mpi.Failure) []mpi.Failure {
 	list := slices.Clone(told[:min(len(told), mpi.MaxFailures)])
 	own := false
@@ -234,7 +238,7 @@ func (n *Node) Lost(peer mpi.PeerID, session uint64, why error) {
 	n.cancelPeer(peer)
 }
 
-// reply sends a frame about a message to whoever sent the message.
+// reply sends a frame about a message to the peer that sent it.
 func (n *Node) reply(to mpi.PeerID, f frame.Frame) {
 	if to == n.self {
 		n.Receive(n.self, f)

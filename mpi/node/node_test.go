@@ -197,7 +197,8 @@ func TestTimeout(t *testing.T) {
 		{To: a.Self(), Data: mpi.Bytes("echo quick")}, {To: b.Self(), Data: mpi.Bytes("loop")},
 	}}
 	got, err := a.Do(t.Context(), r)
-	if code(err) != mpi.CodeTimeout && code(err) != mpi.CodeFailed { // the peer's own limit may be a tick earlier
+	// the peer's own limit may be a tick earlier
+	if code(err) != mpi.CodeTimeout && code(err) != mpi.CodeFailed {
 		t.Fatal(err)
 	}
 	if len(got.Messages) != 1 || len(got.Failures) != 1 {

@@ -10,20 +10,20 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// note is one frame on its way to a peer.
+// note is one frame queued for a peer.
 type note struct {
 	frame    frame.Frame
 	deadline time.Time
 	out      *outgoing // for a message: dropped from pending means not wanted any more
 }
 
-// outbox carries frames to peers, in order for each. A goroutine runs for a peer while there is something to send it, so a
-// peer that takes nothing holds up nobody else.
+// outbox sends frames to peers, in order for each peer. A goroutine runs for each peer that has
+// frames queued, so that a slow peer delays no other.
 type outbox struct {
 	n *Node
 
 	mu    sync.Mutex
-	idle  *sync.Cond // signalled when a peer's line becomes empty
+	idle  *sync.Cond // signalled when a peer has no frames queued any more
 	lines map[mpi.PeerID][]note
 	shut  bool
 }
@@ -34,8 +34,8 @@ func (b *outbox) init(n *Node) {
 	b.lines = map[mpi.PeerID][]note{}
 }
 
-// put queues a frame. A peer that takes nothing and makes us say more and more is not answered past a bound: its own
-// messages then end by their time.
+// put queues a frame without blocking. Replies to a peer that has [maxOutbox] frames queued are
+// dropped: its own messages then end by their deadlines.
 func (b *outbox) put(to mpi.PeerID, x note) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -53,7 +53,7 @@ func (b *outbox) put(to mpi.PeerID, x note) {
 	}
 }
 
-// carry sends what is in a peer's line until it is empty.
+// carry sends a peer's queued frames until there are none.
 func (b *outbox) carry(to mpi.PeerID) {
 	for {
 		b.mu.Lock()
@@ -161,7 +161,7 @@ func (c *lazyDeadline) cancel() {
 	}
 }
 
-// close takes nothing more and waits until nothing is in a line, or ctx ends.
+// close refuses further frames and waits until those queued are sent, or ctx ends.
 func (b *outbox) close(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { b.mu.Lock(); b.idle.Broadcast(); b.mu.Unlock() })
 	defer stop()

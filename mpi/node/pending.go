@@ -8,8 +8,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// owner is who sends messages and waits for their ends: a request or a task. Its methods may be called at the same
-// time, and after it has stopped waiting. For each message they are called at most once: accepted, then ended.
+// owner sends messages and waits until they end: a request or a task. Its methods may be called
+// concurrently, and after it stopped waiting. For each message accepted and ended are called at
+// most once, in this order.
 type owner interface {
 	accepted(o *outgoing)
 	ended(o *outgoing, failures []mpi.Failure, omitted uint64)
@@ -23,23 +24,23 @@ type outgoing struct {
 	from, to mpi.PeerID
 	request  mpi.RequestID
 	deadline time.Time
-	taken    bool // its request's, under its mutex: the peer accepted the message, or it ended
+	taken    bool // guarded by its request's mutex: the peer accepted the message, or it ended
 
-	// Of pending, under its mutex.
+	// Guarded by pending's mutex.
 	id      uint64
 	session uint64 // that carries it; 0 while it is still being sent
 }
 
-// failure is the failure of this message.
+// failure returns a failure of this message.
 func (o *outgoing) failure(why mpi.Reason, detail string) mpi.Failure {
 	return mpi.Failure{Index: o.index, Pid: o.pid, From: o.from, To: o.to, Reason: why, Detail: detail}.Clip()
 }
 
-// end tells the owner of the message that it failed. The caller has taken o from pending.
+// end tells the owner that the message failed. The caller has taken o from pending.
 func (o *outgoing) end(f mpi.Failure) { o.owner.ended(o, []mpi.Failure{f}, 0) }
 
-// pending holds the messages that were sent and have not ended. Whoever takes one out of it tells its owner, so an owner is
-// told once.
+// pending holds the messages that were sent and have not ended. Whoever removes one tells its
+// owner, so that an owner is told once.
 type pending struct {
 	mu   sync.Mutex
 	last uint64
@@ -47,14 +48,15 @@ type pending struct {
 	lost map[mpi.PeerID]uint64 // the newest session of a peer that was lost
 }
 
-// init starts the IDs anywhere, so that what a peer still says of an earlier life of this node fits no message of this one.
+// init starts the IDs at a random number, so that late frames about messages of this node's
+// previous process match no message of this one.
 func (l *pending) init() {
 	l.last = rand.Uint64()
 	l.open = map[uint64]*outgoing{}
 	l.lost = map[mpi.PeerID]uint64{}
 }
 
-// add enters a message and gives it its ID.
+// add adds a message and returns its new ID.
 func (l *pending) add(o *outgoing) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,15 +66,15 @@ func (l *pending) add(o *outgoing) uint64 {
 	return o.id
 }
 
-// has reports whether a message is still wanted.
+// has reports whether a message is still pending.
 func (l *pending) has(o *outgoing) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.open[o.id] == o
 }
 
-// sent notes which session carries the message. It is false if that session is lost already: the message has been taken out,
-// and the caller tells its owner.
+// sent notes which session carries the message. It returns false if that session is lost already:
+// then the message is removed, and the caller tells its owner.
 func (l *pending) sent(o *outgoing, session uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -94,7 +96,8 @@ func (l *pending) accepted(peer mpi.PeerID, id uint64) {
 	}
 }
 
-// take takes out a message that was sent to peer; nil if there is none: it ended before, or peer makes it up.
+// take removes and returns a message that was sent to peer. It returns nil if there is none: the
+// message ended before, or the peer invented the ID.
 func (l *pending) take(peer mpi.PeerID, id uint64) *outgoing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,7 +109,7 @@ func (l *pending) take(peer mpi.PeerID, id uint64) *outgoing {
 	return o
 }
 
-// lose takes out all that the session carried.
+// lose removes and returns all messages that the session, or an earlier one with the peer, carried.
 func (l *pending) lose(peer mpi.PeerID, session uint64) []*outgoing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,7 +124,7 @@ func (l *pending) lose(peer mpi.PeerID, session uint64) []*outgoing {
 	return list
 }
 
-// drop takes out all that an owner waits for and does not want to hear of any more. It is what it dropped.
+// drop removes and returns all messages of an owner.
 func (l *pending) drop(w owner) []*outgoing {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -27,7 +27,8 @@ func TestPolicyHoldsForOrigins(t *testing.T) {
 	}
 }
 
-// A list of admitted peers does not name the node itself, which may use its own interpreters all the same.
+// A list of admitted peers does not name the node itself, which may use its own interpreters all
+// the same.
 func TestPolicyAdmitsTheNodeItself(t *testing.T) {
 	nodes := start(t, 1, func(_ int, c *Config) { c.Admit = func(mpi.PeerID) bool { return false } })
 	if got, err := do(t, nodes[0], nodes[0].Self(), "echo mine"); err != nil || texts(got)[0] != "mine" {

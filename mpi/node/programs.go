@@ -13,8 +13,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// programs are what this node runs: the interpreters of its store, and, if it runs any program, those that peers named
-// lately.
+// programs holds the programs that this node runs: the interpreters of its store, and guests, which
+// are programs by CID that peers asked for lately.
 type programs struct {
 	n *Node
 
@@ -22,23 +22,24 @@ type programs struct {
 	all  map[mpi.CID]*program
 	shut bool
 
-	// resolved are Files that mean an interpreter of the store, for as long as the store stays as it is.
+	// resolved caches which interpreter of the store a File means. It is emptied when the store
+	// changes.
 	resolved map[string]mpi.Interpreter
 	version  uint64 // of the store: goes up when resolved is emptied
 
-	compile chan struct{} // held while one is compiled, which uses every core as it is
+	compile chan struct{} // held during a compilation, which uses all cores
 }
 
-// Programs that are not the store's are kept ready as long as there are no more than this.
+// maxGuests bounds the guests that are kept.
 const maxGuests = 32
 
-// Retries to fetch a program.
+// Backoff between attempts to fetch a program.
 const (
 	firstRetry = time.Second
 	lastRetry  = time.Minute
 )
 
-// program is one interpreter on this node, from when it is to be served until it is no more.
+// program is one program of this node, from when it is added until it is retired.
 type program struct {
 	ps     *programs
 	cid    mpi.CID
@@ -50,7 +51,7 @@ type program struct {
 	state   mpi.State
 	err     error
 	kind    string
-	waiting []*task       // that came while it was being prepared
+	waiting []*task       // tasks that came while it was being prepared
 	settled chan struct{} // closed when it is prepared, or has failed
 	used    time.Time
 	code    exec.Program
@@ -63,7 +64,7 @@ func (ps *programs) init(n *Node) {
 	ps.compile = make(chan struct{}, 1)
 }
 
-// String is its name, for logs and for the program's own args[0].
+// String is its name, in logs and as the program's args[0].
 func (p *program) String() string {
 	p.ps.mu.Lock()
 	defer p.ps.mu.Unlock()
@@ -77,7 +78,7 @@ func (p *program) name() string {
 	return p.names[0].String()
 }
 
-// update takes the whole set of interpreters to serve.
+// update replaces the interpreters of the store.
 func (ps *programs) update(list []mpi.Interpreter) {
 	want := map[mpi.CID][]mpi.Interpreter{}
 	for _, i := range list {
@@ -103,7 +104,7 @@ func (ps *programs) update(list []mpi.Interpreter) {
 	ps.advertise()
 }
 
-// add begins to prepare a program. The caller has the mutex.
+// add begins to prepare a program. The caller holds the mutex.
 func (ps *programs) add(cid mpi.CID) *program {
 	p := &program{ps: ps, cid: cid, state: mpi.Preparing, used: time.Now(), settled: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(ps.n.ctx)
@@ -112,7 +113,7 @@ func (ps *programs) add(cid mpi.CID) *program {
 	return p
 }
 
-// retire forgets a program and frees it once nothing runs it any more. The caller has the mutex.
+// retire removes a program and frees it once no instance runs. The caller holds the mutex.
 func (ps *programs) retire(p *program) {
 	p.cancel()
 	delete(ps.all, p.cid)
@@ -122,7 +123,7 @@ func (ps *programs) retire(p *program) {
 	}
 }
 
-// close forgets all programs; those being prepared end.
+// close retires all programs.
 func (ps *programs) close() {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -133,7 +134,7 @@ func (ps *programs) close() {
 	}
 }
 
-// find is the program that a message asks for, ready or on its way. If there is none it says why.
+// find returns the program that a message asks for, ready or being prepared, or why there is none.
 func (ps *programs) find(cid mpi.CID) (*program, mpi.Reason, string) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -163,8 +164,8 @@ func (ps *programs) find(cid mpi.CID) (*program, mpi.Reason, string) {
 
 const takesNoMessages = "the interpreter is an MPI program, which takes no messages"
 
-// makeRoom retires the guest that was not used for longest if there are too many. It is false if none can go. The caller has
-// the mutex.
+// makeRoom retires the least recently used guest if there are [maxGuests]. It returns false if all
+// are being prepared. The caller holds the mutex.
 func (ps *programs) makeRoom() bool {
 	var guests []*program
 	for _, p := range ps.all {
@@ -185,7 +186,7 @@ func (ps *programs) makeRoom() bool {
 	return false
 }
 
-// gone says why the program takes no messages, or nothing if it does.
+// gone returns why the program takes no messages; empty if it does.
 func (p *program) gone() string {
 	p.ps.mu.Lock()
 	defer p.ps.mu.Unlock()
@@ -198,7 +199,7 @@ func (p *program) gone() string {
 	return ""
 }
 
-// dismiss takes out a task that waits no more.
+// dismiss removes a task that waits until the program is prepared.
 func (p *program) dismiss(t *task) {
 	p.ps.mu.Lock()
 	defer p.ps.mu.Unlock()
@@ -207,7 +208,7 @@ func (p *program) dismiss(t *task) {
 	}
 }
 
-// enqueue gives a task a place in the queue as soon as the program is ready.
+// enqueue queues a task once the program is ready.
 func (p *program) enqueue(t *task) {
 	p.ps.mu.Lock()
 	state, err := p.state, p.err
@@ -229,12 +230,13 @@ func (n *Node) enqueue(t *task) {
 	}
 }
 
-// prepare fetches, compiles and initialises the program, tells the pools when it is ready, and lets go what waited for it.
+// prepare fetches, compiles and initialises the program, advertises it, and queues the tasks that
+// waited for it.
 func (p *program) prepare() {
 	begun := time.Now()
 	code, files, err := p.build()
 	waiting, err := p.settle(code, files, err)
-	// Not under the mutex: a task that ends asks its program to dismiss it.
+	// Without the mutex: a task that ends calls dismiss.
 	if err == nil {
 		p.ps.n.log.Info("serving", "program", p, "cid", p.cid, "kind", p.kind, "after", time.Since(begun))
 		for _, t := range waiting {
@@ -251,7 +253,8 @@ func (p *program) prepare() {
 	}
 }
 
-// settle notes what came of build. It returns the tasks that waited for it, and why they wait in vain, if they do.
+// settle notes the result of build. It returns the tasks that waited for it, and the error to fail
+// them with.
 func (p *program) settle(code exec.Program, files fs.FS, err error) ([]*task, error) {
 	ps := p.ps
 	ps.mu.Lock()
@@ -264,7 +267,7 @@ func (p *program) settle(code exec.Program, files fs.FS, err error) ([]*task, er
 	}
 	if err != nil {
 		p.state, p.err = mpi.Failing, err
-		if len(p.names) == 0 && ps.all[p.cid] == p { // another message may have better luck
+		if len(p.names) == 0 && ps.all[p.cid] == p { // the next message tries again
 			p.cancel()
 			delete(ps.all, p.cid)
 		}
@@ -278,7 +281,8 @@ func (p *program) settle(code exec.Program, files fs.FS, err error) ([]*task, er
 	return waiting, nil
 }
 
-// build is prepare without the bookkeeping. What cannot be fetched is tried again until the program is retired.
+// build fetches, compiles and initialises the program. A fetch that fails is retried until the
+// program is retired.
 func (p *program) build() (exec.Program, fs.FS, error) {
 	n := p.ps.n
 	bundle, err := p.open()
@@ -314,7 +318,7 @@ func (p *program) open() (*mpi.Bundle, error) {
 		guest := len(p.names) == 0
 		p.err = err
 		p.ps.mu.Unlock()
-		if guest { // somebody waits for the answer
+		if guest { // a message waits for it
 			return nil, err
 		}
 		p.ps.n.log.Warn("cannot fetch, will try again", "program", p, "err", err, "in", wait)
@@ -345,10 +349,11 @@ func (p *program) initialise(b *mpi.Bundle) error {
 	return nil
 }
 
-// advertise tells the pools what is ready. The caller has the mutex, so that they hear of changes in order.
+// advertise tells the pools which interpreters are ready. The caller holds the mutex, so that the
+// changes come in order.
 func (ps *programs) advertise() { ps.n.cfg.Pools.Serve(ps.ready()) }
 
-// ready lists the interpreters that are served now, by name and version. The caller has the mutex.
+// ready returns the interpreters that are ready, by name and version. The caller holds the mutex.
 func (ps *programs) ready() []mpi.Interpreter {
 	var list []mpi.Interpreter
 	for _, p := range ps.all {
@@ -360,7 +365,7 @@ func (ps *programs) ready() []mpi.Interpreter {
 	return list
 }
 
-// list is every interpreter of the store, as this node has it.
+// list returns every interpreter of the store with its state.
 func (ps *programs) list() []mpi.InterpreterStatus {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()

@@ -132,7 +132,8 @@ func TestInitOnce(t *testing.T) {
 	nodes := start(t, 1, func(_ int, c *Config) {
 		s := c.Store.(*fakeStore)
 		id := cidOf("broken")
-		s.world[id] = &mpi.Bundle{Run: guest, Init: guest} // the guest panics without a message on its standard input
+		// the guest panics without a message on its standard input
+		s.world[id] = &mpi.Bundle{Run: guest, Init: guest}
 		c.Store = &lateShelf{s, mpi.Interpreter{Name: "broken", Version: "1.0.0", CID: id}}
 	})
 	n := nodes[0]

@@ -7,8 +7,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// queue holds tasks that wait for a slot: first come, first served for each peer that sent them, and the peers in turn, so
-// that one that sends much delays its own messages most.
+// queue holds tasks that wait for a handler slot. It is round-robin over the peers that sent them,
+// and first in, first out for each peer, so that a peer that sends much delays mostly its own
+// messages.
 type queue struct {
 	mu      sync.Mutex
 	more    *sync.Cond
@@ -54,7 +55,7 @@ func (q *queue) pop() (*task, bool) {
 	q.turn = q.turn[1:]
 	line := q.waiting[peer]
 	t := line[0]
-	line[0] = nil // so that it is not kept for the sake of the others
+	line[0] = nil // the slice keeps the array alive, and with it the task
 	if len(line) > 1 {
 		q.waiting[peer] = line[1:]
 		q.turn = append(q.turn, peer)
@@ -66,7 +67,7 @@ func (q *queue) pop() (*task, bool) {
 	return t, true
 }
 
-// remove takes a task out that is not to be run any more.
+// remove removes a task, if it is queued.
 func (q *queue) remove(t *task) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -84,14 +85,14 @@ func (q *queue) remove(t *task) {
 	q.turn = slices.DeleteFunc(q.turn, func(p mpi.PeerID) bool { return p == t.from })
 }
 
-// len is how many tasks wait.
+// len returns the number of queued tasks.
 func (q *queue) len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.n
 }
 
-// close ends every pop, now and later, and returns what still waits.
+// close makes every pop return false, now and later, and returns the tasks that were queued.
 func (q *queue) close() []*task {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 
 const takesNoRanks = "the interpreter calls no MPI function: it is a handler of messages"
 
-// RunsRanks says why ranks of a program do not run here; an empty reason if they do. own is true for
-// a job of this node, whose owner may run any program.
+// RunsRanks says why ranks of a program do not run here; an empty reason if they do. own is true
+// for a job of this node, whose owner may run any program.
 func (n *Node) RunsRanks(cid mpi.CID, own bool) (mpi.Reason, string) {
 	ps := &n.programs
 	ps.mu.Lock()
@@ -48,8 +48,8 @@ func (n *Node) IsHandler(cid mpi.CID) bool {
 	return p != nil && p.kind == "handler"
 }
 
-// MPIProgram returns a program for ranks once it is fetched and compiled, and its files, whose reads
-// end with ctx.
+// MPIProgram returns a program for ranks once it is fetched and compiled, and its files, whose
+// reads end with ctx.
 func (n *Node) MPIProgram(ctx context.Context, cid mpi.CID, own bool) (exec.MPIProgram, fs.FS, error) {
 	ps := &n.programs
 	if why, detail := n.RunsRanks(cid, own); why != "" {

@@ -11,19 +11,19 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// request is what this node's API asked for. It is the root [owner]: of the messages that the request pushes.
+// request is a request of this node's API. It owns the messages that it sends (see [owner]).
 type request struct {
 	n        *Node
 	id       mpi.RequestID
 	pid      int64
 	expected int
-	deadline time.Time     // of its messages, wherever they are
+	deadline time.Time     // of its messages, on every node
 	done     chan struct{} // closed when there is nothing more to wait for
 
 	mu       sync.Mutex // guards the rest
 	ends     sync.Cond  // of mu: signalled when left goes down
-	closed   bool       // done is closed: the result is what it is
-	givingUp bool       // but failures are still gathered
+	closed   bool       // done is closed, and answers changes no more
+	givingUp bool       // closed, and failures are still added
 	answers  []mpi.Message
 	bytes    int64
 	waiting  int // messages neither accepted nor ended
@@ -33,7 +33,8 @@ type request struct {
 	expiry   *time.Timer
 }
 
-// Do carries out a request. With an error the result holds what did come. The error is an [*mpi.Error].
+// Do carries out a request. The error is an [*mpi.Error]; the result then holds the answers and
+// failures so far.
 func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	if n.closed.Load() {
 		return mpi.Result{}, mpi.Errorf(mpi.CodeStopping, "the node is stopping")
@@ -67,7 +68,8 @@ func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	}
 }
 
-// check fills in what a request leaves out and refuses what breaks a rule.
+// check checks a request, sets its default timeout and makes the addresses of its messages
+// canonical.
 func (n *Node) check(r *mpi.Request) error {
 	if err := r.Check(); err != nil {
 		return err
@@ -89,7 +91,8 @@ func (n *Node) check(r *mpi.Request) error {
 	return nil
 }
 
-// checkMessage makes To and From canonical. An absent From is this node; no message may claim another.
+// checkMessage makes To and From canonical. An absent From becomes this node; another peer's is an
+// error.
 func (n *Node) checkMessage(m *mpi.Message) error {
 	if m.From == "" {
 		m.From = n.self
@@ -112,19 +115,19 @@ func (n *Node) checkMessage(m *mpi.Message) error {
 	return nil
 }
 
-// open enters a request, so that answers find it.
+// open registers a request, so that answers find it, and starts its expiry.
 func (n *Node) open(r *mpi.Request) *request {
 	q := &request{
 		n: n, id: mpi.NewRequestID(n.self), pid: r.Pid, expected: r.Expected, done: make(chan struct{}),
 		waiting: len(r.Messages), left: len(r.Messages),
 	}
 	budget := r.Timeout
-	if q.expected == 0 { // nobody waits for the handlers, so they have time of their own
+	if q.expected == 0 { // Do does not wait for the handlers, so its timeout does not bound them
 		budget = max(budget, pushBudget)
 	}
 	q.deadline = time.Now().Add(budget)
 	q.ends.L = &q.mu
-	q.expiry = time.AfterFunc(budget+expiryGrace, q.expire) // Do gives up before, if it still waits
+	q.expiry = time.AfterFunc(budget+expiryGrace, q.expire) // after Do's own timer
 	n.mu.Lock()
 	n.requests[q.id] = q
 	n.mu.Unlock()
@@ -163,7 +166,7 @@ func (q *request) accepted(o *outgoing) {
 	q.settle()
 }
 
-// take notes that a message waits for its peer no more. The caller has the mutex.
+// take notes that the peer has accepted a message, or that it ended. The caller holds the mutex.
 func (q *request) take(o *outgoing) {
 	if !o.taken {
 		o.taken = true
@@ -193,7 +196,8 @@ func (q *request) ended(o *outgoing, failures []mpi.Failure, omitted uint64) {
 	q.settle()
 }
 
-// settle closes done if there is nothing more to wait for. The caller has the mutex.
+// settle closes done if the request has what it waits for, or can get no more. The caller holds the
+// mutex.
 func (q *request) settle() {
 	enough := q.expected > 0 && len(q.answers) >= q.expected
 	pushed := q.expected == 0 && q.waiting == 0
@@ -202,7 +206,7 @@ func (q *request) settle() {
 	}
 }
 
-// shut ends the waiting. The caller has the mutex.
+// shut closes done, once. The caller holds the mutex.
 func (q *request) shut() {
 	if !q.closed {
 		q.closed = true
@@ -210,7 +214,8 @@ func (q *request) shut() {
 	}
 }
 
-// giveUp ends the waiting before its time: what has not ended is named as a failure, and whoever has it is told.
+// giveUp ends the request early: messages that have not ended become failures, and the peers that
+// have them are told that the request is cancelled.
 func (q *request) giveUp(why string) {
 	q.mu.Lock()
 	q.shut()
@@ -222,7 +227,7 @@ func (q *request) giveUp(why string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.left -= len(dropped)
-	for q.left > 0 { // what is in pending no more, and not dropped, is just ending
+	for q.left > 0 { // others have taken these from pending and are about to call ended
 		q.ends.Wait()
 	}
 	q.givingUp = false
@@ -235,14 +240,15 @@ func (q *request) giveUp(why string) {
 	}
 }
 
-// close forgets a request: answers that come later are told so.
+// close removes a request: answers that come later are refused with Gone.
 func (n *Node) close(q *request) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.requests, q.id)
 }
 
-// expire forgets what a request that was answered long ago still waits for.
+// expire drops the messages of an answered request that have not ended by its deadline and
+// [expiryGrace].
 func (q *request) expire() {
 	dropped := q.n.passOn(q, q.id)
 	q.mu.Lock()
@@ -254,7 +260,7 @@ func (q *request) expire() {
 	}
 }
 
-// receiveAnswer takes a message that an interpreter sent home, if its request still waits.
+// receiveAnswer adds an answer to its request, or refuses it if the request is over or full.
 func (n *Node) receiveAnswer(from mpi.PeerID, d frame.Deliver) {
 	n.mu.Lock()
 	q := n.requests[d.Request]
@@ -288,7 +294,7 @@ func (q *request) answer(from mpi.PeerID, d frame.Deliver) mpi.Reason {
 	return ""
 }
 
-// result is what came of a request that ended by itself.
+// result returns the result of a request that was not given up.
 func (q *request) result(program mpi.Interpreter) (mpi.Result, error) {
 	res := q.partial()
 	switch {
@@ -306,7 +312,8 @@ func (q *request) result(program mpi.Interpreter) (mpi.Result, error) {
 		program, len(res.Messages), q.expected, uint64(len(res.Failures))+res.Omitted, f.To, f.Reason, f.Detail)
 }
 
-// partial is what came of a request whose waiting is over. Nothing is added to the lists after that.
+// partial returns the answers and failures of a closed request. Nothing is added to the lists after
+// that, so they are not copied.
 func (q *request) partial() mpi.Result {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -15,8 +15,9 @@ func compare(a, b mpi.Interpreter) int {
 	return cmp.Or(strings.Compare(a.Name, b.Name), selector.Compare(a.Version, b.Version), strings.Compare(string(a.CID), string(b.CID)))
 }
 
-// Resolve finds the interpreter that a File means. The node's own store goes first, since its owner chose it; names that peers
-// give are taken only for what the store lacks. Of what peers serve, the newest that matches is meant.
+// Resolve finds the interpreter that a File means. A match in the node's own store wins, since its
+// owner chose it. Otherwise it is the newest match that peers in view serve; without one, the
+// network is asked.
 func (n *Node) Resolve(ctx context.Context, file string) (mpi.Interpreter, error) {
 	known, version, ok := n.programs.recall(file)
 	if ok {
@@ -94,7 +95,7 @@ func (ps *programs) forgetResolved() {
 	ps.version++
 }
 
-// own are the interpreters of this node's store.
+// own returns the interpreters of this node's store.
 func (n *Node) own() []mpi.Interpreter {
 	var list []mpi.Interpreter
 	for _, s := range n.programs.list() {
@@ -103,7 +104,8 @@ func (n *Node) own() []mpi.Interpreter {
 	return list
 }
 
-// namedByPeers is a CID with its name, if a peer has one for it.
+// namedByPeers returns the interpreter of a CID that a peer serves; without one, its name is the
+// CID.
 func (n *Node) namedByPeers(cid mpi.CID) mpi.Interpreter {
 	for _, m := range n.cfg.Pools.Known() {
 		for _, i := range m.Serves {
@@ -115,8 +117,8 @@ func (n *Node) namedByPeers(cid mpi.CID) mpi.Interpreter {
 	return mpi.Interpreter{Name: string(cid), CID: cid}
 }
 
-// ofPeers is the newest interpreter in view that matches. If several programs go by that name and version, it is the one
-// that more peers serve; if none has more, a name cannot tell which is meant.
+// ofPeers returns the newest matching interpreter that peers in view serve. If that name and
+// version is of several programs, the one that most peers serve is meant; a tie is an error.
 func (n *Node) ofPeers(sel selector.Selector) (mpi.Interpreter, bool, error) {
 	count := map[mpi.Interpreter]int{}
 	var list []mpi.Interpreter
@@ -149,7 +151,8 @@ func (n *Node) ofPeers(sel selector.Selector) (mpi.Interpreter, bool, error) {
 	return same[0], true, nil
 }
 
-// Pool is one pool, found by its File.
+// Pool returns the pool of the interpreter that file means. It asks the network first if fresh is
+// set, or the view is empty or young.
 func (n *Node) Pool(ctx context.Context, file string, fresh bool) (mpi.PoolStatus, error) {
 	i, err := n.Resolve(ctx, file)
 	if err != nil {
@@ -174,7 +177,8 @@ func (n *Node) Pool(ctx context.Context, file string, fresh bool) (mpi.PoolStatu
 	return s, nil
 }
 
-// Peers are all peers that answered a hello, sorted by ID.
+// Peers returns all peers that answered a hello, sorted by ID. It asks the network first if fresh
+// is set, or the view is empty or young.
 func (n *Node) Peers(ctx context.Context, fresh bool) ([]mpi.Member, error) {
 	list := n.cfg.Pools.Known()
 	if fresh || len(list) == 0 || time.Since(n.started) < youngView {
@@ -188,7 +192,8 @@ func (n *Node) Peers(ctx context.Context, fresh bool) ([]mpi.Member, error) {
 	return list, nil
 }
 
-// Interpreters are those of this node's store and those that its peers serve, by name and version.
+// Interpreters returns the interpreters of this node's store and those of its peers, by name and
+// version.
 func (n *Node) Interpreters() []mpi.InterpreterStatus {
 	list := n.programs.list()
 	seen := map[mpi.Interpreter]int{}
@@ -210,7 +215,7 @@ func (n *Node) Interpreters() []mpi.InterpreterStatus {
 	return list
 }
 
-// Status is a picture of the node.
+// Status returns the node's state and counters.
 func (n *Node) Status() mpi.NodeStatus {
 	n.mu.Lock()
 	open := len(n.requests)

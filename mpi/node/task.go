@@ -13,32 +13,33 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// task is one message that this node's interpreter handles. It is an [owner] of what the interpreter sends.
+// task is one message for an interpreter of this node. It owns the messages that the interpreter
+// sends (see [owner]).
 type task struct {
 	n        *Node
-	from     mpi.PeerID // who sent the message, and is told its end
-	id       uint64     // as from numbers it
+	from     mpi.PeerID // the sender, which gets the Done
+	id       uint64     // the sender's ID of the message
 	req      mpi.RequestID
 	program  *program
 	pid      int64
 	data     []byte
 	deadline time.Time
-	queued   bool // the queue's, under its mutex
+	queued   bool // guarded by the queue's mutex
 
 	ctx    context.Context
 	cancel context.CancelFunc
 
 	mu       sync.Mutex // guards the rest
 	room     int64      // bytes taken of the budget
-	said     bool       // from was told that the message is accepted
-	over     bool       // from was told the end
+	said     bool       // the Accept was sent
+	over     bool       // the Done was sent
 	left     int        // messages sent and not ended
 	failures []mpi.Failure
 	omitted  uint64
 	expiry   *time.Timer // of the whole task
 }
 
-// receiveMessage takes a message for an interpreter here, or refuses it.
+// receiveMessage admits a message for an interpreter of this node, or refuses it.
 func (n *Node) receiveMessage(from mpi.PeerID, d frame.Deliver) {
 	t, why, detail := n.admitTask(from, d)
 	if t == nil {
@@ -55,10 +56,10 @@ func (n *Node) receiveMessage(from mpi.PeerID, d frame.Deliver) {
 	t.program.enqueue(t)
 }
 
-// accept tells whoever sent the message that it was taken, once.
+// accept sends the Accept of the message, unless one or the Done was sent.
 func (t *task) accept() {
 	t.mu.Lock()
-	said := t.said || t.over // a Done says it too
+	said := t.said || t.over // a Done implies it
 	t.said = true
 	t.mu.Unlock()
 	if !said {
@@ -97,7 +98,7 @@ func (n *Node) admitTask(from mpi.PeerID, d frame.Deliver) (*task, mpi.Reason, s
 	return t, "", ""
 }
 
-// work is one slot.
+// work is one handler slot: it runs tasks of the queue, one at a time.
 func (n *Node) work() {
 	for {
 		t, ok := n.queue.pop()
@@ -108,7 +109,8 @@ func (n *Node) work() {
 	}
 }
 
-// run handles the message, then sends what its interpreter wants sent. It leaves the slot when the interpreter has ended.
+// run runs the interpreter, then queues the messages that it sends. It returns when the interpreter
+// has ended, so that the slot is free; the task may last longer.
 func (t *task) run() {
 	left := time.Until(t.deadline)
 	data, ok := t.takeData()
@@ -146,7 +148,7 @@ func (t *task) run() {
 	t.finish(f.Clip())
 }
 
-// exec is what the instance gets.
+// exec returns the input, environment and limits of the instance.
 func (t *task) exec(data []byte, left time.Duration) exec.Exec {
 	n, cfg := t.n, &t.n.cfg
 	peers, _ := cfg.Pools.Peers(t.program.cid)
@@ -172,7 +174,7 @@ func (t *task) exec(data []byte, left time.Duration) exec.Exec {
 	}
 }
 
-// within makes reads of files end with ctx, where the files can be asked to.
+// within returns files whose reads end with ctx, if the file system has WithContext.
 func within(ctx context.Context, files fs.FS) fs.FS {
 	if f, ok := files.(interface {
 		WithContext(context.Context) fs.FS
@@ -182,7 +184,7 @@ func within(ctx context.Context, files fs.FS) fs.FS {
 	return files
 }
 
-// parse reads what an interpreter wrote: the messages it wants sent. They come from a program that others wrote.
+// parse reads the messages that the interpreter wrote to its standard output, which is not trusted.
 func (t *task) parse(stdout []byte) ([]mpi.Message, error) {
 	if len(bytes.TrimSpace(stdout)) == 0 {
 		return nil, nil
@@ -205,7 +207,7 @@ func (t *task) parse(stdout []byte) ([]mpi.Message, error) {
 	return env.Messages, nil
 }
 
-// send sends what the interpreter wants sent, and ends the task when all of it has ended.
+// send sends the interpreter's messages. The task ends when all of them have ended.
 func (t *task) send(msgs []mpi.Message) {
 	var size int64
 	for _, m := range msgs {
@@ -219,19 +221,19 @@ func (t *task) send(msgs []mpi.Message) {
 	}
 	t.mu.Unlock()
 	switch {
-	case !room: // or it was cancelled meanwhile, and this says nothing
+	case !room: // if the task is over already, finish does nothing
 		t.finish(t.failure(mpi.Busy, "the node has no room for what the handler sends"))
 		return
 	case len(msgs) == 0:
 		t.finish()
 		return
 	}
-	t.accept() // now it goes in one packet with an answer
+	t.accept() // before an answer, so that both go in one packet
 	for _, m := range msgs {
 		o := &outgoing{owner: t, index: -1, pid: t.pid, from: t.n.self, to: m.To, request: t.req, deadline: t.deadline}
 		t.n.send(o, t.program.cid, m.Data, m.To == t.req.Origin)
 	}
-	if t.isOver() { // cancelled while it sent: what went out after that is cancelled here
+	if t.isOver() { // cancelled while it sent: cancel what was sent after that
 		t.n.passOn(t, t.req)
 	}
 }
@@ -242,7 +244,7 @@ func (t *task) isOver() bool {
 	return t.over
 }
 
-// accepted implements [owner]. An answer that its origin took has ended.
+// accepted implements [owner]. An answer ends when its origin accepts it: no Done follows.
 func (t *task) accepted(o *outgoing) {
 	if o.to == t.req.Origin && t.n.pending.take(o.to, o.id) != nil {
 		t.ended(o, nil, 0)
@@ -252,7 +254,7 @@ func (t *task) accepted(o *outgoing) {
 // ended implements [owner].
 func (t *task) ended(o *outgoing, failures []mpi.Failure, omitted uint64) {
 	if o.to == t.req.Origin && len(failures) == 1 && failures[0].Reason == mpi.Gone {
-		failures = nil // the request has what it wants
+		failures = nil // the request has all answers that it expects
 	}
 	t.mu.Lock()
 	t.note(failures, omitted)
@@ -264,9 +266,10 @@ func (t *task) ended(o *outgoing, failures []mpi.Failure, omitted uint64) {
 	}
 }
 
-// note adds failures of what the task sent, within what a Done may hold. The caller has the mutex.
+// note adds failures of messages that the task sent, up to [mpi.MaxFailures] for its Done. The
+// caller holds the mutex.
 func (t *task) note(failures []mpi.Failure, omitted uint64) {
-	room := mpi.MaxFailures - 1 - len(t.failures) // one is kept for the message itself
+	room := mpi.MaxFailures - 1 - len(t.failures) // one place is for the task's own message
 	if len(failures) > room {
 		omitted += uint64(len(failures) - room)
 		failures = failures[:room]
@@ -278,12 +281,12 @@ func (t *task) note(failures []mpi.Failure, omitted uint64) {
 	t.omitted += omitted
 }
 
-// failure is the failure of the task's own message, as its Done tells it: Index 0.
+// failure returns a failure of the task's own message, which has Index 0 in its Done.
 func (t *task) failure(why mpi.Reason, detail string) mpi.Failure {
 	return mpi.Failure{Index: 0, Pid: t.pid, From: t.from, To: t.n.self, Reason: why, Detail: detail}.Clip()
 }
 
-// takeData is the message's data, once; false if the task is over.
+// takeData returns the message's data and lets go of it; false if the task is over.
 func (t *task) takeData() ([]byte, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -292,8 +295,8 @@ func (t *task) takeData() ([]byte, bool) {
 	return data, !t.over
 }
 
-// finish tells whoever sent the message that it is done, with the failure of the message itself if there is one. Only the first
-// call counts.
+// finish ends the task and sends the Done, with the failure of the message itself if there is one.
+// Only the first call has an effect.
 func (t *task) finish(own ...mpi.Failure) {
 	t.mu.Lock()
 	if t.over {
@@ -315,7 +318,7 @@ func (t *task) finish(own ...mpi.Failure) {
 	t.n.reply(t.from, done)
 }
 
-// forget takes a task that is over from the index.
+// forget removes a task that is over from the index.
 func (n *Node) forget(t *task) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

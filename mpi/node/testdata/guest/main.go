@@ -1,5 +1,5 @@
-// Command guest is a handler that does what the data of its message says, for the tests of package node.
-// A command and what it applies to are separated by the first space.
+// Command guest is a handler that does what the data of its message says, for the tests of package
+// node. A command and what it applies to are separated by the first space.
 package main
 
 import (
