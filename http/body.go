@@ -16,10 +16,9 @@ import (
 // maxPooled is the largest buffer kept for the next request, in bytes.
 const maxPooled = 1 << 20
 
-// body takes the request's body into a buffer that grows with what comes, not with what
-// Content-Length says, and gives it to decode, which keeps nothing of it. sh is the request's
-// share of the memory; it holds the buffer's size until decode returns, and afterwards what
-// decode says.
+// body reads the request's body into a buffer that grows with the bytes received, whatever
+// Content-Length says, and calls decode, which must not retain it. sh is the request's share of the
+// memory quota: the buffer's size until decode returns, then the size that decode returned.
 func (s *Server) body(w http.ResponseWriter, r *http.Request, sh *share, decode func([]byte) (size int64, err error)) error {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return mpi.Errorf(codeMedia, "Content-Encoding %q is not understood: send the body as it is", enc)
@@ -77,7 +76,7 @@ func (s *Server) readAll(w http.ResponseWriter, r *http.Request, sh *share, buf 
 	}
 }
 
-// drain reads a body that has no meaning.
+// drain reads and discards a body that the path does not use.
 func (s *Server) drain(w http.ResponseWriter, r *http.Request, most int64) error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
@@ -92,7 +91,8 @@ func (s *Server) drain(w http.ResponseWriter, r *http.Request, most int64) error
 	return s.bodyRead(w, err)
 }
 
-// bodyRead says what the end of a body means. From now on the client may be silent.
+// bodyRead turns the error that ended the reading of a body into the API's. It clears the read
+// deadline.
 func (s *Server) bodyRead(w http.ResponseWriter, err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return mpi.Errorf(codeSlow, "the body was not complete after %v", s.cfg.BodyTimeout)
@@ -155,7 +155,7 @@ func checkBatch(in []byte, most int, many string) error {
 	return nil
 }
 
-// bodyError says what is wrong with a body in the words of its format.
+// bodyError turns an error of decoding a body into the API's.
 func bodyError(format string, err error) error {
 	var syntax *json.SyntaxError
 	var typ *json.UnmarshalTypeError

@@ -21,16 +21,16 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// Client uses the API of one node. It is safe for use by many goroutines. An error of its methods
-// is a [*Problem], in which errors.As finds an [*mpi.Error] as well, where the node answered;
-// otherwise it says that no node did.
+// Client uses the API of one node. It is safe for concurrent use. If the node answered with an
+// error, methods return a [*Problem], in which errors.As also finds an [*mpi.Error]. Other errors
+// mean that no node answered.
 type Client struct {
 	base  string
 	token string
 	http  *http.Client
 }
 
-// Bounds on what a client takes, in bytes: nobody says that a node answers there.
+// Bounds on answers, in bytes. The server may not be a node.
 const (
 	maxAnswer  = 1 << 30
 	maxProblem = 1 << 28
@@ -42,7 +42,7 @@ func NewClient(base, token string) *Client {
 		base:  strings.TrimRight(base, "/"),
 		token: token,
 		http: &http.Client{
-			// No proxy: the API is near, and its token is for nobody else.
+			// No proxy: the API is local, and a proxy would see its token.
 			Transport: &http.Transport{
 				DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 				MaxIdleConnsPerHost: 64,
@@ -54,7 +54,7 @@ func NewClient(base, token string) *Client {
 	}
 }
 
-// Close drops the connections that the client keeps for its next request.
+// Close closes the client's idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Health asks whether the API answers. It needs no token.
@@ -84,7 +84,7 @@ func (c *Client) Pool(ctx context.Context, file string, fresh bool) (mpi.PoolSta
 		path += "/" + url.PathEscape(version)
 	}
 	if dots(name) || both && (version == "" || dots(version)) {
-		// In a path these would mean something else.
+		// A path with these would be another path.
 		return pool, mpi.Errorf(mpi.CodeInvalid, "%q is no interpreter: it must be a name, name/version, name/range or a CID", clip(file))
 	}
 	return pool, c.get(ctx, path+query(fresh), &pool)
@@ -106,8 +106,9 @@ func query(fresh bool) string {
 	return ""
 }
 
-// Send pushes the messages of r and waits for what it expects. As with [Node.Do] the result holds
-// what did come also where there is an error. When ctx ends the request is cancelled.
+// Send sends the messages of r and waits for the answers that it expects. As with [Node.Do], with
+// an error the result holds the answers and failures so far. When ctx ends, the request is
+// cancelled.
 func (c *Client) Send(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	expected := int64(r.Expected)
 	doc := sendRequest{File: r.File, Pid: &r.Pid, Expected: &expected, Messages: make([]sendMessage, len(r.Messages))}
@@ -157,7 +158,8 @@ func (c *Client) get(ctx context.Context, path string, doc any) error {
 	return readDocument(res, doc, http.StatusOK)
 }
 
-// readDocument reads the document that res is, which has one of these statuses, and closes its body.
+// readDocument decodes the body of res into doc and closes it. Another status than these is an
+// error.
 func readDocument(res *http.Response, doc any, statuses ...int) error {
 	defer res.Body.Close()
 	if err := expect(res, statuses...); err != nil {
@@ -173,7 +175,7 @@ func readDocument(res *http.Response, doc any, statuses ...int) error {
 	return nil
 }
 
-// expect returns the problem that res is unless it has one of these statuses.
+// expect returns nil if res has one of these statuses, and else its problem.
 func expect(res *http.Response, statuses ...int) error {
 	if slices.Contains(statuses, res.StatusCode) {
 		return nil
@@ -213,8 +215,8 @@ func (c *Client) send(ctx context.Context, method, path, mediaType string, body 
 	return nil, fmt.Errorf("http: ask the API: %w", err)
 }
 
-// readProblem reads the problem that res is into doc, of which p is a part, and returns p. An
-// answer that is none becomes one.
+// readProblem decodes the body of res into doc, of which p is a part, and returns p. If the body is
+// no problem document, p is made from the status.
 func readProblem(res *http.Response, p *Problem, doc any) error {
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	in, err := read(res, maxProblem)

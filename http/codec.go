@@ -19,16 +19,16 @@ const (
 	mediaCBOR = "application/cbor"
 )
 
-// codec is one of the two spellings of what is posted below /v1.
+// codec is one of the two formats of bodies below /v1: JSON and CBOR.
 type codec struct {
 	mediaType string
-	decode    func([]byte, document) error // keeps nothing of its input
+	decode    func([]byte, document) error // does not retain its input
 	encode    func(any) ([]byte, error)
 }
 
 // document is what a codec decodes.
 type document interface {
-	// words are the names of its main keys, and what there may be too many of.
+	// words returns the names of its main keys, and the name of its longest list.
 	words() (keys []string, many string)
 }
 
@@ -59,7 +59,7 @@ func decodeJSON(in []byte, doc document) error {
 	return nil
 }
 
-// cborRequest reads requests. It is as strict as the format allows: what it refuses, no client needs.
+// cborRequest decodes requests. It refuses all features of CBOR that clients do not need.
 var cborRequest = cborMode(cbor.DecOptions{
 	DupMapKey:         cbor.DupMapKeyEnforcedAPF,
 	IndefLength:       cbor.IndefLengthForbidden,
@@ -74,7 +74,7 @@ var cborRequest = cborMode(cbor.DecOptions{
 // cborMaxPairs bounds the keys of one map in a request.
 const cborMaxPairs = 16
 
-// cborAnswer reads answers.
+// cborAnswer decodes answers.
 var cborAnswer = cborMode(cbor.DecOptions{MaxArrayElements: 1 << 27})
 
 func cborMode(o cbor.DecOptions) cbor.DecMode {
@@ -130,7 +130,7 @@ func cborName(goType string) string {
 	return "a map"
 }
 
-// timeout is a Timeout as it was given, text or a number of seconds; parseTimeout reads it.
+// timeout is a Timeout as the client sent it: text, or a number of seconds. parseTimeout reads it.
 type timeout string
 
 // UnmarshalJSON implements [json.Unmarshaler].

@@ -20,13 +20,13 @@ func (l *listener) Accept() (net.Conn, error) {
 	return &conn{Conn: c}, nil
 }
 
-// conn notices that a client hangs up where net/http does not. While a handler runs, net/http has
-// a read of one byte under way, whose error tells it that the client is gone. A client that sends
-// its next request early satisfies that read, and then its going is not seen any more. So after
-// such a byte conn reads on, a little, and cancels the connection's context itself.
+// conn detects a client that hangs up in a case where net/http does not. While a handler runs,
+// net/http reads one byte in the background: an error means that the client is gone. If the client
+// sends its next request early, the read succeeds, and net/http reads no more. conn then reads up
+// to maxAhead bytes itself, and cancels the connection's context on an error.
 type conn struct {
 	net.Conn
-	mu       sync.Mutex // guards what follows, but that the watcher owns ahead and err until it has ended
+	mu       sync.Mutex // guards the rest; ahead and err are the watcher's until it has ended
 	gone     context.CancelFunc
 	deadline time.Time
 	watcher  chan struct{} // closed when the watcher has ended; nil if there is none
@@ -48,8 +48,8 @@ func connContext(ctx context.Context, nc net.Conn) context.Context {
 	return ctx
 }
 
-// maxAhead bounds what is read of the requests that a client sends early, in bytes. A client
-// that sends more is not watched.
+// maxAhead bounds the bytes read of requests that a client sends early. A client that sends more is
+// not watched.
 const maxAhead = 4 << 10
 
 func (c *conn) Read(p []byte) (int, error) {
@@ -123,7 +123,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// CloseWrite lets net/http say that it has no more to say before it closes.
+// CloseWrite lets net/http end its half of the connection before it closes.
 func (c *conn) CloseWrite() error {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		return tcp.CloseWrite()

@@ -14,11 +14,11 @@ import (
 	"strings"
 )
 
-// APIFile is where in its repository a node writes the multiaddr of its API while it runs.
+// APIFile is the file in the repository with the multiaddr of the API, while the node runs.
 const APIFile = "mpi/api"
 
-// Discover finds the API's URL: api itself, if it is given as a URL, host:port or multiaddr, else
-// what the node that runs on the repository wrote there. An empty repo is $IPFS_PATH, or ~/.ipfs.
+// Discover returns the API's URL: that of api, a URL, host:port or multiaddr; or, if api is empty,
+// the one in the [APIFile] of the repository. An empty repo means $IPFS_PATH, or ~/.ipfs.
 func Discover(api, repo string) (string, error) {
 	if api != "" {
 		return ParseAPI(api)

@@ -15,7 +15,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// ErrInterrupted means that a connection ended before the job did. The events after the last one that came can be asked for again.
+// ErrInterrupted means that the connection ended before the job did. The events after the last one
+// received can be requested again.
 var ErrInterrupted = errors.New("http: the connection to the node broke")
 
 const (
@@ -23,8 +24,9 @@ const (
 	silence  = 3 * heartbeat // after which a connection counts as broken
 )
 
-// JobEvents calls each for the job's events after seq, as they come, from one goroutine. It returns nil after the job's last, the error of
-// each, ctx's own, or one that wraps [ErrInterrupted].
+// JobEvents calls each for the job's events after that sequence number, as they come, from one
+// goroutine. It returns nil after the job's last event, the error of each, ctx's error, or one that
+// wraps [ErrInterrupted].
 func (c *Client) JobEvents(ctx context.Context, id string, after uint64, each func(mpi.JobEvent) error) error {
 	path, err := jobPath(id, "events")
 	if err != nil {
@@ -66,7 +68,7 @@ func (c *Client) JobEvents(ctx context.Context, id string, after uint64, each fu
 	}
 }
 
-// errNoEvent means that what came is no event of a job.
+// errNoEvent means that the server sent something that is no event of a job.
 var errNoEvent = errors.New("not an event")
 
 var errLong = fmt.Errorf("%w: over %d bytes", errNoEvent, maxEvent)
@@ -78,7 +80,7 @@ type eventReader struct {
 	data  []byte
 }
 
-// next is the next event. What is not data of ours is skipped, as the format wants it.
+// next returns the next event. Fields other than data are skipped, as the format requires.
 func (r *eventReader) next() (e mpi.JobEvent, err error) {
 	r.data = r.data[:0]
 	for {

@@ -39,14 +39,14 @@ func (s *Server) v1JobEvents(w http.ResponseWriter, r *http.Request) error {
 	return st.finish(err)
 }
 
-// finish ends a stream that may not have begun. An error is told if it still can be.
+// finish ends a stream that may not have begun. An error becomes the answer only if it has not.
 func (st *stream) finish(err error) error {
 	switch {
 	case st.began:
 		st.end(err)
 		return nil
 	case err == nil && st.ctx.Err() == nil:
-		// Nothing is there and nothing will be. An EventSource that is told so does not come back.
+		// There are no events and will be none. With this status an EventSource does not reconnect.
 		st.w.Header().Del("Content-Type")
 		st.w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -68,8 +68,8 @@ func appendEvent(dst []byte, e mpi.JobEvent) ([]byte, error) {
 	return append(dst, "\n\n"...), nil
 }
 
-// resumeAfter is the event after which a client goes on: what an EventSource that connects again says in a header, else what the
-// query says.
+// resumeAfter returns the sequence number after which the client wants events: the header
+// Last-Event-ID, which an EventSource sends when it reconnects, else the query's.
 func resumeAfter(r *http.Request) (uint64, error) {
 	v, ok, err := one(r.Header, "Last-Event-ID")
 	if err != nil {

@@ -43,7 +43,8 @@ func field(t testing.TB, r *bufio.Reader) string {
 	}
 }
 
-// The form is that of the HTML standard, section 9.2.6: fields id, event and data, events ended by an empty line.
+// The form is that of the HTML standard, section 9.2.6: fields id, event and data, events ended by
+// an empty line.
 func TestEvents(t *testing.T) {
 	n, s, _ := start(t, Config{})
 	res, r := follow(t, s, "/v1/jobs/17c3e9a4/events", "")
@@ -85,7 +86,8 @@ func TestEventsResume(t *testing.T) {
 	for _, x := range []struct{ path, headers, first string }{
 		{"/v1/jobs/17c3e9a4/events?after=2", "", "id: 3"},
 		{"/v1/jobs/17c3e9a4/events", "Last-Event-ID: 3\r\n", "id: 4"},
-		{"/v1/jobs/17c3e9a4/events?after=1", "Last-Event-ID: 2\r\n", "id: 3"}, // an EventSource that connects again keeps its URL
+		// an EventSource that connects again keeps its URL
+		{"/v1/jobs/17c3e9a4/events?after=1", "Last-Event-ID: 2\r\n", "id: 3"},
 		{"/v1/jobs/17c3e9a4/events?after=0", "Last-Event-ID: \r\n", "id: 1"},
 	} {
 		_, r := follow(t, s, x.path, x.headers)
@@ -93,7 +95,8 @@ func TestEventsResume(t *testing.T) {
 			t.Errorf("%s %s: %s", x.path, x.headers, got)
 		}
 	}
-	// After the end there is nothing, and an EventSource that is told 204 does not ask again (HTML, section 9.2.3).
+	// After the end there is nothing, and an EventSource that is told 204 does not ask again (HTML,
+	// section 9.2.3).
 	for _, after := range []string{"4", "99"} {
 		if res, _ := raw(t, s, get("/v1/jobs/17c3e9a4/events?after="+after, "")); res.StatusCode != http.StatusNoContent {
 			t.Error(res.Status)
@@ -142,7 +145,8 @@ func TestEventsHangUp(t *testing.T) {
 	}
 }
 
-// A stream ends when the server begins to close, without a word that could be taken for the job's end.
+// A stream ends when the server begins to close, without a word that could be taken for the job's
+// end.
 func TestEventsAtClose(t *testing.T) {
 	for _, path := range []string{"/v1/jobs/17c3e9a4/events", "/v1/jobs/17c3e9a4/logs?follow"} {
 		n, s, _ := start(t, Config{})
@@ -206,7 +210,8 @@ func TestEventsOfMany(t *testing.T) {
 	}
 }
 
-// While nothing happens something comes now and then, so that both sides know that the other is there.
+// While nothing happens something comes now and then, so that both sides know that the other is
+// there.
 func TestHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newPipeWriter()
@@ -241,7 +246,8 @@ func (pipeWriter) Flush()                           {}
 func (pipeWriter) SetWriteDeadline(time.Time) error { return nil }
 func (w pipeWriter) Write(p []byte) (int, error)    { w.writes <- string(p); return len(p), nil }
 
-// What a client makes of a connection that breaks, of one that says nothing, and of what is no event.
+// What a client makes of a connection that breaks, of one that says nothing, and of what is no
+// event.
 func TestEventReader(t *testing.T) {
 	for in, want := range map[string]string{
 		"data: {\"seq\":1,\"type\":\"stdout\",\"text\":\"a\"}\n\n":                           "a",

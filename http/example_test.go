@@ -13,8 +13,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// alone is a node of one program, echo/1.0.0, which it runs itself. Whatever else the API offers, it
-// has not; a daemon's node is made by package mpi/node.
+// alone is a node of one program, echo/1.0.0, which it runs itself. Whatever else the API offers,
+// it has not; a daemon's node is made by package mpi/node.
 type alone struct{ api.Node }
 
 func (alone) Self() mpi.PeerID { return "12D3KooWSelf" }
@@ -107,7 +107,7 @@ func ExampleServer() {
 	server := serve()
 	defer server.Close(context.Background())
 
-	body := `{"Pid": 11, "messages": [{"Pid": 11, "To": "12D3KooWSelf", "Data": [12, 32, 40]}]}`
+	body := `{"Pid": 1, "messages": [{"Pid": 1, "To": "12D3KooWSelf", "Data": [7]}]}`
 	req, err := http.NewRequest(http.MethodPost, server.Addr(), strings.NewReader(body))
 	if err != nil {
 		log.Fatal(err)
@@ -123,5 +123,5 @@ func ExampleServer() {
 		log.Fatal(err)
 	}
 	fmt.Printf("%s", answer)
-	// Output: {"Pid":11,"messages":[{"Pid":11,"To":"12D3KooWSelf","From":"12D3KooWSelf","Data":[12,32,40]}]}
+	// Output: {"Pid":1,"messages":[{"Pid":1,"To":"12D3KooWSelf","From":"12D3KooWSelf","Data":[7]}]}
 }

@@ -273,7 +273,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// leftovers are the stacks of a server's goroutines. Those that are about to end are given the time.
+// leftovers are the stacks of a server's goroutines. Those that are about to end are given the
+// time.
 func leftovers() string {
 	var left []string
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); runtime.Gosched() {

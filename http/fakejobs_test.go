@@ -16,7 +16,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// fakeJobs are the jobs of a fakeNode, which keep the contract of [mpi.Jobs]. The tests say what happens to a job.
+// fakeJobs are the jobs of a fakeNode, which keep the contract of [mpi.Jobs]. The tests say what
+// happens to a job.
 type fakeJobs struct {
 	added chan []byte // the programs
 	leave chan error  // how a JobEvents or JobInput ended

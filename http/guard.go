@@ -11,9 +11,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// guard keeps out what is not the node's user. A loopback address is no protection by itself: any
-// web page that the user opens can send requests there, under its own name (cross-site requests)
-// or, by changing what its name resolves to, under ours (DNS rebinding).
+// guard refuses requests that the node's user did not send. A loopback address is no protection:
+// any web page that the user opens can send requests to it, as itself (cross-site requests), or
+// with a name of its own that resolves to the address (DNS rebinding).
 type guard struct {
 	hosts   map[string]bool // lower case, without port or brackets
 	origins map[string]bool // lower case
@@ -46,9 +46,8 @@ func canonicalHost(hostport string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// knows reports whether hostport, of a Host header, means this machine. An address is allowed
-// where the connection itself came to it: nobody can make a name of ours resolve to an address
-// and have the browser send the address.
+// knows reports whether a Host header means this API. An IP address is allowed if it is the
+// connection's own: DNS rebinding sends a name, never an address.
 func (g *guard) knows(hostport string, local net.Addr) bool {
 	if _, port, err := net.SplitHostPort(hostport); err == nil && strings.Trim(port, "0123456789") != "" {
 		return false // no port that a client would send
@@ -71,7 +70,7 @@ func (g *guard) knows(hostport string, local net.Addr) bool {
 
 func (g *guard) allows(origin string) bool { return g.origins[strings.ToLower(origin)] }
 
-// origin checks where the request says that it goes to and comes from.
+// origin checks the headers Host, Origin and Sec-Fetch-Site.
 func (g *guard) origin(w http.ResponseWriter, r *http.Request) error {
 	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !g.knows(r.Host, local) {
@@ -92,7 +91,7 @@ func (g *guard) origin(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// preflight reports whether a browser asks what a page may send (the Fetch standard, CORS-preflight).
+// preflight reports whether the request is a CORS preflight (the Fetch standard).
 func preflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 }
@@ -105,7 +104,7 @@ func (g *guard) answerPreflight(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// token checks the bearer token, in a time that tells nothing of it.
+// token checks the bearer token in constant time.
 func (g *guard) token(w http.ResponseWriter, r *http.Request) error {
 	if !g.secured {
 		return nil

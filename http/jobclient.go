@@ -17,7 +17,7 @@ import (
 
 func jobPath(id string, below ...string) (string, error) {
 	if dots(id) {
-		// In a path these would mean something else.
+		// A path with these would be another path.
 		return "", mpi.Errorf(mpi.CodeInvalid, "%q is no job", clip(id))
 	}
 	path := jobsPath + "/" + url.PathEscape(id)
@@ -46,7 +46,8 @@ func (c *Client) StartJob(ctx context.Context, spec mpi.JobSpec) (*mpi.Job, erro
 	return job, c.ask(ctx, http.MethodPost, jobsPath, mediaCBOR, body, job)
 }
 
-// Jobs are the jobs of the node, the newest first, without their ranks, files, arguments, environment and peers.
+// Jobs returns the jobs of the node, the newest first, without their ranks, files, arguments,
+// environment and peers.
 func (c *Client) Jobs(ctx context.Context) ([]*mpi.Job, error) {
 	var doc Jobs
 	err := c.get(ctx, jobsPath, &doc)
@@ -80,7 +81,7 @@ func (c *Client) AddProgram(ctx context.Context, wasm []byte) (mpi.CID, error) {
 	return doc.Program, err
 }
 
-// JobFile opens a file that a rank of the job wrote. An error of reading it means that it is not whole.
+// JobFile opens a file that a rank of the job wrote. If reading it fails, the file is incomplete.
 func (c *Client) JobFile(ctx context.Context, id, name string) (io.ReadCloser, error) {
 	parts := strings.Split(name, "/")
 	for i, part := range parts {
@@ -105,14 +106,15 @@ func (c *Client) JobLogs(ctx context.Context, id string, o LogOptions) (io.ReadC
 	return c.open(ctx, path+"?"+o.query())
 }
 
-// JobInput sends rank 0 its standard input, to in's end. It returns early when the rank takes no more, or ctx ends. A Read of in may then
-// still be under way, and a goroutine that ends with it: a Read of a terminal cannot be cut short.
+// JobInput sends all of in to rank 0 as its standard input. It returns early if the rank takes no
+// more, or ctx ends. A goroutine may then still be in a Read of in, and ends with it: a Read of a
+// terminal cannot be interrupted.
 func (c *Client) JobInput(ctx context.Context, id string, in io.Reader) error {
 	path, err := jobPath(id, "stdin")
 	if err != nil {
 		return err
 	}
-	// net/http waits for a Read of the body even when ctx has ended; one of the pipe ends then.
+	// net/http waits for a Read of the body even after ctx has ended. A Read of the pipe ends then.
 	body, w := io.Pipe()
 	defer body.Close()
 	defer context.AfterFunc(ctx, func() { body.CloseWithError(ctx.Err()) })()

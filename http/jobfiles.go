@@ -47,7 +47,7 @@ func (s *Server) v1JobFile(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer f.Close()
 	h := w.Header()
-	// A program chose the name and the bytes. No browser may take them for a page of this API.
+	// The name and the bytes are a program's: a browser must not render them as a page of this API.
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name[strings.LastIndexByte(name, '/')+1:]}))
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	st := s.stream(w, r, "application/octet-stream", "")
@@ -60,7 +60,7 @@ func (s *Server) v1JobFile(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// v1JobStdin passes the body on to rank 0, however long it takes.
+// v1JobStdin passes the body on to rank 0, without a limit in time or size.
 func (s *Server) v1JobStdin(w http.ResponseWriter, r *http.Request) error {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return mpi.Errorf(codeMedia, "Content-Encoding %q is not understood: send the body as it is", enc)
@@ -70,14 +70,15 @@ func (s *Server) v1JobStdin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	rc := http.NewResponseController(w)
-	rc.SetReadDeadline(time.Time{})               // who types may think
-	if err := rc.EnableFullDuplex(); err != nil { // answers before the body's end, when the rank has ended
+	rc.SetReadDeadline(time.Time{}) // who types may think
+	// answers before the body's end, when the rank has ended
+	if err := rc.EnableFullDuplex(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	defer context.AfterFunc(s.streams, func() { cancel(errStopping) })()
-	// A read of the body does not end with a context.
+	// The context alone does not end a read of the body.
 	defer context.AfterFunc(ctx, func() { rc.SetReadDeadline(time.Unix(1, 0)) })()
 	if err := s.node.JobInput(ctx, job.ID, r.Body); err != nil {
 		if errors.Is(context.Cause(ctx), errStopping) {

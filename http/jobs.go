@@ -89,7 +89,7 @@ func (s *Server) writeJob(w http.ResponseWriter, status int, job *mpi.Job) error
 	return nil
 }
 
-// v1JobsGet lists without what can be long.
+// v1JobsGet lists the jobs without the fields that can be long.
 func (s *Server) v1JobsGet(w http.ResponseWriter, _ *http.Request) error {
 	list := filled([]*mpi.Job(nil))
 	for _, job := range s.node.Jobs() {

@@ -8,12 +8,12 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// Lines puts together what the ranks of a job write so that their lines stay whole. A rank's unfinished line waits for its end,
-// unless it gets too long. It is for one goroutine.
+// Lines merges the output of a job's ranks without mixing lines. A rank's unfinished line is held
+// until its end comes, up to [maxHeld] bytes. It is not safe for concurrent use.
 type Lines struct {
 	Tag bool // begin each line with "[rank] "
-	// Eager writes the unfinished line of one rank at once. If another rank has something to say before it is finished, a line end
-	// is put between them.
+	// Eager writes an unfinished line at once. If another rank writes before its end, a newline is
+	// inserted.
 	Eager bool
 
 	held map[lineKey][]byte
@@ -27,13 +27,14 @@ type lineKey struct {
 	stream string
 }
 
-// Bounds on what waits for its end, in bytes.
+// Bounds on unfinished lines that are held, in bytes.
 const (
 	maxHeld    = 64 << 10 // of one line
 	maxHeldAll = 8 << 20  // of all
 )
 
-// Append adds to dst what is to be written because of e. It takes the events of one stream, or of both for one text.
+// Append appends to dst the text that is to be written after event e. The events may be of one
+// output stream, or of both.
 func (l *Lines) Append(dst []byte, e mpi.JobEvent) []byte {
 	switch e.Type {
 	case "stdout", "stderr":
@@ -72,7 +73,7 @@ func (l *Lines) Append(dst []byte, e mpi.JobEvent) []byte {
 	return dst
 }
 
-// Flush adds to dst what is unfinished.
+// Flush appends the lines that are held.
 func (l *Lines) Flush(dst []byte) []byte {
 	keys := make([]lineKey, 0, len(l.held))
 	for k := range l.held {
@@ -85,10 +86,10 @@ func (l *Lines) Flush(dst []byte) []byte {
 	return dst
 }
 
-// Open reports whether what was written last is an unfinished line.
+// Open reports whether the last line written is unfinished.
 func (l *Lines) Open() bool { return l.some }
 
-// Ended says that somebody else has ended that line.
+// Ended tells that the caller has ended that line.
 func (l *Lines) Ended() { l.some = false }
 
 func (l *Lines) release(dst []byte, k lineKey) []byte {

@@ -10,7 +10,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// LogOptions choose what of a job's output is wanted.
+// LogOptions select a part of a job's output.
 type LogOptions struct {
 	Follow bool   // until the job's end
 	Tag    bool   // "[rank] " before each line
@@ -18,7 +18,7 @@ type LogOptions struct {
 	Stream string // "stdout" or "stderr" alone, or empty for both
 }
 
-// Wants reports whether the event is of the output chosen.
+// Wants reports whether the event is of the selected output.
 func (o LogOptions) Wants(e mpi.JobEvent) bool {
 	switch e.Type {
 	case "stdout", "stderr":
@@ -63,10 +63,10 @@ func logOptions(q url.Values) (LogOptions, error) {
 	return o, nil
 }
 
-// errEnough ends a stream of events that may go on.
+// errEnough ends a stream of events early.
 var errEnough = errors.New("enough")
 
-// v1JobLogs is the output of a job as text.
+// v1JobLogs sends the output of a job as text.
 func (s *Server) v1JobLogs(w http.ResponseWriter, r *http.Request) error {
 	o, err := logOptions(r.URL.Query())
 	if err != nil {

@@ -18,7 +18,7 @@ type sendRequest struct {
 	Messages []sendMessage `json:"messages"`
 }
 
-// manyMessages is what a request may have too many of.
+// manyMessages ends the error of a request with too many messages.
 const manyMessages = "messages: send them in several requests"
 
 func (*sendRequest) words() ([]string, string) {
@@ -32,7 +32,7 @@ type sendMessage struct {
 	Data []byte     `json:"data"`
 }
 
-// sendResponse is the answer, and part of a problem.
+// sendResponse is the answer, and a part of [sendProblem].
 type sendResponse struct {
 	Pid      int64         `json:"pid"`
 	Messages []sendMessage `json:"messages"`
@@ -52,8 +52,8 @@ type sendFailure struct {
 	Stderr   string     `json:"stderr,omitempty"`
 }
 
-// sendProblem is a problem of POST /v1/messages, always in JSON. The lists are there if the
-// node took the request.
+// sendProblem is a problem of POST /v1/messages, always in JSON. It has the lists if the node took
+// the request.
 type sendProblem struct {
 	Problem
 	sendResponse
@@ -66,14 +66,14 @@ func response(res mpi.Result) sendResponse {
 		out.Messages[i] = sendMessage{From: m.From, To: m.To, Data: filled([]byte(m.Data))}
 	}
 	for _, f := range res.Failures {
-		// Both were cut somewhere, maybe within a character, and CBOR wants text to be text.
+		// Both may have been cut within a character, and CBOR's text must be valid UTF-8.
 		f.Detail, f.Stderr = strings.ToValidUTF8(f.Detail, "\ufffd"), strings.ToValidUTF8(f.Stderr, "\ufffd")
 		out.Failures = append(out.Failures, sendFailure(f))
 	}
 	return out
 }
 
-// result is what [response] was made of.
+// result is the inverse of [response].
 func (r sendResponse) result() mpi.Result {
 	out := mpi.Result{Pid: r.Pid, Omitted: r.Omitted}
 	for _, m := range r.Messages {
@@ -136,7 +136,7 @@ func (s *Server) v1Messages(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// merge adds to the headers' parameters what the body says. Each may be said once.
+// merge adds the body's parameters to the headers'. Each may be given once.
 func (req *sendRequest) merge(p *params) (err error) {
 	if req.Pid == nil {
 		return mpi.Errorf(mpi.CodeInvalid, "pid is missing: it must be a whole number")
@@ -173,8 +173,8 @@ func errTwice(header, key string) error {
 	return mpi.Errorf(mpi.CodeInvalid, "the header %s and the body's %s are both there: send one", header, key)
 }
 
-// requestCodec is the codec for a body of the given type. What curl says of its --data where it is
-// not told otherwise counts as JSON.
+// requestCodec returns the codec for a body of the given type. The default type of curl's --data
+// counts as JSON.
 func requestCodec(contentType string) (*codec, error) {
 	if contentType == "" {
 		return jsonCodec(), nil
@@ -192,8 +192,8 @@ func requestCodec(contentType string) (*codec, error) {
 	return nil, mpi.Errorf(codeMedia, "Content-Type %q is not understood: send %s or %s", clip(contentType), mediaJSON, mediaCBOR)
 }
 
-// responseCodec chooses the answer's type by the Accept headers (RFC 9110, section 12.5.1), and
-// without them, or where they leave the choice, as the request's.
+// responseCodec chooses the answer's type by the Accept headers (RFC 9110, section 12.5.1). Without
+// them, or if they prefer neither, it is the request's.
 func responseCodec(accept []string, in *codec) (*codec, error) {
 	if len(accept) == 0 {
 		return in, nil

@@ -1,10 +1,12 @@
 // Package http is the local JSON API of a node, as docs/http-api.md specifies it, and its client.
 //
-// [New] makes a [Server] of a [Node]; Start and Close begin and end it. Every request passes
-// ServeHTTP, where it is screened (Host, Origin, token), counted and recovered from; then routes.go
-// says which handler it is for. A handler returns its error, and problem.go alone makes a status and
-// a problem document of it. Whatever a request's context outlives is the node's: when the client
-// hangs up, or Close runs out of time, the context ends, and the node has to return.
+// [New] makes a [Server] of a [Node]. Every request passes ServeHTTP, which checks Host, Origin and
+// token, counts the request and recovers from panics; routes.go lists the handlers. A handler
+// returns its error; only problem.go turns errors into a status and a problem document. When the
+// client hangs up, or Close runs out of time, the request's context ends, and the node must return.
+//
+// Refused clients get their answer even if they send a large body first: see refuse.go. Plain
+// bodies of messages are decoded in one pass: see scan.go, and mpi/decode.go for JSON.
 //
 // [Discover] finds the API of a running node, and a [Client] uses it.
 package http
@@ -15,10 +17,11 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// Node is what the API serves: mpi/node implements it. Its errors are [*mpi.Error], or ctx's own.
+// Node is what the API serves: mpi/node and mpi/job implement it. Its errors are [*mpi.Error] or
+// ctx's.
 type Node interface {
 	Self() mpi.PeerID
-	// Do carries out a request. With an error the result holds what did come.
+	// Do carries out a request. With an error the result holds the answers and failures so far.
 	Do(ctx context.Context, r mpi.Request) (mpi.Result, error)
 	Status() mpi.NodeStatus
 	// Interpreters are those of this node and those that its peers serve, by name and version.

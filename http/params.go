@@ -11,7 +11,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// params are what a request says beside its messages.
+// params are the parameters of a request other than its messages.
 type params struct {
 	file     string
 	expected *int // nil means as many as messages
@@ -46,7 +46,7 @@ func headerParams(h http.Header) (params, error) {
 	return p, nil
 }
 
-// one is a header that may be given once.
+// one returns a header that may be given once.
 func one(h http.Header, name string) (v string, ok bool, err error) {
 	values := h.Values(name)
 	switch len(values) {
@@ -66,7 +66,7 @@ func checkExpected(n int64) (*int, error) {
 	return &v, nil
 }
 
-// parseTimeout reads what [mpi.ParseSpan] does, within bounds.
+// parseTimeout is [mpi.ParseSpan] with the bounds of a request.
 func parseTimeout(s string) (time.Duration, error) {
 	d, err := mpi.ParseSpan(s)
 	if err != nil {
@@ -78,7 +78,7 @@ func parseTimeout(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// flag reads a query's flag: alone, or with a boolean.
+// flag reads a flag of the query: its name alone, or with a boolean.
 func flag(q url.Values, name string) (bool, error) {
 	if !q.Has(name) || q.Get(name) == "" {
 		return q.Has(name), nil

@@ -10,9 +10,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// Problem is how the API says that something went wrong: problem details as of RFC 9457.
+// Problem is the body of every error: problem details (RFC 9457).
 type Problem struct {
-	Type   string   `json:"type"` // "urn:ipfs-mpi:problem:" and an [mpi.Code], or one of this package
+	// "urn:ipfs-mpi:problem:" and an [mpi.Code], or one of this package
+	Type   string   `json:"type"`
 	Title  string   `json:"title"`
 	Status int      `json:"status"`
 	Detail string   `json:"detail,omitempty"`
@@ -36,7 +37,7 @@ func (p *Problem) Unwrap() error {
 	return &mpi.Error{Code: p.Code(), Msg: p.Error(), Near: p.Near}
 }
 
-// Codes of errors that are HTTP's own: no node knows them.
+// Codes of errors of HTTP, which no node returns.
 const (
 	codeForbidden    mpi.Code = "forbidden"
 	codeUnauthorized mpi.Code = "unauthorized"
@@ -98,8 +99,8 @@ func problem(e *mpi.Error) Problem {
 	return Problem{Type: problemType + string(code), Title: title, Status: status, Detail: e.Msg, Near: e.Near}
 }
 
-// partial is an error of [Node.Do] with what did come. body makes the whole problem of it, in the
-// spelling of the path that was asked.
+// partial is an error of [Node.Do] with the answers and failures so far. body makes the problem, in
+// the format of the path.
 type partial struct {
 	err    error
 	result mpi.Result
@@ -138,8 +139,7 @@ func (s *Server) classify(r *http.Request, err error) *mpi.Error {
 	return mpi.Errorf(mpi.CodeInternal, "a fault of this node: its log says more")
 }
 
-// fail answers with the problem that err is. A client that is gone gets nothing: its connection
-// is dropped.
+// fail answers with err as a problem. If the client is gone, it drops the connection.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := s.classify(r, err)
 	if e.Code == mpi.CodeCancelled && r.Context().Err() != nil {
@@ -164,7 +164,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.answerEarly(w, r, func() { s.write(w, p.Status, "application/problem+json", append(body, '\n')) })
 }
 
-// tells reports whether the problem has to say what did come: always when answers were waited for.
+// tells reports whether the problem must have the answers and failures.
 func (p *partial) tells(c mpi.Code) bool {
 	return c == mpi.CodeFailed || c == mpi.CodeTimeout || len(p.result.Messages) > 0 || len(p.result.Failures) > 0
 }

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// A client may write its whole request before it reads. Where the answer does not need the body, the
-// rest of it is read and thrown away, before the answer if it is short and else after it: closing a
-// connection with unread bytes resets it, and the client would lose the answer. Hostile clients meet
-// these bounds.
+// A client may write its whole request before it reads. Where the answer does not need the body,
+// the rest of it is read and thrown away, before the answer if it is short and else after it:
+// closing a connection with unread bytes resets it, and the client would lose the answer. Hostile
+// clients meet these bounds.
 const (
 	linger     = 500 * time.Millisecond // silence of the client that ends the reading
 	shortRest  = 256 << 10              // bytes of a rest that is short: the connection stays open
@@ -57,8 +57,8 @@ func (s *Server) answerEarly(w http.ResponseWriter, r *http.Request, answer func
 	}
 }
 
-// endsSoon reads what is left of a body, and reports whether it was short and came in time. It reads
-// nothing if the client may wait for the answer before it sends the body.
+// endsSoon reads what is left of a body, and reports whether it was short and came in time. It
+// reads nothing if the client may wait for the answer before it sends the body.
 func (b *unread) endsSoon(w http.ResponseWriter, r *http.Request) bool {
 	if !b.begun.Load() && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		return false

@@ -65,7 +65,8 @@ func (s *Server) dispatch(m methods) http.HandlerFunc {
 			s.fail(w, r, errMethod(w, r, allowed))
 			return
 		}
-		if method != http.MethodPost { // a body means nothing, and hides a hang-up while it is not read
+		// a body means nothing, and hides a hang-up while it is not read
+		if method != http.MethodPost {
 			if err := s.drain(w, r, 1<<20); err != nil {
 				s.fail(w, r, err)
 				return

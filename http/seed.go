@@ -10,8 +10,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// The contract of POST /, as the first clients know it: headers File, Expected and List, and
-// the JSON of [mpi.Envelope] both ways. The header Timeout is newer.
+// POST / is the API's first contract, which stays as it is: the headers File, Expected and List,
+// and the JSON of [mpi.Envelope] in both directions. The header Timeout was added later.
 
 func (s *Server) seedGet(w http.ResponseWriter, r *http.Request) error {
 	if r.Header.Get("List") == "" {
@@ -64,7 +64,7 @@ func (s *Server) seedPost(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// size is about what messages take in memory, in bytes.
+// size estimates the memory of messages, in bytes.
 func size(messages []mpi.Message) int64 {
 	n := int64(0)
 	for _, m := range messages {
@@ -73,7 +73,7 @@ func size(messages []mpi.Message) int64 {
 	return n
 }
 
-// do has the node carry out the request. body makes the problem of an error that says what did come.
+// do has the node carry out the request. body makes the problem of an error with partial results.
 func (s *Server) do(ctx context.Context, p params, pid int64, messages []mpi.Message, body func(Problem, mpi.Result) any) (mpi.Result, error) {
 	if len(messages) == 0 { // to the node a request like any other
 		return mpi.Result{}, mpi.Errorf(mpi.CodeInvalid, "messages is missing or empty: send at least one message")
@@ -96,7 +96,7 @@ func (s *Server) do(ctx context.Context, p params, pid int64, messages []mpi.Mes
 	return res, nil
 }
 
-// seedPartial is a problem with what did come, in the spelling of POST /.
+// seedPartial is a problem with partial results, in the format of POST /.
 func seedPartial(p Problem, res mpi.Result) any {
 	return struct {
 		Problem
@@ -115,7 +115,7 @@ func filled[T any](list []T) []T {
 	return list
 }
 
-// patience is how long a list of peers waits for the network where nobody is known yet.
+// patience bounds a lookup in the network for a list of peers, if none is known.
 const patience = 5 * time.Second
 
 func (s *Server) seedList(w http.ResponseWriter, r *http.Request) error {
@@ -149,7 +149,7 @@ func (s *Server) seedList(w http.ResponseWriter, r *http.Request) error {
 	return s.writeJSON(w, list)
 }
 
-// members are the peers known, or found within patience where none is.
+// members returns the peers in view. If there are none it asks the network, within patience.
 func (s *Server) members(ctx context.Context) ([]mpi.Member, error) {
 	known, err := s.node.Peers(ctx, false)
 	if err != nil || len(known) > 0 {
@@ -164,7 +164,7 @@ func (s *Server) members(ctx context.Context) ([]mpi.Member, error) {
 	return found, err
 }
 
-// within bounds a question to the network.
+// within bounds a lookup in the network; 0 means the default timeout.
 func within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	if timeout == 0 {
 		timeout = mpi.DefaultTimeout

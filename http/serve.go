@@ -12,14 +12,14 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// ServeHTTP implements [http.Handler]: whatever holds for every request is here.
+// ServeHTTP implements [http.Handler]. It does what is common to all requests.
 func (s *Server) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	w := &recorder{ResponseWriter: out}
 	rc := http.NewResponseController(out)
 	rc.SetWriteDeadline(time.Time{}) // of the connection's request before this one
 	if r.Body != nil && r.Body != http.NoBody {
-		// Holds also where nobody reads the body: net/http does then, before it answers.
+		// It holds also if no handler reads the body: net/http does then.
 		rc.SetReadDeadline(began.Add(s.cfg.BodyTimeout))
 		r.Body = &unread{ReadCloser: r.Body}
 	}
@@ -54,8 +54,8 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// recovered deals with what a handler panicked with, if it did. gone is set if the connection is of
-// no more use.
+// recovered handles a panic of a handler, if v is not nil. gone means that the connection has to be
+// dropped.
 func (s *Server) recovered(w *recorder, r *http.Request, v any) (gone bool) {
 	switch {
 	case v == nil:
@@ -72,7 +72,7 @@ func (s *Server) recovered(w *recorder, r *http.Request, v any) (gone bool) {
 	return false
 }
 
-// screen reports whether the request comes from a user of the API. If not it has been answered.
+// screen reports whether the request is allowed. If not, it has been answered.
 func (s *Server) screen(w http.ResponseWriter, r *http.Request) bool {
 	err := s.guard.origin(w, r)
 	if err == nil && preflight(r) && s.guard.allows(r.Header.Get("Origin")) {
@@ -88,7 +88,7 @@ func (s *Server) screen(w http.ResponseWriter, r *http.Request) bool {
 	return err == nil
 }
 
-// write sends a whole answer. The client has WriteTimeout to take each part of it.
+// write sends a whole answer. The client has WriteTimeout for each 256 KiB.
 func (s *Server) write(w http.ResponseWriter, status int, mediaType string, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", mediaType)
@@ -107,7 +107,7 @@ func (s *Server) write(w http.ResponseWriter, status int, mediaType string, body
 	}
 }
 
-// recorder remembers what was answered.
+// recorder notes the status and length of the answer.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -133,7 +133,7 @@ func (w *recorder) Write(p []byte) (int, error) {
 // Unwrap lets [http.ResponseController] reach the connection.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// gate counts the requests that run, up to max, until it is closed.
+// gate admits up to max requests at once, until it is closed.
 type gate struct {
 	max    int
 	mu     sync.Mutex // guards what follows
@@ -179,16 +179,17 @@ func (g *gate) stopping() bool {
 	return g.closed
 }
 
-// room is the memory that requests may hold together, in bytes.
+// room is the memory quota of all requests, in bytes.
 type room struct{ free atomic.Int64 }
 
-// share is one request's part of a room.
+// share is what one request holds of the quota.
 type share struct {
 	of *room
 	n  int64
 }
 
-// set makes the share n bytes, or reports that there is no room for so many. It can always shrink.
+// set changes the share to n bytes. It returns false if the quota does not allow that; shrinking
+// always succeeds.
 func (sh *share) set(n int64) bool {
 	more := n - sh.n
 	if sh.of.free.Add(-more) < 0 && more > 0 {

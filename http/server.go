@@ -18,17 +18,18 @@ type Config struct {
 	Listen string // "127.0.0.1:8000"
 	// Token, if set, is what requests must bear: "Authorization: Bearer <token>".
 	Token string
-	// AllowedHosts are names and IPs in a request's Host besides localhost, loopback and the
-	// address that is listened on; without a port.
+	// AllowedHosts are further names and IPs that Host may have, without a port. localhost,
+	// loopback addresses and the address listened on are always allowed.
 	AllowedHosts []string
 	// AllowedOrigins are the web origins whose pages may use the API, "https://example.org";
 	// none by default.
 	AllowedOrigins []string
 
-	MaxBody       int64 // bytes of one request's body; 64 MiB
-	MaxBodies     int64 // bytes of all requests in memory at once; four times MaxBody, at least MaxBody and 1 MiB
-	MaxConcurrent int   // requests at once; 1024
-	MaxHeader     int   // bytes of one request's headers; 64 KiB
+	MaxBody int64 // bytes of one request's body; 64 MiB
+	// bytes of all requests in memory at once; four times MaxBody, at least MaxBody and 1 MiB
+	MaxBodies     int64
+	MaxConcurrent int // requests at once; 1024
+	MaxHeader     int // bytes of one request's headers; 64 KiB
 
 	HeaderTimeout time.Duration // from the first byte to the end of the headers; 10 s
 	BodyTimeout   time.Duration // for the whole of a body to come; 1 min
@@ -83,10 +84,10 @@ type Server struct {
 	// base is the parent of every request's context; stop cancels it.
 	base context.Context
 	stop context.CancelCauseFunc
-	// streams is the parent of what has no end of its own; endStreams cancels it, when Close begins.
+	// streams is the parent context of streaming answers; endStreams cancels it when Close begins.
 	streams    context.Context
 	endStreams context.CancelFunc
-	// wg counts the goroutine that accepts, and every connection's.
+	// wg counts the accepting goroutine and those of the connections.
 	wg sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows
@@ -170,14 +171,15 @@ func (s *Server) Addr() string {
 	return urlOf("http", addr.IP.String(), fmt.Sprint(addr.Port))
 }
 
-// Requests that are cancelled have lastWord to say so to their clients, before their connections are closed, and grace to end.
+// When requests are cancelled, their connections are closed after lastWord, which is for the
+// answer, and Close waits for their handlers for grace.
 const (
 	lastWord = 500 * time.Millisecond
 	grace    = 5 * time.Second
 )
 
-// Close takes no new requests, ends streams, lets what else runs end until ctx does, then cancels it, and
-// returns when all is over. It may be called again, and at the same time.
+// Close refuses new requests, ends streams, waits for other requests until ctx ends, then cancels
+// them. It returns when all handlers have ended. It may be called repeatedly and concurrently.
 func (s *Server) Close(ctx context.Context) error {
 	hurry := context.AfterFunc(ctx, func() { s.stop(errStopping) })
 	defer hurry()
@@ -217,8 +219,8 @@ func (s *Server) close() error {
 	return err
 }
 
-// connState counts connections into the wait group, which the accepting goroutine holds open
-// while this may add to it, and drops those over the limit.
+// connState counts connections, in the wait group too, and drops those over the limit. The
+// accepting goroutine keeps the group above zero while this may add to it.
 func (s *Server) connState(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:

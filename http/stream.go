@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// How a [stream] goes about its work.
+// Parameters of a [stream].
 const (
 	streamAhead = 256 << 10        // bytes that may wait for the client
 	heartbeat   = 15 * time.Second // how often a stream with heartbeats says something
 )
 
-// stream is an answer without an end that is known. What is written is taken at once, up to streamAhead, and a
-// goroutine of its own sends it on, so that what comes in small parts goes out in large ones where the client is slow, and whoever writes
-// does not wait for each. The client has WriteTimeout to take each part.
+// stream is an answer of unknown length. Write buffers up to streamAhead bytes, and a goroutine
+// sends them, so that the writer does not wait for each part, and a slow client gets few large
+// parts. The client has WriteTimeout for each part.
 type stream struct {
 	s      *Server
 	w      http.ResponseWriter
@@ -35,12 +35,12 @@ type stream struct {
 	ended bool
 }
 
-// stream makes an answer of the type given. A beat, if it is not empty, is sent where nothing else was for a while.
-// The caller has to close it.
+// stream makes an answer of the media type. If beat is not empty, it is sent after each heartbeat
+// of silence. The caller must close it.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, mediaType string, beat string) *stream {
 	st := &stream{s: s, w: w, head: r.Method == http.MethodHead, beat: []byte(beat), more: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	st.ctx, st.cancel = context.WithCancelCause(r.Context())
-	// A stream ends when the server begins to close: it may have no end of its own.
+	// A stream ends when the server begins to close: it may never end by itself.
 	st.undo = context.AfterFunc(s.streams, func() { st.cancel(errStopping) })
 	h := w.Header()
 	h.Set("Content-Type", mediaType)
@@ -66,7 +66,7 @@ func (st *stream) begin() {
 	}
 }
 
-// Write implements [io.Writer]. Its error is why the stream ended.
+// Write implements [io.Writer]. Its error says why the stream ended.
 func (st *stream) Write(p []byte) (int, error) {
 	st.begin()
 	for {
@@ -91,8 +91,8 @@ func (st *stream) Write(p []byte) (int, error) {
 	}
 }
 
-// end sends what is left, and ends the answer: as complete, unless err says that it is not. Then the connection
-// is dropped, as the only way to tell the client.
+// end sends what is buffered and ends the answer. If err is not nil, the answer is incomplete: the
+// connection is dropped, which is the only way to tell the client.
 func (st *stream) end(err error) {
 	st.mu.Lock()
 	st.ended = true

@@ -6,7 +6,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// The documents of GET below /v1. Lists are in an object, so that they can gain company.
+// The documents of GET below /v1. Lists are in an object, so that keys can be added.
 
 // Interpreters is what /v1/interpreters answers.
 type Interpreters struct {
@@ -78,7 +78,8 @@ func clonePeers(in []mpi.Member) []mpi.Member {
 	return out
 }
 
-// lookup reads what a question to the network may say: the header Timeout, and refresh in the query.
+// lookup reads the parameters of a lookup in the network: the header Timeout, and refresh in the
+// query.
 func lookup(r *http.Request) (params, bool, error) {
 	p, err := headerParams(r.Header)
 	if err != nil {
@@ -88,7 +89,7 @@ func lookup(r *http.Request) (params, bool, error) {
 	return p, fresh, err
 }
 
-// health says that the API answers, and nothing else: it is open to whoever has no token.
+// health says only that the API answers: it needs no token.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	if s.gate.stopping() {
 		return mpi.Errorf(mpi.CodeStopping, "the node is shutting down")

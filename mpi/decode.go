@@ -2,7 +2,7 @@ package mpi
 
 import "math"
 
-// document is an envelope as it came, before its rules are checked.
+// document is an envelope before its rules are checked.
 type document struct {
 	Pid      *int64         `json:"Pid"`
 	Messages []documentItem `json:"messages"`
@@ -15,11 +15,11 @@ type documentItem struct {
 	Data Bytes  `json:"Data"`
 }
 
-// scanned is an envelope that scanEnvelope read: its messages, and which of the Pids were there.
+// scanned is an envelope that was read, and which Pids were present in it.
 type scanned struct {
 	env Envelope
-	pid bool    // the envelope's Pid was there
-	has []inner // for each message with a Pid of its own
+	pid bool    // the envelope's Pid was present
+	has []inner // the messages whose Pid was present
 }
 
 // inner is the Pid of one message.
@@ -55,7 +55,7 @@ func scanEnvelope(in []byte) (doc scanned, ok bool) {
 	return doc, ok && s.at == len(in)
 }
 
-// scanner is a place in a JSON text. Its methods are false for what is not plain.
+// scanner is a position in a JSON text. Its methods return false for what is not plain.
 type scanner struct {
 	in []byte
 	at int
@@ -227,7 +227,8 @@ func (s *scanner) data(b *Bytes) bool {
 			v = 10*v + uint(in[at]-'0')
 			at++
 		}
-		// No digits, a leading zero, or over the most that a byte holds; four digits are always that.
+		// No digits, a leading zero, or over the most that a byte holds; four digits are always
+		// that.
 		if n := at - begin; n == 0 || n > 1 && in[begin] == '0' || v > 255 || at == len(in) {
 			return false
 		}

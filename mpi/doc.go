@@ -1,46 +1,39 @@
-// Package mpi is the domain of ipfs-mpi: what nodes, pools, messages, interpreters
-// and jobs are, and what nodes say to each other. It imports only the
-// standard library.
+// Package mpi is the domain of ipfs-mpi: nodes, pools, messages, interpreters and jobs. It imports
+// only the standard library.
 //
 // # Words
 //
-// A store is an IPFS directory of interpreters, laid out as name/version/. An
-// interpreter is one such directory; its identity is its [CID], its name is for
-// people. Its run.wasm is its program: a handler of messages, or an MPI program.
-// The peers that serve the same CID and advertise it are a pool. A node whose API
-// took a request or began a job is its origin.
+// A store is an IPFS directory of interpreters, laid out as name/version/. An interpreter is one
+// such directory. Its identity is its [CID]; its name is for people. Its run.wasm is its program: a
+// handler of messages, or an MPI program. The peers that serve and advertise the same CID are a
+// pool. The node whose API took a request or a job is its origin.
 //
-// A job is an MPI program that runs as a number of instances, its ranks 0, 1, …, on
-// one node or more. A slot is a node's room for one rank. A communicator is a group of
-// ranks, numbered anew, whose messages meet no others. A [Packet] is what a rank
-// says to one on another node.
+// A job is an MPI program that runs as a number of instances, its ranks 0, 1, …, on one or more
+// nodes. A rank slot is a node's room for one rank; a handler slot is its room for one instance of
+// a handler.
 //
-// # Edges
+// # Ports
 //
-// The interfaces in ports.go are what the domain needs from the outside. Each is
-// filled in by one package that knows one foreign technology: [Transport] and
-// [JobTransport] by mpi/p2p, [Pools] by mpi/rendezvous, [Store] by mpi/store,
-// [Runtime] by mpi/wasm. [Library], which knows none, is what a rank's program calls:
-// mpi/process, on mpi/coll and mpi/match. Package mpi/node composes one node from them; package plugin does the
-// wiring inside a Kubo daemon.
+// The interfaces in ports.go are what the domain needs from outside: [Pools], which mpi/rendezvous
+// implements, and [Store], which mpi/store does. Package mpi/frame has the frames that nodes send
+// each other and the transports for them, which mpi/p2p implements. Package mpi/exec has what runs
+// a program (mpi/wasm) and what a rank's program calls (mpi/process). Packages mpi/node and mpi/job
+// compose a node from these. Package plugin does the wiring inside a Kubo daemon.
 //
 // # Messages
 //
-// A request is a batch of messages to interpreters of one pool. Every message of
-// a request, and every message that an interpreter sends on because of it, ends in
-// exactly one of two ways: it is delivered once, or a [Failure] at the origin names
-// it. The bookkeeping is a tree: whoever sent a message keeps it until the receiver
-// says [Done], and the receiver says so only when the message is handled and all that
-// it sent because of it is done in turn (the termination detection of Dijkstra and
-// Scholten, 1980). So a node that dies takes nothing with it in silence: its parent
-// in the tree still holds what it was given.
+// A request is a batch of messages to interpreters of one pool. Every message of a request, and
+// every message that an interpreter sends because of it, ends in exactly one of two ways: it is
+// delivered once, or a [Failure] at the origin names it. The bookkeeping is a tree: the sender of a
+// message keeps it until the receiver sends Done, and the receiver does so only when the message is
+// handled and all messages that it sent because of it are done (the termination detection of
+// Dijkstra and Scholten, 1980). So when a node dies, its parent in the tree still has the messages
+// that it was given.
 //
 // # Jobs
 //
-// The origin asks nodes for slots ([Offer], [Slots]), places the ranks, has each node
-// fetch and compile the program ([Place], [Prepared]), and starts all together
-// ([Start]). Packets go between the ranks' nodes directly; what ranks write goes to
-// the origin ([Output], [Written]). A job lives and dies as one: the first rank that
-// fails, or node that is lost, ends it everywhere, and is its [JobCause] in the record,
-// a [Job].
+// The origin reserves slots on nodes, places the ranks, has each node fetch and compile the
+// program, and starts all ranks together. Packets go between the ranks' nodes directly; output goes
+// to the origin. The first rank that fails, or node that is lost, ends the job everywhere, and is
+// the [JobCause] in its record, a [Job].
 package mpi

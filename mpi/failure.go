@@ -8,13 +8,16 @@ type Reason string
 // The reasons. The list is append-only: they travel between nodes of different
 // versions, and one that a node does not know is shown as it came.
 const (
-	Unreachable Reason = "unreachable"   // no session with the peer could be had; the message was not handled
-	Lost        Reason = "lost"          // the peer took the message and was gone before it was done
-	Refused     Reason = "refused"       // the peer's policy does not admit us
-	NotServed   Reason = "not-served"    // the peer does not serve the interpreter
-	Busy        Reason = "busy"          // the peer's queue is full
-	TooLarge    Reason = "too-large"     // over the peer's MaxMessage
-	TimedOut    Reason = "timed-out"     // an instance over its wall-clock limit, or a request out of time
+	// no session with the peer could be had; the message was not handled
+	Unreachable Reason = "unreachable"
+	// the peer took the message and was gone before it was done
+	Lost      Reason = "lost"
+	Refused   Reason = "refused"    // the peer's policy does not admit us
+	NotServed Reason = "not-served" // the peer does not serve the interpreter
+	Busy      Reason = "busy"       // the peer's queue is full
+	TooLarge  Reason = "too-large"  // over the peer's MaxMessage
+	// an instance over its wall-clock limit, or a request out of time
+	TimedOut    Reason = "timed-out"
 	Trapped     Reason = "trapped"       // the program broke a rule of WebAssembly
 	Exited      Reason = "exited"        // the program ended with a code other than 0
 	OutOfMemory Reason = "out-of-memory" // the program failed at its memory limit
@@ -45,15 +48,14 @@ func (f Failure) Error() string {
 	return fmt.Sprintf("message from %s to %s: %s: %s", f.From, f.To, f.Reason, f.Detail)
 }
 
-// What a node keeps and passes on of a failure. Peers cut what they send, receivers
-// cut what they get.
+// Limits of a failure that travels. Senders and receivers both apply them.
 const (
 	MaxFailures      = 256     // in one Done
 	MaxFailureDetail = 1 << 10 // bytes
 	MaxFailureStderr = 4 << 10 // bytes, the last ones
 )
 
-// Clip cuts the failure's texts to what may travel.
+// Clip cuts the failure's texts to the limits.
 func (f Failure) Clip() Failure {
 	if len(f.Detail) > MaxFailureDetail {
 		f.Detail = f.Detail[:MaxFailureDetail]

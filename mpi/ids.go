@@ -6,8 +6,8 @@ import (
 )
 
 // PeerID is a libp2p peer ID in its canonical text form, "12D3Koo…" or "Qm…".
-// The domain never looks inside; [Transport.ParsePeer] makes one from what a user
-// typed.
+// The domain never looks inside. ParsePeer of a transport makes one from what a
+// user typed.
 type PeerID string
 
 // Short is the end of the ID, enough for a log line or a table.

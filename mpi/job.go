@@ -8,19 +8,27 @@ import (
 
 // JobSpec is a job as the API asks for it.
 type JobSpec struct {
-	File  string   `json:"file"`           // names the program: "name", "name/version", "name/range" or a CID
-	Name  string   `json:"name,omitempty"` // what to call a program that is given by its CID and has no name: for people, and as its own
+	// names the program: "name", "name/version", "name/range" or a CID
+	File string `json:"file"`
+	// what to call a program that is given by its CID and has no name: for people, and as its own
+	Name  string   `json:"name,omitempty"`
 	Ranks int      `json:"ranks"`
 	Args  []string `json:"args,omitempty"` // after the program's name
 	Env   []string `json:"env,omitempty"`  // "KEY=value"
-	// MapBy places the ranks: "node" gives each node one in turn, "slot" fills each node before the next. Empty is "node".
+	// MapBy places the ranks: "node" gives each node one in turn, "slot" fills each node before the
+	// next. Empty is "node".
 	MapBy MapBy `json:"mapBy,omitempty"`
-	// Peers are the nodes to use, the first one for rank 0. Empty: this node, then the pool's others, those that have answered fastest first.
-	Peers     []PeerID      `json:"peers,omitempty"`
-	Timeout   time.Duration `json:"timeout,omitempty"`   // wall clock, from when there are slots; 0 for none
-	WaitSlots time.Duration `json:"waitSlots,omitempty"` // how long to wait for enough slots; 0 fails at once
-	Memory    int64         `json:"memory,omitempty"`    // bytes of a rank's memory at most; 0 for each node's own limit
-	Stdin     bool          `json:"stdin,omitempty"`     // standard input of rank 0 will follow, by [Jobs.Input]
+	// Peers are the nodes to use, the first one for rank 0. Empty: this node, then the pool's
+	// others, those that have answered fastest first.
+	Peers []PeerID `json:"peers,omitempty"`
+	// wall clock, from when there are slots; 0 for none
+	Timeout time.Duration `json:"timeout,omitempty"`
+	// how long to wait for enough slots; 0 fails at once
+	WaitSlots time.Duration `json:"waitSlots,omitempty"`
+	// bytes of a rank's memory at most; 0 for each node's own limit
+	Memory int64 `json:"memory,omitempty"`
+	// standard input of rank 0 will follow, by [Jobs.Input]
+	Stdin bool `json:"stdin,omitempty"`
 }
 
 // MapBy is how ranks are placed.
@@ -32,7 +40,8 @@ const (
 	BySlot MapBy = "slot"
 )
 
-// JobState is how far a job has come. The states follow each other in this order; any may be followed by Failed or Cancelled.
+// JobState is how far a job has come. The states follow each other in this order; any may be
+// followed by Failed or Cancelled.
 type JobState string
 
 // The states of a job.
@@ -60,10 +69,11 @@ type Job struct {
 	Started  time.Time `json:"started,omitzero"` // its ranks
 	Ended    time.Time `json:"ended,omitzero"`
 	Ranks    []JobRank `json:"ranks,omitempty"` // once they are placed
-	Exit     int       `json:"exit"`            // exit code of the whole: that of the rank that failed first
-	Cause    *JobCause `json:"cause,omitempty"` // why it failed
-	Files    []JobFile `json:"files,omitempty"` // that its ranks wrote
-	Events   uint64    `json:"events"`          // so many have happened: Seq of the last one
+	// exit code of the whole: that of the rank that failed first
+	Exit   int       `json:"exit"`
+	Cause  *JobCause `json:"cause,omitempty"` // why it failed
+	Files  []JobFile `json:"files,omitempty"` // that its ranks wrote
+	Events uint64    `json:"events"`          // so many have happened: Seq of the last one
 }
 
 // JobRank is one rank of a job.
@@ -91,11 +101,13 @@ type JobFile struct {
 
 // JobEvent is one thing that happened to a job, in order. Seq counts from 1 for each job.
 type JobEvent struct {
-	Seq    uint64    `json:"seq"`
-	Time   time.Time `json:"time"`
-	Type   string    `json:"type"`             // "state", "progress", "stdout", "stderr", "exit", "end"
-	Rank   int       `json:"rank"`             // with stdout, stderr, exit
-	Text   string    `json:"text,omitempty"`   // progress; a line with its newline, or a part of one that is long or unfinished
+	Seq  uint64    `json:"seq"`
+	Time time.Time `json:"time"`
+	// "state", "progress", "stdout", "stderr", "exit", "end"
+	Type string `json:"type"`
+	Rank int    `json:"rank"` // with stdout, stderr, exit
+	// progress; a line with its newline, or a part of one that is long or unfinished
+	Text   string    `json:"text,omitempty"`
 	State  JobState  `json:"state,omitempty"`  // state, end
 	Exit   int       `json:"exit,omitempty"`   // exit, end
 	Cause  *JobCause `json:"cause,omitempty"`  // end
@@ -104,20 +116,24 @@ type JobEvent struct {
 
 // Jobs is what the API needs of a node to run jobs. Errors are [Error]s.
 type Jobs interface {
-	// StartJob begins a job and returns its record at once; what comes of it are its events.
+	// StartJob starts a job and returns its record at once; its events tell the rest.
 	StartJob(ctx context.Context, spec JobSpec) (*Job, error)
 	// Jobs are the records of all jobs of this origin that run or are kept, the newest first.
 	Jobs() []*Job
 	Job(id string) (*Job, error)
-	// CancelJob ends a job everywhere and returns when all its ranks have ended, or ctx has. A job that has ended stays as it is.
+	// CancelJob ends a job on all nodes and returns when all its ranks have ended, or ctx has. It
+	// does nothing to a job that has ended.
 	CancelJob(ctx context.Context, id string) (*Job, error)
-	// JobEvents calls each for the job's events after seq, as they come, until the job's last, an error of each, or ctx's end.
+	// JobEvents calls each for the job's events after seq, as they come, until the job's last, an
+	// error of each, or ctx's end.
 	JobEvents(ctx context.Context, id string, after uint64, each func(JobEvent) error) error
-	// JobInput is standard input of rank 0: it takes all of in, as fast as the rank does, then its end. It returns as soon as the rank
-	// takes no more, also while in has nothing to read; whoever calls it then makes in's Read return.
+	// JobInput passes all of in to rank 0 as its standard input, as fast as the rank reads. It
+	// returns as soon as the rank takes no more, even in a Read of in; the caller then makes that
+	// Read return.
 	JobInput(ctx context.Context, id string, in io.Reader) error
 	// JobFile opens a file that a rank wrote.
 	JobFile(id, name string) (io.ReadCloser, error)
-	// AddProgram adds a program's bytes to IPFS, so that peers can fetch it, and returns its CID, that of a directory with run.wasm.
+	// AddProgram adds a program's bytes to IPFS, so that peers can fetch it, and returns its CID,
+	// that of a directory with run.wasm.
 	AddProgram(ctx context.Context, wasm []byte) (CID, error)
 }

@@ -21,8 +21,8 @@ const (
 	maxJobName   = 100
 )
 
-// Check says what is wrong with the spec in itself, as an [Error] in the words of the API. Whether File and Peers name something only
-// the node knows.
+// Check returns what is wrong with the spec, as an [Error] in the API's words. Whether File and
+// Peers name something is for the node to check.
 func (s JobSpec) Check() error {
 	switch {
 	case s.File == "":
@@ -94,7 +94,7 @@ func (s *JobSpec) UnmarshalJSON(in []byte) error {
 	return nil
 }
 
-// Span is a duration that JSON spells as Go does, "1m30s", and that may also be given as a number of seconds.
+// Span is a duration that JSON spells as Go does, "1m30s". It may also be a number of seconds.
 type Span time.Duration
 
 // MarshalJSON implements [json.Marshaler].
@@ -118,7 +118,8 @@ func (d *Span) UnmarshalJSON(in []byte) error {
 	return err
 }
 
-// ParseSpan reads a Go duration ("1m30s") or a number of seconds ("90", "0.5"). More than a [time.Duration] can hold becomes the longest.
+// ParseSpan reads a Go duration ("1m30s") or a number of seconds ("90", "0.5"). Values that
+// overflow a [time.Duration] become the longest.
 func ParseSpan(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if sec, ferr := strconv.ParseFloat(s, 64); ferr == nil || math.IsInf(sec, 0) {
@@ -145,7 +146,7 @@ type jobEventDoc struct {
 
 type jobEventFields JobEvent
 
-// MarshalJSON implements [json.Marshaler]. Text that is not UTF-8, which JSON cannot hold, is in "data" instead, as base64.
+// MarshalJSON implements [json.Marshaler]. Text that is not UTF-8 is in "data" instead, as base64.
 func (e JobEvent) MarshalJSON() ([]byte, error) {
 	doc := jobEventDoc{jobEventFields: jobEventFields(e), Text: e.Text}
 	if !utf8.ValidString(e.Text) {

@@ -49,13 +49,13 @@ func (b Bytes) AppendJSON(dst []byte) []byte {
 	return append(dst[:end], ']')
 }
 
-// number is a byte as an array's item spells it, with the comma after it.
+// number is a byte as an item of an array, with the comma after it.
 type number struct {
 	text [4]byte
 	len  uint8
 }
 
-// numbers are all of them.
+// numbers has the item of each byte.
 var numbers = func() (all [256]number) {
 	for i := range all {
 		all[i].len = uint8(copy(all[i].text[:], strconv.Itoa(i)+","))
@@ -112,9 +112,9 @@ func parseByte(s []byte) (byte, bool) {
 
 func clip(s []byte) []byte { return s[:min(len(s), 40)] }
 
-// DecodeEnvelope reads one envelope and nothing after it. Of an inner Pid that is absent it makes
-// the outer one, and refuses one that differs; if the outer one is absent it is pid, unless pid is
-// nil: then it is an error. It does not look at From and To.
+// DecodeEnvelope reads exactly one envelope. A message without a Pid gets the envelope's; another
+// Pid than that is an error. An envelope without a Pid gets *pid; if pid is nil, that is an error.
+// To and From are not checked.
 func DecodeEnvelope(in []byte, pid *int64) (Envelope, error) {
 	doc, plain := scanEnvelope(in)
 	if !plain {
@@ -169,8 +169,7 @@ func unmarshalEnvelope(in []byte) (scanned, error) {
 	return out, nil
 }
 
-// AppendJSON appends the envelope as the API writes it. It does what [json.Marshal] does, without
-// checking again every byte of Data.
+// AppendJSON appends the envelope as JSON. It writes the same bytes as [json.Marshal], faster.
 func (e Envelope) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"Pid":`...)
 	dst = strconv.AppendInt(dst, e.Pid, 10)
@@ -192,7 +191,7 @@ func (e Envelope) AppendJSON(dst []byte) []byte {
 	return append(dst, `]}`...)
 }
 
-// appendString appends s as JSON. Peer IDs take the short way.
+// appendString appends s as JSON. Letters and digits, as in peer IDs, need no escaping.
 func appendString(dst []byte, s string) []byte {
 	for i := range len(s) {
 		c := s[i]

@@ -81,8 +81,8 @@ func TestAppendJSONIsWhatJSONWrites(t *testing.T) {
 	}
 }
 
-// What a handler writes and what a client posts goes through DecodeEnvelope: it must hold for any bytes, and what it takes must
-// survive being written and read again.
+// What a handler writes and what a client posts goes through DecodeEnvelope: it must hold for any
+// bytes, and what it takes must survive being written and read again.
 func FuzzDecodeEnvelope(f *testing.F) {
 	f.Add([]byte(`{"Pid": 11, "messages" : [{"Pid":11, "To":"b", "From":"a", "Data": [12, 32, 40]}]}`))
 	f.Add([]byte(`{"Pid":1,"messages":[{"Data":[1,256]}]}`))

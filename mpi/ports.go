@@ -14,15 +14,15 @@ type Pools interface {
 	// Peers are the members of a pool that answered a hello, without this node, sorted, and
 	// the time of the last lookup in the network that ended; zero if none has.
 	Peers(program CID) ([]PeerID, time.Time)
-	// Refresh asks connected peers and the network for the pool's members and returns when
-	// the view is complete as far as can be told, or with ctx's error.
+	// Refresh asks connected peers and the network for the pool's members. It returns when all of
+	// them have answered or failed, or with ctx's error.
 	Refresh(ctx context.Context, program CID) error
 	// Discover asks connected peers and the network for any peer that speaks the protocol.
 	Discover(ctx context.Context) error
 	// Known are all peers that answered a hello, sorted by ID.
 	Known() []Member
-	// Suspect asks to check a peer that did not answer: it stays in the view only if it
-	// answers a hello now.
+	// Suspect sends a hello to a peer that did not answer. Without an answer the peer leaves the
+	// view.
 	Suspect(PeerID)
 	// Close says goodbye to the peers in view and waits for what it started, within ctx.
 	Close(ctx context.Context) error
@@ -37,9 +37,9 @@ type Store interface {
 	// Open returns the files of a program, one of the store's or any other CID, fetching them
 	// as needed.
 	Open(ctx context.Context, program CID) (*Bundle, error)
-	// Add puts a program's bytes into IPFS, where peers can fetch them, and returns the CID of a directory with them as run.wasm. They are
-	// kept like what the store no longer serves, and for an hour at least after they were added or opened last; without room for them,
-	// the last 16 of them are.
+	// Add puts a program's bytes into IPFS, where peers can fetch them, and returns the CID of a
+	// directory with them as run.wasm. They are kept for at least an hour after they were added or
+	// opened last, and longer while there is room; if room is short, the last 16 are kept.
 	Add(ctx context.Context, wasm []byte) (CID, error)
 	// ParseCID reads a CID in any spelling and makes it canonical.
 	ParseCID(s string) (CID, error)
@@ -57,7 +57,8 @@ type Bundle struct {
 
 // StoreStatus is a picture of a [Store].
 type StoreStatus struct {
-	Path    string        `json:"path"`              // as configured; empty for a node without a store
+	// as configured; empty for a node without a store
+	Path    string        `json:"path"`
 	Root    CID           `json:"root,omitempty"`    // what the path resolved to
 	Error   string        `json:"error,omitempty"`   // of the last try to resolve or fetch it
 	Skipped []Skipped     `json:"skipped,omitempty"` // what is in the store and not served

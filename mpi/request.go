@@ -2,13 +2,12 @@ package mpi
 
 import "time"
 
-// Request is what the API asks of a node: push messages to interpreters of one pool and
-// wait for answers.
+// Request asks a node to send messages to interpreters of one pool and to wait for answers.
 type Request struct {
 	// File names the program: "name", "name/version", "name/range" or a CID.
 	File string
 	Pid  int64
-	// Messages are handled each by the interpreter at its To. From is this node.
+	// Messages are each handled by the interpreter at their To. From is this node.
 	Messages []Message
 	// Expected is how many answers to wait for; 0 to return as soon as every message is
 	// accepted by its peer.
@@ -24,8 +23,8 @@ const (
 	MaxBatch       = 1 << 16 // messages in one request
 )
 
-// Check says what is wrong with the request in itself, as an [Error] in the words of the API. What
-// File, To and From mean, and how long Data may be, only the node knows.
+// Check returns what is wrong with the request, as an [Error] in the API's words. The node checks
+// the rest: File, the addresses To and From, and the length of Data.
 func (r Request) Check() error {
 	switch {
 	case r.File == "":
@@ -45,10 +44,10 @@ func (r Request) Check() error {
 	return nil
 }
 
-// Result is what came of a request. With an error it holds all that did come.
+// Result is the result of a request. With an error it holds the answers and failures so far.
 type Result struct {
 	Pid      int64
 	Messages []Message // answers in order of arrival; From is the peer that sent each
 	Failures []Failure
-	Omitted  uint64 // failures beyond those named
+	Omitted  uint64 // number of further failures
 }

@@ -64,7 +64,8 @@ func newPair(b *testing.B, exe string) *pair {
 	var args []string
 	if store := filepath.Join(filepath.Dir(exe), "..", "bin", "store"); exe != benched {
 		if _, err := os.Stat(store); err == nil {
-			args = []string{"--store", store} // that version's programs, if they are where make leaves them
+			// that version's programs, if they are where make leaves them
+			args = []string{"--store", store}
 		}
 	}
 	nodes, _ := clusterOf(b, exe, 2, args...)
