@@ -39,9 +39,10 @@ type Offer struct {
 // Reservation answers Offer: how many rank slots the node reserves, for [ReservationTime]. If it is
 // less than were asked for, Reason and Detail say why there are no more.
 type Reservation struct {
-	Job    mpi.JobID
-	Ranks  uint32
-	Held   uint32 // slots that are kept for jobs that may not take them: they may be free in a moment
+	Job   mpi.JobID
+	Ranks uint32
+	// slots that are kept for jobs that may not take them: they may be free in a moment
+	Held   uint32
 	Reason mpi.Reason
 	Detail string
 }
@@ -68,8 +69,8 @@ type Prepared struct{ Job mpi.JobID }
 // Start starts the ranks.
 type Start struct{ Job mpi.JobID }
 
-// Output is what a rank wrote. A node has at most [OutputWindow] bytes of Output and FileChunk under
-// way that no OutputCredit has come back for.
+// Output is what a rank wrote. A node has at most [OutputWindow] bytes of Output and FileChunk
+// under way that no OutputCredit has come back for.
 type Output struct {
 	Job    mpi.JobID
 	Rank   uint32
@@ -77,8 +78,8 @@ type Output struct {
 	Data   []byte
 }
 
-// OutputCredit returns credit for Bytes of Output and FileChunk that the origin has dealt with. A job
-// that writes more than its reader takes waits for it.
+// OutputCredit returns credit for Bytes of Output and FileChunk that the origin has dealt with. A
+// job that writes more than its reader takes waits for it.
 type OutputCredit struct {
 	Job   mpi.JobID
 	Bytes int64
@@ -91,8 +92,8 @@ const (
 	OutputCost   = 64
 )
 
-// Input is standard input of rank 0; without Data it is its end. The origin has at most [InputWindow]
-// bytes under way that no InputCredit has come back for.
+// Input is standard input of rank 0; without Data it is its end. The origin has at most
+// [InputWindow] bytes under way that no InputCredit has come back for.
 type Input struct {
 	Job  mpi.JobID
 	Data []byte

@@ -7,15 +7,16 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// JobKey is what a job is called in its packets: 16 bytes of a hash of its ID, for which nobody finds another ID. An origin that has
-// learned another's nonce cannot begin a job that gets its packets.
+// JobKey is what a job is called in its packets: 16 bytes of a hash of its ID, for which nobody
+// finds another ID. An origin that has learned another's nonce cannot begin a job that gets its
+// packets.
 func JobKey(id mpi.JobID) [16]byte {
 	sum := sha256.Sum256(append([]byte(id.Origin), id.Nonce[:]...))
 	return [16]byte(sum[:16])
 }
 
-// Packet is a [Frame]: what one rank of a job says to another on a different node. Package match says how they are used.
-// Packets from one node to another arrive in order.
+// Packet is a [Frame]: what one rank of a job says to another on a different node. Package match
+// says how they are used. Packets from one node to another arrive in order.
 type Packet struct {
 	Job      [16]byte // the job's JobKey
 	Kind     PacketKind
@@ -23,11 +24,12 @@ type Packet struct {
 	Context  uint64 // of the communicator
 	Source   int32  // rank of From in the communicator
 	Tag      int32
-	ID       uint64 // the sender's name for the message; 0 with PacketEager unless it wants PacketAck
-	Peer     uint64 // the receiver's name for it
-	Size     int64  // bytes of the whole message
-	Offset   int64  // of Data in the message
-	Data     []byte
+	// the sender's name for the message; 0 with PacketEager unless it wants PacketAck
+	ID     uint64
+	Peer   uint64 // the receiver's name for it
+	Size   int64  // bytes of the whole message
+	Offset int64  // of Data in the message
+	Data   []byte
 }
 
 // PacketKind says what a packet is. The list is append-only.
@@ -35,12 +37,15 @@ type PacketKind byte
 
 // The kinds, with the fields they use besides Job, Kind, From and To.
 const (
-	PacketEager    PacketKind = 1 // a whole message: Context, Source, Tag, ID, Data
-	PacketRTS      PacketKind = 2 // a message to come when it is asked for: Context, Source, Tag, ID, Size
-	PacketCTS      PacketKind = 3 // asks for the data of message ID: ID, Peer, Size (at most so much is wanted)
-	PacketData     PacketKind = 4 // a part of it: Peer, Offset, Data
-	PacketAck      PacketKind = 5 // message ID, which asked for it, was matched: ID
-	PacketCredit   PacketKind = 6 // the receiver has room for so many bytes of eager messages more: Size
+	PacketEager PacketKind = 1 // a whole message: Context, Source, Tag, ID, Data
+	// a message to come when it is asked for: Context, Source, Tag, ID, Size
+	PacketRTS PacketKind = 2
+	// asks for the data of message ID: ID, Peer, Size (at most so much is wanted)
+	PacketCTS  PacketKind = 3
+	PacketData PacketKind = 4 // a part of it: Peer, Offset, Data
+	PacketAck  PacketKind = 5 // message ID, which asked for it, was matched: ID
+	// the receiver has room for so many bytes of eager messages more: Size
+	PacketCredit   PacketKind = 6
 	PacketCancel   PacketKind = 7 // takes back message ID, if it is not matched: ID
 	PacketCanceled PacketKind = 8 // answers PacketCancel: ID, Size (1 if it was taken back)
 )

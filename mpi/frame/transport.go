@@ -30,11 +30,13 @@ type Transport interface {
 // JobTransport is the [Transport] for the frames of jobs.
 type JobTransport interface {
 	Transport
-	// Post is Send without waiting, in the order of the calls of both: what there is no credit for yet is kept, so whoever calls it bounds
-	// what it calls it for. It keeps nothing of f. If f will never be sent, failed is called once, from another goroutine, unless
-	// the transport is closed.
+	// Post is Send without waiting, in the order of the calls of both: what there is no credit for
+	// yet is kept, so whoever calls it bounds what it calls it for. It keeps nothing of f. If f
+	// will never be sent, failed is called once, from another goroutine, unless the transport is
+	// closed.
 	Post(to mpi.PeerID, f Frame, failed func(error))
-	// Watch makes sure that a session to the peer is lost soon if the peer is gone, until stop is called. It opens none.
+	// Watch makes sure that a session to the peer is lost soon if the peer is gone, until stop is
+	// called. It opens none.
 	Watch(mpi.PeerID) (stop func())
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
-// listen reads what the peer says on s until it breaks, and asks for a sign of life when it says nothing.
+// listen reads the receiver's frames from s until it breaks, and has a Ping sent when none come.
 func (o *outbound) listen(s *stream) error {
 	for {
 		o.awaitLife(false)
@@ -59,7 +59,7 @@ func (o *outbound) askForLife() {
 	o.kick()
 }
 
-// awaitLife sets when the peer's next sign of life is due.
+// awaitLife sets the read deadline: for the answer to a Ping if asked, else for the next Ping.
 func (o *outbound) awaitLife(asked bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -69,7 +69,7 @@ func (o *outbound) awaitLife(asked bool) {
 	}
 }
 
-// hear acts on one frame of the receiver's.
+// hear handles one frame from the receiver.
 func (o *outbound) hear(typ wire.Type, payload []byte) error {
 	switch typ {
 	case wire.TypeAck:

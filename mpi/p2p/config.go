@@ -15,33 +15,34 @@ import (
 type Config struct {
 	// Protocol is the ID of the sessions' protocol. Default [SessionProtocol]; see [ForJobs].
 	Protocol protocol.ID
-	// Admit is the policy: who may talk to this node, and to whom it talks. Nil admits all.
-	// It is asked for the peer at the other end only. Whether a message's origin is admitted is for the
+	// Admit is the policy: who may talk to this node, and to whom it talks. Nil admits all. It is
+	// asked for the peer at the other end only. Whether a message's origin is admitted is for the
 	// layer above to ask, which can refuse that one message.
 	Admit func(mpi.PeerID) bool
 	// Grace is how long a session outlives its stream. Default 5 s.
 	Grace time.Duration
-	// PingEvery is the silence after which a sender asks for a sign of life, PingTimeout how
-	// long it then waits. Defaults 5 s and 10 s.
+	// A sender that hears nothing for PingEvery sends a Ping, and gives up the stream when nothing
+	// comes for PingTimeout more. Defaults 5 s and 10 s.
 	PingEvery, PingTimeout time.Duration
-	// WatchEvery and WatchTimeout are the same for a peer that is watched. Defaults 250 ms and 750 ms.
+	// WatchEvery and WatchTimeout are the same for a peer that is watched. Defaults 250 ms and 750
+	// ms.
 	WatchEvery, WatchTimeout time.Duration
 	// DialTimeout bounds the opening of a session, from dialling to the answer. Default 10 s.
 	DialTimeout time.Duration
-	// HandshakeTimeout bounds how long a peer that opened a stream may take to say what
-	// for. Default 10 s.
+	// HandshakeTimeout bounds the time from a peer's opening of a stream to its Open. Default 10 s.
 	HandshakeTimeout time.Duration
 	// HelloTimeout bounds an exchange of hellos, either side. Default 10 s.
 	HelloTimeout time.Duration
-	// AckDelay is how long an acknowledgement may wait for others to join it. Default 5 ms.
+	// AckDelay is how long an acknowledgement is delayed, to cover later frames too. Default 5 ms.
 	AckDelay time.Duration
-	// Window is the credit given to each peer, and the most that is used of theirs, in bytes. Default 4 MiB.
+	// Window is the credit given to each peer, and the most that is used of theirs, in bytes.
+	// Default 4 MiB.
 	Window int
-	// MaxFrame is the largest frame taken, in bytes: a message's data and some 400 more. Default 4 MiB
-	// and 64 KiB, at least [wire.MinMaxFrame].
+	// MaxFrame is the largest frame taken, in bytes: a message's data and some 400 more. Default 4
+	// MiB and 64 KiB, at least [wire.MinMaxFrame].
 	MaxFrame int
-	// MaxQueued is how many bytes of frames not yet acknowledged are held for all peers together, beyond one
-	// frame for each. Default 256 MiB.
+	// MaxQueued is how many bytes of frames not yet acknowledged are held for all peers together,
+	// beyond one frame for each. Default 256 MiB.
 	MaxQueued int
 	// MaxSessions bounds the sessions in each direction. Default 4096.
 	MaxSessions int
@@ -49,8 +50,8 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// ForJobs is c for a transport of jobs. A watched peer that says nothing any more is lost after 1.6 s, one that hangs up
-// and cannot be dialled after 0.6 s.
+// ForJobs is c for a transport of jobs. A watched peer that says nothing any more is lost after 1.6
+// s, one that hangs up and cannot be dialled after 0.6 s.
 func ForJobs(c Config) Config {
 	c.Protocol = JobProtocol
 	c.Grace = 600 * time.Millisecond

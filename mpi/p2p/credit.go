@@ -32,7 +32,7 @@ func (o *outbound) push(body message) {
 	o.t.queued.Add(int64(n))
 }
 
-// grant lets waiters in, in order, as far as there is room.
+// grant queues the frames of waiters, in order, while there is credit.
 func (o *outbound) grant() {
 	if o.state != up {
 		return
@@ -62,7 +62,7 @@ func (o *outbound) grant() {
 	}
 }
 
-// drop forgets what the peer has acknowledged: all up to and with seq.
+// drop removes the entries up to and including seq, which the peer has acknowledged.
 func (o *outbound) drop(seq uint64) {
 	if seq < o.first {
 		return

@@ -27,8 +27,8 @@ func stuck(t *testing.T, cfg Config) (n *node, release func()) {
 	return n, release
 }
 
-// fill sends until there is no credit left, and returns how many frames that took. The last Send is still blocked:
-// its result comes on the channel.
+// fill sends until there is no credit left, and returns how many frames that took. The last Send is
+// still blocked: its result comes on the channel.
 func fill(t *testing.T, ctx context.Context, a, b *node, size int) (int, chan error) {
 	t.Helper()
 	for i := 1; ; i++ {

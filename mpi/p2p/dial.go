@@ -23,8 +23,8 @@ import (
 // join the two into one connection with two TLS clients, which fails.
 const dialYield = 100 * time.Millisecond
 
-// newStream opens a stream to p on a connection that is not relayed. again means that there was one a
-// moment ago: then only known addresses are dialled, without asking the routing system.
+// newStream opens a stream to p on a connection that is not relayed. again means that there was one
+// a moment ago: then only known addresses are dialled, without asking the routing system.
 func (t *Transport) newStream(ctx context.Context, p peer.ID, proto protocol.ID, again bool, memory int) (*stream, error) {
 	t.clearBackoff(p)
 	if again {
@@ -45,15 +45,15 @@ func (t *Transport) newStream(ctx context.Context, p peer.ID, proto protocol.ID,
 	return st, nil
 }
 
-// clearBackoff lets libp2p dial a peer again that it could not reach a moment ago. The frames at
-// stake are worth one more dial, and openings of sessions are few: one at a time for a peer.
+// clearBackoff lets libp2p dial a peer again that it could not reach a moment ago. A session dials
+// seldom, and one dial at a time, so libp2p's backoff is not needed.
 func (t *Transport) clearBackoff(p peer.ID) {
 	if n, ok := t.host.Network().(interface{ Backoff() *swarm.DialBackoff }); ok {
 		n.Backoff().Clear(p)
 	}
 }
 
-// openFailed says what it means that there is no stream.
+// openFailed is the error of a stream that could not be opened.
 func (t *Transport) openFailed(p peer.ID, proto protocol.ID, err error) error {
 	if errors.Is(err, msmux.ErrNotSupported[protocol.ID]{}) {
 		return t.notSpoken(p, proto)

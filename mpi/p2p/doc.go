@@ -4,19 +4,30 @@
 // # Sessions
 //
 // A session goes one way and belongs to its sender, who opens a stream for it; only
-// acknowledgements come back on that stream. Frames are numbered, kept until they are acknowledged, and sent
-// again on a new stream when the old one breaks. The receiver takes each number once. So a
+// acknowledgements come back on that stream. Frames are numbered, kept until they are acknowledged,
+// and sent again on a new stream when the old one breaks. The receiver takes each number once. So a
 // session outlives its stream and its connection, for a time of grace. It ends, and
-// [frame.Receiver] is told, when the grace is over, when the peer says that it is gone, or when
-// the peer turns out to be another life of itself (its incarnation differs).
+// [frame.Receiver] is told, when the grace is over, when the peer ends it, or when the peer has
+// restarted (its incarnation differs).
 //
-// Sessions are kept as long as the peer answers, however idle. The layer above may wait
-// hours for a Done that comes on the peer's own session; what tells it that the wait is in vain is
-// the end of this one.
+// A session lasts as long as the peer answers pings, however idle. The layer above may wait hours
+// for a Done that comes on the peer's own session; the end of this session tells it that none will.
 //
-// Two sessions in opposite directions know of each other in one case. When a node gives up its
-// own session to a peer, it also ends the peer's session to itself, if it can still reach it: the peer waits for answers
-// that will not come.
+// Two sessions in opposite directions are independent but for one case. When a node gives up its
+// session to a peer, it also ends the peer's session to itself, if it can still reach the peer: the
+// answers that the peer waits for will not come.
+//
+// # Writing
+//
+// A Send on an idle session writes its frame from the caller's goroutine. While a write is under
+// way, or within a burst of Sends, frames are queued, and the session's writer takes all that are
+// queued with one write. Nothing waits for more frames to come. The receiver parses all frames of
+// one read, and acknowledges many with one Ack.
+//
+// # Dialling
+//
+// Where two peers have lost their connection, the lower peer ID dials first, and the other a moment
+// later: see dialYield. A dial whose handshake broke off is tried again soon.
 //
 // # Goroutines
 //

@@ -22,14 +22,15 @@ const (
 	helloBuffer = 4 << 10
 	helloMemory = helloBuffer + 64<<10
 
-	// maxGreetings bounds the hellos that are answered at the same time, maxPeerGreetings those of one peer.
+	// maxGreetings bounds the hellos that are answered at the same time, maxPeerGreetings those of
+	// one peer.
 	maxGreetings     = 64
 	maxPeerGreetings = 2
 )
 
 // Exchange implements [frame.Exchanger]. It dials the peer if need be, at the given addresses too,
-// as far as they are valid; libp2p forgets those after some minutes unless it gets to know the peer. A peer that does
-// not speak the protocol in any version is [ErrNoProtocol].
+// as far as they are valid; libp2p forgets those after some minutes unless it gets to know the
+// peer. A peer that does not speak the protocol in any version is [ErrNoProtocol].
 func (t *Transport) Exchange(ctx context.Context, to frame.PeerAddrs, mine frame.Hello) (frame.Hello, error) {
 	theirs, err := t.exchange(ctx, to, mine)
 	if err != nil {

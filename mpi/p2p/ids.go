@@ -46,8 +46,8 @@ func parsePeer(s string) (mpi.PeerID, error) {
 
 func cut(s string) string { return s[:min(len(s), 160)] }
 
-// canon remembers which texts are canonical IDs, so that a peer's frames, which name the same few
-// over and over, cost a lookup each. It forgets all when it is full.
+// canon caches which texts are canonical IDs, as frames name the same few again and again. It is
+// emptied when it is full.
 type canon struct {
 	mu    sync.RWMutex
 	known map[string]struct{}

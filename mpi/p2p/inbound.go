@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// maxKnocks bounds the streams of one peer that are before their Welcome, maxAllKnocks those of all.
+	// maxKnocks bounds the streams of one peer that have no Welcome yet, maxAllKnocks those of all.
 	maxKnocks    = 4
 	maxAllKnocks = 256
 	// keepInbound is how long a session without a stream is remembered at least, for its sender to
@@ -52,8 +52,8 @@ func (n *inbounds) init(max int) {
 	n.peers = make(map[peer.ID]*inbound)
 }
 
-// knock registers a stream that has yet to say what for. nil means that there are too many of them, full that
-// there are too many sessions.
+// knock registers a stream before its Open is read. It returns nil when too many streams are in
+// that state; full means that there are too many sessions.
 func (n *inbounds) knock(p peer.ID) (_ *inbound, full bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -73,7 +73,8 @@ func (n *inbounds) knock(p peer.ID) (_ *inbound, full bool) {
 	return in, false
 }
 
-// evict makes room by forgetting the session that has been without a stream for longest. mu is held.
+// evict makes room by forgetting the session that has been without a stream for longest. mu is
+// held.
 func (n *inbounds) evict() bool {
 	var oldest peer.ID
 	var at time.Time
@@ -89,7 +90,7 @@ func (n *inbounds) evict() bool {
 	return oldest != ""
 }
 
-// settle undoes knock.
+// settle ends what knock began.
 func (n *inbounds) settle(in *inbound) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -137,8 +138,8 @@ func (n *inbounds) leave(in *inbound, r *receipt) {
 	}
 }
 
-// match finds out what open asks for, with the gate held: a session that is new, or one to be resumed. It is
-// false for one that is not known any more.
+// match finds out what open asks for, with the gate held: a session that is new, or one to be
+// resumed. It is false for one that is not known any more.
 func (n *inbounds) match(in *inbound, open wire.Open, self [16]byte) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -163,8 +164,8 @@ func (n *inbounds) kill(in *inbound) {
 	in.dead = true
 }
 
-// end tells a peer that its session is over, if there is one. A peer that cannot be told now is when it
-// tries to resume.
+// end tells a peer that its session is over, if it has one. A peer that is not connected is told
+// when it tries to resume.
 func (n *inbounds) end(p peer.ID, why wire.CloseReason) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -176,8 +177,8 @@ func (n *inbounds) end(p peer.ID, why wire.CloseReason) {
 	}
 }
 
-// goodbye ends all sessions, and admits no others. What it returns are closed as the peers hang up: a
-// stream that is torn down before may take the Close with it.
+// goodbye ends all sessions and admits no others. The channels it returns are closed as the peers
+// close their streams: a stream that is reset before that may lose its Close.
 func (n *inbounds) goodbye(why wire.CloseReason) []<-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -295,8 +296,8 @@ func (t *Transport) reject(s *stream, code wire.RejectCode) {
 	s.Close()
 }
 
-// checkRestart ends this node's session to a peer that has begun another life, before the first frame
-// of that life is given to the receiver.
+// checkRestart ends this node's session to a peer that has restarted, before the first frame since
+// the restart is given to the receiver.
 func (t *Transport) checkRestart(p mpi.PeerID, incarnation [16]byte) {
 	t.mu.RLock()
 	o := t.outs[p]

@@ -38,8 +38,9 @@ func isNumbered(k frame.Packet) error {
 	return nil
 }
 
-// Packets of all sizes, from Send and Post in turns, arrive once, in order and whole, though the connection breaks again and again: buffers that are
-// used again are not used too soon. The caller's own is free at once.
+// Packets of all sizes, from Send and Post in turns, arrive once, in order and whole, though the
+// connection breaks again and again: buffers that are used again are not used too soon. The
+// caller's own is free at once.
 func TestPacketsSurviveBrokenConnections(t *testing.T) {
 	x, y := jobPair(t)
 	const count = 400
@@ -144,7 +145,8 @@ func TestPostFails(t *testing.T) {
 	}
 }
 
-// A peer that asks and takes no answer is not kept answers for without end: its session ends, and those who posted hear why.
+// A peer that asks and takes no answer is not kept answers for without end: its session ends, and
+// those who posted hear why.
 func TestPostsAreBounded(t *testing.T) {
 	x := newNode(t, ForJobs(Config{}))
 	m := newMute(t)
@@ -170,7 +172,8 @@ func TestPostsAreBounded(t *testing.T) {
 	}
 }
 
-// A watched peer that is there and says nothing is lost within 2 s; one that hangs up and cannot be dialled, sooner.
+// A watched peer that is there and says nothing is lost within 2 s; one that hangs up and cannot be
+// dialled, sooner.
 func TestWatchedPeerIsLostSoon(t *testing.T) {
 	for name, vanish := range map[string]func(m *mute){
 		"silent": func(*mute) {},
@@ -190,7 +193,8 @@ func TestWatchedPeerIsLostSoon(t *testing.T) {
 			start := time.Now()
 			vanish(m)
 			x.loss(t)
-			if d := time.Since(start); d > 10*time.Second { // 1.6 s on a machine with time to spare; unwatched, 15.6
+			// 1.6 s on a machine with time to spare; unwatched, 15.6
+			if d := time.Since(start); d > 10*time.Second {
 				t.Errorf("lost after %v", d)
 			}
 		})

@@ -16,9 +16,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// BenchmarkPackets compares packets of jobs with a bare libp2p stream between the same two hosts, in turns: round trips of what one rank sends and gets
-// back, and the bandwidth of parts that follow each other. The metrics are those of packets, and their ratio to those of the
-// stream: a round trip should be at most 1.5 times as long, a bandwidth at least 0.9 times as high.
+// BenchmarkPackets compares packets of jobs with a bare libp2p stream between the same two hosts,
+// in turns: round trips of what one rank sends and gets back, and the bandwidth of parts that
+// follow each other. The metrics are those of packets, and their ratio to those of the stream: a
+// round trip should be at most 1.5 times as long, a bandwidth at least 0.9 times as high.
 func BenchmarkPackets(b *testing.B) {
 	for _, size := range []int{8, 1 << 10, 64 << 10} {
 		b.Run(fmt.Sprintf("roundtrip/%d", size), func(b *testing.B) { benchmarkPackets(b, size, pingPong) })
@@ -28,8 +29,8 @@ func BenchmarkPackets(b *testing.B) {
 	}
 }
 
-// BenchmarkWindows sends windows of 64 packets of 8 bytes, each answered by one packet, through Send
-// and through Post, as many as fit in a second.
+// BenchmarkWindows sends windows of 64 packets of 8 bytes, each answered by one packet, through
+// Send and through Post, as many as fit in a second.
 func BenchmarkWindows(b *testing.B) {
 	const window = 64
 	for _, how := range []string{"Send", "Post"} {
@@ -95,7 +96,8 @@ func benchmarkPackets(b *testing.B, size int, how func(pipe, int) time.Duration)
 	}
 	slices.Sort(fast)
 	slices.Sort(slow)
-	of, per := fast[len(fast)/4], slow[len(slow)/4] // what else the machine does only makes it slower
+	// what else the machine does only makes it slower
+	of, per := fast[len(fast)/4], slow[len(slow)/4]
 	b.ReportMetric(0, "ns/op")
 	if every == 1 {
 		b.ReportMetric(float64(per.Nanoseconds())/1e3, "µs/trip")

@@ -10,9 +10,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
-// open brings up a new session. What fails before the Welcome is tried again: the connection may have been an old one
-// that nobody knew to be dead, and two peers that dial each other at the same moment may spoil each other's handshake (a
-// simultaneous open of TCP). So the wait before the next try is not the same for both.
+// open brings up a new session, in at most three tries: the connection may have been dead without
+// anybody knowing, or the handshake broke off because both peers dialled at once.
 func (o *outbound) open(ctx context.Context) (*stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.t.cfg.DialTimeout)
 	defer cancel()

@@ -15,11 +15,11 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
-// sessionValue is what a session makes a connection worth to libp2p's connection manager; 100 is a good deal.
+// sessionValue is the weight that a session gives its connection in libp2p's connection manager.
 const sessionValue = 50
 
-// outbound is the sender's end of one session: its queue and its credit. What the credit lets in is in
-// credit.go, what goes on its streams in sender.go.
+// outbound is the sender's end of one session: its queue and its credit. What the credit lets in is
+// in credit.go, what goes on its streams in sender.go.
 type outbound struct {
 	t    *Transport
 	peer peer.ID
@@ -77,8 +77,8 @@ type waiter struct {
 	failed  func(error) // of a Post
 }
 
-// maxPosted bounds what Posts may wait for credit in one session: they are mostly answers, and a peer that asks on and on
-// and takes none would have us keep them all.
+// maxPosted bounds the bytes of Posts that wait for credit in one session. A peer that asks and
+// does not take the answers would otherwise fill this node's memory.
 const maxPosted = 64 << 20
 
 var errGlut = fmt.Errorf("the peer does not take what it is sent: %d MiB wait for it", maxPosted>>20)
@@ -161,7 +161,8 @@ func (o *outbound) send(ctx context.Context, body message) (uint64, error) {
 }
 
 // burst is the pause between two writes below which a Send leaves the second one to the session's
-// writer, which takes all frames that are queued by then. An answer is written at once nevertheless.
+// writer, which takes all frames that are queued by then. An answer is written at once
+// nevertheless.
 const burst = 10 * time.Microsecond
 
 // idle reports whether a Send may write the last entry itself. mu is held.
@@ -170,7 +171,8 @@ func (o *outbound) idle() bool {
 		(o.turn.Swap(false) || time.Since(o.wroteAt) > burst)
 }
 
-// writeOne writes the last entry, which is the only one that was not, from the caller's own goroutine. It takes over mu, which is held.
+// writeOne writes the last entry, the only one not yet written, from the caller's goroutine. mu is
+// held, and writeOne unlocks it.
 func (o *outbound) writeOne(s *stream) {
 	frame := o.entries[o.sent].frame()
 	o.sent++
@@ -183,7 +185,7 @@ func (o *outbound) writeOne(s *stream) {
 	o.wrote()
 }
 
-// wrote lets others write.
+// wrote ends a write, so that others may write, and wakes the writer if there is more.
 func (o *outbound) wrote() {
 	o.mu.Lock()
 	o.writing = false
@@ -224,7 +226,7 @@ func (o *outbound) post(body message, failed func(error)) bool {
 	return true
 }
 
-// leave takes w back. It is false when w is answered already.
+// leave removes a waiter. It is false when the waiter has its result already.
 func (o *outbound) leave(w *waiter) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -273,7 +275,8 @@ func (o *outbound) begin(s *stream, w wire.Welcome) error {
 		if w.Last != 0 {
 			return violation("it has frame %d of a session that has none", w.Last)
 		}
-		// Valued, not protected: any stranger can make us open a session, and one that is trimmed is resumed.
+		// Valued, not protected: any stranger can make us open a session, and one that is trimmed
+		// is resumed.
 		o.t.host.ConnManager().TagPeer(o.peer, o.tag(), sessionValue)
 		o.state = up
 		o.number = o.t.opened()
@@ -318,7 +321,7 @@ func (o *outbound) breakOff() (heard, closing bool) {
 	return o.heard, o.closing
 }
 
-// hurry makes the peer's next sign of life due as soon as it now has to be.
+// hurry applies the ping interval of a peer that has become watched.
 func (o *outbound) hurry() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -327,7 +330,8 @@ func (o *outbound) hurry() {
 	}
 }
 
-// expect sets when the peer's next sign of life is due on the stream. mu is held.
+// expect sets the read deadline of the stream: the time of the next Ping, or of its answer. mu is
+// held.
 func (o *outbound) expect() {
 	every, timeout := o.t.pings(o.name)
 	if o.asked {
@@ -338,7 +342,7 @@ func (o *outbound) expect() {
 
 func (o *outbound) tag() string { return string(o.t.cfg.Protocol) }
 
-// end ends the session, once. It returns when the receiver knows.
+// end ends the session, once. It returns after [frame.Receiver.Lost].
 func (o *outbound) end(why error) {
 	o.mu.Lock()
 	if o.state == over {

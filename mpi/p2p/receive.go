@@ -202,7 +202,8 @@ func (r *receipt) take(payload []byte) error {
 	return nil
 }
 
-// owned is a frame whose Data is the receiver's, unlike a packet's, which is of the buffer that is used again.
+// owned copies the Data of frames that their receiver may keep. A packet's Data stays in the buffer
+// that is used again.
 func owned(f frame.Frame) frame.Frame {
 	switch f := f.(type) {
 	case frame.Output:
@@ -218,8 +219,8 @@ func owned(f frame.Frame) frame.Frame {
 	return f
 }
 
-// acker writes what the receiver has to say, so that reading never waits for a peer that does not
-// listen.
+// acker writes acknowledgements, Pongs and the Close, so that reading never waits for a peer that
+// does not read.
 func (r *receipt) acker() {
 	defer close(r.done)
 	var acked uint64
@@ -267,8 +268,8 @@ func (r *receipt) write(b []byte) error {
 	return err
 }
 
-// patientHold reserves memory for a frame. While there is none the peer waits, for as long as
-// it would wait for a sign of life.
+// patientHold reserves memory for a frame. While there is none it waits, for at most PingTimeout,
+// and reads nothing from the peer meanwhile.
 func (r *receipt) patientHold(n int) error {
 	end := time.Now().Add(r.t.cfg.PingTimeout)
 	for {

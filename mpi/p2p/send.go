@@ -13,10 +13,12 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
-// message is a frame's message with room in front of it for the head of a Data frame, so that the two are written at once.
+// message is a frame's message with room before it for the head of a Data frame: one write takes
+// both.
 type message []byte
 
-// headroom is enough for the head of any Data frame: a length of 31 bits, the type and a number of 64.
+// headroom is enough for the head of any Data frame: a length of 31 bits, the type and a number
+// of 64.
 const headroom = 5 + 1 + 10
 
 func (m message) size() int { return len(m) - headroom }
@@ -30,7 +32,8 @@ func (m message) frame(seq uint64) entry {
 	return entry{m, at}
 }
 
-// entry is a message with the head of a Data frame in front of it, never changed until it is acknowledged.
+// entry is a message with the head of a Data frame in front of it, never changed until it is
+// acknowledged.
 type entry struct {
 	buf message
 	at  int // where the frame begins
@@ -76,8 +79,9 @@ func sizeHint(f frame.Frame) int {
 	return 128
 }
 
-// Send implements [frame.Transport]. Where nothing else is being written to the peer it writes the frame itself, which it may not
-// break off when ctx ends. It must not be called from Receive, nor by what Receive waits for.
+// Send implements [frame.Transport]. Where nothing else is being written to the peer it writes the
+// frame itself, which it may not break off when ctx ends. It must not be called from Receive, nor
+// by what Receive waits for.
 func (t *Transport) Send(ctx context.Context, to mpi.PeerID, f frame.Frame) (uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -115,7 +119,8 @@ func (t *Transport) post(to mpi.PeerID, m message, failed func(error)) error {
 	if err != nil || o.post(m, failed) {
 		return err
 	}
-	t.enterGo(func() { // the session has just ended: the receiver has to know before another one begins
+	// the session has just ended: the receiver has to know before another one begins
+	t.enterGo(func() {
 		<-o.gone
 		if err := t.post(to, m, failed); err != nil {
 			failed(fmt.Errorf("p2p: send to %s: %w", to, err))

@@ -71,14 +71,15 @@ func (o *outbound) run() {
 	o.over(err)
 }
 
-// resumption is how long a session has been without a stream that works both ways, and how often
-// one has been tried for.
+// resumption says since when a session has had no stream that works both ways, and how many times
+// one was tried.
 type resumption struct {
 	since time.Time
 	tries int
 }
 
-// resume brings the session onto a new stream, until the grace is over. The first try is made at once.
+// resume brings the session onto a new stream, until the grace is over. The first try is made at
+// once.
 func (o *outbound) resume(r *resumption, cause error) (*stream, error) {
 	ctx, cancel := context.WithDeadline(o.ctx, r.since.Add(o.t.cfg.Grace))
 	defer cancel()
@@ -103,8 +104,8 @@ func (o *outbound) resume(r *resumption, cause error) (*stream, error) {
 	}
 }
 
-// over ends the session, and the peer's own to this node: what the peer waits for there was to go here. Not so
-// where the peer knows already, because it was the one to end what was up, or is not the peer any more that it was.
+// over ends the session, and the peer's own session to this node, whose answers were to go on this
+// one. It leaves the peer's session alone where the peer ended this one itself, or has restarted.
 func (o *outbound) over(err error) {
 	o.mu.Lock()
 	was, glutted := o.state, o.glutted
@@ -155,7 +156,8 @@ func (o *outbound) serve(s *stream) error {
 	return heard
 }
 
-// write sends what is queued, in batches, until s breaks. After Close it waits for the peer to hang up.
+// write sends what is queued, in batches, until s breaks. After Close it waits for the peer to hang
+// up.
 func (o *outbound) write(s *stream, closed <-chan struct{}) error {
 	stop := context.AfterFunc(o.ctx, func() { s.Reset() })
 	defer stop()
@@ -193,8 +195,8 @@ func (o *outbound) write(s *stream, closed <-chan struct{}) error {
 	}
 }
 
-// take returns the entries to be written next, and whether a Ping or the Close goes after them: nothing while somebody else writes.
-// If there is anything, wrote has to be called then.
+// take returns the entries to be written next, and whether a Ping or the Close follows them. It
+// returns nothing while a Send writes. If it returns anything, the caller has to call wrote.
 func (o *outbound) take(batch []entry) (_ []entry, ping, bye bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

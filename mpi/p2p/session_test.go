@@ -51,8 +51,8 @@ func sameFrame(a, b frame.Frame) bool {
 	return equal(a, b)
 }
 
-// Both nodes send while their connections are cut again and again: every frame arrives once, in order, and no
-// session is lost.
+// Both nodes send while their connections are cut again and again: every frame arrives once, in
+// order, and no session is lost.
 func TestOnceAndInOrderWhileConnectionsBreak(t *testing.T) {
 	const frames, cuts = 4000, 25
 	a, b := pair(t, Config{Window: 64 << 10}, Config{Window: 64 << 10})
@@ -168,7 +168,8 @@ func isTold(err error) bool {
 	return errors.As(err, &f) && f.told
 }
 
-// A peer that speaks first after its restart: the old session is lost before its first frame is received.
+// A peer that speaks first after its restart: the old session is lost before its first frame is
+// received.
 func TestRestartIsKnownBeforeTheNewLifesFrames(t *testing.T) {
 	key := newKey(t)
 	var order []string
@@ -211,8 +212,8 @@ type noting struct {
 
 func (n noting) Lost(p mpi.PeerID, s uint64, why error) { n.lost(); n.sink.Lost(p, s, why) }
 
-// A node that stops flushes what it was given and says goodbye: its peers know at once, without grace, and
-// after the last frame.
+// A node that stops flushes what it was given and says goodbye: its peers know at once, without
+// grace, and after the last frame.
 func TestGoodbye(t *testing.T) {
 	a, b := pair(t, Config{Grace: time.Hour}, Config{Grace: time.Hour})
 	session := a.mustSend(t, b, frame.Accept{ID: 1})
@@ -236,8 +237,8 @@ func TestGoodbye(t *testing.T) {
 	}
 }
 
-// When a node gives up its session to a peer, the peer's own session ends too: what the peer waits for
-// was lost with it.
+// When a node gives up its session to a peer, the peer's own session ends too: what the peer waits
+// for was lost with it.
 func TestLossIsMutual(t *testing.T) {
 	a, b := pair(t, Config{}, Config{})
 	session := a.mustSend(t, b, frame.Accept{ID: 1})

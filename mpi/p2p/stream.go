@@ -78,8 +78,8 @@ func (s *stream) release() {
 	}
 }
 
-// ask writes a frame and reads the answer. A peer that refuses may stop reading before it has all of a
-// frame, so its answer counts even when the write failed.
+// ask writes a frame and reads the answer. A peer that refuses may stop reading before it has all
+// of a frame, so its answer counts even when the write failed.
 func (s *stream) ask(frame []byte) (wire.Type, []byte, error) {
 	_, werr := s.Write(frame)
 	typ, payload, err := s.frames.Next()
@@ -97,8 +97,8 @@ func (e *handshakeError) Unwrap() []error {
 	return []error{frame.ErrUnreachable, e.err}
 }
 
-// unanswered says what an error means that came instead of an answer on s. Protocols that a
-// peer was believed to speak are negotiated with the first read only.
+// unanswered is the error of a stream on which an error came instead of an answer. A protocol that
+// the peer spoke before is negotiated with the first read only.
 func (t *Transport) unanswered(s *stream, err error) error {
 	switch {
 	case errors.Is(err, msmux.ErrNotSupported[protocol.ID]{}):

@@ -191,9 +191,9 @@ func (t *Transport) forget(o *outbound) {
 	}
 }
 
-// Close implements [frame.Transport]. Sessions that are up flush what they hold, for at most
-// 2 s; then peers are told that their own sessions to this node are over. The receiver is told that every session
-// of this node is lost. The host stays open.
+// Close implements [frame.Transport]. Sessions that are up flush what they hold, for at most 2 s;
+// then peers are told that their own sessions to this node are over. The receiver is told that
+// every session of this node is lost. The host stays open.
 func (t *Transport) Close(ctx context.Context) error {
 	t.close.once.Do(func() {
 		t.mu.Lock()

@@ -26,7 +26,7 @@ type contact struct {
 	connected bool
 	speaks    bool      // it identified itself with our protocol on this connection
 	spoke     time.Time // when it did
-	doubt     bool      // suspected or disconnected: any failure now drops it
+	doubt     bool      // suspected or disconnected: the next failure drops it
 	flaps     int       // disconnections, each soon after the one before
 	flapped   time.Time
 
@@ -48,14 +48,15 @@ type contact struct {
 	hints *rate.Limiter // of its hints; nil before the first
 }
 
-// The lanes keep dials into the blue from holding up what matters now.
+// Peers that are only heard of have a lane of their own, so that dials that lead nowhere do not
+// delay the others.
 const (
 	laneKnown = iota // in view or connected
 	laneBlind        // only heard of
 	laneCount
 )
 
-// lane is a heap of peers by due time, and the number of probes under way.
+// lane is a heap of peers by due time, and the number of probes in progress.
 type lane struct {
 	peers []*contact
 	busy  int
@@ -83,7 +84,7 @@ func (l *lane) Pop() any {
 	return p
 }
 
-// queue sets when p is due, in the lane that is its now.
+// queue sets when p is due, in the lane of its present state.
 func (v *view) queue(p *contact, at time.Time) {
 	v.unqueue(p)
 	p.due, p.lane = at, laneBlind

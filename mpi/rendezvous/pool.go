@@ -20,7 +20,7 @@ type pool struct {
 	round  *round // the Refresh under way
 }
 
-// cycle is something done again and again, with pauses.
+// cycle is a lookup or advertisement that is repeated, with pauses.
 type cycle struct {
 	busy  bool
 	again bool      // once more, at once, when this one ends
@@ -28,12 +28,12 @@ type cycle struct {
 	wait  time.Duration
 }
 
-// soon starts the pauses over, with one more go at once.
+// soon resets the pauses and has the next run start at once.
 func (c *cycle) soon() {
 	c.due, c.wait, c.again = time.Time{}, 0, c.busy
 }
 
-// pause ends one go; the next follows after d.
+// pause ends one run; the next follows after d.
 func (c *cycle) pause(now time.Time, d time.Duration) {
 	c.busy, c.due = false, now.Add(d)
 	if c.again {

@@ -210,7 +210,7 @@ func (v *view) speaking(now time.Time, id mpi.PeerID) {
 	v.probe(now, p)
 }
 
-// requeue puts a queued peer in the lane that is its now.
+// requeue moves a queued peer to the lane of its present state.
 func (v *view) requeue(p *contact) {
 	if p.index >= 0 {
 		v.queue(p, p.due)
@@ -266,8 +266,7 @@ func (v *view) suspect(now time.Time, id mpi.PeerID) {
 	}
 }
 
-// left says that a peer takes leave by its own word. What it said before, and has not
-// arrived yet, is void.
+// left takes a peer's goodbye. Its hellos that were sent before and arrive later are ignored.
 func (v *view) left(now time.Time, id mpi.PeerID) {
 	p := v.peers[id]
 	if p == nil {

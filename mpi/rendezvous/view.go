@@ -290,8 +290,8 @@ func (v *view) candidate(now time.Time, id mpi.PeerID, here bool) *contact {
 	return p
 }
 
-// drop makes room by forgetting the candidate of which the least is to be expected: one
-// that failed, or any that is not connected.
+// drop makes room by forgetting a candidate: the one with the most failures, or any that is not
+// connected.
 func (v *view) drop(now time.Time, any bool) bool {
 	var worst *contact
 	for _, p := range v.peers {

@@ -86,7 +86,8 @@ func (s *Service) advertise(program mpi.CID) {
 	s.update(func(v *view, now time.Time) { v.advertised(now, program, ttl) })
 }
 
-// A goodbye is a courtesy: so many are said at once, and none after so long. The hellos under way have that long to end before.
+// Goodbyes: how many are sent at once, the time for all of them, and the time that hellos in
+// progress get to end before.
 const (
 	goodbyes   = 32
 	farewell   = 3 * time.Second

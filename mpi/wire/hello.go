@@ -112,7 +112,8 @@ func checkInterpreter(i mpi.Interpreter) error {
 	return nil
 }
 
-// printable reports whether s is of the bytes 0x20 to 0x7e only: what ends up in logs and on terminals.
+// printable reports whether s has only the bytes 0x20 to 0x7e. It is shown in logs and on
+// terminals.
 func printable(s string) bool {
 	for i := range len(s) {
 		if s[i] < 0x20 || s[i] > 0x7e {

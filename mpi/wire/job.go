@@ -10,7 +10,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// The kinds of the job protocol. They come on its sessions and on no others, and no others on those.
+// The kinds of the job protocol. Its sessions carry only these kinds, and other sessions none of
+// them.
 const (
 	KindPacket       Kind = 0x20
 	KindOffer        Kind = 0x21
@@ -84,7 +85,7 @@ func (p *parser) packet() frame.Packet {
 	}
 }
 
-// appendJob appends what is not a packet. It cuts what is for people.
+// appendJob appends a message that is not a packet. It truncates texts that are for people.
 func appendJob(dst []byte, f frame.Frame) ([]byte, error) {
 	switch f := f.(type) {
 	case frame.Offer:

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// chunk is how much a [Reader] allocates on a peer's mere word.
+// chunk is how many bytes a [Reader] allocates for a frame before any of its payload has come.
 const chunk = 64 << 10
 
 // Reader takes frames off a stream. It is for one goroutine.
@@ -16,8 +16,8 @@ type Reader struct {
 	Hold func(bytes int) error
 	// Progress, if set, is called each time that a part of a large frame has come.
 	Progress func()
-	// Keep is the bytes of a buffer that is used for frames that fit in it, again and again: a payload is then valid only until
-	// the next call of Next. 0 for none. Hold is not asked for it.
+	// Keep is the size of a buffer that is used again for each frame that fits in it; 0 for none.
+	// Such a payload is valid only until the next call of Next, and Hold is not called for it.
 	Keep int
 
 	kept  []byte
@@ -44,8 +44,8 @@ func (r *Reader) Wait() error {
 // Buffered is how many bytes have been read from the stream and not been returned.
 func (r *Reader) Buffered() int { return r.br.Buffered() }
 
-// Next returns the next frame. The payload is the caller's to keep, but for Keep. The error is [io.EOF] only where a
-// frame could have begun.
+// Next returns the next frame. The caller owns the payload unless Keep is set. The error is
+// [io.EOF] only at the end of a frame; within one it is [io.ErrUnexpectedEOF].
 func (r *Reader) Next() (Type, []byte, error) {
 	n, err := r.length()
 	if err != nil {
@@ -96,7 +96,8 @@ func (r *Reader) length() (uint64, error) {
 	}
 }
 
-// body reads n bytes. It allocates for what has come, not for what was promised: at most twice that, or a chunk.
+// body reads n bytes. It allocates at most twice what has come, or a chunk, whatever the frame's
+// length says.
 func (r *Reader) body(n int) ([]byte, error) {
 	if n <= r.Keep {
 		return r.reuse(n)
@@ -131,8 +132,8 @@ func (r *Reader) body(n int) ([]byte, error) {
 	return b, nil
 }
 
-// reuse reads n bytes into the buffer that is kept, or lends those of the stream's buffer if all are
-// there. It takes a little one first: most streams carry only little frames.
+// reuse reads n bytes into the buffer that is kept, or lends those of the stream's buffer if all
+// are there. The first buffer is small, as most streams carry only small frames.
 func (r *Reader) reuse(n int) ([]byte, error) {
 	if n <= r.br.Buffered() {
 		b, err := r.br.Peek(n)

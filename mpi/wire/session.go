@@ -4,7 +4,8 @@ import "encoding/binary"
 
 // Open begins or resumes a session. Its sender owns the session.
 type Open struct {
-	Features uint64   // what the sender could do beyond version 1.0; the receiver ignores bits it does not know
+	// what the sender could do beyond version 1.0; the receiver ignores bits it does not know
+	Features uint64
 	Session  [16]byte // random, never all zero
 	Sender   [16]byte // the sender's incarnation: random, drawn when its transport is made
 	// Receiver is the incarnation of the receiver that took the session, when it is
@@ -25,7 +26,8 @@ type Welcome struct {
 // Reject is the last frame instead of a [Welcome] or a Hello.
 type Reject struct{ Code RejectCode }
 
-// RejectCode says why. The list is append-only; a code that a node does not know is shown as a number.
+// RejectCode says why. The list is append-only; a code that a node does not know is shown as a
+// number.
 type RejectCode byte
 
 // The codes.
@@ -168,8 +170,8 @@ func AppendData(dst []byte, seq uint64, message []byte) []byte {
 	return append(dst, message...)
 }
 
-// AppendDataHead appends what comes before the message in such a frame: for a message too large
-// to be worth a copy.
+// AppendDataHead appends what precedes the message in a Data frame, so that the message need not be
+// copied.
 func AppendDataHead(dst []byte, seq uint64, size int) []byte {
 	dst = appendHead(dst, TypeData, UvarintLen(seq)+size)
 	return binary.AppendUvarint(dst, seq)

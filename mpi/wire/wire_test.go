@@ -2,17 +2,13 @@ package wire
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"io"
-	"math"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -155,7 +151,8 @@ func parseAny(t Type, b []byte) (any, error) {
 	return nil, malformed("%s is not known", t)
 }
 
-// documented are the examples of docs/protocol.md: every line "name: hex" of its blocks marked "vectors".
+// documented are the examples of docs/protocol.md: every line "name: hex" of its blocks marked
+// "vectors".
 func documented(t testing.TB) map[string]string {
 	doc, err := os.ReadFile("../../docs/protocol.md")
 	if err != nil {
@@ -223,240 +220,6 @@ func TestVectors(t *testing.T) {
 	}
 	for name := range docs {
 		t.Errorf("docs/protocol.md has an example %q that no test checks", name)
-	}
-}
-
-func TestParseRejects(t *testing.T) {
-	zeros := strings.Repeat("00", 16)
-	ones := strings.Repeat("01", 16)
-	for _, x := range []struct {
-		name string
-		typ  Type
-		hex  string
-	}{
-		{"Open: a long number", TypeOpen, "8000" + ones + ones + zeros + "01"},
-		{"Open: no session", TypeOpen, "00" + zeros + ones + zeros + "01"},
-		{"Open: no sender", TypeOpen, "00" + ones + zeros + zeros + "01"},
-		{"Open: from 0", TypeOpen, "00" + ones + ones + zeros + "00"},
-		{"Welcome: no receiver", TypeWelcome, "00" + zeros + "00" + "80808002" + "80808002"},
-		{"Welcome: a small window", TypeWelcome, "00" + ones + "00" + "01" + "80808002"},
-		{"Welcome: small frames", TypeWelcome, "00" + ones + "00" + "80808002" + "01"},
-		{"Welcome: a giant window", TypeWelcome, "00" + ones + "00" + "ffffffffffffffff7f" + "80808002"},
-		{"Ack: over 64 bits", TypeAck, "ffffffffffffffffff02"},
-		{"Ack: without end", TypeAck, "ffffffffffffffffffffffffffff"},
-		{"Data: number 0", TypeData, "000207"},
-		{"Data: no kind", TypeData, "01"},
-		{"Data: unknown kind", TypeData, "010607"},
-		{"Deliver: flag", TypeData, "01" + "01" + "07" + "00" + zeros + "00" + "02" + "00" + "00"},
-		{"Deliver: budget below 0", TypeData, "01" + "01" + "07" + "00" + zeros + "00" + "00" + "ffffffffffffffffff01" + "00"},
-		{"Deliver: a long origin", TypeData, "01" + "01" + "07" + "8101" + strings.Repeat("41", 129) + zeros + "00" + "00" + "00" + "00"},
-		{"Deliver: an origin longer than the frame", TypeData, "01" + "01" + "07" + "7f"},
-		{"Done: many failures in few bytes", TypeData, "01" + "04" + "07" + "00" + "8002"},
-		{"Done: too many failures", TypeData, "01" + "04" + "07" + "00" + "8102" + strings.Repeat("00", 8*257)},
-		{"Packet: a long number", TypeData, "01" + "20" + zeros + "01" + "8000" + "00" + "00" + "00" + "00" + "00" + "00" + "00" + "00"},
-		{"Packet: a rank over 31 bits", TypeData, "01" + "20" + zeros + "01" + "8080808008" + "00" + "00" + "00" + "00" + "00" + "00" + "00" + "00"},
-		{"Packet: a tag over 32 bits", TypeData, "01" + "20" + zeros + "01" + "00" + "00" + "00" + "00" + "8080808010" + "00" + "00" + "00" + "00"},
-		{"Packet: a size over 63 bits", TypeData, "01" + "20" + zeros + "01" + "00" + "00" + "00" + "00" + "00" + "00" + "00" + "ffffffffffffffffff01" + "00"},
-		{"Offer: ranks over 32 bits", TypeData, "01" + "21" + "00" + zeros + "00" + "00" + "8080808010" + "00"},
-		{"Offer: memory over 63 bits", TypeData, "01" + "21" + "00" + zeros + "00" + "00" + "01" + "ffffffffffffffffff01"},
-		{"Place: many nodes in few bytes", TypeData, "01" + "23" + "00" + zeros + "8008"},
-		{"Place: too many nodes", TypeData, "01" + "23" + "00" + zeros + "8108" + strings.Repeat("00", 1025)},
-		{"Place: too many ranks", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "818004" + strings.Repeat("00", 1<<16+1)},
-		{"Place: a rank on no node", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "01" + "00" + "00" + "00" + "00" + "00" + "00"},
-		{"Place: too many arguments", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "8220" + strings.Repeat("00", 4098+5)},
-		{"Place: too much text", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "01" + "818840" + strings.Repeat("41", 1<<20+1<<10+1) + "0000000000"},
-		{"Place: too much text in all", TypeData, "01" + "23" + "00" + zeros + "01" + "00" + "01" + "00" + "01" + "808840" + strings.Repeat("41", 1<<20+1<<10) + "01" + "0141" + "00000000"},
-		{"Output: a large part", TypeData, "01" + "26" + "00" + zeros + "00" + "01" + strings.Repeat("41", 64<<10+1)},
-		{"FileChunk: a long name", TypeData, "01" + "2a" + "00" + zeros + "00" + "8108" + strings.Repeat("41", 1025) + "00" + "00"},
-		{"Data: an unknown kind of job", TypeData, "012f" + "00" + zeros},
-		{"Hello: flags", TypeHello, "02" + "00" + "00" + "00" + "00" + "00"},
-		{"Hello: slots", TypeHello, "00" + "00" + "8080808010" + "00" + "00" + "00"},
-		{"Hello: agent", TypeHello, "00" + "0107" + "00" + "00" + "00" + "00"},
-		{"Hello: a name", TypeHello, "00" + "00" + "00" + "01" + "012f" + "0131" + "00" + "00" + "00"},
-		{"Hello: an empty version", TypeHello, "00" + "00" + "00" + "01" + "0161" + "00" + "0000" + "00" + "00"},
-		{"Hello: a version", TypeHello, "00" + "00" + "00" + "01" + "0161" + "010a" + "00" + "00" + "00"},
-		{"Hello: many pools", TypeHello, "00" + "00" + "00" + "00" + "8102" + strings.Repeat("0000", 257) + "00"},
-		{"Hello: many wants", TypeHello, "00" + "00" + "00" + "00" + "00" + "8102" + strings.Repeat("00", 257)},
-		{"Hello: many addresses", TypeHello, "00" + "00" + "00" + "00" + "01" + "00" + "01" + "00" + "09" + strings.Repeat("00", 9) + "00"},
-		{"Hello: many members", TypeHello, "00" + "00" + "00" + "00" + "01" + "00" + "41" + strings.Repeat("0000", 65) + "00"},
-	} {
-		b, err := hex.DecodeString(x.hex)
-		if err != nil {
-			t.Fatal(x.name, err)
-		}
-		if f, err := parseAny(x.typ, b); !errors.Is(err, ErrMalformed) {
-			t.Errorf("%s: taken as %+v (%v)", x.name, f, err)
-		}
-	}
-}
-
-// What is for people is cut to its limit; what is not fails.
-func TestAppendMessageLimits(t *testing.T) {
-	long := strings.Repeat("x", 1<<20)
-	done := frame.Done{Omitted: math.MaxUint64 - 1}
-	for range mpi.MaxFailures + 5 {
-		done.Failures = append(done.Failures, mpi.Failure{
-			From: mpi.PeerID(long), To: mpi.PeerID(long), Reason: mpi.Reason(long), Detail: long, Stderr: long,
-			Index: math.MinInt, ExitCode: math.MaxInt, Pid: math.MinInt64,
-		})
-	}
-	place := frame.Place{Ranks: make([]uint32, mpi.MaxRanks), Args: make([]string, frame.MaxPlaceList), Env: make([]string, frame.MaxPlaceList), Memory: math.MaxInt64}
-	place.Args[0] = long
-	for range frame.MaxJobNodes {
-		place.Nodes = append(place.Nodes, mpi.PeerID(long[:MaxPeerID]))
-	}
-	for _, f := range []frame.Frame{
-		done, frame.Refuse{Reason: mpi.Reason(long), Detail: long}, place, frame.Offer{Name: long}, frame.Reservation{Reason: mpi.Reason(long), Detail: long},
-		frame.Exit{Reason: mpi.Reason(long), Detail: long}, frame.Failed{Reason: mpi.Reason(long), Detail: long}, frame.Stop{Detail: long},
-	} {
-		b, err := AppendMessage(nil, f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := DataLen(math.MaxUint64, len(b)); n > MinMaxFrame {
-			t.Errorf("%T: %d bytes, over MinMaxFrame", f, n)
-		}
-		got, err := ParseMessage(b)
-		if err != nil {
-			t.Error(err)
-		}
-		if d, ok := got.(frame.Done); ok && (len(d.Failures) != mpi.MaxFailures || d.Omitted != math.MaxUint64) {
-			t.Errorf("%d failures, %d omitted", len(d.Failures), d.Omitted)
-		}
-	}
-	for _, f := range []frame.Frame{
-		frame.Deliver{Program: mpi.CID(long)},
-		frame.Deliver{Request: mpi.RequestID{Origin: mpi.PeerID(long)}},
-		frame.Cancel{Request: mpi.RequestID{Origin: mpi.PeerID(long)}},
-		frame.Packet{From: -1}, frame.Packet{To: -1}, frame.Packet{Size: -1}, frame.Packet{Offset: -1},
-		frame.Offer{Program: mpi.CID(long)}, frame.Offer{Memory: -1}, frame.Prepared{Job: mpi.RequestID{Origin: mpi.PeerID(long)}},
-		frame.Place{Nodes: make([]mpi.PeerID, frame.MaxJobNodes+1)}, frame.Place{Nodes: []mpi.PeerID{mpi.PeerID(long)}},
-		frame.Place{Nodes: []mpi.PeerID{"a"}, Ranks: make([]uint32, mpi.MaxRanks+1)}, frame.Place{Ranks: []uint32{0}},
-		frame.Place{Args: []string{long + long}}, frame.Place{Args: []string{long}, Env: []string{long}},
-		frame.Place{Env: make([]string, frame.MaxPlaceList+1)}, frame.Place{Memory: -1}, frame.Place{Timeout: -1},
-		frame.Output{Data: []byte(long)}, frame.Input{Data: []byte(long)}, frame.FileChunk{Data: []byte(long)}, frame.FileChunk{Name: long},
-		frame.FileChunk{Size: -1}, frame.FileChunk{Offset: -1}, frame.OutputCredit{Bytes: -1}, frame.InputCredit{Bytes: -1}, frame.Failed{Peer: mpi.PeerID(long)},
-		nil,
-	} {
-		if _, err := AppendMessage(nil, f); err == nil {
-			t.Errorf("%T: no error", f)
-		}
-	}
-}
-
-func TestAppendHelloLimits(t *testing.T) {
-	cid := mpi.CID(strings.Repeat("c", MaxCID+1))
-	for name, h := range map[string]frame.Hello{
-		"agent":     {Agent: strings.Repeat("x", MaxAgent+1)},
-		"newline":   {Agent: "a\n"},
-		"serves":    {Serves: make([]mpi.Interpreter, mpi.MaxServes+1)},
-		"name":      {Serves: []mpi.Interpreter{{Name: "", Version: "1"}}},
-		"version":   {Serves: []mpi.Interpreter{{Name: "a", Version: ""}}},
-		"cid":       {Serves: []mpi.Interpreter{{Name: "a", Version: "1", CID: cid}}},
-		"pools":     {Members: make([]frame.Members, frame.MaxPools+1)},
-		"pool":      {Members: []frame.Members{{Program: cid}}},
-		"members":   {Members: []frame.Members{{Peers: make([]frame.PeerAddrs, frame.MaxPoolMembers+1)}}},
-		"peer":      {Members: []frame.Members{{Peers: []frame.PeerAddrs{{Peer: mpi.PeerID(cid)}}}}},
-		"addresses": {Members: []frame.Members{{Peers: []frame.PeerAddrs{{Addrs: make([]string, frame.MaxAddrs+1)}}}}},
-		"address":   {Members: []frame.Members{{Peers: []frame.PeerAddrs{{Addrs: []string{strings.Repeat("/", frame.MaxAddrLen+1)}}}}}},
-		"wants":     {Wants: make([]mpi.CID, frame.MaxWants+1)},
-		"want":      {Wants: []mpi.CID{cid}},
-		"all of it": {Members: func() []frame.Members {
-			m := make([]frame.Members, frame.MaxPools)
-			for i := range m {
-				m[i].Peers = make([]frame.PeerAddrs, frame.MaxPoolMembers)
-				for j := range m[i].Peers {
-					m[i].Peers[j].Peer = mpi.PeerID(strings.Repeat("p", MaxPeerID))
-				}
-			}
-			return m
-		}()},
-	} {
-		if b, err := AppendHello(nil, h); err == nil {
-			t.Errorf("%s: %d bytes", name, len(b))
-		}
-	}
-}
-
-func TestUvarintLen(t *testing.T) {
-	for i := range 64 {
-		for _, v := range []uint64{1<<i - 1, 1 << i, 1<<i + 1} {
-			if got, want := UvarintLen(v), len(binary.AppendUvarint(nil, v)); got != want {
-				t.Errorf("%d: %d, want %d", v, got, want)
-			}
-		}
-	}
-}
-
-func TestReader(t *testing.T) {
-	big := bytes.Repeat([]byte("0123456789abcdef"), 20<<10) // 320 KiB
-	stream := AppendPing(nil)
-	stream = AppendData(stream, 1, big)
-	stream = AppendAck(stream, 1)
-	held, progress := 0, 0
-	r := NewReader(iotest.HalfReader(bytes.NewReader(stream)), 32, len(big)+2)
-	r.Hold = func(n int) error { held = max(held, n); return nil }
-	r.Progress = func() { progress++ }
-	for _, want := range []Type{TypePing, TypeData, TypeAck} {
-		typ, payload, err := r.Next()
-		if err != nil || typ != want {
-			t.Fatalf("%s, %v; want %s", typ, err, want)
-		}
-		if _, body, err := ParseData(payload); typ == TypeData && (err != nil || !bytes.Equal(body, big)) {
-			t.Errorf("%d bytes came, %v", len(body), err)
-		}
-	}
-	if _, _, err := r.Next(); err != io.EOF {
-		t.Errorf("at the end: %v", err)
-	}
-	if held < len(big) || held > 2*len(big) || progress < len(big)/chunk {
-		t.Errorf("held %d, progress %d", held, progress)
-	}
-}
-
-func TestReaderRejects(t *testing.T) {
-	for name, x := range map[string]struct {
-		in   string
-		want error
-	}{
-		"nothing":          {"", io.EOF},
-		"no type":          {"\x02", io.ErrUnexpectedEOF},
-		"half a length":    {"\x82", io.ErrUnexpectedEOF},
-		"half a payload":   {"\x03\x10a", io.ErrUnexpectedEOF},
-		"no payload":       {"\x03\x10", io.ErrUnexpectedEOF},
-		"length 0":         {"\x00", ErrMalformed},
-		"a long length":    {"\x81\x00\x12", ErrMalformed},
-		"32 bits":          {"\xff\xff\xff\xff\x08\x10", ErrMalformed},
-		"a length forever": {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", ErrMalformed},
-		"over the limit":   {"\x81\x08\x10", ErrMalformed},
-		"a large control":  {"\x81\x02\x11", ErrMalformed},
-		"unknown, large":   {"\x81\x02\x7f", ErrMalformed},
-	} {
-		_, _, err := NewReader(strings.NewReader(x.in), 16, 1024).Next()
-		if !errors.Is(err, x.want) {
-			t.Errorf("%s: %v, want %v", name, err, x.want)
-		}
-	}
-}
-
-// A length alone costs no memory.
-func TestReaderDoesNotAllocateOnAPromise(t *testing.T) {
-	in := append(binary.AppendUvarint(nil, MaxMaxFrame), byte(TypeData))
-	in = append(in, make([]byte, 100<<10)...)
-	most := 0
-	r := NewReader(bytes.NewReader(in), 16, MaxMaxFrame)
-	r.Hold = func(n int) error { most = max(most, n); return nil }
-	if _, _, err := r.Next(); err != io.ErrUnexpectedEOF {
-		t.Error(err)
-	}
-	if most > 256<<10 {
-		t.Errorf("%d bytes for 100 KiB", most)
-	}
-	none := errors.New("none left")
-	r = NewReader(bytes.NewReader(in), 16, MaxMaxFrame)
-	r.Hold = func(int) error { return none }
-	if _, _, err := r.Next(); !errors.Is(err, none) {
-		t.Error(err)
 	}
 }
 
