@@ -98,6 +98,7 @@ func (r *Request) count() bool {
 // stay makes a request one that nobody will complete: the rank it needs is gone.
 func (r *Request) stay() work {
 	r.where = nowhere
+	r.state.Store(pending)
 	if !r.count() {
 		return work{done: r}
 	}
@@ -118,14 +119,19 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 	l.lock(to)
 	if e.fails(r) {
 		l.unlock()
-		r.finish()
+		r.finishOwn()
 		return
 	}
 	p := to.posted.match(env.Context, e.rank, env.Tag)
 	if p == nil {
-		left := to.receiveNote(r)
+		probing, done := to.receiveNote(r)
 		l.unlock()
-		left.do()
+		if done {
+			r.finishOwn()
+		}
+		if probing {
+			to.notify()
+		}
 		return
 	}
 	p.where = inCopy
@@ -140,42 +146,42 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 		copyPinned(p, r)
 	}
 	p.finish()
-	r.finish()
+	r.finishOwn()
 }
 
-// receiveNote takes a send of this node that no receive matches: its data, or a note of who has it.
-// The mailbox is locked.
-func (e *Endpoint) receiveNote(r *Request) work {
+// receiveNote takes a send of this node that no receive matches: its data, or a note of who has it. It
+// reports whether the owner probes and is to be notified, and whether the send is done. The mailbox
+// is locked.
+func (e *Endpoint) receiveNote(r *Request) (probing, done bool) {
 	eager := r.mode != Synchronous && r.size <= int64(e.w.cfg.Eager)
 	from := r.e.rank
 	switch {
 	case e.closed.Load():
 		if eager {
-			return work{done: r} // as if the receiver had ended later without receiving it
+			return false, true // as if the receiver had ended later without receiving it
 		}
-		return r.stay()
+		return false, r.stay().done != nil
 	case eager && e.reserve(from, int(r.size)):
 		a := e.note(r.env.Context, from, r.env.Source, r.env.Tag, r.size)
 		pack(e.room(a), &r.buf)
-		return work{done: r, probing: e.enqueue(a)}
+		return e.enqueue(a), true
 	case !r.count():
-		return work{done: r}
+		return false, true
 	}
 	a := e.note(r.env.Context, from, r.env.Source, r.env.Tag, r.size)
+	r.state.Store(pending)
 	a.send, r.note, r.where = r, a, inNote
 	r.e.left.Add(1)
-	return work{probing: e.enqueue(a)}
+	return e.enqueue(a), false
 }
 
-// enqueue queues a message that nothing has matched, and returns its endpoint if its owner probes
-// and is to be notified. The mailbox is locked.
-func (e *Endpoint) enqueue(a *unexpected) *Endpoint {
+// enqueue queues a message that nothing has matched, and reports whether the owner probes and is to
+// be notified. The mailbox is locked.
+func (e *Endpoint) enqueue(a *unexpected) (probing bool) {
 	e.unexpected.add(a)
-	if !e.probing {
-		return nil
-	}
+	probing = e.probing
 	e.probing = false
-	return e
+	return probing
 }
 
 // reserve takes room for an eager message of a rank of this node. The mailbox is locked.
@@ -198,6 +204,7 @@ func (e *Endpoint) unpin() {
 // Recv starts to receive into b, which passed its check.
 func (e *Endpoint) Recv(r *Request, env Envelope, b datatype.Buffer) {
 	r.begin(e, env, b)
+	r.state.Store(pending)
 	var l mailboxLock
 	defer l.rescue()
 	l.lock(e)
@@ -208,9 +215,12 @@ func (e *Endpoint) Recv(r *Request, env Envelope, b datatype.Buffer) {
 		left.do()
 		return
 	}
-	if e.fails(r) || !r.count() {
+	if int64(e.posted.count)+e.pending.Load() >= int64(e.w.cfg.Queue) {
+		r.Err = ErrQueue
+	}
+	if r.Err != nil || e.fails(r) {
 		l.unlock()
-		r.finish()
+		r.finishOwn()
 		return
 	}
 	if !e.closed.Load() {

@@ -79,7 +79,7 @@ type Config struct {
 	Link  Link  // nil if all are
 	Eager int   // bytes of a message at most that is sent before it is matched; 64 KiB
 	Room  int   // bytes of unmatched messages that one rank holds for another; 256 KiB, less in a job of very many ranks: see MaxHeld
-	Queue int   // requests of one rank at once; 1 << 18
+	Queue int   // sends, and receives, of one rank at once; 1 << 18
 	// Cores is how many ranks can run at once; 0 for what the machine has. If more do, those that spin
 	// yield their cores in between. -1: none spins, all park.
 	Cores int

@@ -5,6 +5,7 @@ package match
 type posted struct {
 	buckets   []list[Request]
 	n         int // in buckets
+	count     int // of all
 	wildcards list[Request]
 	order     uint64 // of the last one posted
 	seed      uint64
@@ -27,6 +28,7 @@ func (r *Request) wildcard() bool { return r.env.Peer == AnySource || r.env.Tag 
 
 func (p *posted) add(r *Request) {
 	p.order++
+	p.count++
 	r.order = p.order
 	if r.wildcard() {
 		r.put(&p.wildcards)
@@ -40,6 +42,7 @@ func (p *posted) add(r *Request) {
 }
 
 func (p *posted) remove(r *Request) {
+	p.count--
 	if r.bucket != &p.wildcards {
 		p.n--
 	}

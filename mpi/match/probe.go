@@ -36,6 +36,7 @@ func (e *Endpoint) RecvMessage(r *Request, m *Message, b datatype.Buffer) {
 	a := m.a
 	m.a = nil
 	r.begin(e, Envelope{Context: a.context, Peer: a.peer, Source: a.source, Tag: a.tag}, b)
+	r.state.Store(pending)
 	var l mailboxLock
 	defer l.rescue()
 	l.lock(e)

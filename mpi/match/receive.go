@@ -140,7 +140,10 @@ func (e *Endpoint) announce(a *unexpected) work {
 		}
 		e.ids[messageID{a.peer, a.id}] = a
 	}
-	return work{probing: e.enqueue(a)}
+	if e.enqueue(a) {
+		return work{probing: e}
+	}
+	return work{}
 }
 
 func (e *Endpoint) request(p frame.Packet) (left work, why string) {

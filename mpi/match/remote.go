@@ -6,6 +6,7 @@ import "github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 
 // sendRemote sends to another node.
 func (e *Endpoint) sendRemote(r *Request) {
+	r.state.Store(pending)
 	p := frame.Packet{Kind: frame.PacketRTS, From: int32(e.rank), To: int32(r.env.Peer), Context: r.env.Context, Source: r.env.Source, Tag: r.env.Tag, Size: r.size}
 	cost := r.size + Overhead
 	var l mailboxLock

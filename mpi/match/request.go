@@ -88,9 +88,8 @@ func (r *Request) Then(then func()) bool {
 	return false
 }
 
-// begin readies a request for use.
+// begin readies a request for use. Who makes it visible to others stores pending before.
 func (r *Request) begin(e *Endpoint, env Envelope, b datatype.Buffer) {
-	r.state.Store(pending)
 	r.Status, r.Err = Status{}, nil
 	r.e, r.env, r.buf, r.size = e, env, b, b.Size()
 	r.mode, r.send, r.counted = Standard, false, false
@@ -111,6 +110,15 @@ func (r *Request) finish() {
 		return
 	}
 	e.notify()
+}
+
+// finishOwn completes a request that nobody else has seen, within the call that started it. Nothing
+// waits for it yet.
+func (r *Request) finishOwn() {
+	r.buf = datatype.Buffer{}
+	if r.state.Load() != complete {
+		r.state.Store(complete)
+	}
 }
 
 // deliver says what a receive gets of a message of size bytes: as much as there is room for.

@@ -205,8 +205,8 @@ func (c *call) post(i int, on *Comm, x *posted) error {
 }
 
 // reuse keeps a message whose request is complete and has no handle any more.
-func (p *Process) reuse(r *request) {
-	if x, ok := r.op.(*posted); ok && len(p.freeRequests) < maxFreeRequests {
+func (p *Process) reuse(x *posted) {
+	if len(p.freeRequests) < maxFreeRequests {
 		x.buf = datatype.Buffer{}
 		p.freeRequests = append(p.freeRequests, x)
 	}

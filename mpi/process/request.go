@@ -95,11 +95,26 @@ func (c *call) requestAt(i int) (*request, error) {
 // idle reports whether a request has nothing to complete: it is null or inactive (MPI 5.0, 3.7.3).
 func (r *request) idle() bool { return r == nil || !r.active }
 
+// done reports whether an active request's operation is complete.
+func (r *request) done() bool {
+	if x, ok := r.op.(*posted); ok {
+		return x.message.done()
+	}
+	return r.op.done()
+}
+
 // complete ends an operation that is done: the request is freed, or inactive if it is persistent. handle reports whether it
 // is to become MPI_REQUEST_NULL.
 func (p *Process) complete(r *request) (st match.Status, freed bool, err error) {
-	if !r.active || !r.op.done() { // the program completed it in a callback, and may use it anew
+	if !r.active || !r.done() { // the program completed it in a callback, and may use it anew
 		return emptyStatus, false, errorf(abi.ErrRequest, "the request was completed by a callback meanwhile")
+	}
+	if x, ok := r.op.(*posted); ok {
+		st, err = x.finish(p)
+		p.forget(r)
+		r.active = false
+		p.reuse(x)
+		return st, true, err
 	}
 	st, err = r.op.finish(p)
 	if r.persistent {
@@ -109,7 +124,6 @@ func (p *Process) complete(r *request) (st match.Status, freed bool, err error) 
 	p.forget(r)
 	r.active = false
 	r.op.free(p)
-	p.reuse(r)
 	return st, true, err
 }
 

@@ -150,7 +150,7 @@ func (c *call) polled(statuses int, each bool) (requestList, error) {
 func (l *requestList) allDone() func() bool {
 	i := 0
 	return func() bool {
-		for i < len(l.requests) && (l.requests[i] == nil || l.requests[i].op.done()) {
+		for i < len(l.requests) && (l.requests[i] == nil || l.requests[i].done()) {
 			i++
 		}
 		return i == len(l.requests)
