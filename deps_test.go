@@ -45,9 +45,10 @@ var rules = []rule{
 	{packages: "mpi/abi"},
 	{packages: "mpi/abi/gen"},
 	{packages: "mpi/datatype", imports: []string{"mpi/abi"}},
-	{packages: "mpi/match", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/datatype"}, foreign: []string{goSystem}},
+	{packages: "mpi/buffers"},
+	{packages: "mpi/match", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/abi", "mpi/buffers", "mpi/datatype"}, foreign: []string{goSystem}},
 	{packages: "mpi/match/matchtest", imports: []string{"mpi", "mpi/frame", "mpi/match"}},
-	{packages: "mpi/coll", imports: []string{"mpi/datatype", "mpi/match"}},
+	{packages: "mpi/coll", imports: []string{"mpi/abi", "mpi/buffers", "mpi/datatype", "mpi/match"}},
 	{packages: "mpi/process", imports: []string{
 		"mpi", "mpi/exec", "mpi/abi", "mpi/datatype", "mpi/match", "mpi/coll"}},
 

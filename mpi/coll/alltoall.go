@@ -1,6 +1,9 @@
 package coll
 
-import "github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+import (
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+)
 
 // Alltoall adds an exchange of blocks of one size between all (MPI 5.0, 6.8).
 func (s *Schedule) Alltoall(send, recv Blocks) {
@@ -90,7 +93,7 @@ func (s *Schedule) bruck(send, recv Blocks) {
 // neighbours of a dimension are the same rank.
 func (s *Schedule) Neighbors(out, in []int32, send, recv Blocks, swap bool) {
 	for i, peer := range out {
-		if peer != ProcNull {
+		if peer != abi.ProcNull {
 			s.sendSome(int(peer), send.at(i))
 		}
 	}
@@ -98,7 +101,7 @@ func (s *Schedule) Neighbors(out, in []int32, send, recv Blocks, swap bool) {
 		if swap {
 			i ^= 1
 		}
-		if in[i] != ProcNull {
+		if in[i] != abi.ProcNull {
 			s.recvSome(int(in[i]), recv.at(i))
 		}
 	}

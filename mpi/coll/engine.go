@@ -3,19 +3,12 @@ package coll
 import (
 	"errors"
 	"fmt"
-	"math/bits"
 	"slices"
-	"sync"
 	"unsafe"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/buffers"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
-)
-
-// Roots of operations on an intercommunicator besides ranks of the remote group (MPI 5.0, 6.2.3), as in the ABI.
-const (
-	ProcNull = -3
-	Root     = -4
 )
 
 // Errors of a collective. Those of the job are what [match.Request] says.
@@ -51,7 +44,7 @@ type Engine struct {
 	end  *match.Endpoint
 	used int64
 	free []*Schedule
-	pool pool
+	pool buffers.Pool
 }
 
 // NewEngine makes an engine that sends and receives at end.
@@ -84,7 +77,7 @@ func (e *Engine) New(team Team, number uint32, persistent bool) *Schedule {
 func (s *Schedule) Free() {
 	e := s.engine
 	for _, b := range s.temps {
-		e.pool.put(b)
+		e.pool.Put(b)
 	}
 	if s.op.User != nil {
 		s.op.User.Close()
@@ -105,7 +98,6 @@ func (s *Schedule) Free() {
 const (
 	keptSchedules = 16
 	keptSteps     = 256
-	keptBytes     = 1 << 20
 )
 
 const (
@@ -130,9 +122,9 @@ func (s *Schedule) temp(n int64) []byte {
 	if n == 0 || !s.charge(n) {
 		return nil
 	}
-	b := s.engine.pool.get(n)
+	b := s.engine.pool.Get(int(n))
 	s.temps = append(s.temps, b)
-	return b
+	return (*b)[:n]
 }
 
 // packed is a temporary as a buffer.
@@ -142,53 +134,4 @@ func (s *Schedule) packed(n int64) datatype.Buffer {
 		return datatype.Buffer{}
 	}
 	return b
-}
-
-// pool holds temporaries that are not in use, by the logarithm of their capacity: small ones for as long as the engine, large ones
-// until the garbage collector wants them.
-type pool struct {
-	small [maxSmall][][]byte
-	kept  int64 // bytes of small
-	large [maxLarge - maxSmall]sync.Pool
-}
-
-const (
-	minSmall = 8
-	maxSmall = 18
-	maxLarge = 28
-)
-
-func class(n int64) int { return max(bits.Len64(uint64(n-1)), minSmall) }
-
-func (p *pool) get(n int64) []byte {
-	switch c := class(n); {
-	case c >= maxLarge:
-		return make([]byte, n)
-	case c >= maxSmall:
-		if b, ok := p.large[c-maxSmall].Get().(*[]byte); ok {
-			return (*b)[:n]
-		}
-		return make([]byte, n, 1<<c)
-	case len(p.small[c]) > 0:
-		k := len(p.small[c]) - 1
-		b := p.small[c][k]
-		p.small[c] = p.small[c][:k]
-		p.kept -= int64(cap(b))
-		return b[:n]
-	default:
-		return make([]byte, n, 1<<c)
-	}
-}
-
-func (p *pool) put(b []byte) {
-	n := int64(cap(b))
-	c := class(n)
-	switch {
-	case n != 1<<c || c >= maxLarge:
-	case c >= maxSmall:
-		p.large[c-maxSmall].Put(&b)
-	case p.kept+n <= keptBytes:
-		p.kept += n
-		p.small[c] = append(p.small[c], b)
-	}
 }

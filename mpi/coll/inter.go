@@ -1,6 +1,9 @@
 package coll
 
-import "github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+import (
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
+)
 
 // On an intercommunicator (MPI 5.0, 6.2.3) what one group has goes to the other. Rank 0 of a group leads it where
 // only one has to speak for it.
@@ -29,9 +32,9 @@ func (s *Schedule) interBarrier() {
 
 func (s *Schedule) interBcast(b datatype.Buffer, root int) {
 	switch {
-	case root == ProcNull:
+	case root == abi.ProcNull:
 		return
-	case root == Root:
+	case root == abi.Root:
 		s.send(0, b)
 		return
 	case s.team.Rank == 0:
@@ -44,8 +47,8 @@ func (s *Schedule) interBcast(b datatype.Buffer, root int) {
 
 func (s *Schedule) interGather(send datatype.Buffer, recv Blocks, root int) {
 	switch root {
-	case ProcNull:
-	case Root:
+	case abi.ProcNull:
+	case abi.Root:
 		s.each(len(s.team.Remote), -1, recv, s.recv)
 	default:
 		s.send(root, send)
@@ -54,8 +57,8 @@ func (s *Schedule) interGather(send datatype.Buffer, recv Blocks, root int) {
 
 func (s *Schedule) interScatter(send Blocks, recv datatype.Buffer, root int) {
 	switch root {
-	case ProcNull:
-	case Root:
+	case abi.ProcNull:
+	case abi.Root:
 		s.each(len(s.team.Remote), -1, send, s.send)
 	default:
 		s.recv(root, recv)
@@ -95,8 +98,8 @@ func (s *Schedule) localReduce(send datatype.Buffer, op Op) (*reduction, bool) {
 
 func (s *Schedule) interReduce(send, recv datatype.Buffer, op Op, root int) {
 	switch root {
-	case ProcNull:
-	case Root:
+	case abi.ProcNull:
+	case abi.Root:
 		s.recv(0, recv)
 	default:
 		if r, ok := s.localReduce(send, op); ok {

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
@@ -295,8 +296,8 @@ func TestNeighborsRing(t *testing.T) {
 // MPI 5.0, 8.6: in a graph several edges between two ranks are in order; MPI_PROC_NULL is nobody.
 func TestNeighborsGraph(t *testing.T) {
 	ranks(t, 3, func(r *rank) {
-		in := []int32{int32((r.me + 2) % 3), ProcNull, int32((r.me + 2) % 3), int32(r.me)}
-		out := []int32{int32((r.me + 1) % 3), int32(r.me), int32((r.me + 1) % 3), ProcNull}
+		in := []int32{int32((r.me + 2) % 3), abi.ProcNull, int32((r.me + 2) % 3), int32(r.me)}
+		out := []int32{int32((r.me + 1) % 3), int32(r.me), int32((r.me + 1) % 3), abi.ProcNull}
 		s := r.next()
 		to, from := r.scattered([]int{3, 3, 3, 3}), r.scattered([]int{3, 3, 3, 3})
 		for i := range out {

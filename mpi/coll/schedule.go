@@ -19,7 +19,7 @@ type Schedule struct {
 	local     bool // steps that are added have peers of the local group though there is a remote one
 	op        Op
 	cost      int64
-	temps     [][]byte
+	temps     []*[]byte
 	steps     []step
 	reduction reduction // while steps are added
 

@@ -222,12 +222,12 @@ func (r *rank) acrossRooted(count int, second bool, mine int, all func(int) []by
 	at := root
 	switch {
 	case !second && r.me == root:
-		at = Root
+		at = abi.Root
 	case !second:
-		at = ProcNull
+		at = abi.ProcNull
 	}
 	b := r.buffer(count)
-	if at == Root {
+	if at == abi.Root {
 		b = r.filled(count, root, 0)
 	}
 	s := r.next()
@@ -241,7 +241,7 @@ func (r *rank) acrossRooted(count int, second bool, mine int, all func(int) []by
 	in := r.buffer(len(r.team.Remote) * count)
 	s.Gather(r.filled(count, mine, 0), blocksOf(in, count), at)
 	r.must(s)
-	if at == Root {
+	if at == abi.Root {
 		r.holds("gather", in, all(0))
 	}
 
@@ -261,7 +261,7 @@ func (r *rank) acrossRooted(count int, second bool, mine int, all func(int) []by
 	mat.Unpack(product(count, r.me, r.me+1), 0)
 	s.Reduce(mat, sum, Op{Type: matrix, User: &matrices{}}, at)
 	r.must(s)
-	if at == Root {
+	if at == abi.Root {
 		r.holds("reduce", sum, product(count, 0, len(r.team.Remote)))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
@@ -32,7 +33,7 @@ func TestFailRank(t *testing.T) {
 			buf := func() datatype.Buffer { return datatype.Of(make([]byte, 1000)) }
 			with2, without2 := []int32{0, 1, 2}, []int32{0, 1}
 			anyOf := func(members *[]int32) Envelope {
-				env := from(AnySource, 7)
+				env := from(abi.AnySource, 7)
 				env.Members = members
 				return env
 			}

@@ -123,12 +123,6 @@ type Envelope struct {
 	Members *[]int32
 }
 
-// Wildcards of a receive (MPI 5.0, 3.2.4).
-const (
-	AnySource = -1
-	AnyTag    = -2
-)
-
 // Mode is how a send completes (MPI 5.0, 3.4).
 type Mode byte
 

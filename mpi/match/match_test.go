@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
@@ -108,9 +109,9 @@ func TestOrder(t *testing.T) {
 			buf := make([]byte, 1000)
 			env := from(0, 3)
 			if i%3 == 1 {
-				env = Envelope{Context: 4, Peer: AnySource, Source: AnySource, Tag: 3}
+				env = Envelope{Context: 4, Peer: abi.AnySource, Source: abi.AnySource, Tag: 3}
 			} else if i%3 == 2 {
-				env.Tag = AnyTag
+				env.Tag = abi.AnyTag
 			}
 			n.end(1).Recv(&r, env, datatype.Of(buf))
 			n.ready(&r, true)
@@ -124,7 +125,7 @@ func TestOrder(t *testing.T) {
 // MPI 5.0, 3.5: of the receives that a message matches, the one posted first gets it.
 func TestPostedOrder(t *testing.T) {
 	placed(t, Config{}, func(t *testing.T, n *network) {
-		any := Envelope{Context: 4, Peer: AnySource, Source: AnySource, Tag: AnyTag}
+		any := Envelope{Context: 4, Peer: abi.AnySource, Source: abi.AnySource, Tag: abi.AnyTag}
 		envs := []Envelope{from(0, 1), any, from(0, 1), from(0, 2), any, from(0, 1)}
 		want := []int{0, 1, 3, 4, 2, 5} // for tags 1 7 2 8 1 1
 		tags := []int32{1, 7, 2, 8, 1, 1}
@@ -153,7 +154,7 @@ func TestPostedOrder(t *testing.T) {
 func TestContexts(t *testing.T) {
 	placed(t, Config{}, func(t *testing.T, n *network) {
 		var a, b, s Request
-		env := from(0, AnyTag)
+		env := from(0, abi.AnyTag)
 		n.end(1).Recv(&a, env, datatype.Of(make([]byte, 1)))
 		env.Context = 5
 		n.end(1).Recv(&b, env, datatype.Of(make([]byte, 1)))
@@ -182,7 +183,7 @@ func TestProbe(t *testing.T) {
 					t.Fatalf("probe: %+v %v", st, ok)
 				}
 			}
-			m, ok := n.end(1).Take(from(0, AnyTag))
+			m, ok := n.end(1).Take(from(0, abi.AnyTag))
 			if !ok || m.Status.Bytes != int64(size) {
 				t.Fatalf("take: %+v", m)
 			}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
@@ -127,7 +128,7 @@ func (r *run) send() {
 func (r *run) envelope() Envelope {
 	env := Envelope{Context: uint64(r.random.IntN(2)), Peer: r.random.IntN(len(r.nodes)+1) - 1, Tag: int32(r.random.IntN(3))}
 	if env.Source = int32(env.Peer); env.Tag == 2 {
-		env.Tag = AnyTag
+		env.Tag = abi.AnyTag
 	}
 	return env
 }

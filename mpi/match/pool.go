@@ -1,41 +1,15 @@
 package match
 
-import (
-	"math/bits"
-	"sync"
-)
+import "math/bits"
 
-// Memory of the host for eager messages: an unexpected keeps its own for small ones, the rest is from pools by powers of two.
+// Memory of the host for eager messages: an unexpected message keeps its own of up to maxSmall bytes,
+// the rest is from World.pool.
 const (
-	smallest  = 12 // bits: below is small
-	classes   = 12 // up to 8 MiB; more is not pooled
-	freeNotes = 64 // arrivals that a mailbox keeps for later
+	maxSmall  = 4 << 10
+	freeNotes = 64 // unexpected messages that a mailbox keeps for later
 )
 
-type pools [classes]sync.Pool
-
-// get is n bytes.
-func (p *pools) get(n int) *[]byte {
-	class := max(bits.Len(uint(n-1))-smallest, 0)
-	if class >= classes {
-		b := make([]byte, n)
-		return &b
-	}
-	if b, ok := p[class].Get().(*[]byte); ok {
-		return b
-	}
-	b := make([]byte, 1<<(class+smallest))
-	return &b
-}
-
-func (p *pools) put(b *[]byte) {
-	n := len(*b)
-	if class := bits.Len(uint(n-1)) - smallest; n == 1<<(class+smallest) && class >= 0 && class < classes {
-		p[class].Put(b)
-	}
-}
-
-// note is a new unexpected. The mailbox is locked.
+// note is a new unexpected message. The mailbox is locked.
 func (e *Endpoint) note(context uint64, peer int, source, tag int32, size int64) *unexpected {
 	var a *unexpected
 	if n := len(e.notes); n > 0 {
@@ -48,26 +22,26 @@ func (e *Endpoint) note(context uint64, peer int, source, tag int32, size int64)
 	return a
 }
 
-// room gives an unexpected memory for its data.
+// room gives an unexpected message memory for its data.
 func (e *Endpoint) room(a *unexpected) []byte {
 	n := int(a.size)
 	a.eager = true
-	if n <= 1<<smallest {
+	if n <= maxSmall {
 		if cap(a.small) < n {
 			a.small = make([]byte, max(64, 1<<bits.Len(uint(n-1))))
 		}
 		a.data = a.small[:n]
 	} else {
-		a.big = e.w.pools.get(n)
+		a.big = e.w.pool.Get(n)
 		a.data = (*a.big)[:n]
 	}
 	return a.data
 }
 
-// forget ends an unexpected that is in no list any more. The mailbox is locked.
+// forget ends an unexpected message that is in no list any more. The mailbox is locked.
 func (e *Endpoint) forget(a *unexpected) {
 	if a.big != nil {
-		e.w.pools.put(a.big)
+		e.w.pool.Put(a.big)
 	}
 	if len(e.notes) == freeNotes {
 		return

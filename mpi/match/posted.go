@@ -1,5 +1,7 @@
 package match
 
+import "github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+
 // posted are the receives that wait for a message: those without wildcards are hashed, those with
 // wildcards are in one list. Guarded by the mutex of the mailbox.
 type posted struct {
@@ -24,7 +26,7 @@ func (p *posted) at(context uint64, peer int, tag int32) *list[Request] {
 	return &p.buckets[hash(p.seed, context, peer, tag)&uint64(len(p.buckets)-1)]
 }
 
-func (r *Request) wildcard() bool { return r.env.Peer == AnySource || r.env.Tag == AnyTag }
+func (r *Request) wildcard() bool { return r.env.Peer == abi.AnySource || r.env.Tag == abi.AnyTag }
 
 func (p *posted) add(r *Request) {
 	p.order++
@@ -93,5 +95,5 @@ func (p *posted) match(context uint64, peer int, tag int32) *Request {
 
 // accepts reports whether a receive of this envelope takes the message.
 func (e *Envelope) accepts(context uint64, peer int, tag int32) bool {
-	return e.Context == context && (e.Peer == peer || e.Peer == AnySource) && (e.Tag == tag || e.Tag == AnyTag)
+	return e.Context == context && (e.Peer == peer || e.Peer == abi.AnySource) && (e.Tag == tag || e.Tag == abi.AnyTag)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
@@ -64,7 +65,7 @@ func TestAbort(t *testing.T) {
 					wg.Go(func() {
 						e := w.Endpoint(rank)
 						var r Request
-						e.Recv(&r, from(AnySource, 1), datatype.Of(nil))
+						e.Recv(&r, from(abi.AnySource, 1), datatype.Of(nil))
 						for range 2 {
 							if err := e.WaitFor(&r); !errors.Is(err, gone) {
 								t.Errorf("rank %d: Wait: %v", rank, err)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
@@ -36,8 +37,8 @@ func TestBrokenPackets(t *testing.T) {
 		{"from a rank of another node", with(eager, func(p *frame.Packet) { p.To = 1 << 30 })},
 		{"no such kind", with(eager, func(p *frame.Packet) { p.Kind = 0 })},
 		{"no such kind", with(eager, func(p *frame.Packet) { p.Kind = 99 })},
-		{"tag is negative", with(eager, func(p *frame.Packet) { p.Tag = AnyTag })},
-		{"no such source", with(eager, func(p *frame.Packet) { p.Source = AnySource })},
+		{"tag is negative", with(eager, func(p *frame.Packet) { p.Tag = abi.AnyTag })},
+		{"no such source", with(eager, func(p *frame.Packet) { p.Source = abi.AnySource })},
 		{"no such source", with(request, func(p *frame.Packet) { p.Source = 3 })},
 		{"too large", with(eager, func(p *frame.Packet) { p.Data = make([]byte, 101) })},
 		{"of that ID", with(eager, func(p *frame.Packet) { p.ID = 50 })},
@@ -118,7 +119,7 @@ func fuzzReceive(t *testing.T, script []byte) {
 				v.e.Cancel(v)
 			}
 		case 15:
-			if m, ok := n.end(rank).Take(from(peer, AnyTag)); ok {
+			if m, ok := n.end(rank).Take(from(peer, abi.AnyTag)); ok {
 				n.end(rank).RecvMessage(r, m, buf)
 			}
 		default:

@@ -39,14 +39,14 @@ func (e *Endpoint) sendRemote(r *Request) {
 	data, whole := r.buf.Bytes()
 	var pooled *[]byte
 	if !whole {
-		pooled = e.w.pools.get(int(r.size))
+		pooled = e.w.pool.Get(int(r.size))
 		data = (*pooled)[:r.size]
 		r.buf.Pack(data, 0)
 	}
 	p.Data = data
 	e.tell(p)
 	if pooled != nil {
-		e.w.pools.put(pooled)
+		e.w.pool.Put(pooled)
 	}
 	if p.ID == 0 {
 		r.finish()
@@ -155,7 +155,7 @@ func (w *World) drain(p *pump, to int) {
 		}
 	}
 	if pooled != nil {
-		w.pools.put(pooled)
+		w.pool.Put(pooled)
 	}
 }
 
@@ -178,7 +178,7 @@ func (e *Endpoint) sendData(r *Request, pooled **[]byte) bool {
 			p.Data = data[p.Offset : p.Offset+n]
 		} else {
 			if *pooled == nil {
-				*pooled = e.w.pools.get(chunk)
+				*pooled = e.w.pool.Get(chunk)
 			}
 			p.Data = (**pooled)[:n]
 			r.buf.Pack(p.Data, p.Offset)

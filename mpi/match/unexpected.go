@@ -1,5 +1,7 @@
 package match
 
+import "github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+
 // unexpected is a message that came before a receive for it: its data, or a note of who has it.
 type unexpected struct {
 	context uint64
@@ -61,7 +63,7 @@ func (q *unexpectedQueue) find(env *Envelope) *unexpected {
 	if q.n == 0 {
 		return nil
 	}
-	if env.Peer != AnySource && env.Tag != AnyTag {
+	if env.Peer != abi.AnySource && env.Tag != abi.AnyTag {
 		for a := q.at(env.Context, env.Peer, env.Tag).head; a != nil; a = a.links.next {
 			if a.context == env.Context && a.peer == env.Peer && a.tag == env.Tag {
 				return a

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/buffers"
 )
 
 // World is the ranks of one job on this node. It is safe for use by many goroutines.
@@ -15,7 +17,7 @@ type World struct {
 	endpoints []*Endpoint // by rank; nil for those of other nodes
 	local     []*Endpoint
 	cores     int64
-	pools     pools
+	pool      buffers.Pool // for eager messages and packets
 	failure   atomic.Pointer[error]
 	failed    atomic.Pointer[map[int]error] // processes that have failed; nil for none; changed under mu
 	ctx       context.Context

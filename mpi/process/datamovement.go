@@ -27,7 +27,7 @@ func (c *call) root(i int, comm *Comm) (int, error) {
 // gets the data. For a scatter or broadcast the directions are reversed.
 func (comm *Comm) sendsTo(root int) bool { return comm.remote == nil || root >= 0 }
 func (comm *Comm) receives(root int) bool {
-	return comm.remote == nil && comm.rank == root || root == coll.Root
+	return comm.remote == nil && comm.rank == root || root == abi.Root
 }
 
 // inPlace reports whether parameter i is MPI_IN_PLACE and that is allowed, which is on
@@ -154,7 +154,7 @@ func barrier(_ *call, _ *Comm, s *coll.Schedule) error {
 // bcast is MPI_Bcast (MPI 5.0, 6.4).
 func bcast(c *call, comm *Comm, s *coll.Schedule) error {
 	root, err := c.root(3, comm)
-	if err != nil || root == coll.ProcNull {
+	if err != nil || root == abi.ProcNull {
 		return err
 	}
 	b, err := c.buffer(0)

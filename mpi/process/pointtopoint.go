@@ -108,7 +108,7 @@ func (comm *Comm) from(rank, tag int64) (env match.Envelope, somebody bool, err 
 	case abi.ProcNull:
 		return env, false, nil
 	case abi.AnySource:
-		return match.Envelope{Context: comm.context, Peer: match.AnySource, Source: match.AnySource, Tag: int32(tag), Members: &comm.peers().members}, true, nil
+		return match.Envelope{Context: comm.context, Peer: abi.AnySource, Source: abi.AnySource, Tag: int32(tag), Members: &comm.peers().members}, true, nil
 	}
 	members := comm.peers().members
 	if rank < 0 || rank >= int64(len(members)) {

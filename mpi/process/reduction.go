@@ -56,7 +56,7 @@ func (c *call) operands(comm *Comm, count, received int64, sends bool) (operands
 // reduce is MPI_Reduce (MPI 5.0, 6.9.1).
 func reduce(c *call, comm *Comm, s *coll.Schedule) error {
 	root, err := c.root(5, comm)
-	if err != nil || root == coll.ProcNull {
+	if err != nil || root == abi.ProcNull {
 		return err
 	}
 	count, err := c.count(2)
