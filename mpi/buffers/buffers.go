@@ -1,5 +1,5 @@
-// Package buffers keeps buffers that are not in use, by powers of two of their size, until the garbage
-// collector wants them.
+// Package buffers keeps buffers that are not in use, by powers of two of their size, until the
+// garbage collector wants them.
 package buffers
 
 import (
@@ -13,9 +13,11 @@ const (
 	maxBits = 27
 )
 
-// Pool is buffers that may be used again. The zero value is ready for use, by any goroutine. It must
-// not be copied.
-type Pool struct{ classes [maxBits - minBits + 1]sync.Pool }
+// Pool is buffers that may be used again. The zero value is ready for use, by any goroutine. It
+// must not be copied.
+type Pool struct {
+	classes [maxBits - minBits + 1]sync.Pool
+}
 
 // class is the power of two of the smallest buffer that has n bytes.
 func class(n int) int { return max(bits.Len(uint(max(n, 1)-1)), minBits) }

@@ -2,7 +2,8 @@ package coll
 
 import "github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 
-// Allgather adds a gather to all of blocks of one size (MPI 5.0, 6.7). A send without a type is MPI_IN_PLACE.
+// Allgather adds a gather to all of blocks of one size (MPI 5.0, 6.7). A send without a type is
+// MPI_IN_PLACE.
 func (s *Schedule) Allgather(send datatype.Buffer, recv Blocks) {
 	if s.remote() {
 		s.interAllgather(send, recv)
@@ -46,7 +47,8 @@ func (s *Schedule) Allgatherv(send datatype.Buffer, recv Blocks) {
 	s.packShort(recv, total)
 }
 
-// packShort packs short blocks of different sizes one after the other, gathers those, and unpacks them.
+// packShort packs short blocks of different sizes one after the other, gathers those, and unpacks
+// them.
 func (s *Schedule) packShort(recv Blocks, total int64) {
 	n, me := len(s.team.Members), s.team.Rank
 	all := s.temp(total)
@@ -67,8 +69,9 @@ func (s *Schedule) packShort(recv Blocks, total int64) {
 	}
 }
 
-// doubling gathers in rounds, each of which doubles what a rank has: neighbouring blocks of ranks exchange what they have if
-// the number of ranks is a power of two; else (Bruck's algorithm) each rank has the blocks from its own on, around the ring of all.
+// doubling gathers in rounds, each of which doubles what a rank has: neighbouring blocks of ranks
+// exchange what they have if the number of ranks is a power of two; else (Bruck's algorithm) each
+// rank has the blocks from its own on, around the ring of all.
 func (s *Schedule) doubling(part func(lo, hi int) datatype.Buffer) {
 	n, me := len(s.team.Members), s.team.Rank
 	if n&(n-1) == 0 {
@@ -90,7 +93,8 @@ func (s *Schedule) doubling(part func(lo, hi int) datatype.Buffer) {
 	}
 }
 
-// around calls do for the one or two ranges that are count ranks of n from first on, around the ring.
+// around calls do for the one or two ranges that are count ranks of n from first on, around the
+// ring.
 func around(n, first, count int, do func(lo, hi int)) {
 	if end := first + count; end > n {
 		do(first, n)

@@ -15,10 +15,12 @@ func (s *Schedule) Alltoall(send, recv Blocks) {
 	s.Alltoallw(send, recv)
 }
 
-// Alltoallw adds an exchange of any blocks between all. Send without anything is MPI_IN_PLACE: recv has the blocks to send.
+// Alltoallw adds an exchange of any blocks between all. Send without anything is MPI_IN_PLACE: recv
+// has the blocks to send.
 //
-// In round c the ranks whose sum is c modulo their number exchange, so that each has one partner; rounds go on together as far as
-// the window allows. All take the rounds in the same order, so the least that is not over never waits for a later one.
+// In round c ranks exchange whose sum is c modulo the number of ranks, so each has one partner. As
+// many rounds are under way as the window allows. All ranks take the rounds in the same order, so
+// the first round that is not complete never waits for a later one.
 func (s *Schedule) Alltoallw(send, recv Blocks) {
 	if s.remote() {
 		s.interAlltoall(send, recv)
@@ -48,8 +50,8 @@ func (s *Schedule) Alltoallw(send, recv Blocks) {
 	})
 }
 
-// bruck exchanges short blocks in a number of rounds that is the logarithm of that of ranks: block d of the temporary is on its way to the
-// rank d further on; in round k those go on by 2^k whose d has bit k.
+// bruck exchanges short blocks in log2(n) rounds. Block d of the temporary goes to the rank d
+// further on: in round k the blocks whose d has bit k move on by 2^k ranks.
 func (s *Schedule) bruck(send, recv Blocks) {
 	n, me := len(s.team.Members), s.team.Rank
 	size := recv.One.Size()
@@ -88,9 +90,10 @@ func (s *Schedule) bruck(send, recv Blocks) {
 	}
 }
 
-// Neighbors adds an exchange along the edges of a topology (MPI 5.0, 8.6): a block to each rank of out, one from each of in, in these orders; a rank
-// of ProcNull is nobody. swap says that the topology is Cartesian: what goes down in a dimension arrives from above, also where both
-// neighbours of a dimension are the same rank.
+// Neighbors adds an exchange along the edges of a topology (MPI 5.0, 8.6): a block to each rank of
+// out and one from each rank of in, in these orders. abi.ProcNull is nobody. swap is for a
+// Cartesian topology: a message that goes down in a dimension is received from above, also where
+// both neighbours of the dimension are the same rank.
 func (s *Schedule) Neighbors(out, in []int32, send, recv Blocks, swap bool) {
 	for i, peer := range out {
 		if peer != abi.ProcNull {

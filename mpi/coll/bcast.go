@@ -15,7 +15,8 @@ const (
 	windowCount  = 64       // messages of a round there
 )
 
-// Barrier adds a barrier (MPI 5.0, 6.3): dissemination. With two groups, the leaders meet once all of their own have come.
+// Barrier adds a barrier (MPI 5.0, 6.3): dissemination. With two groups, the leaders meet once all
+// of their own have come.
 func (s *Schedule) Barrier() {
 	if s.remote() {
 		s.interBarrier()

@@ -11,7 +11,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// bench runs what make adds, again and again, on four ranks of one node. bytes is of each rank's buffer.
+// bench runs what make adds, again and again, on four ranks of one node. bytes is of each rank's
+// buffer.
 func bench(b *testing.B, bytes int, add func(s *Schedule, in, out datatype.Buffer)) {
 	const n = 4
 	all := make([]int, n)

@@ -28,8 +28,9 @@ type Team struct {
 	Remote  []int32 // of an intercommunicator's remote group; nil for an intracommunicator
 }
 
-// Tags of messages. A collective that is started once has the number of the collective on its communicator; a persistent one the number of
-// its initialisation, since its starts need not be in order with other operations.
+// Tags of messages. A collective that is started once has the number of the collective on its
+// communicator. A persistent one has the number of its initialisation, since its starts need not be
+// in order with other operations.
 const (
 	maxTag        = 1<<29 - 1
 	localTag      = 1 << 29 // of messages within the local group of an intercommunicator
@@ -38,7 +39,7 @@ const (
 
 // Engine makes the schedules of one rank. It belongs to the rank's goroutine.
 type Engine struct {
-	// Limit is how many bytes the schedules there are may take, with their temporaries.
+	// Limit bounds the bytes of all schedules of the engine, with their temporaries.
 	Limit int64
 
 	end  *match.Endpoint
@@ -117,7 +118,8 @@ func (s *Schedule) charge(n int64) bool {
 	return true
 }
 
-// temp is n bytes of the host's memory, until Free. If there is no room the schedule fails, and they are none.
+// temp is n bytes of the host's memory, until Free. If there is no room the schedule fails, and
+// they are none.
 func (s *Schedule) temp(n int64) []byte {
 	if n == 0 || !s.charge(n) {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match/matchtest"
 )
 
-// A collective ends with an error on every rank that lives when one that takes part fails, whether it
-// waits for that rank itself or for others that do. A communicator without it goes on.
+// A collective ends with an error on every rank that lives when one that takes part fails, whether
+// it waits for that rank itself or for others that do. A communicator without it goes on.
 func TestMemberFails(t *testing.T) {
 	gone := errors.New("its node is gone")
 	collectives := map[string]func(s *Schedule, r *rank){

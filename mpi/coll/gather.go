@@ -30,7 +30,8 @@ func (b *Blocks) run(lo, hi int) datatype.Buffer {
 	return one
 }
 
-// Gather adds a gather of blocks of one size (MPI 5.0, 6.5). recv counts at the root alone. A send without a type is MPI_IN_PLACE.
+// Gather adds a gather of blocks of one size (MPI 5.0, 6.5). recv counts at the root alone. A send
+// without a type is MPI_IN_PLACE.
 func (s *Schedule) Gather(send datatype.Buffer, recv Blocks, root int) {
 	if s.remote() {
 		s.interGather(send, recv, root)
@@ -85,7 +86,8 @@ func (s *Schedule) Gatherv(send datatype.Buffer, recv Blocks, root int) {
 	s.each(len(s.team.Members), me, recv, s.recv)
 }
 
-// Scatter adds a scatter of blocks of one size (MPI 5.0, 6.6). send counts at the root alone. A recv without a type is MPI_IN_PLACE.
+// Scatter adds a scatter of blocks of one size (MPI 5.0, 6.6). send counts at the root alone. A
+// recv without a type is MPI_IN_PLACE.
 func (s *Schedule) Scatter(send Blocks, recv datatype.Buffer, root int) {
 	if s.remote() {
 		s.interScatter(send, recv, root)
@@ -139,7 +141,8 @@ func (s *Schedule) Scatterv(send Blocks, recv datatype.Buffer, root int) {
 	s.each(len(s.team.Members), me, send, s.send)
 }
 
-// each adds a message of each of the first n blocks, with its rank; none of rank but, if that is not -1.
+// each adds a message for each of the first n blocks, with the block's rank, except for the rank
+// but.
 func (s *Schedule) each(n, but int, blocks Blocks, message func(peer int, b datatype.Buffer)) {
 	s.window(n, func(i int) int64 {
 		if i == but {
@@ -151,7 +154,8 @@ func (s *Schedule) each(n, but int, blocks Blocks, message func(peer int, b data
 	})
 }
 
-// window calls each for 0 to n, which adds messages and returns how many bytes they have, with a fence whenever enough are in flight.
+// window calls each for 0 to n, which adds messages and returns their bytes. It adds a fence
+// whenever enough bytes or messages are in flight.
 func (s *Schedule) window(n int, each func(i int) int64) {
 	count, bytes := 0, int64(0)
 	for i := range n {

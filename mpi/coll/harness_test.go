@@ -28,8 +28,8 @@ func ranks(t *testing.T, n int, f func(r *rank)) {
 	between(t, n, 0, f)
 }
 
-// between runs f as the ranks of an intercommunicator between a first group and a second one; an intracommunicator if
-// that has none.
+// between runs f as the ranks of an intercommunicator between a first group and a second one; an
+// intracommunicator if that has none.
 func between(t *testing.T, first, second int, f func(r *rank)) {
 	t.Helper()
 	n := first + second
@@ -111,7 +111,8 @@ var strided = func() *datatype.Type {
 	return t
 }()
 
-// shapes are the types that data has in tests: each of two bytes, so that those of the ranks may differ.
+// shapes are the types that data has in tests: each of two bytes, so that those of the ranks may
+// differ.
 var shapes = []*datatype.Type{datatype.Named(abi.Short), strided}
 
 // buffer is room for count elements, of a shape that depends on the rank.

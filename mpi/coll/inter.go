@@ -5,8 +5,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// On an intercommunicator (MPI 5.0, 6.2.3) what one group has goes to the other. Rank 0 of a group leads it where
-// only one has to speak for it.
+// On an intercommunicator (MPI 5.0, 6.2.3) what one group has goes to the other. Rank 0 of a group
+// leads it where only one has to speak for it.
 
 func (s *Schedule) interBarrier() {
 	none := datatype.Of(nil)

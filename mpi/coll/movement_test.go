@@ -273,8 +273,8 @@ func TestAlltoallv(t *testing.T) {
 	}
 }
 
-// MPI 5.0, 8.6: a ring in which the neighbours are two ranks, one rank twice, or the rank itself: what is sent down arrives
-// from above.
+// MPI 5.0, 8.6: a ring in which the neighbours are two ranks, one rank twice, or the rank itself:
+// what is sent down arrives from above.
 func TestNeighborsRing(t *testing.T) {
 	for n := 1; n <= 4; n++ {
 		ranks(t, n, func(r *rank) {

@@ -15,9 +15,11 @@ type Op struct {
 
 // User is an operation of the user's (MPI 5.0, 6.9.5).
 type User interface {
-	// Combine computes inout = in op inout. It is called on the rank's own goroutine. An error ends the rank.
+	// Combine computes inout = in op inout. It is called on the rank's own goroutine. An error ends
+	// the rank.
 	Combine(in, inout datatype.Buffer) error
-	// Alloc gives room for n elements, while the schedule is made. Close takes all of it back: the schedule is freed.
+	// Alloc gives room for n elements, while the schedule is made. Close takes all of it back: the
+	// schedule is freed.
 	Alloc(n int64) (datatype.Buffer, error)
 	Close()
 }
@@ -57,7 +59,8 @@ func (v vector) part(lo, hi int64) datatype.Buffer {
 	return b
 }
 
-// reduction is the state of a reduction while its schedule is made: where the value is that this rank has so far.
+// reduction is the state of a reduction while its schedule is made: where the value is that this
+// rank has so far.
 type reduction struct {
 	*Schedule
 	lo, hi int64 // the elements it is of
@@ -66,8 +69,8 @@ type reduction struct {
 	spare  []vector // room for all elements, not in use
 }
 
-// begin begins a reduction of send. recv is the buffer for a result on this rank, if there is to be one; a send without a type is
-// MPI_IN_PLACE: recv has the operand.
+// begin begins a reduction of send. recv is the buffer for the result, if this rank gets one. A
+// send without a type is MPI_IN_PLACE: recv has the operand.
 func (s *Schedule) begin(send, recv datatype.Buffer, op Op) *reduction {
 	s.op = op
 	r := &s.reduction
@@ -113,7 +116,8 @@ func (r *reduction) alloc() vector {
 	return v
 }
 
-// room is room for the elements, a spare or a new one. Ranges only become smaller, so a spare is large enough.
+// room is room for the elements, a spare or a new one. Ranges only become smaller, so a spare is
+// large enough.
 func (r *reduction) room() vector {
 	if n := len(r.spare); n > 0 {
 		v := r.spare[n-1]
@@ -126,8 +130,8 @@ func (r *reduction) room() vector {
 // mine is the value so far.
 func (r *reduction) mine() datatype.Buffer { return r.value.part(r.lo, r.hi) }
 
-// merge joins the value with that in v, which is of lower ranks or of higher ones; v is the reduction's from now on. (MPI 5.0, 6.9.1:
-// operands are in the order of ranks.)
+// merge joins the value with that in v, which is of lower or of higher ranks. v is the reduction's
+// from now on. Operands are in the order of ranks (MPI 5.0, 6.9.1).
 func (r *reduction) merge(v vector, lower bool) {
 	if !lower {
 		r.reduce(r.mine(), v.part(r.lo, r.hi))

@@ -6,7 +6,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// Reduce adds a reduction to one rank (MPI 5.0, 6.9.1). recv counts at the root alone; a send without a type, there, is MPI_IN_PLACE.
+// Reduce adds a reduction to one rank (MPI 5.0, 6.9.1). recv counts at the root alone; a send
+// without a type, there, is MPI_IN_PLACE.
 func (s *Schedule) Reduce(send, recv datatype.Buffer, op Op, root int) {
 	if s.remote() {
 		s.interReduce(send, recv, op, root)
@@ -36,7 +37,8 @@ func (p pairs) long(r *reduction) bool {
 	return p.leaves > 1 && r.hi >= int64(p.leaves) && r.hi*r.op.Type.Size() >= halvingBytes
 }
 
-// reduceTree reduces by a tree of the leaves to the root. It reports whether this rank has the result.
+// reduceTree reduces by a tree of the leaves to the root. It reports whether this rank has the
+// result.
 func (p pairs) reduceTree(r *reduction) bool {
 	leaf, root := p.leaf(r.team.Rank), p.leaf(p.root)
 	at := tree(p.leaves, root, leaf)
@@ -83,13 +85,14 @@ func (s *Schedule) Allreduce(send, recv datatype.Buffer, op Op) {
 	}
 }
 
-// even cuts n elements in as many pieces as there are leaves: piece i is from bounds(i) to bounds(i+1).
+// even cuts n elements in as many pieces as there are leaves: piece i is from bounds(i) to
+// bounds(i+1).
 func (p pairs) even(n int64) func(i int) int64 {
 	return func(i int) int64 { return n/int64(p.leaves)*int64(i) + min(n%int64(p.leaves), int64(i)) }
 }
 
-// halve reduces and scatters: in round k leaves that differ in bit k exchange halves of what they still have in common. Leaf i
-// ends with the piece whose number is i with its bits reversed.
+// halve reduces and scatters: in round k leaves that differ in bit k exchange halves of what they
+// still have in common. Leaf i ends with the piece whose number is i with its bits reversed.
 func (p pairs) halve(r *reduction, bounds func(i int) int64) {
 	leaf := p.leaf(r.team.Rank)
 	a, b := 0, p.leaves
@@ -112,7 +115,8 @@ func (p pairs) halve(r *reduction, bounds func(i int) int64) {
 	}
 }
 
-// double is halve backwards: leaves exchange the pieces of the result, which each has in place in v.
+// double is halve backwards: leaves exchange the pieces of the result, which each has in place in
+// v.
 func (p pairs) double(r *reduction, v vector, bounds func(i int) int64) {
 	leaf := p.leaf(r.team.Rank)
 	a := p.piece(leaf)
@@ -132,7 +136,8 @@ func (p pairs) piece(leaf int) int {
 	return int(bits.Reverse64(uint64(leaf)) >> (64 - width))
 }
 
-// collect gathers the pieces of the result at the root: of two leaves that have halves, the one nearer to the root takes both.
+// collect gathers the pieces of the result at the root: of two leaves that have halves, the one
+// nearer to the root takes both.
 func (p pairs) collect(r *reduction, recv datatype.Buffer, bounds func(i int) int64) {
 	leaf, root := p.leaf(r.team.Rank), p.leaf(p.root)
 	a := p.piece(leaf)

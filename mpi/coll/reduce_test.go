@@ -10,8 +10,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// MPI 5.0, 6.9.1: "the canonical evaluation order is the order of ranks", and the recommendation that the same arguments in the same
-// order give the same result. The expression is that of the package's comment.
+// MPI 5.0, 6.9.1: "the canonical evaluation order is the order of ranks", and the recommendation
+// that the same arguments in the same order give the same result. The expression is that of the
+// package's comment.
 func TestReduceBits(t *testing.T) {
 	for _, n := range sizes {
 		for _, count := range []int{0, 1, 5, halvingBytes/8 - 1, halvingBytes / 8, halvingBytes/8 + 13} {
@@ -114,8 +115,8 @@ func (r *rank) reduceAll(want []float64) {
 	}
 }
 
-// matrices is an operation of the user's: the product of matrices of 2 times 2, which is not commutative. Its
-// elements are of a type with a gap.
+// matrices is an operation of the user's: the product of matrices of 2 times 2, which is not
+// commutative. Its elements are of a type with a gap.
 type matrices struct {
 	t      *testing.T
 	allocs int
@@ -192,7 +193,8 @@ func product(count, lo, hi int) []byte {
 	return b
 }
 
-// MPI 5.0, 6.9.5: an operation that is not commutative is evaluated in the order of ranks; the same for scans (6.11).
+// MPI 5.0, 6.9.5: an operation that is not commutative is evaluated in the order of ranks; the same
+// for scans (6.11).
 func TestUserOrder(t *testing.T) {
 	for _, n := range sizes {
 		for _, count := range []int{0, 1, 3, halvingBytes/16 + 3} {

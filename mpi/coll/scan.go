@@ -2,8 +2,8 @@ package coll
 
 import "github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 
-// Scan adds an inclusive scan (MPI 5.0, 6.11.1): in round k a rank takes the value of the rank 2^k before it, so that it has
-// that of twice as many. A send without a type is MPI_IN_PLACE.
+// Scan adds an inclusive scan (MPI 5.0, 6.11.1): in round k a rank takes the value of the rank 2^k
+// before it, so that it has that of twice as many. A send without a type is MPI_IN_PLACE.
 func (s *Schedule) Scan(send, recv datatype.Buffer, op Op) {
 	r := s.begin(send, recv, op)
 	if r.hi == 0 {
@@ -31,7 +31,8 @@ func (r *reduction) prefix(first int) {
 	}
 }
 
-// Exscan adds an exclusive scan (MPI 5.0, 6.11.2): each rank hands its operand to the next, and those but the first scan what they got.
+// Exscan adds an exclusive scan (MPI 5.0, 6.11.2): each rank hands its operand to the next, and
+// those but the first scan what they got.
 func (s *Schedule) Exscan(send, recv datatype.Buffer, op Op) {
 	r := s.begin(send, recv, op)
 	n, me := len(s.team.Members), s.team.Rank
@@ -55,8 +56,8 @@ func (s *Schedule) Exscan(send, recv datatype.Buffer, op Op) {
 	r.deliver(recv)
 }
 
-// ReduceScatter adds a reduction whose result is scattered: counts[i] elements to rank i (MPI 5.0, 6.10). A send without a type is MPI_IN_PLACE: recv
-// has the whole operand.
+// ReduceScatter adds a reduction whose result is scattered: counts[i] elements to rank i (MPI 5.0,
+// 6.10). A send without a type is MPI_IN_PLACE: recv has the whole operand.
 func (s *Schedule) ReduceScatter(send, recv datatype.Buffer, counts func(rank int) int64, op Op) {
 	if s.remote() {
 		s.interReduceScatter(send, recv, counts, op)
@@ -88,7 +89,8 @@ func (s *Schedule) ReduceScatter(send, recv datatype.Buffer, counts func(rank in
 	s.copy(recv, r.value.part(r.lo, mid))
 }
 
-// scatter puts the blocks of the leaves in bit-reversed order, so that halve leaves each with its own, and returns the bounds for it.
+// scatter puts the blocks of the leaves in bit-reversed order, so that each leaf has its own block
+// after halve. It returns the bounds for halve.
 func (p pairs) scatter(r *reduction, counts func(rank int) int64, inPlace bool) func(i int) int64 {
 	from := make([]int64, p.leaves+1) // of each leaf's block
 	for rank := range r.team.Members {

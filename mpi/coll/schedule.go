@@ -9,21 +9,24 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// Schedule is one collective of one rank: see the package's comment. The rank's goroutine calls its methods.
+// Schedule is one collective of one rank: see the package's comment. The rank's goroutine calls its
+// methods.
 type Schedule struct {
-	engine    *Engine
-	end       *match.Endpoint
-	team      Team
-	needs     *[]int32 // all who take part: the failure of one ends the schedule
-	tag       int32
-	local     bool // steps that are added have peers of the local group though there is a remote one
+	engine *Engine
+	end    *match.Endpoint
+	team   Team
+	needs  *[]int32 // all who take part: the failure of one ends the schedule
+	tag    int32
+	// steps that are added have peers of the local group though there is a remote one
+	local     bool
 	op        Op
 	cost      int64
 	temps     []*[]byte
 	steps     []step
 	reduction reduction // while steps are added
 
-	// These belong to whoever holds the last count of pending: the rank's goroutine in start and drive, or one task after the other.
+	// These belong to whoever holds the last count of pending: the rank's goroutine in start and
+	// drive, or one task after the other.
 	next     int
 	requests []match.Request // of the round
 	sizes    []int64         // bytes that each has to receive; -1 for a send
@@ -78,7 +81,8 @@ func (s *Schedule) add(st step) {
 
 func (s *Schedule) remote() bool { return s.team.Remote != nil && !s.local }
 
-// send sends b to a rank of the group that operations are with: the remote one, if there is one, unless s.local.
+// send sends b to a rank of the group that operations are with: the remote one, if there is one,
+// unless s.local.
 func (s *Schedule) send(peer int, b datatype.Buffer) {
 	s.add(step{kind: stepSend, remote: s.remote(), peer: int32(peer), a: b})
 }
@@ -180,7 +184,8 @@ func (s *Schedule) Done() bool { return s.done.Load() }
 // Finish is what a schedule came to that is done.
 func (s *Schedule) Finish() error { return s.err }
 
-// run runs steps until a round has to be waited for, or the end. own says that this is the rank's own goroutine.
+// run runs steps until a round has to be waited for, or the end. own says that this is the rank's
+// own goroutine.
 func (s *Schedule) run(own bool) {
 	for s.next < len(s.steps) {
 		st := &s.steps[s.next]
@@ -249,8 +254,8 @@ func (s *Schedule) arrive() {
 	}
 }
 
-// settle looks at the requests of a round, which are all done, and makes ready for the next. It reports false if the
-// schedule is over.
+// settle checks the requests of a round, which are all done, and readies the next round. It reports
+// false if the schedule is over.
 func (s *Schedule) settle() bool {
 	for i := range s.used {
 		r := &s.requests[i]
@@ -270,7 +275,8 @@ func (s *Schedule) settle() bool {
 	return true
 }
 
-// finish ends the schedule. It goes to its end though sizes did not agree, so that no other rank waits for this one.
+// finish ends the schedule. Where sizes do not agree, the schedule still runs to its end, so that
+// no other rank waits for this one.
 func (s *Schedule) finish(err error) {
 	if err != nil {
 		s.err = err

@@ -9,8 +9,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// MPI 5.0, 6.12: several nonblocking collectives on one communicator at once, completed in any order, do not mix; they
-// progress though the rank does not wait.
+// MPI 5.0, 6.12: several nonblocking collectives on one communicator at once, completed in any
+// order, do not mix; they progress though the rank does not wait.
 func TestManyAtOnce(t *testing.T) {
 	ranks(t, 6, func(r *rank) {
 		const many, count = 24, 1500
@@ -60,8 +60,8 @@ func TestManyAtOnce(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 6.13: a persistent collective is started again and again, with what is in the buffers by then, in another
-// order than it was made in.
+// MPI 5.0, 6.13: a persistent collective is started again and again, with what is in the buffers by
+// then, in another order than it was made in.
 func TestPersistent(t *testing.T) {
 	ranks(t, 5, func(r *rank) {
 		const count = 400
@@ -173,7 +173,8 @@ func TestIntercommunicator(t *testing.T) {
 	}
 }
 
-// across runs every operation between the two groups. Ranks of the second have 100 more in their patterns.
+// across runs every operation between the two groups. Ranks of the second have 100 more in their
+// patterns.
 func (r *rank) across(count int) {
 	second := r.team.Members[0] != 0
 	mine, theirs := r.me, 100

@@ -2,9 +2,11 @@ package coll
 
 import "math/bits"
 
-// A tree of n ranks to a root is made of blocks of ranks: 2^k of them, from a multiple of 2^k on, cut at n. Two neighbouring blocks make
-// the next larger. A block is led by the root if it is in it, else by its lowest rank; of two blocks that become one, one's leader is the new
-// leader and the other's its child. So each rank stands for a range of ranks without a hole, for any root and any n.
+// A tree of n ranks to a root is made of blocks: 2^k ranks, from a multiple of 2^k on, cut at n.
+// Two neighbouring blocks make the next larger one. The root leads a block that it is in, else the
+// lowest rank does. When two blocks become one, the leader of one is the new leader and the other's
+// leader is its child. So each rank stands for a range of ranks without a hole, for any root and
+// any n.
 
 // node is a rank's place in a tree.
 type node struct {
@@ -45,8 +47,8 @@ func lead(lo, hi, root int) int {
 	return lo
 }
 
-// pairs is n ranks seen as a power of two of leaves: the first of them are pairs of neighbouring ranks, the others one rank each. See the
-// package's comment on reductions.
+// pairs is n ranks seen as a power of two of leaves. The first leaves are pairs of neighbouring
+// ranks, the others one rank each. See the package's comment on reductions.
 type pairs struct {
 	leaves int // a power of two
 	paired int // leaves that are two ranks
@@ -74,7 +76,8 @@ func (p pairs) leader(leaf int) int {
 	return lead(2*leaf, 2*leaf+2, p.root)
 }
 
-// join begins a reduction: of each pair the leader takes the other's value. It reports whether this rank leads.
+// join begins a reduction: of each pair the leader takes the other's value. It reports whether this
+// rank leads.
 func (p pairs) join(r *reduction) bool {
 	me := r.team.Rank
 	if me >= 2*p.paired {

@@ -9,8 +9,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// A round trip between two ranks of one node, each on a thread of its own as a guest's is, beside one over channels that copies as
-// much.
+// A round trip between two ranks of one node, each on a thread of its own as a guest's is, beside
+// one over channels that copies as much.
 func BenchmarkPingPong(b *testing.B) {
 	for _, size := range []int{8, 1 << 10, 8 << 10, 64 << 10, 1 << 20, 4 << 20} {
 		b.Run(fmt.Sprintf("%d/match", size), func(b *testing.B) { pingPong(b, size, 0) })

@@ -1,7 +1,7 @@
 package match
 
-// Close takes back whatever the endpoint has under way and returns when nobody touches its buffers any more: the rank has
-// ended, and its memory goes.
+// Close takes back whatever the endpoint has under way and returns when nobody touches its buffers
+// any more: the rank has ended, and its memory goes.
 func (e *Endpoint) Close() { e.closing.Do(e.close) }
 
 func (e *Endpoint) close() {

@@ -19,7 +19,8 @@ func strided(t *testing.T, n int64) (datatype.Buffer, []byte) {
 	return datatype.Buffer{Mem: mem, Count: 1, Type: apart}, mem
 }
 
-// A rank that ends while the receiver copies a message that it left out of its memory: Close waits for the copy.
+// A rank that ends while the receiver copies a message that it left out of its memory: Close waits
+// for the copy.
 func TestCloseWhileRead(t *testing.T) {
 	const rounds = 400
 	for _, size := range []int64{maxLockedCopy, 2 * maxLockedCopy} {
@@ -49,7 +50,8 @@ func TestCloseWhileRead(t *testing.T) {
 	}
 }
 
-// A short message that nobody receives is sent, whether its receiver ends before or after (MPI 5.0, 3.4: a standard send may be buffered).
+// A short message that nobody receives is sent, whether its receiver ends before or after (MPI 5.0,
+// 3.4: a standard send may be buffered).
 func TestSendToEnded(t *testing.T) {
 	placed(t, Config{}, func(t *testing.T, n *network) {
 		for range 2 {

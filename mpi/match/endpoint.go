@@ -8,8 +8,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// Endpoint is one rank's end. All of its methods but Schedule belong to the rank's own goroutine, or
-// to tasks given to Schedule.
+// Endpoint is one rank's end. All of its methods but Schedule belong to the rank's own goroutine,
+// or to tasks given to Schedule.
 type Endpoint struct {
 	w      *World
 	rank   int
@@ -40,7 +40,8 @@ type Endpoint struct {
 
 	closing sync.Once
 	pins    atomic.Int64 // copies under way to or from the guest's memory, without mu
-	left    atomic.Int64 // this rank's sends that others of this node have a note of, or copy after they had
+	// this rank's sends that others of this node have a note of, or copy after they had
+	left atomic.Int64
 
 	_ [64]byte
 
@@ -149,9 +150,9 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 	r.finishOwn()
 }
 
-// receiveNote takes a send of this node that no receive matches: its data, or a note of who has it. It
-// reports whether the owner probes and is to be notified, and whether the send is done. The mailbox
-// is locked.
+// receiveNote takes a send of this node that no receive matches: its data, or a note of who has it.
+// It reports whether the owner probes and is to be notified, and whether the send is done. The
+// mailbox is locked.
 func (e *Endpoint) receiveNote(r *Request) (probing, done bool) {
 	eager := r.mode != Synchronous && r.size <= int64(e.w.cfg.Eager)
 	from := r.e.rank

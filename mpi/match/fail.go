@@ -20,10 +20,10 @@ func (e *RankError) Error() string {
 
 func (e *RankError) Unwrap() error { return e.Err }
 
-// FailRank says that a process has failed, once; err is why. Operations that need the process end with
-// a [RankError], now and later: receives from it that no message of it satisfies, sends to it, and
-// those with it among [Envelope].Members. All others go on. Its packets are dropped from now on. It
-// may be a process of any node. Whether the failure ends the job is not decided here.
+// FailRank says that a process has failed, once; err is why. Operations that need the process end
+// with a [RankError], now and later: receives from it that no message of it satisfies, sends to it,
+// and those with it among [Envelope].Members. All others go on. Its packets are dropped from now
+// on. It may be a process of any node. Whether the failure ends the job is not decided here.
 func (w *World) FailRank(rank int, err error) {
 	w.mu.Lock()
 	failed := map[int]error{}
@@ -100,8 +100,8 @@ func (env *Envelope) needs(rank int) bool {
 	return env.Peer == rank || env.Members != nil && slices.Contains(*env.Members, int32(rank))
 }
 
-// failRank takes what needs a process out of a mailbox. It returns what is to be finished, and what is
-// to be sent: messages to other processes are cancelled, and done when they answer.
+// failRank takes what needs a process out of a mailbox. It returns what is to be finished, and what
+// is to be sent: messages to other processes are cancelled, and done when they answer.
 func (e *Endpoint) failRank(rank int, err error) (done []*Request, cancel []frame.Packet) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -22,8 +22,8 @@ func failedWith(t *testing.T, e *Endpoint, r *Request, rank int) {
 	}
 }
 
-// What needs a process that fails ends with an error, before and after, whether the process is on this
-// node or another one. Everything else goes on.
+// What needs a process that fails ends with an error, before and after, whether the process is on
+// this node or another one. Everything else goes on.
 func TestFailRank(t *testing.T) {
 	for name, nodes := range map[string][]int{"one node": {0, 0, 0}, "other nodes": {0, 1, 2}} {
 		t.Run(name, func(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// A fault of the host's own, a panic, costs the job and not the daemon. Who calls an [Endpoint] deals with its panics itself; those
-// beside the ranks end here.
+// A panic in this package ends the job and not the daemon. Callers of an [Endpoint] recover from
+// panics themselves; those of the world's goroutines and of [World.Receive] are recovered here.
 
 // mailboxLock is the mailbox that one call has locked, if any. It is the call's own.
 type mailboxLock struct{ e *Endpoint }
@@ -24,8 +24,9 @@ func (l *mailboxLock) unlock() {
 	e.mu.Unlock()
 }
 
-// rescue is deferred by who locks a mailbox. If a panic left it locked, in whatever state it is, it is emptied and closed, so that
-// whoever waits for it can end; who recovers from the panic ends the job.
+// rescue is deferred by whoever locks a mailbox. If a panic left the mailbox locked, its state is
+// unknown: rescue empties, closes and unlocks it, so that nobody waits for it for ever. Whoever
+// recovers from the panic ends the job.
 func (l *mailboxLock) rescue() {
 	e := l.e
 	if e == nil {
@@ -48,7 +49,8 @@ func (w *World) guarded(f func()) func() {
 	}
 }
 
-// fault ends the job after a panic, which is being recovered from. Who is told of it comes before the ranks, none of which is to blame.
+// fault ends the job after a panic, which is being recovered from. Who is told of it comes before
+// the ranks, none of which is to blame.
 func (w *World) fault(v any) {
 	if w.cfg.Fault != nil {
 		w.cfg.Fault(v, debug.Stack())

@@ -22,7 +22,8 @@ func (badLink) Post(p frame.Packet) {
 	}
 }
 
-// unchecked is a buffer that did not pass its check: whoever copies to it panics, in the middle of what it does.
+// unchecked is a buffer that did not pass its check: whoever copies to it panics, in the middle of
+// what it does.
 func unchecked(size int) datatype.Buffer {
 	b := datatype.Of(make([]byte, size))
 	b.Mem = make([]byte, 1)
@@ -43,7 +44,8 @@ func over(t *testing.T, w *World) {
 	w.Close()
 }
 
-// A panic over what a peer sent ends the job, and nothing else, also while a mailbox is locked or memory is pinned.
+// A panic over what a peer sent ends the job, and nothing else, also while a mailbox is locked or
+// memory is pinned.
 func TestFaultInReceive(t *testing.T) {
 	for _, size := range []int{100, 2 * maxLockedCopy} {
 		for name, give := range map[string]func(e *Endpoint, w *World) error{

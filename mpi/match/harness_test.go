@@ -10,8 +10,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// network joins the worlds of a job. Packets wait in queues, in order for each pair of nodes, until deliver moves them, or, once it
-// is running, goroutines do.
+// network joins the worlds of a job. Packets wait in queues, in order for each pair of nodes, until
+// deliver moves them, or, once it is running, goroutines do.
 type network struct {
 	t      testing.TB
 	nodes  []int // of each rank

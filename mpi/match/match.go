@@ -1,57 +1,61 @@
-// Package match is point-to-point message passing between the ranks of one job (MPI 5.0, chapter 3): envelopes, matching,
-// protocols, progress. A [World] is the ranks of the job on this node; those of other nodes are reached by a [Link].
+// Package match is point-to-point message passing between the ranks of one job (MPI 5.0, chapter
+// 3): envelopes, matching, protocols, progress. A [World] holds the ranks of the job on this node.
+// A [Link] reaches the ranks of other nodes.
 //
 // # Mailboxes
 //
-// Each [Endpoint] is a mailbox: the receives its rank has posted, and the unexpected messages, which
-// came before a receive for them. One mutex guards both. Both are hashed by context, sender and tag,
-// and each entry has its place in the order of arrival, so that receives match in the order that the
-// standard asks for (MPI 5.0, 3.5). A message looks in one bucket and among the receives with
-// wildcards; a receive without wildcards looks in one bucket. A receive with a wildcard scans the
-// unexpected messages in order of arrival.
+// Each [Endpoint] is a mailbox: the receives its rank has posted, and the unexpected messages,
+// which came before a receive for them. One mutex guards both. Both are hashed by context, sender
+// and tag, and each entry has its place in the order of arrival, so that receives match in the
+// order that the standard asks for (MPI 5.0, 3.5). A message looks in one bucket and among the
+// receives with wildcards; a receive without wildcards looks in one bucket. A receive with a
+// wildcard scans the unexpected messages in order of arrival.
 //
 // # Between ranks of one node
 //
-// The sender locks the receiver's mailbox. If a receive is there it copies from its own guest's memory to the receiver's, and both
-// requests are done. If not, a message of at most [Config].Eager bytes is copied to the host, if there is room for it, and the
-// send is done; of any other a note is left that names the sender's request, and the receiver copies straight from the sender's
-// memory when it posts.
+// The sender locks the receiver's mailbox. If a matching receive is posted, the sender copies from
+// its own guest's memory to the receiver's, and both requests are complete. Otherwise a message of
+// at most [Config].Eager bytes is copied to the host, if there is room for it, and the send is
+// complete. Of any other message a note stays that names the sender's request; the receiver copies
+// straight from the sender's memory when it posts its receive.
 //
-// A copy of more than a few KiB is done without the mutex: the memories of both ends are pinned meanwhile, and [Endpoint.Close]
-// waits for pins.
+// Copies of more than a few KiB are done without the mutex: the memories of both ends are pinned
+// meanwhile, and [Endpoint.Close] waits for pins.
 //
 // # Between nodes
 //
-// Packets, of package mpi. All nodes of a job have the same Config but for what is local.
+// The packets are those of package frame. All nodes of a job have the same Config but for what is
+// local.
 //
 //	sender                        receiver
 //	  │ Eager ─────────────────────► │   up to Config.Eager bytes, within the credit
-//	  │ ◄─────────────────── Matched │   if it has an ID: a synchronous send
+//	  │ ◄─────────────────────── Ack │   if it has an ID: a synchronous send
 //	  │ ◄──────────────────── Credit │   from time to time
 //	  │                              │
-//	  │ Request ───────────────────► │   more bytes, or no credit
-//	  │ ◄───────────────────── Clear │   when it is matched: how much is wanted
+//	  │ RTS ───────────────────────► │   more bytes, or no credit
+//	  │ ◄─────────────────────── CTS │   when it is matched: how much is wanted
 //	  │ Data… ─────────────────────► │   in order, straight from memory to memory
 //	  │                              │
 //	  │ Cancel ────────────────────► │   a message with an ID
 //	  │ ◄────────────────── Canceled │
 //
-// Every rank has credit for Config.Room bytes of eager messages to each other; a message costs its size and [Overhead]. The
-// receiver gives credit back when the message is matched, in batches.
+// Every rank has credit for Config.Room bytes of eager messages to each other rank. A message costs
+// its size and [Overhead]. The receiver gives credit back when messages are matched, in batches.
 //
 // # Processes
 //
-// A process is named by its rank at birth: its rank in the job's first MPI_COMM_WORLD. It keeps that
-// name wherever it runs; [Link] knows its address. Communicators map their ranks to processes, and an
-// [Envelope] names processes. One can fail, by [World.FailRank], without ending the world: what needs
-// it ends with a [RankError], the rest goes on. Who ends a job for it is the job's policy.
+// A process is named by its rank at birth: its rank in the job's first MPI_COMM_WORLD. It keeps
+// that name wherever it runs; [Link] knows its address. Communicators map their ranks to processes,
+// and an [Envelope] names processes. One can fail, by [World.FailRank], without ending the world:
+// what needs it ends with a [RankError], the rest goes on. Who ends a job for it is the job's
+// policy.
 //
 // # Progress
 //
-// Whoever completes a request does all that is left to do for it; the rank itself need not call. The
-// owner, if it waits, is woken: it spins for a while, if spinning succeeded lately, and then parks on
-// a word that the kernel wakes it by. What has to follow a request, such as the next step of a
-// collective operation, is a task: see [Request.Then] and [Endpoint.Schedule].
+// Whoever completes a request does all that is left to do for it; the rank itself need not call.
+// The owner, if it waits, is woken: it spins for a while, if spinning succeeded lately, and then
+// parks on a word that the kernel wakes it by. What has to follow a request, such as the next step
+// of a collective operation, is a task: see [Request.Then] and [Endpoint.Schedule].
 package match
 
 import (
@@ -64,11 +68,11 @@ import (
 // Link carries packets to ranks on other nodes. Packets to one node stay in order, whether sent by
 // Send or by Post. Package node implements it and fills in p.Job.
 type Link interface {
-	// Send takes a packet and returns once there is room for it, or with an error when the job is over. It does not keep
-	// p.Data. It may block.
+	// Send queues a packet and blocks until there is room for it. It fails when ctx ends or the
+	// packet cannot be sent any more. It does not keep p.Data.
 	Send(ctx context.Context, p frame.Packet) error
-	// Post queues a packet with little or no Data and returns at once. It is for answers, of which there
-	// are only as many as there were packets.
+	// Post queues a packet with little or no Data and returns at once. It is for answers, of which
+	// there are only as many as there were packets.
 	Post(p frame.Packet)
 }
 
@@ -76,16 +80,19 @@ type Link interface {
 type Config struct {
 	Size  int   // ranks of the job
 	Local []int // those on this node
-	Link  Link  // nil if all are
-	Eager int   // bytes of a message at most that is sent before it is matched; 64 KiB
-	Room  int   // bytes of unmatched messages that one rank holds for another; 256 KiB, less in a job of very many ranks: see MaxHeld
-	Queue int   // sends, and receives, of one rank at once; 1 << 18
-	// Cores is how many ranks can run at once; 0 for what the machine has. If more do, those that spin
-	// yield their cores in between. -1: none spins, all park.
+	Link  Link  // nil if all ranks are on this node
+	Eager int   // bytes of the largest message that is sent before it is matched; 64 KiB
+	// Room is the bytes of unmatched messages that one rank holds for another; 256 KiB, less in a
+	// job of very many ranks: see MaxHeld.
+	Room  int
+	Queue int // sends, and receives, of one rank at once; 1 << 18
+	// Cores is how many ranks can run at once; 0 for what the machine has. If more do, those that
+	// spin yield their cores in between. -1: none spins, all park.
 	Cores int
 	// Load counts the ranks of all worlds that share the machine. Nil for only those of this one.
 	Load *Load
-	// Fault, if set, is told of a panic beside the ranks' own calls, before the job is aborted for it.
+	// Fault, if set, is told of a panic beside the ranks' own calls, before the job is aborted for
+	// it.
 	Fault func(v any, stack []byte)
 }
 
@@ -96,13 +103,15 @@ const (
 	DefaultQueue = 1 << 18
 )
 
-// MaxHeld is about the bytes of unmatched messages that one rank holds at most, of all others together, where Config.Room is the default.
+// MaxHeld bounds, roughly, the bytes of unmatched messages that one rank holds for all others
+// together, where Config.Room is the default.
 const MaxHeld = 32 << 20
 
 // minRoom is the least that Config.Room is by default: room for some small messages.
 const minRoom = 4 << 10
 
-// Overhead is what an eager message costs besides its bytes, of Config.Room and of the credit between nodes.
+// Overhead is what an eager message costs besides its bytes, of Config.Room and of the credit
+// between nodes.
 const Overhead = 128
 
 // chunk is the bytes of a PacketData at most.
@@ -115,11 +124,13 @@ var ErrQueue = errors.New("match: too many requests at once: wait for some befor
 type Envelope struct {
 	Context uint64 // of the communicator; pt2pt and collectives of one have different ones
 	Peer    int    // process: the receiver of a send; for a receive the sender, or AnySource
-	Source  int32  // rank in the communicator: of this endpoint for a send; of the sender, or AnySource, for a receive
-	Tag     int32  // AnyTag for any
+	// rank in the communicator: of this endpoint for a send; of the sender, or AnySource, for a
+	// receive
+	Source int32
+	Tag    int32 // AnyTag for any
 	// Members, if not nil, are processes that the operation needs besides Peer: of a receive from
-	// AnySource those that may send to it, of a collective all that take part. See [World.FailRank].
-	// They do not change.
+	// AnySource those that may send to it, of a collective all that take part. See
+	// [World.FailRank]. They do not change.
 	Members *[]int32
 }
 
@@ -138,7 +149,8 @@ type Status struct {
 	Source, Tag int32
 	Bytes       int64
 	Cancelled   bool
-	// Truncated means that the message was longer than the buffer: Bytes is how much there was room for.
+	// Truncated means that the message was longer than the buffer: Bytes is how much there was room
+	// for.
 	Truncated bool
 }
 

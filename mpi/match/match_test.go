@@ -19,7 +19,8 @@ func placed(t *testing.T, cfg Config, f func(t *testing.T, n *network)) {
 	}
 }
 
-// lengths of messages on every path: eager, copied with the mailbox locked and not, larger than eager, several chunks.
+// lengths of messages on every path: eager, copied with the mailbox locked and not, larger than
+// eager, several chunks.
 var lengths = []int{0, 1, 100, maxLockedCopy, maxLockedCopy + 1, DefaultEager, DefaultEager + 1, 2*chunk + 3}
 
 func pattern(n int) []byte {
@@ -30,8 +31,8 @@ func pattern(n int) []byte {
 	return b
 }
 
-// MPI 5.0, 3.2, 3.4: what is received is what was sent, in either order and each mode; a synchronous send is not done before
-// the receive has begun.
+// MPI 5.0, 3.2, 3.4: what is received is what was sent, in either order and each mode; a
+// synchronous send is not done before the receive has begun.
 func TestTransfer(t *testing.T) {
 	placed(t, Config{}, func(t *testing.T, n *network) {
 		for _, size := range lengths {
@@ -62,7 +63,8 @@ func TestTransfer(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.2.5: a message longer than the buffer is an overflow, and nothing outside the buffer changes.
+// MPI 5.0, 3.2.5: a message longer than the buffer is an overflow, and nothing outside the buffer
+// changes.
 func TestTruncation(t *testing.T) {
 	placed(t, Config{}, func(t *testing.T, n *network) {
 		for _, size := range lengths[1:] {
@@ -93,7 +95,8 @@ func TestTruncation(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.5: messages are non-overtaking, with and without wildcards, whichever way their data goes.
+// MPI 5.0, 3.5: messages are non-overtaking, with and without wildcards, whichever way their data
+// goes.
 func TestOrder(t *testing.T) {
 	placed(t, Config{Room: 1000}, func(t *testing.T, n *network) {
 		const count = 40
@@ -166,7 +169,8 @@ func TestContexts(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.8.1, 3.8.2: a probe finds what a receive would get; a message taken by a matched probe is nobody else's.
+// MPI 5.0, 3.8.1, 3.8.2: a probe finds what a receive would get; a message taken by a matched probe
+// is nobody else's.
 func TestProbe(t *testing.T) {
 	placed(t, Config{Eager: 100}, func(t *testing.T, n *network) {
 		for _, size := range []int{10, 1000} {
@@ -204,7 +208,8 @@ func TestProbe(t *testing.T) {
 	})
 }
 
-// MPI 5.0, 3.8.4: either the cancel succeeds or the communication does, and a cancelled send leaves nothing to receive.
+// MPI 5.0, 3.8.4: either the cancel succeeds or the communication does, and a cancelled send leaves
+// nothing to receive.
 func TestCancel(t *testing.T) {
 	placed(t, Config{Eager: 100}, func(t *testing.T, n *network) {
 		for _, mode := range []Mode{Standard, Synchronous} {
@@ -261,7 +266,8 @@ func TestQueue(t *testing.T) {
 	})
 }
 
-// Unmatched messages take no more than Room of the receiver's host: the next ones wait at their sender.
+// Unmatched messages take no more than Room of the receiver's host: the next ones wait at their
+// sender.
 func TestRoom(t *testing.T) {
 	placed(t, Config{Room: 10 * (Overhead + 8)}, func(t *testing.T, n *network) {
 		var sends [12]Request

@@ -12,7 +12,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// model is matching as MPI 5.0, 3.5 tells it, in the plainest way: two lists for each rank, searched from the front.
+// model is matching as MPI 5.0, 3.5 tells it, in the plainest way: two lists for each rank,
+// searched from the front.
 type model struct {
 	posted     [][]*modelRecv // of each rank
 	unexpected [][]*modelSend
@@ -226,7 +227,8 @@ func (r *run) check() {
 	}
 }
 
-// MPI 5.0, 3.5, 3.8: whatever the history, messages, receives, probes and cancels do what the model does.
+// MPI 5.0, 3.5, 3.8: whatever the history, messages, receives, probes and cancels do what the model
+// does.
 func TestModel(t *testing.T) {
 	histories := 300
 	if testing.Short() {

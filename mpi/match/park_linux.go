@@ -6,8 +6,9 @@ import (
 	"unsafe"
 )
 
-// parker is where one goroutine sleeps: on a futex, because it is bound to its thread by the guest it was called from, and the
-// kernel wakes a thread in less than half the time that Go's scheduler takes to hand over to it.
+// parker is where one goroutine sleeps: on a futex, because it is bound to its thread by the guest
+// it was called from, and the kernel wakes a thread in less than half the time that Go's scheduler
+// takes to hand over to it.
 type parker struct{}
 
 const (

@@ -2,8 +2,8 @@ package match
 
 import "math/bits"
 
-// Memory of the host for eager messages: an unexpected message keeps its own of up to maxSmall bytes,
-// the rest is from World.pool.
+// Memory of the host for eager messages: an unexpected message keeps its own of up to maxSmall
+// bytes, the rest is from World.pool.
 const (
 	maxSmall  = 4 << 10
 	freeNotes = 64 // unexpected messages that a mailbox keeps for later

@@ -71,7 +71,8 @@ func (p *posted) grow() {
 	}
 }
 
-// match finds the receive that was posted first of those that a message matches, and takes it out (MPI 5.0, 3.5).
+// match finds the receive that was posted first of those that a message matches, and takes it out
+// (MPI 5.0, 3.5).
 func (p *posted) match(context uint64, peer int, tag int32) *Request {
 	var found *Request
 	if p.n > 0 {

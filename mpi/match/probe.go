@@ -46,7 +46,8 @@ func (e *Endpoint) RecvMessage(r *Request, m *Message, b datatype.Buffer) {
 	left.do()
 }
 
-// Cancel takes a request back if nothing has matched it; r.Status.Cancelled says whether it did, once r is done. (MPI 5.0, 3.8.4)
+// Cancel takes a request back if nothing has matched it; r.Status.Cancelled says whether it did,
+// once r is done. (MPI 5.0, 3.8.4)
 func (e *Endpoint) Cancel(r *Request) {
 	if r.Done() || r.e == nil {
 		return

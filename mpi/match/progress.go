@@ -19,8 +19,9 @@ type tasks struct {
 	waiting atomic.Int32 // the owner is in Wait or Poll, and runs tasks
 }
 
-// Schedule gives the endpoint a task to run soon, one at a time: by the rank itself if it waits or polls, or else by a goroutine of
-// the world. With own only the rank itself may run it: it calls back into the guest. Any goroutine may call it, holding no lock.
+// Schedule gives the endpoint a task to run soon, one at a time: by the rank itself if it waits or
+// polls, or else by a goroutine of the world. With own only the rank itself may run it: it calls
+// back into the guest. Any goroutine may call it, holding no lock.
 func (e *Endpoint) Schedule(task func(), own bool) {
 	t := &e.tasks
 	t.mu.Lock()
@@ -117,9 +118,9 @@ func (e *Endpoint) run() bool {
 	}
 }
 
-// Wait runs tasks, and returns once ready says so, which is asked again after each request of this endpoint that is
-// done, each task, and each message that came after a probe found none; or with the error the world was aborted with. It spins
-// for a while, then parks.
+// Wait runs tasks until ready reports true, or returns the error that the world was aborted with.
+// ready is called again after each request of this endpoint that completes, each task, and each
+// message that comes after a probe found none. Wait spins for a while, then parks.
 func (e *Endpoint) Wait(ready func() bool) error {
 	if err := e.err(); err != nil {
 		return err
@@ -150,8 +151,8 @@ func (e *Endpoint) Wait(ready func() bool) error {
 	}
 }
 
-// Break has Wait and Poll, now and later, return err: a task of the rank's own that calls back into the guest ended it. It
-// belongs to the rank's goroutine.
+// Break makes Wait and Poll return err, now and later: a task that called back into the guest ended
+// the rank. It belongs to the rank's goroutine.
 func (e *Endpoint) Break(err error) { e.broken = err }
 
 func (e *Endpoint) err() error {
@@ -175,7 +176,8 @@ func (e *Endpoint) leave(before int32) {
 // WaitFor is Wait for one request.
 func (e *Endpoint) WaitFor(r *Request) error { return e.Wait(r.Done) }
 
-// Poll runs the tasks that are there, without waiting, and returns the error the world was aborted with, if it was.
+// Poll runs the tasks that are there, without waiting, and returns the error the world was aborted
+// with, if it was.
 func (e *Endpoint) Poll() error {
 	if err := e.err(); err != nil {
 		return err

@@ -15,10 +15,12 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// ways to wait, by Config.Cores: to spin for a while, on cores enough and on one that has to be left to others, and to park at once.
+// ways to wait, by Config.Cores: to spin for a while, on cores enough and on one that has to be
+// left to others, and to park at once.
 var ways = map[string]int{"spin": 1 << 10, "leave": 1, "park": -1}
 
-// Ranks that wait for each other all the time are always woken, whatever comes between spinning and sleeping.
+// Ranks that wait for each other all the time are always woken, whatever comes between spinning and
+// sleeping.
 func TestNoLostWakeups(t *testing.T) {
 	for name, cores := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +90,8 @@ func TestAbort(t *testing.T) {
 	}
 }
 
-// Tasks run one at a time, in order, whether their rank waits or not; those that are the rank's own only when it waits or polls.
+// Tasks run one at a time, in order, whether their rank waits or not; those that are the rank's own
+// only when it waits or polls.
 func TestTasks(t *testing.T) {
 	w := New(t.Context(), Config{Size: 1, Local: []int{0}})
 	defer w.Close()
@@ -159,7 +162,8 @@ func TestThen(t *testing.T) {
 	})
 }
 
-// Once Close returns nobody touches the buffers of the rank: neither those that wait in its mailbox nor those that it left in others'.
+// Once Close returns nobody touches the buffers of the rank: neither those that wait in its mailbox
+// nor those that it left in others'.
 func TestCloseLetsGo(t *testing.T) {
 	for seed := range uint64(10) {
 		n := newNetwork(t, []int{0, 0, 1}, seed, Config{Eager: 1000})

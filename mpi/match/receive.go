@@ -11,9 +11,9 @@ import (
 // maxRemote bounds the RTS of all other ranks that one rank keeps unmatched.
 const maxRemote = 1 << 20
 
-// Receive takes a packet from another node. It returns at once, and keeps nothing of p.Data. A packet that breaks the protocol is
-// an error, and harms nothing: the packets of a peer are what a stranger sent. The caller has made sure that p.From is a rank of
-// the node it came from.
+// Receive takes a packet from another node. It returns at once, and keeps nothing of p.Data. A
+// packet that breaks the protocol is an error, and harms nothing: the packets of a peer are what a
+// stranger sent. The caller has made sure that p.From is a rank of the node it came from.
 func (w *World) Receive(p frame.Packet) error {
 	if w.failure.Load() != nil {
 		return nil
@@ -276,7 +276,8 @@ func (e *Endpoint) canceled(p frame.Packet) (left work, why string) {
 		return left, "nobody asked for that"
 	}
 	r.cancelling = false
-	back := p.Size == 1 && r.where == inSends // else it was matched, and its receiver has ended since
+	// else it was matched, and its receiver has ended since
+	back := p.Size == 1 && r.where == inSends
 	if back {
 		r.Status = Status{Cancelled: true}
 	}

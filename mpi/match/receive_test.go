@@ -14,8 +14,9 @@ func TestBrokenPackets(t *testing.T) {
 	n := newNetwork(t, []int{0, 1, 1}, 1, Config{Eager: 100, Room: 1000, Queue: 3})
 	e, w := n.end(0), n.worlds[0]
 	var large, sync, in Request
-	e.Send(&large, to(0, 1, 1), datatype.Of(make([]byte, 500)), Standard)  // ID 1: waits for Clear
-	e.Send(&sync, to(0, 1, 2), datatype.Of(make([]byte, 10)), Synchronous) // ID 2: waits for Matched
+	e.Send(&large, to(0, 1, 1), datatype.Of(make([]byte, 500)), Standard) // ID 1: waits for CTS
+	// ID 2: waits for Ack
+	e.Send(&sync, to(0, 1, 2), datatype.Of(make([]byte, 10)), Synchronous)
 	e.Recv(&in, from(1, 9), datatype.Of(make([]byte, 1000)))
 	if err := w.Receive(frame.Packet{Kind: frame.PacketRTS, From: 1, Context: 4, Source: 1, Tag: 9, ID: 7, Size: 1000}); err != nil {
 		t.Fatal(err) // it is matched: name 3 waits for Data
@@ -91,8 +92,8 @@ func TestBrokenPackets(t *testing.T) {
 	}
 }
 
-// FuzzReceive gives a world any sequence of packets while its ranks send and receive. Nothing may panic, touch memory outside the
-// buffers, or keep more than the bounds.
+// FuzzReceive gives a world any sequence of packets while its ranks send and receive. Nothing may
+// panic, touch memory outside the buffers, or keep more than the bounds.
 func FuzzReceive(f *testing.F) {
 	f.Add([]byte{1, 1, 0, 1, 1, 10, 0, 2, 1, 0, 1, 1, 200, 0, 3, 1, 0, 0, 1, 100, 1, 4, 1, 0, 0, 0, 50, 2})
 	f.Fuzz(fuzzReceive)

@@ -115,7 +115,8 @@ func (e *Endpoint) repay(a *unexpected) (left work) {
 	return
 }
 
-// pump is the messages whose data is being sent to one rank, in the order in which they were cleared. Guarded by World.mu.
+// pump is the messages whose data is being sent to one rank, in the order in which they were
+// cleared. Guarded by World.mu.
 type pump struct{ list[Request] }
 
 // pump sends what was cleared of a message.
@@ -159,7 +160,8 @@ func (w *World) drain(p *pump, to int) {
 	}
 }
 
-// sendData sends what was cleared of a message out of the guest's memory, and reports whether it could. pooled is for what does not lie in one piece.
+// sendData sends what was cleared of a message out of the guest's memory, and reports whether it
+// could. pooled is for what does not lie in one piece.
 func (e *Endpoint) sendData(r *Request, pooled **[]byte) bool {
 	if e.pins.Add(1); e.closed.Load() {
 		e.unpin()

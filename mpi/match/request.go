@@ -6,8 +6,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// Request is a send or a receive under way. The zero value is ready for use, again and again after it is done, and must
-// not be copied. It is done when Done says so; then Status and Err are set.
+// Request is a send or a receive under way. The zero value is ready for use, again and again after
+// it is done, and must not be copied. It is done when Done says so; then Status and Err are set.
 type Request struct {
 	Status Status
 	Err    error // [ErrQueue], a [RankError], or nil
@@ -65,8 +65,8 @@ const (
 // Done reports whether the request is complete. It takes no lock.
 func (r *Request) Done() bool { return r.state.Load() == complete }
 
-// Leaving reports whether the data of a send is on its way to another node, whose receive has asked for it: then it will be done without
-// anything more from either program. It is for the request's owner.
+// Leaving reports whether a send to another node was matched and its data is being sent: it will
+// complete without any further call by either program. It is for the request's owner.
 func (r *Request) Leaving() bool {
 	e := r.e
 	if r.Done() || !r.send || e.w.endpoints[r.env.Peer] != nil {
@@ -77,8 +77,9 @@ func (r *Request) Leaving() bool {
 	return r.where == inPump || r.where == inCopy
 }
 
-// Then has then run once a request that was started is done, as a task of its endpoint (see [Endpoint.Schedule]); the request must not be
-// used anew before. It reports false, and does nothing, if the request is done already.
+// Then schedules then as a task of the request's endpoint once the request is done (see
+// [Endpoint.Schedule]). The request must not be used anew before. Then reports false, and does
+// nothing, if the request is done already.
 func (r *Request) Then(then func()) bool {
 	r.then = then
 	if r.state.CompareAndSwap(pending, watched) {
@@ -96,7 +97,8 @@ func (r *Request) begin(e *Endpoint, env Envelope, b datatype.Buffer) {
 	r.where = nowhere
 }
 
-// finish completes a request and tells its owner, who may use it anew at once: nobody touches it after that. No mailbox is locked.
+// finish completes a request and tells its owner, who may use it anew at once: nobody touches it
+// after that. No mailbox is locked.
 func (r *Request) finish() {
 	e := r.e
 	r.buf = datatype.Buffer{}

@@ -16,8 +16,8 @@ const (
 	// explore is how often such a rank spins nevertheless: once in so many waits.
 	explore = 256
 	// maxSpinPerCore is the number of ranks per core up to which spinning pays. Parked ranks count
-	// too; otherwise the others would start to spin as soon as some park. A rank that spins keeps one
-	// of Go's processors: package node has as many for them (ranksPerCore).
+	// too; otherwise the others would start to spin as soon as some park. A rank that spins keeps
+	// one of Go's processors: package node has as many for them (ranksPerCore).
 	maxSpinPerCore = 8
 )
 

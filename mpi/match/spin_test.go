@@ -2,7 +2,8 @@ package match
 
 import "testing"
 
-// A rank spins, unless that missed lately; then it tries again now and then, and goes on if it works.
+// A rank spins, unless that missed lately; then it tries again now and then, and goes on if it
+// works.
 func TestWaits(t *testing.T) {
 	var w waits
 	for range maxMisses - 1 {

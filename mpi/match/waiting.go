@@ -11,8 +11,8 @@ type Waiting struct {
 	Call  string    // function that the rank is in, such as "MPI_Recv"
 	Comm  string    // its communicator, for people; empty if the function has none
 	Since time.Time // when the rank parked
-	// Messages are those of the call that are not complete, at most [MaxWaiting] of them. There are none
-	// for a collective operation, which waits for all members of its communicator.
+	// Messages are those of the call that are not complete, at most [MaxWaiting] of them. There are
+	// none for a collective operation, which waits for all members of its communicator.
 	Messages []WaitingMessage
 }
 
@@ -21,9 +21,10 @@ const MaxWaiting = 64
 
 // WaitingMessage is a message that a rank waits for.
 type WaitingMessage struct {
-	Send    bool
-	Peer    int   // process: the receiver, or the sender; AnySource for any
-	Source  int32 // rank in the communicator: of this rank for a send, else of the sender, or AnySource
+	Send bool
+	Peer int // process: the receiver, or the sender; AnySource for any
+	// rank in the communicator: of this rank for a send, else of the sender, or AnySource
+	Source  int32
 	Tag     int32 // AnyTag for any
 	Context uint64
 
@@ -41,8 +42,8 @@ func (env *Envelope) Message() WaitingMessage {
 }
 
 // Describe sets what tells why the rank waits: f fills in Call, Comm and Messages. The rank's own
-// goroutine calls f when it parks for the first time in a call of Wait. Describe is called before the
-// rank runs.
+// goroutine calls f when it parks for the first time in a call of Wait. Describe is called before
+// the rank runs.
 func (e *Endpoint) Describe(f func(*Waiting)) { e.describe = f }
 
 // publish makes known why the rank waits, when it parks for the first time in a call of Wait.
@@ -54,8 +55,8 @@ func (e *Endpoint) publish() {
 	e.waiting.Store(x)
 }
 
-// Waiting returns what the ranks of this node wait for, in ascending order, without those that run or
-// spin. Any goroutine may call it. It stops no rank.
+// Waiting returns what the ranks of this node wait for, in ascending order, without those that run
+// or spin. Any goroutine may call it. It stops no rank.
 func (w *World) Waiting() []Waiting {
 	var list []Waiting
 	for _, e := range w.local {

@@ -19,10 +19,11 @@ type World struct {
 	cores     int64
 	pool      buffers.Pool // for eager messages and packets
 	failure   atomic.Pointer[error]
-	failed    atomic.Pointer[map[int]error] // processes that have failed; nil for none; changed under mu
-	ctx       context.Context
-	cancel    context.CancelFunc
-	stop      func() bool // takes back what waits for the end of New's context
+	// processes that have failed; nil for none; changed under mu
+	failed atomic.Pointer[map[int]error]
+	ctx    context.Context
+	cancel context.CancelFunc
+	stop   func() bool // cancels the watch of New's context
 
 	mu     sync.Mutex
 	closed bool

@@ -13,8 +13,8 @@ type function struct {
 	anytime bool // it may be called before Init and after Finalize
 }
 
-// family is the functions of one family, by name without MPI_. A function of the name with _c is the same
-// with counts of 64 bits: call's methods read either.
+// family is the functions of one family, by name without MPI_. A function of the name with _c is
+// the same with counts of 64 bits: call's methods read either.
 type family map[string]function
 
 // call is one function called by the guest.
@@ -98,7 +98,8 @@ func (c *call) writePair(i int, a, b int64) error {
 	return c.writeInt(c.ptr(i+1), b)
 }
 
-// writeText stores a string of at most limit bytes with its end, and its length, at the addresses that are parameters i and n.
+// writeText stores a string of at most limit bytes with its end, and its length, at the addresses
+// that are parameters i and n.
 func (c *call) writeText(i, n int, s string, limit int) error {
 	length, err := c.writeString(c.ptr(i), s, limit)
 	if err != nil {
@@ -149,8 +150,8 @@ func (c *call) bufferAt(addr uint32, n int64, t *datatype.Type) (datatype.Buffer
 	return datatype.Buffer{}, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x are not within the program's memory", n, t.Size(), addr)
 }
 
-// within is n elements of t at an address, if they are within the memory. A displacement is an MPI_Aint of 32 bits, so one of 2 GiB or
-// more looks negative: addresses count modulo 1<<32.
+// within is n elements of t at an address, if they are within the memory. A displacement is an
+// MPI_Aint of 32 bits, so one of 2 GiB or more looks negative: addresses count modulo 1<<32.
 func (c *call) within(addr, n int64, t *datatype.Type) (datatype.Buffer, bool) {
 	b := datatype.Buffer{Mem: c.mem, Addr: addr, Count: n, Type: t}
 	if b.Check() == nil {

@@ -22,7 +22,7 @@ func (p *Process) bytes(addr uint32, n int64) ([]byte, error) {
 	return p.mem[addr:end:end], nil
 }
 
-// array are n things of size bytes each at an address, from there; none if n is 0, wherever that is.
+// array returns n elements of size bytes each at an address. If n is 0 the address does not matter.
 func (p *Process) array(addr uint32, n int64, size int64) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
@@ -59,7 +59,8 @@ func (p *Process) int64s(addr uint32, n int64) ([]int64, error) {
 	return list, nil
 }
 
-// counts are the n counts at the address that is parameter i: ints, or MPI_Count in the large variant of a function.
+// counts are the n counts at the address that is parameter i: ints, or MPI_Count in the large
+// variant of a function.
 func (c *call) counts(i int, n int64) ([]int64, error) {
 	if c.f.Large() {
 		return c.int64s(c.ptr(i), n)
@@ -94,8 +95,8 @@ func (p *Process) writeInt64(addr uint32, v int64) error {
 	return nil
 }
 
-// writeCount stores a count at the address that is parameter i: an int, or an MPI_Count in the large variant of a function.
-// A value that an int cannot hold is MPI_UNDEFINED.
+// writeCount stores a count at the address that is parameter i: an int, or an MPI_Count in the
+// large variant of a function. A value that an int cannot hold is MPI_UNDEFINED.
 func (c *call) writeCount(i int, v int64) error {
 	if c.f.Large() {
 		return c.writeInt64(c.ptr(i), v)

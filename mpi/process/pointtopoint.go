@@ -117,7 +117,8 @@ func (comm *Comm) from(rank, tag int64) (env match.Envelope, somebody bool, err 
 	return match.Envelope{Context: comm.context, Peer: int(members[rank]), Source: int32(rank), Tag: int32(tag)}, true, nil
 }
 
-// outgoing reads a send: the buffer's parameters begin at i, its destination and tag are i+3 and i+4, the communicator comm.
+// outgoing reads a send: the buffer's parameters begin at i, its destination and tag are i+3 and
+// i+4, the communicator comm.
 func (c *call) outgoing(m *message, i, comm int, mode match.Mode) (on *Comm, err error) {
 	if on, err = c.comm(comm); err != nil {
 		return nil, err
@@ -149,8 +150,8 @@ func (c *call) incoming(m *message, i, comm int) (on *Comm, err error) {
 	return on, err
 }
 
-// blocking is a message for a function that returns when it is done. It is the same one again and again, to spare allocations, but
-// in callbacks.
+// blocking returns a message for a blocking function. It is the same one again and again, to spare
+// allocations, except in callbacks.
 func (c *call) blocking(which *message) *message {
 	if c.depth > 1 {
 		return new(message)

@@ -7,8 +7,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// request is what an MPI_Request stands for: an operation that was started, or can be, again and again, if it is
-// persistent.
+// request is the object behind an MPI_Request: an operation that was started or, if it is
+// persistent, can be started again and again.
 type request struct {
 	handle     int32
 	on         *Comm // whose error handler is told of its errors; nil for MPI_COMM_SELF's
@@ -18,7 +18,8 @@ type request struct {
 	list       uint64 // the last list it was read in: see requestList.repeated
 }
 
-// operation is what a request does. Package match or coll does the work; the rank's goroutine alone calls these methods.
+// operation is what a request does. Package match or coll does the work; the rank's goroutine alone
+// calls these methods.
 type operation interface {
 	// start begins the operation, anew if it is persistent.
 	start(p *Process) error
@@ -28,7 +29,7 @@ type operation interface {
 	finish(p *Process) (match.Status, error)
 	// cancel tries to take it back (MPI 5.0, 3.8.4); an operation that cannot be does nothing.
 	cancel(p *Process)
-	// free lets go of what it holds. Its request is freed, and it is not under way, or not any more.
+	// free releases what the operation holds. Its request is freed, and it is not under way.
 	free(p *Process)
 }
 
@@ -41,7 +42,8 @@ func (c *call) newRequest(i int, r *request) (err error) {
 	return err
 }
 
-// startRequest starts an operation and makes a request of it: what every nonblocking function does last.
+// startRequest starts an operation and makes a request of it: what every nonblocking function does
+// last.
 func (c *call) startRequest(i int, on *Comm, op operation) error {
 	return c.launch(i, &request{on: on, op: op, active: true})
 }
@@ -103,8 +105,8 @@ func (r *request) done() bool {
 	return r.op.done()
 }
 
-// complete ends an operation that is done: the request is freed, or inactive if it is persistent. handle reports whether it
-// is to become MPI_REQUEST_NULL.
+// complete ends an operation that is done: the request is freed, or inactive if it is persistent.
+// handle reports whether it is to become MPI_REQUEST_NULL.
 func (p *Process) complete(r *request) (st match.Status, freed bool, err error) {
 	if !r.active || !r.done() { // the program completed it in a callback, and may use it anew
 		return emptyStatus, false, errorf(abi.ErrRequest, "the request was completed by a callback meanwhile")
@@ -171,7 +173,8 @@ func (p *Process) prune() []operation {
 	return left
 }
 
-// settle waits for what goes on alone: sends of requests that were freed, and buffered ones (MPI 5.0, 11.2.2, 3.6.1).
+// settle waits for what goes on alone: sends of requests that were freed, and buffered ones (MPI
+// 5.0, 11.2.2, 3.6.1).
 func (p *Process) settle() error {
 	for _, op := range p.unfinished {
 		if err := p.end.Wait(op.done); err != nil {

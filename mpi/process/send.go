@@ -147,8 +147,8 @@ func isendrecv(c *call) error {
 	return c.startRequest(11, on, x)
 }
 
-// replacing reads the parameters of MPI_Sendrecv_replace, and copies what is to be sent to memory of its own, in the guest. It
-// returns the address of that, 0 if there is none.
+// replacing reads the parameters of MPI_Sendrecv_replace, and copies what is to be sent to memory
+// of its own, in the guest. It returns the address of that, 0 if there is none.
 func (c *call) replacing(in, out *message) (on *Comm, copied uint32, err error) {
 	if on, err = c.comm(7); err != nil {
 		return nil, 0, err

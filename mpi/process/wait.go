@@ -45,7 +45,8 @@ func testOne(c *call) error {
 	return errors.Join(err, c.writeFlag(1, flag))
 }
 
-// one completes the request at parameter 0 if ready says that it is done. Its status goes to parameter status.
+// one completes the request at parameter 0 if ready says that it is done. Its status goes to
+// parameter status.
 func (c *call) one(status int, ready func(*request) (bool, error)) error {
 	r, err := c.requestAt(0)
 	if err != nil {
@@ -119,8 +120,8 @@ func (c *call) list(n int64, at int) (requestList, error) {
 	return l, nil
 }
 
-// lists reads the count that is parameter 0 and the array of requests that is parameter 1; statuses is the parameter of theirs, of
-// each or only of one.
+// lists reads the count that is parameter 0 and the array of requests that is parameter 1; statuses
+// is the parameter of theirs, of each or only of one.
 func (c *call) lists(statuses int, each bool) (requestList, error) {
 	n, err := c.count(0)
 	if err != nil {
@@ -146,7 +147,8 @@ func (c *call) polled(statuses int, each bool) (requestList, error) {
 	return l, err
 }
 
-// allDone returns a function that reports whether all requests are done, looking at each again only until it is.
+// allDone returns a function that reports whether all requests are done, looking at each again only
+// until it is.
 func (l *requestList) allDone() func() bool {
 	i := 0
 	return func() bool {
@@ -167,7 +169,8 @@ func (l *requestList) firstDone() int {
 	return -1
 }
 
-// take completes the i-th request and stores its status as the k-th. The error is that of the request.
+// take completes the i-th request and stores its status as the k-th. The error is that of the
+// request.
 func (c *call) take(l *requestList, i, k int) (code int32, err error) {
 	r := l.requests[i]
 	if r == nil { // it was twice in the list
@@ -211,8 +214,8 @@ func (l *requestList) mark(k int, code int32) {
 	}
 }
 
-// inStatus is the error of a function some of whose requests failed, the first as err says; codes are their errors, which go to the
-// statuses (MPI 5.0, 3.7.5).
+// inStatus is the error of a function some of whose requests failed, the first as err says; codes
+// are their errors, which go to the statuses (MPI 5.0, 3.7.5).
 func (l *requestList) inStatus(codes []int32, err error) error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -272,8 +275,8 @@ func testAll(c *call) error {
 	return c.all(&l)
 }
 
-// any completes the request at place i and tells which it was: parameter index, and flag if that is one. Place -1 means that no
-// request is active.
+// any completes the request at place i and tells which it was: parameter index, and flag if that is
+// one. Place -1 means that no request is active.
 func (c *call) any(l *requestList, i, index, flag int) error {
 	if flag >= 0 {
 		if err := c.writeFlag(flag, true); err != nil {

@@ -15,10 +15,11 @@ const latest = 32
 type inbox struct {
 	random *rand.Rand // next's; nil if packets go as they come
 
-	mu     sync.Mutex // guards the rest
-	more   sync.Cond
-	queues map[int][]frame.Packet // by the node they are from, or all in one if they go as they come; no empty ones
-	ready  []int                  // those that have a queue
+	mu   sync.Mutex // guards the rest
+	more sync.Cond
+	// by the node they are from, or all in one if they go as they come; no empty ones
+	queues map[int][]frame.Packet
+	ready  []int // those that have a queue
 	closed bool
 }
 
@@ -51,8 +52,9 @@ func (in *inbox) close() {
 	in.more.Signal()
 }
 
-// next waits for a packet, holds it back for as long as is drawn, in which others may come, and takes the first from a node drawn from those
-// that have any by then. It reports false once the inbox is closed.
+// next waits for a packet, holds it back for as long as is drawn, in which others may come, and
+// takes the first from a node drawn from those that have any by then. It reports false once the
+// inbox is closed.
 func (in *inbox) next() (frame.Packet, bool) {
 	if !in.wait() {
 		return frame.Packet{}, false

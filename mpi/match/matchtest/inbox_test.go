@@ -7,8 +7,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// deliveries are the packets of an inbox that were all on their way before the first of them arrived: 10 from each of three nodes in turn,
-// which their From says, with an ID that counts them all.
+// deliveries are the packets of an inbox that were all on their way before the first of them
+// arrived: 10 from each of three nodes in turn, which their From says, with an ID that counts them
+// all.
 func deliveries(seed uint64, node int) []frame.Packet {
 	in := newInbox(seed, node)
 	const count = 30

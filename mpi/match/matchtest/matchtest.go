@@ -1,5 +1,6 @@
-// Package matchtest joins the nodes of a job in one process, for tests of what is above package match: each node is a
-// [match.World], and between them packets go through a [Network], which delays them as a seed draws.
+// Package matchtest joins the nodes of a job in one process, for tests of what is above package
+// match: each node is a [match.World], and between them packets go through a [Network], which
+// delays them as a seed draws.
 package matchtest
 
 import (
@@ -11,7 +12,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// Network is the worlds of one job, and what is on its way between them. It is safe for use by many goroutines.
+// Network is the worlds of one job, and what is on its way between them. It is safe for use by many
+// goroutines.
 type Network struct {
 	nodes   []int
 	worlds  map[int]*match.World // by node
@@ -19,9 +21,10 @@ type Network struct {
 	wg      sync.WaitGroup       // deliver, for each inbox
 }
 
-// Start makes the worlds of a job, each from cfg with its own Size, Local and Link; nodes has the node of each rank. Packets from one
-// node to another arrive in order. How late each is, and which of those from different nodes is next, is drawn from the seed; with seed 0
-// all go as they come. Whoever starts a network closes it. The end of ctx aborts the worlds with its cause.
+// Start makes the worlds of a job, each from cfg with its own Size, Local and Link; nodes has the
+// node of each rank. Packets from one node to another arrive in order. How late each is, and which
+// of those from different nodes is next, is drawn from the seed; with seed 0 all go as they come.
+// Whoever starts a network closes it. The end of ctx aborts the worlds with its cause.
 func Start(ctx context.Context, nodes []int, seed uint64, cfg match.Config) *Network {
 	n := &Network{nodes: nodes, worlds: map[int]*match.World{}, inboxes: map[int]*inbox{}}
 	local := map[int][]int{}
