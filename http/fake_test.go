@@ -124,7 +124,7 @@ func (n *fakeNode) Pool(ctx context.Context, file string, fresh bool) (mpi.PoolS
 	switch file {
 	case "echo/1.0.0", "echo", "bafyecho", "echo/>=1 <2":
 		return mpi.PoolStatus{Interpreter: echo, Host: self, Served: true, Peers: []mpi.PeerID{peer1, peer2}}, nil
-	case "lonely/1.0.0":
+	case "isolated/1.0.0":
 		return mpi.PoolStatus{Interpreter: echo, Host: self}, nil
 	case "far/1.0.0":
 		n.started <- mpi.Request{File: file}

@@ -63,7 +63,7 @@ func (n timeless) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 
 func (n timeless) Pool(ctx context.Context, file string, fresh bool) (mpi.PoolStatus, error) {
 	if strings.HasPrefix(file, "far") {
-		file = "lonely/1.0.0"
+		file = "isolated/1.0.0"
 	}
 	return n.fakeNode.Pool(ctx, file, fresh)
 }

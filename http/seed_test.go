@@ -147,7 +147,7 @@ func TestSeed(t *testing.T) {
 		{"busy", "File: busy/1.0.0\r\n", one(string(peer1)), 503, "busy", "no room"},
 		{"another fault", "File: broken/1.0.0\r\n", one(string(peer1)), 500, "internal", "log"},
 		{"list of a pool", file + "List: 1\r\n", "", 200, seedList, ""},
-		{"list of an empty pool", "File: lonely/1.0.0\r\nList: 1\r\n", "", 200, `{"host":"12D3KooWSelf","peers":[]}`, ""},
+		{"list of an empty pool", "File: isolated/1.0.0\r\nList: 1\r\n", "", 200, `{"host":"12D3KooWSelf","peers":[]}`, ""},
 		{"list of an unknown pool", "File: ecko/1\r\nList: 1\r\n", "", 404, "not-found", "ecko"},
 		{"list out of time", "File: far/1.0.0\r\nList: 1\r\nTimeout: 1ms\r\n", "", 504, "timed-out", "Timeout"},
 		{"list of all", "List: 1\r\n", "", 200, seedList, ""},

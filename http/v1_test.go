@@ -25,7 +25,7 @@ func TestV1Documents(t *testing.T) {
 		{"/v1/pools/echo", pool},
 		{"/v1/pools/bafyecho", pool},
 		{"/v1/pools/echo/%3E=1%20%3C2", pool},
-		{"/v1/pools/lonely/1.0.0", `{"name":"echo","version":"1.0.0","cid":"bafyecho","host":"12D3KooWSelf","served":false,"peers":[]}`},
+		{"/v1/pools/isolated/1.0.0", `{"name":"echo","version":"1.0.0","cid":"bafyecho","host":"12D3KooWSelf","served":false,"peers":[]}`},
 		{"/v1/peers", `{"host":"12D3KooWSelf","peers":[
 			{"peer":"12D3KooWPeer1","agent":"ipfs-mpi/0.1.0","slots":2,"serves":[{"name":"echo","version":"1.0.0","cid":"bafyecho"}]},
 			{"peer":"12D3KooWPeer2","agent":"ipfs-mpi/0.1.0","slots":2,"serves":[{"name":"echo","version":"1.0.0","cid":"bafyecho"}]},

@@ -133,8 +133,8 @@ func (fakeNode) Pool(_ context.Context, file string, _ bool) (mpi.PoolStatus, er
 	switch file {
 	case "echo":
 		return mpi.PoolStatus{Interpreter: echo, Host: self, Peers: []mpi.PeerID{alice, bob}}, nil
-	case "lonely":
-		return mpi.PoolStatus{Interpreter: mpi.Interpreter{Name: "lonely", Version: "1.0.0"}, Host: self}, nil
+	case "isolated":
+		return mpi.PoolStatus{Interpreter: mpi.Interpreter{Name: "isolated", Version: "1.0.0"}, Host: self}, nil
 	}
 	return mpi.PoolStatus{}, &mpi.Error{Code: mpi.CodeNotFound, Msg: "nothing is called " + file, Near: []string{"echo/1.1.0"}}
 }

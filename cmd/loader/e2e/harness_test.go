@@ -32,17 +32,17 @@ var root = func() string {
 func built(parts ...string) string { return filepath.Join(append([]string{root}, parts...)...) }
 
 var (
-	loader = built("bin", "ipfs-mpi")
-	plugin = built("bin", "mpi.so")
-	stock  = built("build", "ipfs")
-	shelf  = built("bin", "store")
+	loader   = built("bin", "ipfs-mpi")
+	plugin   = built("bin", "mpi.so")
+	stock    = built("build", "ipfs")
+	storeDir = built("bin", "store")
 )
 
 // How long a step of a test may take before it is a failure. Nothing is measured by it.
 const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {
-	for _, file := range []string{loader, plugin, stock, shelf} {
+	for _, file := range []string{loader, plugin, stock, storeDir} {
 		if _, err := os.Stat(file); err != nil {
 			fmt.Fprintf(os.Stderr, "%v: run these tests with make e2e\n", err)
 			os.Exit(1)
@@ -155,7 +155,7 @@ func cluster(t testing.TB, n int, args ...string) []*node {
 
 func clusterOf(t testing.TB, exe string, n int, args ...string) ([]*node, *process) {
 	t.Helper()
-	args = append([]string{"cluster", "-n", strconv.Itoa(n), "--store", shelf, "--json"}, args...)
+	args = append([]string{"cluster", "-n", strconv.Itoa(n), "--store", storeDir, "--json"}, args...)
 	p := launch(t, nil, exe, args...)
 	var doc struct{ Nodes []*node }
 	p.await(t, "the cluster's document", func() bool {

@@ -322,7 +322,7 @@ func TestRunFile(t *testing.T) {
 // ran has failed.
 func TestJobsAfterRestart(t *testing.T) {
 	dir := repo(t, loader, "ipfs")
-	root := strings.TrimSpace(run(t, dir, loader, "ipfs", "add", "-Qr", "--cid-version=1", shelf))
+	root := strings.TrimSpace(run(t, dir, loader, "ipfs", "add", "-Qr", "--cid-version=1", storeDir))
 	run(t, dir, loader, "ipfs", "config", "Plugins.Plugins.mpi.Config.Store", "/ipfs/"+root)
 	n := daemon(t, dir, loader, "ipfs")
 	n.proc.await(t, "the store", func() bool {

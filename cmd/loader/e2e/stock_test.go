@@ -26,7 +26,7 @@ func installed(t testing.TB) string {
 
 func add(t testing.TB, repo string) string {
 	t.Helper()
-	return strings.TrimSpace(run(t, repo, stock, "add", "-Q", "-r", "--cid-version=1", shelf))
+	return strings.TrimSpace(run(t, repo, stock, "add", "-Q", "-r", "--cid-version=1", storeDir))
 }
 
 // A stock ipfs, the plugin copied, one setting, and a curl written from the page that started it
