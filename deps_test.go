@@ -86,7 +86,8 @@ var rules = []rule{
 	{packages: "cmd/loader/internal/sidecar", imports: []string{"mpi/atomicfile", "mpi/backoff", "plugin"}, foreign: []string{kubo + "client/rpc", libp2p, multi}},
 	{packages: "cmd/loader/internal/cluster", foreign: []string{
 		kubo + "client/rpc", kubo + "config", kubo + "core/coreiface/options", libp2p, multi}},
-	{packages: "cmd/loader/internal/*", imports: []string{"cmd/loader/internal/terminal", "http", "mpi", "mpi/atomicfile"}, foreign: []string{goSystem}},
+	{packages: "cmd/loader/internal/*", imports: []string{
+		"cmd/loader/internal/terminal", "http", "mpi", "mpi/atomicfile", "mpi/backoff"}, foreign: []string{goSystem}},
 
 	// What runs in guests stands alone; what builds it knows the compilers.
 	{packages: "sdk"},

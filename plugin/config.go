@@ -30,9 +30,9 @@ type Config struct {
 	Token        string              // bearer token of the JSON API; empty: none asked
 	Serve        []selector.Selector // which interpreters of the store; empty: all
 	Programs     Programs            // which programs may run here for peers
-	Listed       []mpi.CID           // and these, with ProgramsListed
-	Allow        []peer.ID           // if not empty, only these peers are talked to
-	Deny         []peer.ID           // these never
+	Listed       []mpi.CID           // further programs, with ProgramsListed
+	Allow        []peer.ID           // if not empty, only these peers are admitted
+	Deny         []peer.ID           // peers that are never admitted
 	HandlerSlots int                 // instances running at once
 	RankSlots    int                 // ranks of jobs running at once
 	Memory       int64               // bytes of linear memory for each instance
@@ -40,7 +40,7 @@ type Config struct {
 	MaxMessage   int64               // bytes of Data in one message
 	MaxStore     int64               // bytes of the store kept pinned; 0: no limit
 	KeepUnused   time.Duration       // how long what is no longer served stays pinned
-	Notes        []string            // what the owner should change some day; logged at the start
+	Notes        []string            // deprecated settings in use, as lines for the log at start
 }
 
 // Programs says which programs a node runs for its peers.

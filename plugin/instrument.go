@@ -22,10 +22,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 )
 
-// Built with the tag bench, a daemon also answers raw echoes, and measures those of another one:
-// what a message costs is told as a ratio to this, between the same two daemons. GET
-// /echo?peer=ID&size=BYTES&n=TIMES at the address in Repo/mpi/bench answers a list of round-trip
-// times in nanoseconds.
+// Built with the tag bench, a daemon answers raw echoes on a libp2p stream, and measures those of
+// another daemon. Benchmarks of messages compare with that. GET /echo?peer=ID&size=BYTES&n=TIMES at
+// the address in Repo/mpi/bench returns a list of round-trip times in nanoseconds.
 const echoProtocol protocol.ID = "/ipfs-mpi/bench-echo/1.0.0"
 
 func (s *Service) instrument() (func(context.Context) error, error) {

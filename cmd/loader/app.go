@@ -21,8 +21,8 @@ const (
 	exitTimeout = 4 // send: time was up before every answer came
 )
 
-// sameSignal is how long after a signal another one is the same request. It is shorter than a
-// person's second ctrl-C.
+// sameSignal is the time after a signal within which another one repeats the same request. A
+// person's second ctrl-C comes later.
 const sameSignal = 200 * time.Millisecond
 
 // exitCode is an error with an exit code of its own. A nil err has been told already.
@@ -40,8 +40,8 @@ func (e exitCode) Error() string {
 
 func (e exitCode) Unwrap() error { return e.err }
 
-// usageError is an error of the command line. A job's exit code may be exitUsage as well, and is
-// not one.
+// usageError is a mistake in the command line. A job may end with the same exit code (exitUsage)
+// without one.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -92,8 +92,8 @@ func (a *app) execute(args []string) int {
 	return code
 }
 
-// helpFor is the command line that shows a command's help: those whose flags belong to someone else
-// have theirs below "help".
+// helpFor is the command line that shows a command's help. Commands that pass all flags on to Kubo
+// or to a compiler show theirs with "help COMMAND".
 func helpFor(cmd *cobra.Command) string {
 	if cmd.DisableFlagParsing {
 		return cmd.Root().Name() + " help " + cmd.Name()
@@ -112,9 +112,9 @@ func (a *app) do(f func(ctx context.Context, args []string) error) func(*cobra.C
 	}
 }
 
-// letGo calls stop a while after ctx ended with a signal. The first signal asks for a clean stop.
-// One that comes clearly later has its default effect; at once after the first it is the same
-// request, which timeout(1) sends to the process and to its group.
+// letGo calls stop some time (sameSignal) after a signal has ended ctx. The first signal asks for a
+// clean stop; one after that time has its default effect. One before it repeats the request:
+// timeout(1) sends a signal to the process and another one to its group.
 func letGo(ctx context.Context, stop func()) (cancel func() bool) {
 	return context.AfterFunc(ctx, func() { time.AfterFunc(sameSignal, stop) })
 }

@@ -141,7 +141,7 @@ func describeCause(c *mpi.JobCause) string {
 	case detail == "", strings.HasSuffix(what, detail): // "exit code 3"
 		return where + what
 	case where == "":
-		return detail // says it all: it is of this node
+		return detail // of this node, so that no rank or peer need be named
 	}
 	return where + what + ": " + detail
 }

@@ -76,8 +76,8 @@ func (a *app) kubo(line func(args []string) []string) func(*cobra.Command, []str
 	}
 }
 
-// buildEnv is Kubo's, with the plugin preloaded unless one is installed that Kubo is going to load:
-// of two with the same name it would refuse both.
+// buildEnv is Kubo's own, with the plugin preloaded. It is not preloaded if Kubo is going to load
+// an installed one: Kubo refuses two plugins with one name.
 func buildEnv(ctx context.Context, req *cmds.Request) (cmds.Environment, error) {
 	if err := refuse(req); err != nil {
 		return nil, err
@@ -106,20 +106,19 @@ func buildEnv(ctx context.Context, req *cmds.Request) (cmds.Environment, error) 
 	}
 	env, err := kubo.BuildEnv(preload)(ctx, req)
 	if err != nil && installed != "" {
-		// Two builds of the same versions can differ in their sources, which nothing in the files
-		// tells.
+		// Builds of the same versions can have different sources. The files do not record that.
 		err = fmt.Errorf("%w\nWhat to do, if that is about %s: %s", err, installed, howToMend(installed))
 	}
 	return env, err
 }
 
-// howToMend tells what to do about an installed plugin that does not load.
+// howToMend says what to do about an installed plugin that does not load.
 func howToMend(path string) string {
 	return fmt.Sprintf(`the plugin is built in here, so the file is not needed: remove it (rm '%s'),
 or run the ipfs that it was built for, or install the one of this build (ipfs-mpi install)`, path)
 }
 
-// refuse keeps off what would replace this executable with another.
+// refuse rejects Kubo's commands that would replace this executable with another.
 func refuse(req *cmds.Request) error {
 	if len(req.Path) == 2 && req.Path[0] == "update" && (req.Path[1] == "install" || req.Path[1] == "revert") {
 		return fmt.Errorf("ipfs update %s would replace ipfs-mpi with an ipfs that has no mpi plugin: install another ipfs-mpi instead", req.Path[1])

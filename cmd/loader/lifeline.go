@@ -12,11 +12,11 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/cluster"
 )
 
-// A daemon that has had its notice and does not end within this time gets another, which Kubo takes
-// as the order to end at once.
+// A daemon that does not end within this time after the first signal gets a second one, on which
+// Kubo exits at once.
 const lifelineGrace = 20 * time.Second
 
-// watchLifeline interrupts this process when the process that started it is gone, however it went.
+// watchLifeline interrupts this process when the process that started it has ended in any way.
 // The starter keeps the writing end of a pipe open and passes the number of the reading end in the
 // environment; its end of file is its death. A process without one is left alone. The returned
 // function ends the watch.

@@ -3,8 +3,8 @@
 // and the sidecar that serves beside a daemon of any build. docs/cli.md documents it for its users.
 //
 // One file holds one command. What needs more than a file is a package below internal/: attach
-// (following a job), cluster, pluginfile, sidecar and terminal; jobstest is for tests. Only main ends
-// the process; everything below returns an exit code or an error.
+// (following a job), cluster, pluginfile, sidecar and terminal; jobstest is for tests. Only main
+// ends the process; everything below returns an exit code or an error.
 package main
 
 import (

@@ -14,8 +14,9 @@ import (
 // cFlags are what the store's programs are compiled with beside what every program is.
 var cFlags = []string{"-std=gnu17", "-O2", "-Wall", "-Wextra", "-Wl,--strip-all"}
 
-// handlerFlags are added for handlers. The memory of an instance that has gone is cleared for the next
-// one if it is small, and given back to the system if it is not, which takes several times as long.
+// handlerFlags are added for handlers. The memory of an instance that has gone is cleared for the
+// next one if it is small, and given back to the system if it is not, which takes several times as
+// long.
 var handlerFlags = []string{"-Wl,-z,stack-size=65536"}
 
 // isHandler reports whether a program is written against handler.h.

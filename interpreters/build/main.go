@@ -8,12 +8,12 @@
 //	main.go or main.c …   becomes run.wasm
 //	init/                 likewise, becomes init.wasm
 //	files/                copied beside run.wasm, where the program reads it
-//	README.md             for people; not in the store, so that a better word does not make another program
+//	README.md             not in the store: an edit makes no other program
 //
-// Go ones need nothing but Go; C ones need clang, lld and wasi-libc, and this program says which
-// of them are missing and how to get them. The same sources and the same compilers make
-// the same bytes on every machine, and so the same CIDs: nodes that built the store apart are
-// in one pool. What has not changed is not built again.
+// Programs in Go need nothing but Go. Programs in C need clang, lld and wasi-libc; Build says which
+// of them are missing and how to get them. The same sources and compilers make the same bytes on
+// every machine, and so the same CIDs: nodes that built the store separately are in one pool. What
+// has not changed is not built again.
 package main
 
 import (

@@ -20,8 +20,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/atomicfile"
 )
 
-// stamp says, for each interpreter in the store, what it was built from and what came of it. It
-// lies beside the store, whose contents are published.
+// stamp records the inputs and the output of each interpreter in the store. Its file is beside the
+// store, not in it, because what is in the store is published.
 type stamp map[string]record
 
 type record struct {
@@ -39,7 +39,7 @@ func readStamp(path string) (stamp, error) {
 	}
 	s := stamp{}
 	if json.Unmarshal(in, &s) != nil {
-		return stamp{}, nil // torn or foreign: build everything again
+		return stamp{}, nil // not readable: build everything again
 	}
 	for key := range s {
 		name, version, _ := strings.Cut(key, "/")

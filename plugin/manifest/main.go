@@ -1,5 +1,5 @@
 // Command manifest writes .ipfs-plugin.json, the description of the plugin for people and tools
-// that install plugins. Every value comes from where the build takes it too, so that it cannot lie.
+// that install plugins. Every value is read from the source that the build uses.
 //
 //	go run -trimpath ./plugin/manifest > .ipfs-plugin.json
 package main

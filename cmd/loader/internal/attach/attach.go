@@ -15,6 +15,7 @@ import (
 
 	api "github.com/ipfs-mpi/ipfs-mpi/http"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 )
 
 // Client is what this package uses of an [api.Client].
@@ -25,18 +26,18 @@ type Client interface {
 	JobFile(ctx context.Context, id, name string) (io.ReadCloser, error)
 }
 
-// How long a node that does not answer is tried again. A daemon that ends takes the jobs that began
-// there with it, so one that refuses connections is not waited for as long as a network.
+// Limits of trying to reach the node again. A refused connection means that the daemon has ended,
+// and the jobs that it started with it; a network may come back.
 const (
 	refusedFor = 5 * time.Second
 	brokenFor  = time.Minute
-	firstPause = 50 * time.Millisecond
-	longPause  = time.Second
-	sayAfter   = time.Second // that the connection broke
-	// lasted is how long a connection without events has to last to have been one: whatever stands
-	// between may answer and break it at once.
-	lasted = 2 * longPause
+	sayAfter   = time.Second // a shorter interruption is not reported
+	// A connection without events counts as established after this time. A proxy on the way may
+	// accept and break it at once.
+	lasted = 2 * time.Second
 )
+
+var retries = backoff.Policy{First: 50 * time.Millisecond, Max: time.Second}
 
 // GoneError means that the node does not answer any more.
 type GoneError struct {
@@ -62,10 +63,10 @@ type Follower struct {
 	Until  uint64 // the event to stop after; 0 for the job's last
 
 	seen   uint64    // Seq of the last event
-	asked  time.Time // when the events were asked for last
-	broken time.Time // since when the node does not answer; zero if it does
+	asked  time.Time // time of the last request for events
+	broken time.Time // start of the interruption; zero while the node answers
 	pause  time.Duration
-	said   bool // that it does not
+	said   bool // the interruption has been reported
 }
 
 var errUntil = errors.New("the last event wanted")
@@ -137,18 +138,11 @@ func (f *Follower) again(ctx context.Context, err error) error {
 		f.said = true
 		f.Screen.Say("lost the connection to the node, trying again: %v", err)
 	}
-	f.pause = min(max(2*f.pause, firstPause), longPause)
-	timer := time.NewTimer(f.pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	f.pause = retries.Next(f.pause)
+	return backoff.Sleep(ctx, f.pause)
 }
 
-// final reports whether there is no sense in trying again: what is wrong is not the connection.
+// final reports whether trying again is useless, because the connection is not what failed.
 func final(err error) bool {
 	if errors.Is(err, ErrOutput) {
 		return true

@@ -15,29 +15,31 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// ErrOutput means that what a job wrote could not be written on.
+// ErrOutput means that a job's output could not be written to the user's.
 var ErrOutput = errors.New("output cannot be written")
 
-// How often progress is told where it cannot be shown in place.
+// Times between lines of progress where there is no terminal to update one line on.
 const (
 	firstProgress = 2 * time.Second
 	nextProgress  = 10 * time.Second
 )
 
-// Options say how a job shows.
+// Options say how a job is shown.
 type Options struct {
-	// its standard output; its standard error and what there is to say about it
-	Out, Err io.Writer
-	Wants    api.LogOptions // what of its output; Tag counts, Follow does not
-	Alone    bool           // its output is that of one rank, which nothing can get into
-	// its events, one a line, on Out in place of all that; of ranks those that Wants says
+	Out io.Writer // the job's standard output
+	Err io.Writer // the job's standard error, progress and messages
+	// Wants selects ranks and streams. Its Tag is used, its Follow is not.
+	Wants api.LogOptions
+	// Alone is set if all output is of one rank, so that unfinished lines need not wait.
+	Alone bool
+	// JSON writes events to Out, one a line, in place of output and progress.
 	JSON  bool
 	Quiet bool // no progress
 }
 
-// Screen shows a job. What ranks write goes on as it came, in whole lines; to a terminal only what
-// cannot harm it. Progress is a line on a terminal that changes, and goes away; else a line now and
-// then. It is safe for many goroutines.
+// Screen shows a job. Output of ranks is passed on in whole lines, unchanged, except that a
+// terminal gets no control sequences that could harm it. On a terminal progress is one line that
+// is redrawn; elsewhere it is a line now and then. It is safe for many goroutines.
 type Screen struct {
 	o        Options
 	terminal bool // Err is one
@@ -45,9 +47,9 @@ type Screen struct {
 
 	mu       sync.Mutex // guards the rest
 	out, err sink
-	status   string // what it is doing
-	drawn    bool   // status is on the terminal, and the cursor behind it
-	told     string // status that was told last
+	status   string // what the job is doing
+	drawn    bool   // status is on the terminal, with the cursor behind it
+	told     string // the status that was printed last
 	timer    *time.Timer
 	closed   bool
 	buf      []byte
@@ -117,7 +119,7 @@ func (s *Screen) Event(e mpi.JobEvent) error {
 	return nil
 }
 
-// wants reports whether an event is of the job as a whole, or of a rank that is wanted.
+// wants reports whether to show an event: one of the whole job, or of a selected rank.
 func (s *Screen) wants(e mpi.JobEvent) bool {
 	if e.Type == "exit" {
 		return s.o.Wants.Rank < 0 || e.Rank == s.o.Wants.Rank
@@ -165,7 +167,7 @@ func (s *Screen) progress(state mpi.JobState, text string) {
 	}
 }
 
-// tellIn tells the status after a while, and then every now and then while it changes. mu is held.
+// tellIn prints the status after the time given, and then again while it changes. mu is held.
 func (s *Screen) tellIn(after time.Duration) {
 	s.wg.Add(1)
 	s.timer = time.AfterFunc(after, func() {

@@ -40,8 +40,8 @@ type Config struct {
 	// Cache is a directory of compiled programs for all nodes of this user's clusters; empty: each
 	// node has its own.
 	Cache string
-	// Ready returns nil once these nodes, all or only the first, are ready, asking their APIs until
-	// then, or ctx's error.
+	// Ready waits until the nodes given (all, or only the first) are ready. It asks their APIs, and
+	// returns an error only when ctx ends.
 	Ready func(ctx context.Context, nodes []Node) error
 	// Progress gets a line of text for each step; nil for none.
 	Progress io.Writer
@@ -65,7 +65,7 @@ type Cluster struct {
 
 	lifeR, lifeW *os.File // the nodes end when lifeW is closed
 
-	// died gets how each node ended that was not told to. It has room for all.
+	// died receives the reason of each unexpected end of a node. Its buffer has room for all nodes.
 	died chan error
 	wg   sync.WaitGroup // one for each running node
 
@@ -131,8 +131,8 @@ func (c *Cluster) start(ctx context.Context) error {
 	return c.ready(ctx, c.nodes)
 }
 
-// startNodes makes the other repositories and starts all nodes: the first one first, so that it
-// compiles the programs for all, if no cluster has before.
+// startNodes makes the other repositories and starts all nodes. The first node starts alone and
+// compiles the programs, which the others then find in the shared cache.
 func (c *Cluster) startNodes(ctx context.Context) error {
 	first, rest := c.nodes[:1], c.nodes[1:]
 	err := each(ctx, c.nodes, func(ctx context.Context, n *node) error {

@@ -39,7 +39,7 @@ type node struct {
 	process *os.Process   // nil until it runs
 	exited  chan struct{} // closed when it is over, after err is set
 	err     error         // of the process
-	told    atomic.Bool   // it was asked to end
+	told    atomic.Bool   // we asked it to end
 }
 
 func newNode(dir string, index int) *node {
@@ -47,8 +47,8 @@ func newNode(dir string, index int) *node {
 	return &node{Node: Node{Repo: base}, index: index, log: base + ".log"}
 }
 
-// env is the environment of a node's processes: ours without what would reach into the node, cut
-// off from what phones home.
+// env is the environment of a node's processes: ours without the variables that change Kubo's
+// behaviour, and with telemetry off.
 func (n *node) env(more ...string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
 		return strings.HasPrefix(kv, "IPFS_") || strings.HasPrefix(kv, "LIBP2P_")
@@ -161,7 +161,7 @@ func readAddr(file string) (ma.Multiaddr, error) {
 	return addr, nil
 }
 
-// death tells how a node ended. It is for after exited.
+// death describes how a node ended. It may be called once exited is closed.
 func (n *node) death() error {
 	how := "exit code 0"
 	if n.err != nil {

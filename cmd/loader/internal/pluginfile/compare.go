@@ -81,9 +81,8 @@ func or(s, absent string) string {
 	return s
 }
 
-// describeModule tells all of a module that must be equal: version, what replaces it, sum, and
-// whether it was built in its own source tree (which gives its files other names, and so other
-// code).
+// describeModule describes what must be equal of a module: its version, replacement and sum, and
+// whether it was built in its own source tree. That gives its files other names, and so other code.
 func describeModule(f File, m *debug.Module) string {
 	s := short(m)
 	if m.Replace != nil {

@@ -104,8 +104,8 @@ func Installed(repo string) ([]File, error) {
 	return found, err
 }
 
-// looksBuilt tells cheaply whether a file can be one that Go built. Reading the build info of a
-// large file that is none would search all of it.
+// looksBuilt checks the first bytes for a format that Go builds. Reading the build info of any
+// other file would search all of it.
 func looksBuilt(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 	dialTimeout = 10 * time.Second
 	// lookAgain is how often the daemon is asked for its peers while all is well.
 	lookAgain = time.Minute
-	// enoughPeers is how many connections are enough to find others by: more are not sought.
+	// enoughPeers is the number of connections from which on no more are sought.
 	enoughPeers = 16
 	dialsAtOnce = 8
 )
@@ -35,10 +35,10 @@ type link struct {
 	log  *slog.Logger
 	rpc  string
 
-	gone bool // the daemon did not answer last time; run's own
+	gone bool // the daemon did not answer last time; only run uses it
 }
 
-// run widens what connect began, and rejoins whenever that is needed, until ctx ends.
+// run connects to more peers, and again whenever connections are lost, until ctx ends.
 func (l *link) run(ctx context.Context) {
 	l.widen(ctx)
 	wait := backoff(lookAgain)

@@ -2,8 +2,8 @@
 // plugin takes from its daemon the sidecar has of its own (a libp2p host, a DHT) or gets through
 // the daemon's RPC API (the store); from there on it is the same code, plugin.Service.
 //
-// It talks to no public bootstrap peer: the way into the network are the daemon's own addresses and
-// the daemon's own peers, asked for again and again (link.go).
+// It talks to no public bootstrap peer. It enters the network through the daemon's addresses and
+// the daemon's peers, which it asks for from time to time (link.go).
 package sidecar
 
 import (
