@@ -221,7 +221,7 @@ func TestFollowGivesUp(t *testing.T) {
 		{"late, if the network is", brokenClient{errs: []error{broken, netErr}}, brokenFor, "the node does not answer any more"},
 		{"late, if it answers and breaks at once", brokenClient{errs: []error{broken}}, brokenFor, "the node does not answer any more"},
 		{"not, while connections last", brokenClient{errs: append(many(broken, 500), nil), lasts: time.Hour}, 500 * time.Hour, ""},
-		{"not, while events come", brokenClient{errs: append(many(broken, 500), nil), events: true}, 500 * firstPause, ""},
+		{"not, while events come", brokenClient{errs: append(many(broken, 500), nil), events: true}, 500 * retries.First, ""},
 		{"not, if the daemon is busy stopping", brokenClient{errs: []error{broken, mpi.Errorf(mpi.CodeStopping, "stopping"), netErr, nil}}, 0, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -237,7 +237,7 @@ func TestFollowGivesUp(t *testing.T) {
 				if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 					t.Errorf("%v, want %q", err, c.want)
 				}
-				if took < c.after || c.want != "" && took > c.after+2*longPause {
+				if took < c.after || c.want != "" && took > c.after+2*retries.Max {
 					t.Errorf("after %v, want %v", took, c.after)
 				}
 				if c.after > sayAfter && c.want != "" && !strings.Contains(errs.String(), "lost the connection") {
