@@ -68,8 +68,8 @@ var rules = []rule{
 	{packages: "mpi/worker/link", imports: []string{"mpi"}},
 	{packages: "mpi/worker/lockdown", foreign: []string{goSystem, "github.com/landlock-lsm/go-landlock/",
 		"github.com/elastic/go-seccomp-bpf", "kernel.org/pub/linux/libs/security/libcap/psx"}},
-	{packages: "mpi/node", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/selector"}},
-	{packages: "mpi/job", imports: []string{"mpi", "mpi/atomicfile", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process"}},
+	{packages: "mpi/node", imports: []string{"mpi", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/selector"}},
+	{packages: "mpi/job", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process"}},
 	{packages: "http", imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/"}},
 
 	// What puts it together. The plugin must not import what does not build in plugin mode.

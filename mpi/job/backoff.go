@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	pauses "github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 )
 
 // backoff is for how long each origin is refused that kept slots of this node for long and placed no ranks meanwhile, so that others get
@@ -23,6 +24,8 @@ const (
 	firstBackoff = time.Second                  // the first pause; each is twice as long as the one before
 	lastBackoff  = 10 * time.Minute             // but no longer; and so long after its end it is forgotten
 )
+
+var refusals = pauses.Policy{First: firstBackoff, Max: lastBackoff}
 
 // refuse says why an origin's offer is not taken now; nothing if it is.
 func (v backoff) refuse(origin mpi.PeerID) string {
@@ -45,7 +48,7 @@ func (v backoff) add(origin mpi.PeerID, since time.Time) {
 		}
 	}
 	if last := v[origin]; !since.Before(last.end) {
-		length := min(max(2*last.length, firstBackoff), lastBackoff)
+		length := refusals.Next(last.length)
 		v[origin] = pause{length, now.Add(length)}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
@@ -33,11 +34,8 @@ type programs struct {
 // maxGuests bounds the guests that are kept.
 const maxGuests = 32
 
-// Backoff between attempts to fetch a program.
-const (
-	firstRetry = time.Second
-	lastRetry  = time.Minute
-)
+// fetches are the pauses between attempts to fetch a program.
+var fetches = backoff.Policy{First: time.Second, Max: time.Minute}
 
 // program is one program of this node, from when it is added until it is retired.
 type program struct {
@@ -309,7 +307,7 @@ func (p *program) build() (exec.Program, fs.FS, error) {
 }
 
 func (p *program) open() (*mpi.Bundle, error) {
-	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+	for wait := fetches.Next(0); ; wait = fetches.Next(wait) {
 		bundle, err := p.ps.n.cfg.Store.Open(p.ctx, p.cid)
 		if err == nil {
 			return bundle, nil
@@ -322,10 +320,8 @@ func (p *program) open() (*mpi.Bundle, error) {
 			return nil, err
 		}
 		p.ps.n.log.Warn("cannot fetch, will try again", "program", p, "err", err, "in", wait)
-		select {
-		case <-time.After(wait):
-		case <-p.ctx.Done():
-			return nil, p.ctx.Err()
+		if err := backoff.Sleep(p.ctx, wait); err != nil {
+			return nil, err
 		}
 	}
 }
