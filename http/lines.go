@@ -48,7 +48,7 @@ func (l *Lines) Append(dst []byte, e mpi.JobEvent) []byte {
 	default:
 		return dst
 	}
-	k := lineKey{e.Rank, e.Type}
+	k := lineKey{e.Rank, string(e.Type)}
 	in := []byte(e.Text)
 	whole := bytes.LastIndexByte(in, '\n') + 1
 	if whole > 0 {

@@ -22,7 +22,7 @@ type LogOptions struct {
 func (o LogOptions) Wants(e mpi.JobEvent) bool {
 	switch e.Type {
 	case "stdout", "stderr":
-		return (o.Rank < 0 || e.Rank == o.Rank) && (o.Stream == "" || e.Type == o.Stream)
+		return (o.Rank < 0 || e.Rank == o.Rank) && (o.Stream == "" || string(e.Type) == o.Stream)
 	}
 	return e.Type == "exit" || e.Type == "end"
 }

@@ -99,13 +99,25 @@ type JobFile struct {
 	Size int64  `json:"size"`
 }
 
+// EventType is what kind of thing happened to a job.
+type EventType string
+
+// The types of a [JobEvent].
+const (
+	EventState    EventType = "state"    // the job came to State
+	EventProgress EventType = "progress" // Text says what it does or waits for
+	EventStdout   EventType = "stdout"   // Rank wrote Text
+	EventStderr   EventType = "stderr"   // Rank wrote Text
+	EventExit     EventType = "exit"     // Rank ended by itself
+	EventEnd      EventType = "end"      // the last: the job ended
+)
+
 // JobEvent is one thing that happened to a job, in order. Seq counts from 1 for each job.
 type JobEvent struct {
 	Seq  uint64    `json:"seq"`
 	Time time.Time `json:"time"`
-	// "state", "progress", "stdout", "stderr", "exit", "end"
-	Type string `json:"type"`
-	Rank int    `json:"rank"` // with stdout, stderr, exit
+	Type EventType `json:"type"`
+	Rank int       `json:"rank"` // with stdout, stderr, exit
 	// progress; a line with its newline, or a part of one that is long or unfinished
 	Text   string    `json:"text,omitempty"`
 	State  JobState  `json:"state,omitempty"`  // state, end

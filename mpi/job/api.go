@@ -78,8 +78,8 @@ func (svc *Service) begin(spec mpi.JobSpec, program mpi.Interpreter) (*job, erro
 
 func shortID(id mpi.JobID) string { return hex.EncodeToString(id.Nonce[:4]) }
 
-// forgetOld drops ended jobs beyond the bounds, those that ended first, and returns them. The job that
-// ended last stays. The caller has the mutex.
+// forgetOld drops ended jobs beyond the bounds, those that ended first, and returns them. The job
+// that ended last stays. The caller has the mutex.
 func (svc *Service) forgetOld() (old []*job) {
 	var ended []*job
 	for _, j := range svc.all {

@@ -10,14 +10,16 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// An origin whose offers lapse again and again is refused for a growing while; others get their turn, and in the end it is forgotten.
+// An origin whose offers lapse again and again is refused for a growing while; others get their
+// turn, and in the end it is forgotten.
 func TestSlotsKeptInVain(t *testing.T) {
 	withIsolated(t, failing, func(t *testing.T, n *isolatedNode) {
 		for want := firstBackoff; ; want = min(2*want, lastBackoff) {
 			if got := n.offer("greedy", 4); got.Ranks != 4 {
 				t.Fatalf("before it pauses for %v: %+v", want, got)
 			}
-			if got := n.offer("greedy", 100); got.Ranks != 4 { // two that lapse together cost one pause
+			// two that lapse together cost one pause
+			if got := n.offer("greedy", 100); got.Ranks != 4 {
 				t.Fatalf("before it pauses for %v: %+v", want, got)
 			}
 			time.Sleep(frame.ReservationTime)
@@ -54,8 +56,8 @@ func TestSlotsKeptInVain(t *testing.T) {
 	})
 }
 
-// A job that waits for more slots than there are asks again and again, each time for as long as a node that does not answer has it wait.
-// That is not held against its origin.
+// A job that waits for more slots than there are asks again and again, each time for as long as a
+// node that does not answer has it wait. That is not held against its origin.
 func TestHonestSearchIsNotRefused(t *testing.T) {
 	withIsolated(t, failing, func(t *testing.T, n *isolatedNode) {
 		o := newIsolated(t, "origin", failing)
@@ -86,7 +88,8 @@ func TestHonestSearchIsNotRefused(t *testing.T) {
 	})
 }
 
-// What becomes of ranks that are placed is not held against the origin. If it does not start them they end, and give up their slots.
+// What becomes of ranks that are placed is not held against the origin. If it does not start them
+// they end, and give up their slots.
 func TestPlacedAndNotStarted(t *testing.T) {
 	withIsolated(t, failing, func(t *testing.T, n *isolatedNode) {
 		for range 3 {
@@ -112,19 +115,62 @@ func TestPlacedAndNotStarted(t *testing.T) {
 }
 
 // An origin has as many parts here as it may have jobs: parts whose ranks have ended take no slots.
+// However many there are of others, the node's own jobs find room.
 func TestPartsOfOneOrigin(t *testing.T) {
 	withIsolated(t, goPrograms{"wait": func(*goRank) {}}, func(t *testing.T, n *isolatedNode) {
-		for range maxOpenJobs {
-			got := n.offer("many", 1)
-			n.receive("many", frame.Place{Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: []uint32{0}, Args: []string{"x"}})
-			synctest.Wait()
-			n.receive("many", frame.Start{Job: got.Job})
+		run := func(origin mpi.PeerID) {
+			for range maxOpenJobs {
+				got := n.offer(origin, 1)
+				n.receive(origin, frame.Place{
+					Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: []uint32{0}, Args: []string{"x"}})
+				synctest.Wait()
+				n.receive(origin, frame.Start{Job: got.Job})
+			}
 		}
+		run("many")
 		if got := n.offer("many", 1); got.Ranks != 0 || got.Reason != mpi.Busy {
 			t.Errorf("one more is %+v", got)
 		}
 		if got := n.offer("other", 1); got.Ranks != 1 {
 			t.Errorf("another origin gets %+v", got)
+		} else {
+			n.receive("other", frame.Stop{Job: got.Job})
+		}
+		for _, origin := range []mpi.PeerID{"more", "third", "last"} {
+			run(origin)
+		}
+		if got := n.offer("other", 1); got.Ranks != 0 || got.Reason != mpi.Busy {
+			t.Errorf("another origin, with as many parts as there may be, gets %+v", got)
+		}
+		own := frame.Offer{Job: mpi.NewRequestID("self"), Program: cidOf("wait"), Ranks: 1}
+		if got := n.offered("self", own); got.Ranks != 1 {
+			t.Errorf("the node's own job gets %+v", got)
+		}
+	})
+}
+
+// Every Place and Start is answered, also those that come as the reservation ends or after it.
+func TestPlaceThatComesTooLate(t *testing.T) {
+	withIsolated(t, failing, func(t *testing.T, n *isolatedNode) {
+		for _, wait := range []time.Duration{frame.ReservationTime, frame.ReservationTime + time.Second} {
+			got := n.offer("late", 2)
+			time.Sleep(wait) // wakes at the same time as the reservation's timer
+			n.receive("late", frame.Place{
+				Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: []uint32{0, 0}, Args: []string{"x"}})
+			answered := false
+			for _, f := range n.hear("late") {
+				switch f := f.(type) {
+				case frame.Prepared:
+					answered = true
+					n.receive("late", frame.Stop{Job: got.Job})
+				case frame.Failed:
+					answered = f.Reason == mpi.NoSlots
+				}
+			}
+			if n.hear("late"); !answered || n.slots.count() != 0 {
+				t.Errorf("after %v: answered %v, and %d slots are in use", wait, answered, n.slots.count())
+			}
+			time.Sleep(lastBackoff)
 		}
 	})
 }

@@ -33,7 +33,8 @@ type Config struct {
 // Observer sees what happens to jobs. Timelines and statistics are built on it; the code that does
 // the work knows nothing of them. Its methods return at once.
 type Observer interface {
-	// JobEvent is called for each event of a job that began here, in order, before its followers see it.
+	// JobEvent is called for each event of a job that began here, in order, before its followers
+	// see it.
 	JobEvent(job mpi.JobID, e mpi.JobEvent)
 	// HostPhase is called when what runs here of a job enters a phase: holding, preparing, ready,
 	// executing, waiting, closing, left.
@@ -46,8 +47,8 @@ type Programs interface {
 	Resolve(ctx context.Context, file string) (mpi.Interpreter, error)
 	// IsHandler reports whether a program is known here and takes no ranks.
 	IsHandler(mpi.CID) bool
-	// RunsRanks says why ranks of a program do not run here; an empty reason if they do. own is true
-	// for a job of this node, whose owner may run any program.
+	// RunsRanks says why ranks of a program do not run here; an empty reason if they do. own is
+	// true for a job of this node, whose owner may run any program.
 	RunsRanks(program mpi.CID, own bool) (mpi.Reason, string)
 	// MPIProgram returns a program once it is fetched and compiled, and its files, whose reads end
 	// with ctx.
@@ -68,8 +69,8 @@ type unchanged struct{}
 func (unchanged) Add(int)    {}
 func (unchanged) Cores() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
 
-// DefaultRankSlots is how many ranks of jobs a node runs at once unless configured: several for each
-// core, since ranks wait much of their time.
+// DefaultRankSlots is how many ranks of jobs a node runs at once unless configured: several for
+// each core, since ranks wait much of their time.
 func DefaultRankSlots() int { return max(8, 4*runtime.NumCPU()) }
 
 // Bounds on jobs.
@@ -85,5 +86,6 @@ const (
 	fetchTimeout  = 10 * time.Minute        // for all nodes to be prepared
 	stopTimeout   = 1500 * time.Millisecond // for nodes to say that nothing of a job is left
 	lookupTimeout = 3 * time.Second         // of a search for nodes in the network
-	youngView     = 5 * time.Second         // after its start a node asks the network before it lists a pool
+	// after its start a node asks the network before it lists a pool
+	youngView = 5 * time.Second
 )

@@ -1,23 +1,25 @@
-// Package job runs jobs: MPI programs whose ranks run on several nodes. [Service] is the jobs of one
-// node. It takes programs from package node by the interface [Programs], and knows nothing of messages.
+// Package job runs jobs: MPI programs whose ranks run on several nodes. [Service] is the jobs of
+// one node. It takes programs from package node by the interface [Programs], and knows nothing of
+// messages.
 //
 //   - api.go is what clients call; route.go gives frames of nodes to the job that they are for.
-//   - origin.go, placement.go and reports.go are the state machine of a job where it began; job.go is its
-//     owner, search.go finds nodes to ask.
-//   - host.go is the state machine of what one node runs of a job; hosted.go is its owner, ranks.go runs
-//     the ranks, output.go and input.go are their streams.
+//   - origin.go, placement.go and reports.go are the state machine of a job where it began; job.go
+//     is its owner, search.go finds nodes to ask.
+//   - host.go is the state machine of what one node runs of a job; hosted.go is its owner, ranks.go
+//     runs the ranks, output.go and input.go are their streams.
+//   - machine.go has the events and actions of both machines.
 //   - policy.go says whether the failure of a process ends the job.
 //   - recorder.go notes what happens to a job, in events.go, files.go and record.go.
 //   - slots.go, backoff.go and quota.go bound what jobs take of the node.
 //
 // # Two state machines
 //
-// Both have no I/O, no clock and no lock. Their method step takes one event, with the time, and returns
-// actions. One goroutine owns each machine: it takes events from an inbox and carries out the actions,
-// none of which blocks. Work that blocks (a search in the network, fetching, compiling, ranks, the disk,
-// slow readers) runs in goroutines beside it, which report by events. Packets between ranks and what
-// ranks print do not pass through the host's machine. testdata/*.txt are transcripts of both;
-// go test -run TestTranscripts -rewrite writes them.
+// Both have no I/O, no clock and no lock. Their method step takes one event, with the time, and
+// returns actions. One goroutine owns each machine: it takes events from an inbox and carries out
+// the actions, none of which blocks. Work that blocks (a search in the network, fetching,
+// compiling, ranks, the disk, slow readers) runs in goroutines beside it, which report by events.
+// Packets between ranks and what ranks print do not pass through the host's machine. testdata/*.txt
+// are transcripts of both; go test -run TestTranscripts -rewrite writes them.
 //
 // The origin's phases, with what leads to the next one:
 //
@@ -31,14 +33,15 @@
 //	draining    the recorder has dealt with all output; 1.5 s if the job failed
 //	over
 //
-// Every phase before stopping ends in stopping by the first failure: a Failed or an Exit with a reason, a
-// lost node, a timer, a client or the end of this node. origin.fail alone sets the cause, and keeps the
-// first. Once all ranks have exited with 0 only output that cannot be kept makes the job fail.
+// Every phase before stopping ends in stopping by the first failure: a Failed or an Exit with a
+// reason, a lost node, a timer, a client or the end of this node. origin.fail alone sets the cause,
+// and keeps the first. Once all ranks have exited with 0 only output that cannot be kept makes the
+// job fail.
 //
-// The origin tells rounds of offers apart although frames do not name them. Whoever is sent Stop is not
-// asked again before it has answered Stopped; what it says until then is of the old round. A Failed of a
-// node without ranks is a decline. A node may blame its own ranks, or another node with ranks that it
-// lost.
+// The origin tells rounds of offers apart although frames do not name them. Whoever is sent Stop is
+// not asked again before it has answered Stopped; what it says until then is of the old round. A
+// Failed of a node without ranks is a decline. A node may blame its own ranks, or another node with
+// ranks that it lost.
 //
 // The host's phases:
 //
@@ -50,8 +53,8 @@
 //	closing     groupGone
 //	left
 //
-// A failure, Stop or the loss of the origin aborts the ranks. The phases without work under way then go
-// to closing at once, the others when the work has ended. host.fail and host.rankEnded tell the origin
-// the first reason, and Stopped follows when nothing is left. Every Place is answered: by Prepared, or by
-// Failed.
+// A failure, Stop or the loss of the origin aborts the ranks. The phases without work under way
+// then go to closing at once, the others when the work has ended. host.fail and host.rankEnded tell
+// the origin the first reason, and Stopped follows when nothing is left. Every Place is answered:
+// by Prepared, or by Failed.
 package job

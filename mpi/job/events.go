@@ -14,19 +14,18 @@ const (
 	maxKeptEvents = 256 << 10   // bytes on disk
 	eventCost     = 128         // bytes of an event besides its text
 	eventBatch    = 256         // events given to a follower at once
-	patience      = time.Minute // a follower that took nothing for so long is not waited for
+	patience      = time.Minute // after which a follower that takes nothing is not waited for
 )
 
-// events is what happened to a job, in order: the last part of it that fits. While it is full, and a follower has not seen its oldest
-// event, whoever adds one waits for the follower: a job is slowed down by who reads its output, like any program that writes to
-// a pipe.
+// events are the last events of a job, as many as fit. While they are full and a follower has not
+// seen the oldest, add waits for that follower: a slow reader slows the job down, as a pipe does.
 type events struct {
 	mu      sync.Mutex
 	list    []mpi.JobEvent // with consecutive Seq
 	bytes   int
-	last    uint64        // Seq
-	done    bool          // the last event is there
-	changed chan struct{} // closed and made anew when there is more, or a follower has moved
+	last    uint64    // Seq
+	done    bool      // the last event is there
+	changed broadcast // there is more, or a follower has moved
 	readers map[*follower]struct{}
 }
 
@@ -36,7 +35,7 @@ type follower struct {
 }
 
 func newEvents() *events {
-	return &events{changed: make(chan struct{}), readers: map[*follower]struct{}{}}
+	return &events{changed: newBroadcast(), readers: map[*follower]struct{}{}}
 }
 
 func cost(e *mpi.JobEvent) int { return eventCost + len(e.Text) }
@@ -60,7 +59,7 @@ func (v *events) add(ctx context.Context, e mpi.JobEvent) {
 	}
 	v.list = append(v.list, e)
 	v.bytes += cost(&e)
-	v.done = e.Type == "end"
+	v.done = e.Type == mpi.EventEnd
 	v.notify()
 }
 
@@ -71,7 +70,8 @@ func (v *events) count() uint64 {
 	return v.last
 }
 
-// behind is how long to wait for a follower that has not seen an event; 0 for not. mu is held.
+// behind is how long to wait for a follower that has not seen an event; 0 if there is none. mu is
+// held.
 func (v *events) behind(seq uint64) time.Duration {
 	for f := range v.readers {
 		if wait := patience - time.Since(f.moved); f.seen < seq && wait > 0 {
@@ -81,9 +81,9 @@ func (v *events) behind(seq uint64) time.Duration {
 	return 0
 }
 
-// wait waits for a change, for a time at most. mu is held, but not meanwhile.
+// wait waits for a change, at most for a time. The caller holds mu, which is free meanwhile.
 func (v *events) wait(ctx context.Context, most time.Duration) {
-	changed := v.changed
+	changed := v.changed.next
 	v.mu.Unlock()
 	defer v.mu.Lock()
 	timer := time.NewTimer(most)
@@ -95,10 +95,7 @@ func (v *events) wait(ctx context.Context, most time.Duration) {
 	}
 }
 
-func (v *events) notify() {
-	close(v.changed)
-	v.changed = make(chan struct{})
-}
+func (v *events) notify() { v.changed.send() }
 
 // follow calls each for the events after seq, until the last.
 func (v *events) follow(ctx context.Context, after uint64, each func(mpi.JobEvent) error) error {
@@ -106,7 +103,8 @@ func (v *events) follow(ctx context.Context, after uint64, each func(mpi.JobEven
 	v.mu.Lock()
 	if f.seen > v.last {
 		f.seen = v.last
-		if v.done { // it counts events that the node lost when it stopped, and has not seen how the job ended
+		// It counts events that the node lost when it stopped, and has not seen the end of the job.
+		if v.done {
 			f.seen = 0
 		}
 	}
@@ -142,7 +140,7 @@ func (v *events) follow(ctx context.Context, after uint64, each func(mpi.JobEven
 	}
 }
 
-// after is what comes next for a follower. last means that there will be no more than that.
+// after is the next events for a follower. last means that no more will follow them.
 func (v *events) after(f *follower) (batch []mpi.JobEvent, last bool, changed <-chan struct{}) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -153,8 +151,8 @@ func (v *events) after(f *follower) (batch []mpi.JobEvent, last bool, changed <-
 	if len(batch) > 0 {
 		batch[0].Missed = next - f.seen - 1
 	}
-	f.moved = time.Now() // it was not waiting for us
-	return batch, v.done, v.changed
+	f.moved = time.Now() // only its own work counts as slow, not ours
+	return batch, v.done, v.changed.next
 }
 
 func (v *events) saw(f *follower, seq uint64) {
@@ -163,7 +161,7 @@ func (v *events) saw(f *follower, seq uint64) {
 	f.seen, f.moved = seq, time.Now()
 }
 
-// ready wakes who waits to add events, once a follower has seen a batch of n.
+// ready wakes who waits to add events, after a follower has seen a batch of n.
 func (v *events) ready(n int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -172,7 +170,7 @@ func (v *events) ready(n int) {
 	}
 }
 
-// tail is the last events, as far as they are kept on disk, with one more that is to be added.
+// tail is the last events that fit on disk, and end, which is to be added.
 func (v *events) tail(end mpi.JobEvent) []mpi.JobEvent {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -185,12 +183,12 @@ func (v *events) tail(end mpi.JobEvent) []mpi.JobEvent {
 	return append(append([]mpi.JobEvent(nil), v.list[at:]...), end)
 }
 
-// restore is the events of a job that has ended, as tail had them.
+// restore is the events of a job that has ended, as tail returned them.
 func restore(list []mpi.JobEvent) *events {
 	v := newEvents()
 	for _, e := range list {
 		if n := len(v.list); n > 0 && e.Seq != v.list[n-1].Seq+1 || e.Seq == 0 {
-			continue // not what we wrote
+			continue // not written by us
 		}
 		v.list = append(v.list, e)
 		v.bytes += cost(&e)

@@ -14,7 +14,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// failing are programs whose rank 1 fails in some way while the others wait for it in vain, or compute.
+// failing are programs whose rank 1 fails in some way while the others wait for it in vain, or
+// compute.
 var failing = goPrograms{
 	"ring": ring,
 	"trap": withMPI(func(g *goRank) {
@@ -60,7 +61,8 @@ func TestJobFails(t *testing.T) {
 	}{
 		{"trap", mpi.Trapped, 1, "unreachable"},
 		{"exit", mpi.Exited, 3, "exit code 3"},
-		{"abort", mpi.Aborted, 7, ""}, // MPI 5.0, 9.8: the error code is returned from the main program, if that can be
+		// MPI 5.0, 9.8: the error code is returned from the main program, if that can be
+		{"abort", mpi.Aborted, 7, ""},
 		{"unfinalized", mpi.Aborted, 1, "MPI_Finalize"},
 	} {
 		for _, by := range []mpi.MapBy{mpi.ByNode, mpi.BySlot} {
@@ -289,7 +291,8 @@ func TestJobIsDeclined(t *testing.T) {
 	l.failed(t, mpi.Refused, -1, 1, "1 rank wanted, 0 slots found", "refused")
 }
 
-// A program that is in no store runs where its owner lets any run, or lists it; at its origin always.
+// A program that is in no store runs where its owner lets any run, or lists it; at its origin
+// always.
 func TestJobOfAnyProgram(t *testing.T) {
 	listed := cidOf("ring")
 	nodes := startJobs(t, 4, goPrograms{}, func(i int, c *setup) {

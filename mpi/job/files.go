@@ -90,8 +90,8 @@ func (r *recorder) write(w frame.FileChunk) error {
 	return f.add(w.Data)
 }
 
-// nameFiles lists files, by names that differ. Where several ranks wrote one of the same name, each is
-// in a directory of its rank.
+// nameFiles lists files, by names that differ. Where several ranks wrote one of the same name, each
+// is in a directory of its rank.
 func nameFiles(files []*file) (list []mpi.JobFile) {
 	count := map[string]int{}
 	for _, f := range files {
@@ -101,7 +101,7 @@ func nameFiles(files []*file) (list []mpi.JobFile) {
 		if count[f.Name] > 1 {
 			f.Name = fmt.Sprintf("rank-%d/%s", f.Rank, f.Name)
 		}
-		f.Size = f.got // of one that is not whole, so much
+		f.Size = f.got // less than announced if the file is not whole
 		list = append(list, f.JobFile)
 	}
 	return list

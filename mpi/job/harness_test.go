@@ -126,8 +126,8 @@ func (n testNode) own() []mpi.InterpreterStatus {
 	return slices.DeleteFunc(n.node.Interpreters(), func(s mpi.InterpreterStatus) bool { return s.State == mpi.Known })
 }
 
-// startJobs starts n nodes that serve each of the programs, connected to each other, and waits until
-// each sees all others. They are closed when the test ends.
+// startJobs starts n nodes that serve each of the programs, connected to each other, and waits
+// until each sees all others. They are closed when the test ends.
 func startJobs(t *testing.T, n int, programs goPrograms, set ...func(i int, c *setup)) []testNode {
 	t.Helper()
 	nodes := make([]testNode, n)

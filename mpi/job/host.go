@@ -11,8 +11,8 @@ import (
 )
 
 // host is the state machine of what one node runs of a job: from the slots that it reserves for an
-// offer until nothing of the job is left. No I/O, no clock, no lock. Its owner ([hosted]) gives it one
-// event at a time by step and carries out the actions that step returns.
+// offer until nothing of the job is left. No I/O, no clock, no lock. Its owner ([hosted]) gives it
+// one event at a time by step and carries out the actions that step returns.
 type host struct {
 	self   mpi.PeerID
 	id     mpi.JobID
@@ -54,55 +54,9 @@ var hostPhaseNames = [...]string{
 
 func (p hostPhase) String() string { return hostPhaseNames[p] }
 
-// startTime is how long after Place ranks wait for Start: for other nodes to be prepared, and then some.
+// startTime is how long after Place ranks wait for Start: for other nodes to be prepared, and then
+// some.
 const startTime = fetchTimeout + 30*time.Second
-
-// Events of a host, besides nodeEvent of the origin, nodeLost and tick.
-type (
-	hostEvent interface{ isHostEvent() }
-
-	groupReady struct{ err string }    // or why there is none
-	rankEnded  struct{ f frame.Exit }  // with its output sent
-	ranksEnded struct{}                // all of them
-	groupGone  struct{}                // it is freed
-	inputRead  struct{ n int }         // by rank 0
-	faulted    struct{ detail string } // the passing of messages
-	shutdown   struct{}                // of this node
-)
-
-func (nodeEvent) isHostEvent()  {}
-func (nodeLost) isHostEvent()   {}
-func (tick) isHostEvent()       {}
-func (groupReady) isHostEvent() {}
-func (rankEnded) isHostEvent()  {}
-func (ranksEnded) isHostEvent() {}
-func (groupGone) isHostEvent()  {}
-func (inputRead) isHostEvent()  {}
-func (faulted) isHostEvent()    {}
-func (shutdown) isHostEvent()   {}
-
-// Actions of a host, besides post.
-type (
-	takeSlots  struct{ ranks int }  // of those reserved; the others are free
-	freeSlots  struct{ ranks int }  // of ranks that have ended
-	makeGroup  struct{}             // groupReady comes of it
-	startRanks struct{}             // rankEnded and ranksEnded come of it
-	abort      struct{ why string } // the ranks
-	freeGroup  struct{}             // groupGone comes of it
-	giveInput  struct{ data []byte }
-	giveCredit struct{ n int64 } // for output
-	leave      struct{}          // the job is not known here any more
-)
-
-func (takeSlots) isAction()  {}
-func (freeSlots) isAction()  {}
-func (makeGroup) isAction()  {}
-func (startRanks) isAction() {}
-func (abort) isAction()      {}
-func (freeGroup) isAction()  {}
-func (giveInput) isAction()  {}
-func (giveCredit) isAction() {}
-func (leave) isAction()      {}
 
 // newHost is a host that has reserved slots.
 func newHost(self mpi.PeerID, id mpi.JobID, slots int, admits func(mpi.PeerID) bool, now time.Time) *host {
@@ -127,7 +81,7 @@ func (h *host) step(now time.Time, e hostEvent) []action {
 	case rankEnded:
 		h.rankEnded(e.f)
 	case ranksEnded:
-		h.phase = waiting
+		h.phase, h.place = waiting, frame.Place{Nodes: h.place.Nodes} // which may be large
 		h.free()
 	case groupGone:
 		h.free()
@@ -265,8 +219,8 @@ func (h *host) grouped(why string) {
 	}
 }
 
-// rankEnded takes the end of a rank. If it failed, and that ends the job, it is what the origin hears;
-// if it ended because the ranks were to end, there is nothing to tell.
+// rankEnded takes the end of a rank. If it failed, and that ends the job, it is what the origin
+// hears; if it ended because the ranks were to end, there is nothing to tell.
 func (h *host) rankEnded(f frame.Exit) {
 	if f.Reason == "" || !endsJob(failure{int(f.Rank), f.Reason}) {
 		h.post(f)

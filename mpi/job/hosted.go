@@ -13,8 +13,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// hosted is what this node runs of a job, of its own or another origin. run is the owner of its state
-// machine; everything else talks to it by the inbox. Packets and output do not pass through it.
+// hosted is what this node runs of a job, of its own or another origin. run is the owner of its
+// state machine; everything else talks to it by the inbox. Packets and output do not pass through
+// it.
 type hosted struct {
 	svc   *Service
 	id    mpi.JobID
@@ -170,6 +171,7 @@ func (p *hosted) step(e hostEvent) {
 		case startRanks:
 			p.svc.wg.Go(func() {
 				p.group.run()
+				p.group.place = frame.Place{}
 				p.inbox.put(ranksEnded{})
 			})
 		case abort:

@@ -167,7 +167,8 @@ func TestHostileNode(t *testing.T) {
 		} {
 			out.say(t, to, f)
 		}
-		out.say(t, to, frame.Stop{Job: mpi.NewRequestID(out.Self())}) // all of it was taken when this is answered
+		// all of it was taken when this is answered
+		out.say(t, to, frame.Stop{Job: mpi.NewRequestID(out.Self())})
 		hears[frame.Stopped](t, out)
 	}
 	if r, err := n.Job(j.ID); err != nil || r.State != mpi.JobRunning {
@@ -177,11 +178,13 @@ func TestHostileNode(t *testing.T) {
 	n.mu.RLock()
 	p := n.parts[frame.JobKey(id)]
 	n.mu.RUnlock()
-	p.packet(nodes[1].Self(), frame.Packet{Kind: frame.PacketEager, From: 0, To: 2, Tag: 5}) // rank 0 is not there
+	// rank 0 is not there
+	p.packet(nodes[1].Self(), frame.Packet{Kind: frame.PacketEager, From: 0, To: 2, Tag: 5})
 	if p.running.Err() != nil {
 		t.Error("a forged rank ends the job")
 	}
-	p.packet(nodes[1].Self(), frame.Packet{Kind: 99, From: 1, To: 0}) // and this is a node of the job that breaks the protocol
+	// and this is a node of the job that breaks the protocol
+	p.packet(nodes[1].Self(), frame.Packet{Kind: 99, From: 1, To: 0})
 	n.follow(t, j.ID).failed(t, mpi.Internal, -1, 1, "breaks the protocol")
 	idle(t, nodes...)
 }
@@ -211,7 +214,8 @@ func TestHostileTaker(t *testing.T) {
 		idle(t, n)
 	}
 
-	j, id := begin() // the end of a rank that is not its own, twice; output of one, and of its own without end
+	// the end of a rank that is not its own, twice; output of one, and of its own without end
+	j, id := begin()
 	s.say(t, n, frame.Exit{Job: id, Rank: 0}, frame.Exit{Job: id, Rank: 7}, frame.Exit{Job: id, Rank: 0}, frame.Output{Job: id, Rank: 0, Stream: 1, Data: []byte("forged\n")})
 	s.say(t, n, frame.Exit{Job: id, Rank: 1}, frame.Exit{Job: id, Rank: 1})
 	n.awaitEvent(t, j, "of rank 1's end", func(e mpi.JobEvent) bool { return e.Type == "exit" && e.Rank == 1 })
@@ -266,7 +270,8 @@ func TestReasonForNoSlots(t *testing.T) {
 	}
 }
 
-// Two origins may use the same nonce: one that has learned it is in nobody's way, and says nothing of the other's job.
+// Two origins may use the same nonce: one that has learned it is in nobody's way, and says nothing
+// of the other's job.
 func TestOneNonceOfTwoOrigins(t *testing.T) {
 	n := startJobs(t, 1, failing)[0]
 	first, second := newStranger(t, n), newStranger(t, n)

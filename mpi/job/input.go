@@ -22,7 +22,7 @@ func (svc *Service) JobInput(ctx context.Context, id string, in io.Reader) error
 	defer j.feed.end()
 	parts, next := make(chan inputPart), make(chan struct{})
 	defer close(next)
-	go readInput(in, parts, next) // ends when the caller makes Read return, if not before
+	go readInput(in, parts, next) // ends at the latest when the caller makes Read return
 	for {
 		var p inputPart
 		select {
@@ -53,7 +53,7 @@ type inputPart struct {
 	err  error
 }
 
-// readInput reads a part whenever the one before was dealt with, until next is closed.
+// readInput reads a part each time that next says the one before was sent, until next is closed.
 func readInput(in io.Reader, parts chan<- inputPart, next <-chan struct{}) {
 	buf := make([]byte, frame.MaxJobPart/2)
 	for {
@@ -69,7 +69,7 @@ func readInput(in io.Reader, parts chan<- inputPart, next <-chan struct{}) {
 	}
 }
 
-// feed is who gives standard input to a job: one at a time.
+// feed lets one client at a time give standard input to a job.
 type feed struct {
 	over chan struct{} // closed when rank 0 takes no more
 
@@ -111,7 +111,7 @@ func (f *feed) next() (turn uint64, sent <-chan bool) {
 	return f.turn, f.sent
 }
 
-// answer ends the wait that is meant; there may be another one by now.
+// answer ends the wait for an answer, unless it is for an earlier turn.
 func (f *feed) answer(a inputSent) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -120,8 +120,8 @@ func (f *feed) answer(a inputSent) {
 	}
 }
 
-// give sends a part of standard input to rank 0 once there is room for it; without data, its end. It
-// is false if the job has ended, or ctx.
+// give sends a part of standard input to rank 0 once there is room for it; without data, its end.
+// It is false if the job has ended, or ctx.
 func (j *job) give(ctx context.Context, data []byte) (bool, error) {
 	turn, sent := j.feed.next()
 	if !j.inbox.put(inputGiven{turn, bytes.Clone(data)}) {
@@ -145,7 +145,7 @@ func (j *job) give(ctx context.Context, data []byte) (bool, error) {
 
 // stdin is the standard input of a rank, as it comes. Its owner bounds what it holds.
 type stdin struct {
-	flush func() error    // before the program waits for input, what it has written is shown
+	flush func() error    // sends what the program has written, before it waits
 	read  func(n int)     // tells the owner
 	ctx   context.Context // the ranks'
 	more  chan struct{}   // holds one: there is more

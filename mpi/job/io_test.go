@@ -60,7 +60,8 @@ var talkers = goPrograms{
 	}),
 }
 
-// Output comes by whole lines, each with its rank, on the stream it was written to; what is left of a line comes at the end.
+// Output comes by whole lines, each with its rank, on the stream it was written to; what is left of
+// a line comes at the end.
 func TestJobOutput(t *testing.T) {
 	nodes := startJobs(t, 2, talkers)
 	l := nodes[0].run(t, mpi.JobSpec{File: "lines", Ranks: 2, Args: []string{"-x", "y z"}, Env: []string{"A=b"}})
@@ -75,7 +76,7 @@ func TestJobOutput(t *testing.T) {
 		if e.Seq != uint64(i+1) {
 			t.Errorf("event %d has the number %d", i, e.Seq)
 		}
-		seen[e.Type+" "+string(e.State)]++
+		seen[string(e.Type)+" "+string(e.State)]++
 	}
 	if seen["state finding"] != 1 || seen["state fetching"] != 1 || seen["state running"] != 1 || seen["exit "] != 2 || seen["end done"] != 1 {
 		t.Errorf("the events are %v", seen)

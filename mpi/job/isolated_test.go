@@ -48,7 +48,8 @@ func (isolatedPools) Start() error                { return nil }
 func (isolatedPools) Serve([]mpi.Interpreter)     {}
 func (isolatedPools) Close(context.Context) error { return nil }
 
-// newIsolated starts a node with 8 slots. Its ranks must not wait for each other: the bubble does not see them park.
+// newIsolated starts a node with 8 slots. Its ranks must not wait for each other: the bubble does
+// not see them park.
 func newIsolated(t *testing.T, self mpi.PeerID, programs goPrograms) *isolatedNode {
 	n := &isolatedNode{near: map[mpi.PeerID]*isolatedNode{}, said: map[mpi.PeerID][]frame.Frame{}}
 	tr := isolatedTransport{n: n, self: self}

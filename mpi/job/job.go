@@ -187,7 +187,7 @@ func (j *job) finish() {
 	out := j.copy()
 	j.mu.Unlock()
 	end := mpi.JobEvent{
-		Type: "end", Time: out.Ended, Rank: -1, State: out.State, Exit: out.Exit, Cause: out.Cause}
+		Type: mpi.EventEnd, Time: out.Ended, Rank: -1, State: out.State, Exit: out.Exit, Cause: out.Cause}
 	// Who hears of the end finds the record on disk.
 	j.svc.records.save(kept{Job: *out, Events: j.events.tail(end)})
 	j.append(end)
@@ -223,7 +223,7 @@ func recalled(svc *Service, k kept) *job {
 		r.Ended = time.Now()
 		j.events.done = false
 		end := mpi.JobEvent{
-			Type: "end", Time: r.Ended, Rank: -1, State: mpi.JobFailed, Exit: 1, Cause: cause}
+			Type: mpi.EventEnd, Time: r.Ended, Rank: -1, State: mpi.JobFailed, Exit: 1, Cause: cause}
 		svc.records.save(kept{Job: *r, Events: j.events.tail(end)})
 		j.append(end)
 	}

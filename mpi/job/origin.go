@@ -99,105 +99,15 @@ type participant struct {
 type seatState int
 
 const (
-	asked     seatState = iota // an offer is under way
-	reserved                   // it reserves slots
-	declined                   // it has none
-	releasing                  // a Stop is under way: what comes before its Stopped is of an earlier round
-	placed                     // it has ranks
-	stopped                    // nothing of the job is left there
-	gone                       // it is lost
+	asked    seatState = iota // an offer is under way
+	reserved                  // it reserves slots
+	declined                  // it has none
+	// a Stop is under way: what comes before its Stopped is of an earlier round
+	releasing
+	placed  // it has ranks
+	stopped // nothing of the job is left there
+	gone    // it is lost
 )
-
-// Events of an origin.
-type (
-	originEvent interface{ isOriginEvent() }
-
-	begun      struct{}
-	candidates struct { // of a search
-		round int
-		peers []mpi.PeerID
-		alone bool
-	}
-	nodeEvent struct { // what a node says
-		from mpi.PeerID
-		f    frame.JobFrame
-	}
-	nodeLost struct { // the session with a node
-		peer mpi.PeerID
-		why  string
-	}
-	unsent struct { // a frame that will never be sent
-		peer   mpi.PeerID
-		offer  int // the round of an Offer; -1 for another frame
-		reason mpi.Reason
-		why    string
-	}
-	quit struct { // by a client's wish, or because this node stops
-		killed bool
-		cause  mpi.JobCause
-	}
-	inputGiven struct { // a part of standard input; without data its end
-		turn uint64 // of the one who gives it
-		data []byte
-	}
-	inputTaken  struct{} // back: who gave it waits no more
-	recordEvent struct { // the recorder has dealt with an item
-		from mpi.PeerID // whose output it was; empty if it was none
-		n    int        // bytes of that
-		rank int
-		err  string // the output is not kept
-	}
-	tick struct{} // a timer may be due
-)
-
-func (begun) isOriginEvent()       {}
-func (candidates) isOriginEvent()  {}
-func (nodeEvent) isOriginEvent()   {}
-func (nodeLost) isOriginEvent()    {}
-func (unsent) isOriginEvent()      {}
-func (quit) isOriginEvent()        {}
-func (inputGiven) isOriginEvent()  {}
-func (inputTaken) isOriginEvent()  {}
-func (recordEvent) isOriginEvent() {}
-func (tick) isOriginEvent()        {}
-
-// Actions of an origin and of a host.
-type (
-	action interface{ isAction() }
-
-	post struct { // to a node; offer is the round of an Offer, -1 for another frame
-		to    mpi.PeerID
-		f     frame.JobFrame
-		offer int
-	}
-	search struct{ round int } // for nodes; candidates come of it
-	happen struct {            // an event of the job, for the recorder
-		e    mpi.JobEvent
-		save bool // the record too
-	}
-	output struct { // of a rank, an Output or a FileChunk, for the recorder
-		from mpi.PeerID
-		f    frame.JobFrame
-	}
-	forget    struct{ peer mpi.PeerID } // it is of no interest any more
-	inputSent struct {                  // to rank 0, or it never will be
-		turn uint64
-		ok   bool
-	}
-	inputOver struct{} // rank 0 takes no more
-	hurry     struct{} // the recorder waits for nobody
-	finish    struct{} // the record is final
-)
-
-func (post) isAction()      {}
-func (search) isAction()    {}
-func (happen) isAction()    {}
-func (output) isAction()    {}
-func (forget) isAction()    {}
-func (inputSent) isAction() {}
-func (inputOver) isAction() {}
-func (hurry) isAction()     {}
-func (finish) isAction()    {}
 
 func newOrigin(self mpi.PeerID, id mpi.JobID, spec mpi.JobSpec, program mpi.Interpreter, now time.Time) *origin {
 	return &origin{
@@ -316,10 +226,10 @@ func (o *origin) state(s mpi.JobState, progress string) {
 		r.Started = o.now
 	}
 	if changed {
-		o.happen(mpi.JobEvent{Type: "state", Rank: -1, State: s}, true)
+		o.happen(mpi.JobEvent{Type: mpi.EventState, Rank: -1, State: s}, true)
 	}
 	if progress != "" {
-		o.happen(mpi.JobEvent{Type: "progress", Rank: -1, Text: progress}, false)
+		o.happen(mpi.JobEvent{Type: mpi.EventProgress, Rank: -1, Text: progress}, false)
 	}
 }
 
@@ -343,7 +253,8 @@ func (o *origin) fail(c mpi.JobCause) bool {
 	return true
 }
 
-// hurryUp has the recorder wait for nobody, and an end of the job wait for the recorder only briefly.
+// hurryUp has the recorder wait for nobody, and an end of the job wait for the recorder only
+// briefly.
 func (o *origin) hurryUp() {
 	if !o.hurried {
 		o.hurried = true

@@ -30,27 +30,28 @@ func (p *hosted) sendFile(r int, f exec.ScratchFile) error {
 	return nil
 }
 
-// lines sends what a rank writes to one of its streams, by whole lines, and what is begun of one after a while.
+// lines sends what a rank writes to one of its streams to the origin: whole lines at once, the
+// start of a line after a delay.
 type lines struct {
 	p      *hosted
 	rank   uint32
 	stream byte
-	open   chan struct{} // holds one: there is a line begun
+	open   chan struct{} // holds one: buf is not empty
 
-	mu  sync.Mutex // guards buf, and keeps what is sent in order
-	buf []byte     // a line that is begun
+	mu  sync.Mutex // guards buf, and the order in which pieces are sent
+	buf []byte     // the start of a line
 }
 
 const (
-	longLine  = 8 << 10                // bytes of a line that is sent before its end
-	lineDelay = 100 * time.Millisecond // after which one is, if nothing comes
+	longLine  = 8 << 10                // bytes of a start of a line that is sent at once
+	lineDelay = 100 * time.Millisecond // after which a shorter one is
 )
 
 func newLines(p *hosted, rank int, stream byte) *lines {
 	return &lines{p: p, rank: uint32(rank), stream: stream, open: make(chan struct{}, 1)}
 }
 
-// Write implements [io.Writer]. It waits while the origin has not dealt with what was written before.
+// Write implements [io.Writer]. It waits for credit of the origin.
 func (l *lines) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +84,7 @@ func (l *lines) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// flush sends what is begun of a line.
+// flush sends the start of a line.
 func (l *lines) flush() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,7 +97,7 @@ func (l *lines) flush() error {
 func (l *lines) send(b []byte) error {
 	for len(b) > 0 {
 		n := min(len(b), frame.MaxJobPart/2)
-		if n < len(b) { // rather between lines
+		if n < len(b) { // split between lines if there is more than one
 			if end := bytes.LastIndexByte(b[:n], '\n') + 1; end > 0 {
 				n = end
 			}
@@ -110,7 +111,8 @@ func (l *lines) send(b []byte) error {
 	return nil
 }
 
-// flushAfter flushes a rank's streams a while after a line was begun, until ctx ends.
+// flushAfter flushes a rank's streams a while after the start of a line was written, until ctx
+// ends.
 func flushAfter(ctx context.Context, out, err *lines) {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
@@ -129,24 +131,23 @@ func flushAfter(ctx context.Context, out, err *lines) {
 	}
 }
 
-// credit is how many bytes of output may still be sent.
+// credit is how many bytes of output may be sent before the origin gives more credit.
 type credit struct {
 	mu      sync.Mutex
 	left    int64
-	changed chan struct{} // closed and made anew when there is more
+	changed broadcast // there is more
 }
 
-func (c *credit) init() { c.left, c.changed = frame.OutputWindow, make(chan struct{}) }
+func (c *credit) init() { c.left, c.changed = frame.OutputWindow, newBroadcast() }
 
 func (c *credit) give(n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.left = min(c.left+min(max(n, 0), frame.OutputWindow), frame.OutputWindow)
-	close(c.changed)
-	c.changed = make(chan struct{})
+	c.changed.send()
 }
 
-// take waits for credit for n bytes. If there is any it takes it though ctx has ended.
+// take waits for credit for n bytes. If there is enough it takes it even if ctx has ended.
 func (c *credit) take(ctx context.Context, n int64) error {
 	for {
 		c.mu.Lock()
@@ -155,7 +156,7 @@ func (c *credit) take(ctx context.Context, n int64) error {
 			c.mu.Unlock()
 			return nil
 		}
-		changed := c.changed
+		changed := c.changed.next
 		c.mu.Unlock()
 		select {
 		case <-changed:

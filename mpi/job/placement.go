@@ -16,7 +16,8 @@ import (
 const (
 	firstPause = 250 * time.Millisecond
 	lastPause  = 2 * time.Second
-	heldRounds = 3 // more of them, without being told to wait, while slots may only be kept for others
+	// more of them, without being told to wait, while slots may only be kept for others
+	heldRounds = 3
 )
 
 // ask begins a round of offers.
@@ -73,7 +74,8 @@ func (o *origin) decline(p *participant, reason mpi.Reason, why string) {
 	p.state, p.slots, p.reason, p.why = declined, 0, reason, why
 }
 
-// enough ends a round when all nodes have answered, or when there are slots enough: soon after that.
+// enough ends a round when all nodes have answered, or when there are slots enough: soon after
+// that.
 func (o *origin) enough() {
 	if !slices.ContainsFunc(o.inRound(), func(p *participant) bool { return p.state == asked || p.wanted }) {
 		o.conclude()
@@ -239,8 +241,8 @@ func (o *origin) lack() (text string, held int) {
 	return b.String(), held
 }
 
-// lackReason is why there are too few slots: NoSlots if fewer ranks, or a later try, may do, or if a node gives a reason that is none;
-// else why the first node gives none.
+// lackReason is why there are too few slots: NoSlots if fewer ranks, or a later try, may do, or if
+// a node gives a reason that is none; else why the first node gives none.
 func (o *origin) lackReason() mpi.Reason {
 	var first mpi.Reason
 	for _, s := range o.inRound() {

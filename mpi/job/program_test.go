@@ -15,7 +15,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// patient bounds how long a test waits for what must come; it decides nothing but how long a failure takes.
+// patient bounds how long a test waits for what must come; it decides nothing but how long a
+// failure takes.
 const patient = time.Minute
 
 // soon is within what a failing job must have ended everywhere.
@@ -184,7 +185,7 @@ func (n testNode) follow(t *testing.T, id string) logged {
 	ctx, cancel := context.WithTimeout(t.Context(), patient)
 	defer cancel()
 	l := logged{out: map[int]string{}, err: map[int]string{}}
-	text := map[string]map[int]*strings.Builder{"stdout": {}, "stderr": {}}
+	text := map[mpi.EventType]map[int]*strings.Builder{"stdout": {}, "stderr": {}}
 	err := n.JobEvents(ctx, id, 0, func(e mpi.JobEvent) error {
 		if of := text[e.Type]; of != nil {
 			if of[e.Rank] == nil {

@@ -2,15 +2,15 @@ package job
 
 import "sync"
 
-// fileQuota bounds the bytes of the files that all ranks of a node have written and that are still in
-// memory.
+// fileQuota bounds the bytes of the files that all ranks of a node have written and that are still
+// in memory.
 type fileQuota struct {
 	mu   sync.Mutex
 	used int64
 }
 
-// jobQuota is what one job has of a fileQuota, whose mutex guards it. No job may have all of it, and
-// jobs of other nodes leave a quarter of it to the jobs of this node.
+// jobQuota is what one job has of a fileQuota, whose mutex guards it. No job may have all of it,
+// and jobs of other nodes leave a quarter of it to the jobs of this node.
 type jobQuota struct {
 	of   *fileQuota
 	own  bool // the job is this node's

@@ -2,7 +2,8 @@ package job
 
 import "testing"
 
-// No job has all of the quota, jobs of others leave some to those of the node, and what a rank had is free when it ends.
+// No job has all of the quota, jobs of others leave some to those of the node, and what a rank had
+// is free when it ends.
 func TestFileQuota(t *testing.T) {
 	var r fileQuota
 	fill := func(own bool) (*rankQuota, int64) {

@@ -24,7 +24,8 @@ const (
 	maxRecord    = 16 << 20  // bytes of one record on disk
 )
 
-// kept is the record of a job on disk: ID.json. Its files are in ID.files, named by their place in Job.Files.
+// kept is the record of a job on disk, ID.json. Its files are in the directory ID.files, named by
+// their index in Job.Files.
 type kept struct {
 	Format int            `json:"format"`
 	Job    mpi.Job        `json:"job"`
@@ -33,13 +34,13 @@ type kept struct {
 
 const keptFormat = 1
 
-// recordStore keeps the records of jobs in a directory; nowhere if that is empty.
+// recordStore keeps the records of jobs in a directory; if dir is empty it keeps none.
 type recordStore struct {
 	dir string
 	log *slog.Logger
 }
 
-// save writes a record at once or not at all.
+// save writes a record in one step.
 func (k *recordStore) save(r kept) {
 	if k.dir == "" {
 		return
@@ -77,8 +78,8 @@ func (k *recordStore) remove(id string) {
 
 func (k *recordStore) files(id string) string { return filepath.Join(k.dir, id+".files") }
 
-// load reads all records, in the order in which their jobs ended, and clears away what was left half
-// done. A record that cannot be read, as one of a later version, stays with its files.
+// load reads all records, in the order in which their jobs ended, and clears away what was left
+// half done. A record that cannot be read, as one of a later version, stays with its files.
 func (k *recordStore) load() []kept {
 	if k.dir == "" {
 		return nil

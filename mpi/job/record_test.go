@@ -116,7 +116,7 @@ func TestRecordsAreKept(t *testing.T) {
 		t.Errorf("recalled, it printed %q in %d events", l.out[0], len(l.events))
 	}
 	again.follow(t, running.ID).failed(t, mpi.Internal, -1, 1, "the node stopped")
-	var end string // for a client that has seen more than the node kept
+	var end mpi.EventType // for a client that has seen more than the node kept
 	if err := again.JobEvents(t.Context(), running.ID, 500, func(e mpi.JobEvent) error { end = e.Type; return nil }); err != nil || end != "end" {
 		t.Errorf("after an event that is lost comes %q, %v", end, err)
 	}
@@ -143,14 +143,15 @@ func TestRecordsAreBounded(t *testing.T) {
 	if len(n.Jobs()) != maxKept {
 		t.Errorf("%d records are kept, want %d", len(n.Jobs()), maxKept)
 	}
-	eventually(t, "as many files are kept as records", func() bool { // they are removed after the records
+	// they are removed after the records
+	eventually(t, "as many files are kept as records", func() bool {
 		list, err := os.ReadDir(dir)
 		return err == nil && len(list) == maxKept
 	})
 }
 
-// Jobs are forgotten in the order in which they ended, and the one that ended last stays: also one that
-// began before all others, and whatever the clock says.
+// Jobs are forgotten in the order in which they ended, and the one that ended last stays: also one
+// that began before all others, and whatever the clock says.
 func TestJobsAreForgottenByTheirEnd(t *testing.T) {
 	svc := New(Config{Transport: isolatedTransport{self: "self"}})
 	begun := func() *job {

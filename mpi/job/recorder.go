@@ -8,9 +8,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// recorder carries out in order what a job has to note: its events, its record on disk, and what its
-// ranks wrote. It waits for slow readers of the events and for the disk, so that the owner of the job
-// need not. The windows of the nodes bound what waits for it.
+// recorder carries out in order what a job has to note: its events, its record on disk, and what
+// its ranks wrote. It waits for slow readers of the events and for the disk, so that the owner of
+// the job need not. The windows of the nodes bound what waits for it.
 type recorder struct {
 	j    *job
 	more chan struct{} // holds one: there are items
@@ -107,9 +107,9 @@ func (r *recorder) deal(x recordItem) recordEvent {
 
 // print makes events of output, one for each line.
 func (r *recorder) print(f frame.Output) {
-	kind := "stdout"
+	kind := mpi.EventStdout
 	if f.Stream == 2 {
-		kind = "stderr"
+		kind = mpi.EventStderr
 	}
 	for line := range strings.Lines(string(f.Data)) {
 		r.j.append(mpi.JobEvent{Type: kind, Rank: int(f.Rank), Text: line})

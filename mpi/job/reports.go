@@ -111,8 +111,8 @@ func (o *origin) hasRank(p *participant, rank uint32) bool {
 	return (o.phase == running || o.phase == stopping) && slices.Contains(p.ranks, int(rank))
 }
 
-// failed takes that a node cannot go on. Only nodes with ranks can end the job by it; of one that was
-// only asked it is a decline.
+// failed takes that a node cannot go on. Only nodes with ranks can end the job by it; of one that
+// was only asked it is a decline.
 func (o *origin) failed(p *participant, f frame.Failed) {
 	switch p.state {
 	case asked, reserved:
@@ -126,8 +126,8 @@ func (o *origin) failed(p *participant, f frame.Failed) {
 	}
 }
 
-// causeOf is what a node says made it give up. It may blame one of its ranks, or that it lost another
-// node with ranks.
+// causeOf is what a node says made it give up. It may blame one of its ranks, or that it lost
+// another node with ranks.
 func (o *origin) causeOf(p *participant, f frame.Failed) mpi.JobCause {
 	c := mpi.JobCause{
 		Rank: -1, Peer: p.peer, Reason: cmp.Or(f.Reason, mpi.Internal), Detail: f.Detail, Exit: 1}
@@ -234,7 +234,7 @@ func (o *origin) exited(p *participant, f frame.Exit) {
 	}
 	if f.Reason == "" || f.Reason == mpi.Exited || f.Reason == mpi.Aborted { // by itself
 		r.Exit = &code
-		o.happen(mpi.JobEvent{Type: "exit", Rank: int(f.Rank), Exit: code}, false)
+		o.happen(mpi.JobEvent{Type: mpi.EventExit, Rank: int(f.Rank), Exit: code}, false)
 	}
 	if f.Reason != "" && endsJob(failure{int(f.Rank), f.Reason}) {
 		o.fail(mpi.JobCause{

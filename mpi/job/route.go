@@ -9,7 +9,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// post sends a frame to a node, which may be this one. The caller holds no lock. failed may be nil.
+// post sends a frame to a node, which may be this one. It does not block. The caller holds no lock.
+// failed, if not nil, is called if the frame will never be sent.
 func (svc *Service) post(to mpi.PeerID, f frame.JobFrame, failed func(error)) {
 	if to == svc.self {
 		switch x := f.(type) { // nothing of f is kept: see frame.JobTransport
@@ -29,7 +30,7 @@ func (svc *Service) post(to mpi.PeerID, f frame.JobFrame, failed func(error)) {
 	svc.cfg.Transport.Post(to, f, failed)
 }
 
-// watch makes sure that the loss of a node is known soon.
+// watch makes sure that the loss of a node is noticed soon, until stop is called.
 func (svc *Service) watch(p mpi.PeerID) (stop func()) {
 	if p == svc.self {
 		return func() {}
@@ -73,7 +74,8 @@ func (r receiver) Lost(peer mpi.PeerID, session uint64, why error) {
 	}
 }
 
-// receive gives a frame to the job or the part that it is for, if from may say it.
+// receive gives a frame to the origin or host that it is for. It drops a frame that from may not
+// send.
 func (svc *Service) receive(from mpi.PeerID, f frame.JobFrame) {
 	switch f := f.(type) {
 	case frame.Reservation, frame.Prepared, frame.Output, frame.FileChunk, frame.InputCredit, frame.Exit, frame.Failed, frame.Stopped:
@@ -100,7 +102,7 @@ func (svc *Service) receive(from mpi.PeerID, f frame.JobFrame) {
 	}
 }
 
-// unknown answers a frame of an origin for a job that nothing is left of here.
+// unknown answers a frame of an origin for a job of which nothing is left here.
 func (svc *Service) unknown(from mpi.PeerID, f frame.JobFrame) {
 	switch f.(type) {
 	case frame.Stop:

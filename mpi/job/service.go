@@ -14,9 +14,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// Service is the jobs of one node: those that began here ([job]) and its [hosted] part in those that run
-// here. A job that began here and runs here is both; the two talk as if they were on different nodes.
-// New makes it, Start starts it, Close stops it.
+// Service is the jobs of one node: the origin of those that began here ([job]), the host of those
+// that run here ([hosted]). A job that began here and runs here is both, and the two talk as if
+// they were on different nodes. New makes it, Start starts it, Close stops it.
 type Service struct {
 	cfg     Config
 	self    mpi.PeerID
@@ -31,8 +31,8 @@ type Service struct {
 
 	mu      sync.RWMutex         // guards the rest
 	parts   map[[16]byte]*hosted // by frame.JobKey
-	mine    map[[16]byte]*job    // that have not ended, by the nonce of their ID
-	all     map[string]*job      // and those that have, by Job.ID
+	mine    map[[16]byte]*job    // began here and have not ended, by the nonce of their ID
+	all     map[string]*job      // mine, and those whose record is kept, by Job.ID
 	endings uint64               // jobs that have ended
 	backoff backoff
 	shut    bool

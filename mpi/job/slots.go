@@ -2,15 +2,16 @@ package job
 
 import "sync"
 
-// slots counts the ranks that run here, and those there is room kept for.
+// slots counts the rank slots of the node: those of ranks that run and those reserved for offers.
 type slots struct {
 	mu    sync.Mutex
 	total int
-	used  int // kept or run
-	held  int // of those, kept for offers
+	used  int // by ranks, or reserved
+	held  int // of those, reserved
 }
 
-// hold keeps room for at most n ranks and returns for how many; and how many others are kept that may not be taken.
+// hold reserves at most n slots. It returns how many it has reserved, how many were reserved for
+// other offers, and how many were in use.
 func (s *slots) hold(n int) (got, held, used int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -21,7 +22,7 @@ func (s *slots) hold(n int) (got, held, used int) {
 	return got, held, used
 }
 
-// take turns n of the kept ones into ranks, and gives up the others of the offer.
+// take makes n of an offer's reserved slots slots of ranks, and frees the others.
 func (s *slots) take(kept, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,14 +30,14 @@ func (s *slots) take(kept, n int) {
 	s.used -= kept - n
 }
 
-// give gives back room of n ranks that have ended.
+// give frees the slots of n ranks that have ended.
 func (s *slots) give(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used -= n
 }
 
-// count is how many are in use.
+// count is how many slots are in use.
 func (s *slots) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

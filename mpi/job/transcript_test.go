@@ -21,8 +21,8 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write what the state machines do into testdata/*.txt")
 
-// Each testdata/*.txt is a list of events with the actions that a state machine answers, indented below
-// each. The events are for people to write, the actions for -rewrite: review the difference.
+// Each testdata/*.txt is a list of events with the actions that a state machine answers, indented
+// below each. The events are for people to write, the actions for -rewrite: review the difference.
 //
 //	job ranks=2 timeout=1m    a new job at its origin, on the node "self"
 //	host slots=2              a new part of a job whose origin is "origin", on the node "self"

@@ -108,7 +108,7 @@ func (s *Screen) Event(e mpi.JobEvent) error {
 		*sink
 		stream string
 	}{{&s.out, "stdout"}, {&s.err, "stderr"}} {
-		if e.Type != k.stream && (e.Type == "stdout" || e.Type == "stderr") {
+		if string(e.Type) != k.stream && (e.Type == "stdout" || e.Type == "stderr") {
 			continue
 		}
 		s.buf = k.lines.Append(s.buf[:0], e)

@@ -151,7 +151,7 @@ func (j *Job) event(e mpi.JobEvent) {
 
 // Write is output of a rank.
 func (j *Job) Write(stream string, rank int, text string) {
-	j.event(mpi.JobEvent{Type: stream, Rank: rank, Text: text})
+	j.event(mpi.JobEvent{Type: mpi.EventType(stream), Rank: rank, Text: text})
 }
 
 // Progress says what the job is doing.
