@@ -94,7 +94,7 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	s.jobs = job.New(job.Config{
 		Transport: p2p.New(parts.Host, p2p.ForJobs(p2p.Config{Admit: admit, Log: parts.Log})),
 		Pools:     pools, Store: st, Programs: s.node, Admit: admit, RankSlots: cfg.RankSlots, Memory: cfg.Memory,
-		Dir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Processors: new(processors), Log: parts.Log,
+		Dir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Processors: &ofProcess, Log: parts.Log,
 	})
 	s.api = http.New(struct {
 		*node.Node

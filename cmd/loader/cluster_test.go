@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -198,7 +199,8 @@ func TestClusterLosesNodes(t *testing.T) {
 		awaitGone(t, nodes[n:n+1])
 	}
 	err := cmd.Wait()
-	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != exitError {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != exitError {
 		t.Errorf("the cluster ended with %v", err)
 	}
 }
