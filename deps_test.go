@@ -55,7 +55,7 @@ var rules = []rule{
 	// What a node is made of.
 	{packages: "mpi/selector", imports: []string{"mpi"}, foreign: []string{semver}},
 	{packages: "mpi/wire", imports: []string{"mpi", "mpi/frame"}},
-	{packages: "mpi/p2p", imports: []string{"mpi", "mpi/backoff", "mpi/frame", "mpi/wire"}, foreign: []string{libp2p, multi, goCID}},
+	{packages: "mpi/p2p", imports: []string{"mpi", "mpi/backoff", "mpi/buffers", "mpi/frame", "mpi/wire"}, foreign: []string{libp2p, multi, goCID}},
 	{packages: "mpi/rendezvous", imports: []string{"mpi", "mpi/backoff", "mpi/frame"},
 		foreign: []string{libp2p, multi, goCID, "golang.org/x/time/"}},
 	{packages: "mpi/store", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/selector"}, foreign: []string{

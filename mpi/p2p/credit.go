@@ -72,7 +72,7 @@ func (o *outbound) drop(seq uint64) {
 	for i, e := range o.entries[:n] {
 		freed += e.length()
 		if seq := o.first + uint64(i); !o.writing || seq < o.from { // whatever the peer says it has
-			o.t.buffers.put(e.buf)
+			o.t.memory.put(e.buf)
 		}
 	}
 	left := copy(o.entries, o.entries[n:])

@@ -83,8 +83,8 @@ const maxPosted = 64 << 20
 
 var errGlut = fmt.Errorf("the peer does not take what it is sent: %d MiB wait for it", maxPosted>>20)
 
-// cost is about the memory that a waiter holds.
-func (w *waiter) cost() int { return cap(w.body) + 256 }
+// cost is what a waiter counts for, in bytes. Its buffer may be twice as large as the message.
+func (w *waiter) cost() int { return len(w.body) + 256 }
 
 // fail ends a waiter whose frame will not be sent.
 func (o *outbound) fail(w *waiter, err error) {

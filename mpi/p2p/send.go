@@ -52,7 +52,7 @@ func (t *Transport) encode(f frame.Frame) (message, error) {
 	if err := t.canon.checkFrame(f); err != nil {
 		return nil, err
 	}
-	m, err := wire.AppendMessage(t.buffers.get(headroom + sizeHint(f))[:headroom], f)
+	m, err := wire.AppendMessage(t.memory.get(headroom + sizeHint(f))[:headroom], f)
 	if err == nil && wire.OfJob(m[headroom:]) != t.forJobs() {
 		err = fmt.Errorf("p2p: a %T is not a frame of %s", f, t.cfg.Protocol)
 	}
@@ -153,9 +153,6 @@ func (t *Transport) Watch(p mpi.PeerID) (stop func()) {
 		defer t.mu.Unlock()
 		if t.watched[p]--; t.watched[p] == 0 {
 			delete(t.watched, p)
-		}
-		if len(t.watched) == 0 {
-			t.buffers.empty()
 		}
 	})
 }

@@ -39,7 +39,7 @@ type Transport struct {
 	self        mpi.PeerID
 	incarnation [16]byte // of this Transport
 	canon       canon
-	buffers     buffers
+	memory      memory
 
 	ctx    context.Context // ends when everything has to
 	cancel context.CancelFunc
