@@ -59,7 +59,7 @@ func (e *Engine) New(team Team, number uint32, persistent bool) *Schedule {
 		e.free = e.free[:n-1]
 	} else {
 		s = &Schedule{engine: e, end: e.end}
-		s.arrived, s.driver = s.arrive, s.drive
+		s.oneDone, s.driver = s.requestDone, s.drive
 		s.resume = func() { s.run(true) }
 	}
 	s.team, s.tag = team, int32(number&maxTag)

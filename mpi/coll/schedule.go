@@ -38,7 +38,7 @@ type Schedule struct {
 
 	pending atomic.Int32 // requests of the round that are not done, and one for the round itself
 	done    atomic.Bool
-	arrived func()      // arrive
+	oneDone func()      // requestDone
 	driver  func() bool // drive
 	resume  func()      // run, on the rank's own goroutine
 }
@@ -241,14 +241,14 @@ func (s *Schedule) issue(st *step) {
 	}
 	if !s.driven {
 		s.pending.Add(1)
-		if !r.Then(s.arrived) {
+		if !r.Then(s.oneDone) {
 			s.pending.Add(-1) // not the last: the round itself counts
 		}
 	}
 }
 
-// arrive runs once a request of the round is done.
-func (s *Schedule) arrive() {
+// requestDone runs once a request of the round is done.
+func (s *Schedule) requestDone() {
 	if s.pending.Add(-1) == 0 && s.settle() {
 		s.run(false)
 	}
