@@ -71,7 +71,7 @@ race: store deps-openmpi ## Run those of mpi, http, sdk and test under the race 
 	$(GO) test -race -timeout 30m $(LIGHT)
 
 .PHONY: flaky
-flaky: store deps-openmpi ## Run the tests FLAKY (20) times beside busy loops; log to build/flaky.log; E2E=1 adds make e2e's
+flaky: store deps-openmpi $(if $(E2E),build build/ipfs deps-curl) ## Run the tests FLAKY (20) times beside busy loops; log to build/flaky.log; E2E=1 adds make e2e's
 	@.ci/flaky $(FLAKY) $(PACKAGES)
 
 .PHONY: check
