@@ -7,24 +7,25 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
-// function is how one function is done.
+// function is the implementation of one function.
 type function struct {
 	do      func(c *call) error
-	anytime bool // it may be called before Init and after Finalize
+	anytime bool // may be called before MPI_Init and after MPI_Finalize
 }
 
-// family is the functions of one family, by name without MPI_. A function of the name with _c is
-// the same with counts of 64 bits: call's methods read either.
+// family is the functions of one family, by name without MPI_. A function with _c after its name
+// has the same implementation with counts of 64 bits: call's methods read both kinds.
 type family map[string]function
 
 // call is one function called by the guest.
 type call struct {
 	*Process
-	f      *abi.Function
-	a      []uint64 // parameters: i32 in the lower half, the upper half zero; f64 as its bits
-	on     *Comm    // whose error handler is told of an error; nil for MPI_COMM_SELF's
-	waits  waits    // what it waits for: see describeWait
-	result uint64   // what the function returns, if not MPI_SUCCESS
+	f *abi.Function
+	a []uint64 // parameters: i32 in the lower half, the upper half zero; f64 as its bits
+	// the communicator whose error handler gets errors; nil for that of MPI_COMM_SELF
+	on     *Comm
+	waits  waits  // what it waits for: see describeWait
+	result uint64 // result of the function, if not MPI_SUCCESS
 }
 
 // int is parameter i, an int or an MPI_Count.
@@ -41,11 +42,11 @@ func (c *call) handle(i int) int32 { return int32(c.a[i]) }
 // ptr is parameter i, an address in the guest's memory.
 func (c *call) ptr(i int) uint32 { return uint32(c.a[i]) }
 
-// returns sets the function's result to what is not an error code.
+// returns sets a result that is not an error code.
 func (c *call) returns(v int64)         { c.result = uint64(v) }
 func (c *call) returnsDouble(v float64) { c.result = math.Float64bits(v) }
 
-// count is parameter i, a number of things that must not be negative.
+// count is parameter i, a number that must not be negative.
 func (c *call) count(i int) (int64, error) {
 	n := c.int(i)
 	if n < 0 {
@@ -54,7 +55,7 @@ func (c *call) count(i int) (int64, error) {
 	return n, nil
 }
 
-// comm is parameter i, a communicator, whose error handler is told of errors from now on.
+// comm is parameter i, a communicator. From now on its error handler gets the errors of this call.
 func (c *call) comm(i int) (*Comm, error) {
 	comm := c.handles.comms.get(c.handle(i))
 	if comm == nil {
@@ -64,7 +65,7 @@ func (c *call) comm(i int) (*Comm, error) {
 	return comm, nil
 }
 
-// intracomm is parameter i, a communicator that is no intercommunicator.
+// intracomm is parameter i, an intracommunicator.
 func (c *call) intracomm(i int) (*Comm, error) {
 	comm, err := c.comm(i)
 	if err == nil && comm.remote != nil {
@@ -82,7 +83,7 @@ func (c *call) intercomm(i int) (*Comm, error) {
 	return comm, err
 }
 
-// writeFlag stores true or false at the address that is parameter i.
+// writeFlag stores true or false at the address in parameter i.
 func (c *call) writeFlag(i int, v bool) error {
 	if v {
 		return c.writeInt(c.ptr(i), 1)
@@ -90,7 +91,7 @@ func (c *call) writeFlag(i int, v bool) error {
 	return c.writeInt(c.ptr(i), 0)
 }
 
-// writePair stores two ints at the addresses that are parameters i and i+1.
+// writePair stores two ints at the addresses in parameters i and i+1.
 func (c *call) writePair(i int, a, b int64) error {
 	if err := c.writeInt(c.ptr(i), a); err != nil {
 		return err
@@ -98,8 +99,8 @@ func (c *call) writePair(i int, a, b int64) error {
 	return c.writeInt(c.ptr(i+1), b)
 }
 
-// writeText stores a string of at most limit bytes with its end, and its length, at the addresses
-// that are parameters i and n.
+// writeText stores a string of at most limit bytes, with its null character, at the address in
+// parameter i, and its length at the address in parameter n.
 func (c *call) writeText(i, n int, s string, limit int) error {
 	length, err := c.writeString(c.ptr(i), s, limit)
 	if err != nil {
@@ -108,7 +109,7 @@ func (c *call) writeText(i, n int, s string, limit int) error {
 	return c.writeInt(c.ptr(n), int64(length))
 }
 
-// datatype is parameter i, a datatype that is committed.
+// datatype is parameter i, a committed datatype.
 func (c *call) datatype(i int) (*datatype.Type, error) { return c.committed(c.handle(i)) }
 
 func (c *call) committed(handle int32) (*datatype.Type, error) {
@@ -122,7 +123,7 @@ func (c *call) committed(handle int32) (*datatype.Type, error) {
 	return t.Type, nil
 }
 
-// buffer is the buffer at the address, count and datatype that are parameters i, i+1 and i+2.
+// buffer is the buffer whose address, count and datatype are parameters i, i+1 and i+2.
 func (c *call) buffer(i int) (datatype.Buffer, error) {
 	n, err := c.count(i + 1)
 	if err != nil {
@@ -135,7 +136,7 @@ func (c *call) buffer(i int) (datatype.Buffer, error) {
 	return c.bufferAt(c.ptr(i), n, t)
 }
 
-// bufferAt is n elements of t at an address. A buffer without data may be anywhere.
+// bufferAt is n elements of t at an address. A buffer without data may have any address.
 func (c *call) bufferAt(addr uint32, n int64, t *datatype.Type) (datatype.Buffer, error) {
 	if addr == abi.InPlace && n > 0 {
 		return datatype.Buffer{}, errorf(abi.ErrBuffer, "MPI_IN_PLACE where it means nothing")
@@ -150,8 +151,8 @@ func (c *call) bufferAt(addr uint32, n int64, t *datatype.Type) (datatype.Buffer
 	return datatype.Buffer{}, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x are not within the program's memory", n, t.Size(), addr)
 }
 
-// within is n elements of t at an address, if they are within the memory. A displacement is an
-// MPI_Aint of 32 bits, so one of 2 GiB or more looks negative: addresses count modulo 1<<32.
+// within is n elements of t at an address, if they are within the memory. Addresses count modulo
+// 1<<32, because a displacement is an MPI_Aint of 32 bits, in which 2 GiB or more look negative.
 func (c *call) within(addr, n int64, t *datatype.Type) (datatype.Buffer, bool) {
 	b := datatype.Buffer{Mem: c.mem, Addr: addr, Count: n, Type: t}
 	if b.Check() == nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
 
-// refreshMemory asks the guest for its memory anew: it may have grown.
+// refreshMemory reads the guest's memory anew, which may have grown.
 func (p *Process) refreshMemory() []byte {
 	p.mem = p.guest.Memory()
 	return p.mem
@@ -33,7 +33,7 @@ func (p *Process) array(addr uint32, n int64, size int64) ([]byte, error) {
 	return p.bytes(addr, n*size)
 }
 
-// ints are the n ints at an address, as an array that is the caller's.
+// ints are the n ints at an address, copied.
 func (p *Process) ints(addr uint32, n int64) ([]int64, error) {
 	b, err := p.array(addr, n, 4)
 	if err != nil {
@@ -46,7 +46,7 @@ func (p *Process) ints(addr uint32, n int64) ([]int64, error) {
 	return list, nil
 }
 
-// int64s are the n values of 64 bits at an address.
+// int64s are the n values of 64 bits at an address, copied.
 func (p *Process) int64s(addr uint32, n int64) ([]int64, error) {
 	b, err := p.array(addr, n, 8)
 	if err != nil {
@@ -59,8 +59,8 @@ func (p *Process) int64s(addr uint32, n int64) ([]int64, error) {
 	return list, nil
 }
 
-// counts are the n counts at the address that is parameter i: ints, or MPI_Count in the large
-// variant of a function.
+// counts are the n counts at the address in parameter i: ints, or MPI_Count in the large variant of
+// a function.
 func (c *call) counts(i int, n int64) ([]int64, error) {
 	if c.f.Large() {
 		return c.int64s(c.ptr(i), n)
@@ -95,8 +95,8 @@ func (p *Process) writeInt64(addr uint32, v int64) error {
 	return nil
 }
 
-// writeCount stores a count at the address that is parameter i: an int, or an MPI_Count in the
-// large variant of a function. A value that an int cannot hold is MPI_UNDEFINED.
+// writeCount stores a count at the address in parameter i: an int, or an MPI_Count in the large
+// variant of a function. A value that does not fit into an int is MPI_UNDEFINED.
 func (c *call) writeCount(i int, v int64) error {
 	if c.f.Large() {
 		return c.writeInt64(c.ptr(i), v)
@@ -119,7 +119,7 @@ func (p *Process) writeInts(addr uint32, list []int64) error {
 	return nil
 }
 
-// readString is the C string at an address, of at most limit bytes with its end.
+// readString is the C string at an address, of at most limit bytes including the null character.
 func (p *Process) readString(addr uint32, limit int) (string, error) {
 	n := min(int64(limit), int64(len(p.refreshMemory()))-int64(addr))
 	b, err := p.bytes(addr, max(n, 1))
@@ -133,7 +133,8 @@ func (p *Process) readString(addr uint32, limit int) (string, error) {
 	return string(b[:end]), nil
 }
 
-// writeString stores a C string, cut to limit bytes with its end, and returns its length.
+// writeString stores a C string, truncated to limit bytes including the null character. It returns
+// its length.
 func (p *Process) writeString(addr uint32, s string, limit int) (int, error) {
 	if len(s) >= limit {
 		s = s[:limit-1]

@@ -12,7 +12,7 @@ import (
 // maxTag is MPI_TAG_UB.
 const maxTag = math.MaxInt32
 
-// verb is what a message operation does.
+// verb is the kind of a message operation.
 type verb byte
 
 const (
@@ -29,8 +29,8 @@ type message struct {
 	mode  match.Mode
 	env   match.Envelope
 	buf   datatype.Buffer
-	found *match.Message // that it fetches
-	empty match.Status   // of nobody
+	found *match.Message // the matched message, for fetches
+	empty match.Status   // for nobody
 }
 
 func (m *message) start(p *Process) error {
@@ -62,7 +62,7 @@ func (m *message) cancel(p *Process) {
 
 func (m *message) free(*Process) {}
 
-// outcome is what a request came to that is done.
+// outcome returns the status and the error of a request that is done.
 func outcome(r *match.Request, send bool) (match.Status, error) {
 	st := r.Status
 	switch {
@@ -76,7 +76,7 @@ func outcome(r *match.Request, send bool) (match.Status, error) {
 	return st, nil
 }
 
-// requestError is what a program is told of a request's error.
+// requestError maps the error of a request to an error of MPI.
 func requestError(err error) error {
 	if errors.Is(err, match.ErrQueue) {
 		return errorf(abi.ErrNoMem, "too many messages are under way at once: wait for some first")
@@ -117,8 +117,8 @@ func (comm *Comm) from(rank, tag int64) (env match.Envelope, somebody bool, err 
 	return match.Envelope{Context: comm.context, Peer: int(members[rank]), Source: int32(rank), Tag: int32(tag)}, true, nil
 }
 
-// outgoing reads a send: the buffer's parameters begin at i, its destination and tag are i+3 and
-// i+4, the communicator comm.
+// outgoing reads a send: the parameters of the buffer begin at i, its destination and tag are i+3
+// and i+4, the communicator is comm.
 func (c *call) outgoing(m *message, i, comm int, mode match.Mode) (on *Comm, err error) {
 	if on, err = c.comm(comm); err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (c *call) outgoing(m *message, i, comm int, mode match.Mode) (on *Comm, err
 	return on, err
 }
 
-// incoming reads a receive: the same with its source.
+// incoming reads a receive, with the source in place of the destination.
 func (c *call) incoming(m *message, i, comm int) (on *Comm, err error) {
 	if on, err = c.comm(comm); err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func (c *call) blocking(which *message) *message {
 	return which
 }
 
-// run starts a message and waits for its end.
+// run starts a message and waits until it is done.
 func (c *call) run(m *message) (match.Status, error) {
 	if m.verb == nobody {
 		return m.empty, nil
@@ -189,7 +189,7 @@ type posted struct {
 // maxFreeRequests is how many of those a process keeps at most.
 const maxFreeRequests = 256
 
-// nonblocking is a message for a function that starts it.
+// nonblocking is a message for a function that only starts it.
 func (c *call) nonblocking() *posted {
 	if n := len(c.freeRequests); n > 0 {
 		x := c.freeRequests[n-1]
@@ -199,13 +199,13 @@ func (c *call) nonblocking() *posted {
 	return new(posted)
 }
 
-// post starts a message, whose request's handle goes to the address that is parameter i.
+// post starts a message and stores its request's handle at the address in parameter i.
 func (c *call) post(i int, on *Comm, x *posted) error {
 	x.request = request{on: on, op: x, active: true}
 	return c.launch(i, &x.request)
 }
 
-// reuse keeps a message whose request is complete and has no handle any more.
+// reuse keeps a message whose request is complete and has no handle.
 func (p *Process) reuse(x *posted) {
 	if len(p.freeRequests) < maxFreeRequests {
 		x.buf = datatype.Buffer{}

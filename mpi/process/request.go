@@ -10,40 +10,42 @@ import (
 // request is the object behind an MPI_Request: an operation that was started or, if it is
 // persistent, can be started again and again.
 type request struct {
-	handle     int32
-	on         *Comm // whose error handler is told of its errors; nil for MPI_COMM_SELF's
+	handle int32
+	// the communicator whose error handler gets its errors; nil for that of MPI_COMM_SELF
+	on         *Comm
 	op         operation
 	persistent bool
 	active     bool
-	list       uint64 // the last list it was read in: see requestList.repeated
+	list       uint64 // the last list that contained it: see requestList.repeated
 }
 
-// operation is what a request does. Package match or coll does the work; the rank's goroutine alone
-// calls these methods.
+// operation is the operation of a request. Package match or coll does the work. Only the rank's
+// goroutine calls these methods.
 type operation interface {
-	// start begins the operation, anew if it is persistent.
+	// start begins the operation; a persistent one may be started again.
 	start(p *Process) error
-	// done reports whether it is complete. It is cheap, and callable without a lock.
+	// done reports whether it is complete. It is cheap and needs no lock.
 	done() bool
-	// finish tells what an operation came to, once it is done. It may be called again.
+	// finish returns the result of an operation that is done. It may be called again.
 	finish(p *Process) (match.Status, error)
-	// cancel tries to take it back (MPI 5.0, 3.8.4); an operation that cannot be does nothing.
+	// cancel tries to cancel the operation (MPI 5.0, 3.8.4). It does nothing if that is not
+	// possible.
 	cancel(p *Process)
 	// free releases what the operation holds. Its request is freed, and it is not under way.
 	free(p *Process)
 }
 
-// requestBytes is what a request is charged as.
+// requestBytes is the charge for a request.
 const requestBytes = 2 * smallObject
 
-// newRequest gives a request a handle, and stores that at the address that is parameter i.
+// newRequest gives a request a handle, and stores it at the address in parameter i.
 func (c *call) newRequest(i int, r *request) (err error) {
 	r.handle, err = addObject(c, c.ptr(i), &c.handles.requests, r, requestBytes)
 	return err
 }
 
-// startRequest starts an operation and makes a request of it: what every nonblocking function does
-// last.
+// startRequest starts an operation and makes a request for it: the last step of every nonblocking
+// function.
 func (c *call) startRequest(i int, on *Comm, op operation) error {
 	return c.launch(i, &request{on: on, op: op, active: true})
 }
@@ -60,12 +62,12 @@ func (c *call) launch(i int, r *request) error {
 	return nil
 }
 
-// initRequest makes a persistent request: what every function with _init does last.
+// initRequest makes a persistent request: the last step of every function with _init.
 func (c *call) initRequest(i int, on *Comm, op operation) error {
 	return c.newRequest(i, &request{on: on, op: op, persistent: true})
 }
 
-// forget takes a request's handle back, once.
+// forget removes a request's handle. It may be called again.
 func (p *Process) forget(r *request) {
 	if p.handles.requests.get(r.handle) == r {
 		p.handles.requests.remove(r.handle)
@@ -85,7 +87,7 @@ func (c *call) request(handle int32) (*request, error) {
 	return r, nil
 }
 
-// requestAt is the request whose handle is at the address that is parameter i.
+// requestAt is the request whose handle is at the address in parameter i.
 func (c *call) requestAt(i int) (*request, error) {
 	handle, err := c.readInt(c.ptr(i))
 	if err != nil {
@@ -105,10 +107,11 @@ func (r *request) done() bool {
 	return r.op.done()
 }
 
-// complete ends an operation that is done: the request is freed, or inactive if it is persistent.
-// handle reports whether it is to become MPI_REQUEST_NULL.
+// complete ends an operation that is done. The request is freed or, if it is persistent, becomes
+// inactive. handle reports whether its handle becomes MPI_REQUEST_NULL.
 func (p *Process) complete(r *request) (st match.Status, freed bool, err error) {
-	if !r.active || !r.done() { // the program completed it in a callback, and may use it anew
+	// the program completed it in a callback, and may have started it again
+	if !r.active || !r.done() {
 		return emptyStatus, false, errorf(abi.ErrRequest, "the request was completed by a callback meanwhile")
 	}
 	if x, ok := r.op.(*posted); ok {
@@ -129,7 +132,7 @@ func (p *Process) complete(r *request) (st match.Status, freed bool, err error) 
 	return st, true, err
 }
 
-// requestFree is MPI_Request_free (MPI 5.0, 3.7.3): an active operation goes on alone.
+// requestFree is MPI_Request_free (MPI 5.0, 3.7.3). An active operation continues.
 func requestFree(c *call) error {
 	r, err := c.requestAt(0)
 	if err != nil {
@@ -154,7 +157,7 @@ func requestFree(c *call) error {
 	return nil
 }
 
-// prune forgets what was freed and is done meanwhile, and returns the rest.
+// prune frees the freed operations that are done by now, and returns the others.
 func (p *Process) prune() []operation {
 	if len(p.unfinished) < p.pruneAt {
 		return p.unfinished
@@ -173,8 +176,8 @@ func (p *Process) prune() []operation {
 	return left
 }
 
-// settle waits for what goes on alone: sends of requests that were freed, and buffered ones (MPI
-// 5.0, 11.2.2, 3.6.1).
+// settle waits for operations that continue without a request: sends of freed requests, and
+// buffered sends (MPI 5.0, 11.2.2, 3.6.1).
 func (p *Process) settle() error {
 	for _, op := range p.unfinished {
 		if err := p.end.Wait(op.done); err != nil {

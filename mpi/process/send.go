@@ -16,7 +16,7 @@ func send(mode match.Mode) func(c *call) error {
 	}
 }
 
-// isend returns a nonblocking one (MPI 5.0, 3.7.2).
+// isend returns a nonblocking send (MPI 5.0, 3.7.2).
 func isend(mode match.Mode) func(c *call) error {
 	return func(c *call) error {
 		x := c.nonblocking()
@@ -28,7 +28,7 @@ func isend(mode match.Mode) func(c *call) error {
 	}
 }
 
-// sendInit returns a persistent one (MPI 5.0, 3.9).
+// sendInit returns a persistent send (MPI 5.0, 3.9).
 func sendInit(mode match.Mode) func(c *call) error {
 	return func(c *call) error {
 		m := new(message)
@@ -105,7 +105,7 @@ func (c *call) exchangeMessages(in, out *message, status []byte) error {
 // duplex is the operation of MPI_Isendrecv and MPI_Isendrecv_replace (MPI 5.0, 3.11.2).
 type duplex struct {
 	in, out message
-	copied  uint32 // address of the copy that is sent; 0 if there is none
+	copied  uint32 // address of a copy of the data to be sent; 0 if there is none
 }
 
 func (x *duplex) start(p *Process) error {
@@ -124,10 +124,10 @@ func (x *duplex) finish(p *Process) (match.Status, error) {
 	return x.in.finish(p)
 }
 
-// cancel does nothing: MPI_Cancel is for sends and receives only (MPI 5.0, 3.8.4).
+// cancel does nothing: MPI_Cancel is only for sends and receives (MPI 5.0, 3.8.4).
 func (x *duplex) cancel(*Process) {}
 
-// free gives the copy's memory back.
+// free releases the copy.
 func (x *duplex) free(p *Process) {
 	if x.copied != 0 {
 		p.release(x.copied)
@@ -147,8 +147,8 @@ func isendrecv(c *call) error {
 	return c.startRequest(11, on, x)
 }
 
-// replacing reads the parameters of MPI_Sendrecv_replace, and copies what is to be sent to memory
-// of its own, in the guest. It returns the address of that, 0 if there is none.
+// replacing reads the parameters of MPI_Sendrecv_replace, and copies the data to be sent to a new
+// block of the guest's memory. It returns the address of the block, 0 if there is none.
 func (c *call) replacing(in, out *message) (on *Comm, copied uint32, err error) {
 	if on, err = c.comm(7); err != nil {
 		return nil, 0, err

@@ -12,7 +12,7 @@ import (
 
 func handleIn(list []byte, i int) int32 { return int32(binary.LittleEndian.Uint32(list[4*i:])) }
 
-// retire makes the i-th handle of an array null.
+// retire sets the i-th handle of an array to MPI_REQUEST_NULL.
 func retire(list []byte, i int) { binary.LittleEndian.PutUint32(list[4*i:], abi.RequestNull) }
 
 // waitOne is MPI_Wait.
@@ -45,8 +45,8 @@ func testOne(c *call) error {
 	return errors.Join(err, c.writeFlag(1, flag))
 }
 
-// one completes the request at parameter 0 if ready says that it is done. Its status goes to
-// parameter status.
+// one completes the request at the address in parameter 0 if ready reports that it is done. Its
+// status goes to the address in parameter status.
 func (c *call) one(status int, ready func(*request) (bool, error)) error {
 	r, err := c.requestAt(0)
 	if err != nil {
@@ -74,19 +74,19 @@ func (c *call) one(status int, ready func(*request) (bool, error)) error {
 	return err
 }
 
-// requestList is the array of requests of a function that completes several.
+// requestList is the array of requests that a function completes.
 type requestList struct {
 	handles  []byte // in the guest's memory
 	requests []*request
 	active   int
-	repeated bool   // a request is in it more than once
+	repeated bool   // a request occurs more than once
 	statuses []byte // in the guest's memory; nil if they are ignored
 }
 
-// maxScratch is the length of the longest list that a process keeps the memory of.
+// maxScratch is the length of the longest list whose memory a process keeps for reuse.
 const maxScratch = 1 << 12
 
-// list reads n requests at the address that is parameter at.
+// list reads n requests from the address in parameter at.
 func (c *call) list(n int64, at int) (requestList, error) {
 	if n > maxObjects {
 		return requestList{}, errorf(abi.ErrNoMem, "a list of %d requests: there are at most %d", n, maxObjects)
@@ -120,8 +120,8 @@ func (c *call) list(n int64, at int) (requestList, error) {
 	return l, nil
 }
 
-// lists reads the count that is parameter 0 and the array of requests that is parameter 1; statuses
-// is the parameter of theirs, of each or only of one.
+// lists reads the count in parameter 0 and the array of requests in parameter 1. statuses is the
+// parameter for their statuses: one for each, or only one.
 func (c *call) lists(statuses int, each bool) (requestList, error) {
 	n, err := c.count(0)
 	if err != nil {
@@ -138,7 +138,7 @@ func (c *call) lists(statuses int, each bool) (requestList, error) {
 	return l, err
 }
 
-// polled is lists for a function that does not wait.
+// polled is lists for a function that does not wait: it makes progress first.
 func (c *call) polled(statuses int, each bool) (requestList, error) {
 	l, err := c.lists(statuses, each)
 	if err == nil {
@@ -147,8 +147,8 @@ func (c *call) polled(statuses int, each bool) (requestList, error) {
 	return l, err
 }
 
-// allDone returns a function that reports whether all requests are done, looking at each again only
-// until it is.
+// allDone returns a function that reports whether all requests are done. It checks each only until
+// it is done.
 func (l *requestList) allDone() func() bool {
 	i := 0
 	return func() bool {
@@ -159,7 +159,7 @@ func (l *requestList) allDone() func() bool {
 	}
 }
 
-// firstDone is the place of the first request that is done, -1 if there is none.
+// firstDone is the index of the first request that is done, -1 if there is none.
 func (l *requestList) firstDone() int {
 	for i, r := range l.requests {
 		if r != nil && r.op.done() {
@@ -169,11 +169,11 @@ func (l *requestList) firstDone() int {
 	return -1
 }
 
-// take completes the i-th request and stores its status as the k-th. The error is that of the
+// take completes the i-th request and stores its status as the k-th. It returns the error of the
 // request.
 func (c *call) take(l *requestList, i, k int) (code int32, err error) {
 	r := l.requests[i]
-	if r == nil { // it was twice in the list
+	if r == nil { // it occurs twice in the list
 		l.status(k, emptyStatus, keepError)
 		return abi.Success, nil
 	}
@@ -207,15 +207,15 @@ func (l *requestList) status(k int, st match.Status, code int32) {
 	}
 }
 
-// mark stores the k-th status' error.
+// mark stores the error in the k-th status.
 func (l *requestList) mark(k int, code int32) {
 	if l.statuses != nil {
 		binary.LittleEndian.PutUint32(l.statuses[k*abi.StatusSize+abi.StatusError:], uint32(code))
 	}
 }
 
-// inStatus is the error of a function some of whose requests failed, the first as err says; codes
-// are their errors, which go to the statuses (MPI 5.0, 3.7.5).
+// inStatus is the error of a function when some of its requests failed; err is that of the first.
+// codes are their errors, which go to the statuses (MPI 5.0, 3.7.5).
 func (l *requestList) inStatus(codes []int32, err error) error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -227,7 +227,7 @@ func (l *requestList) inStatus(codes []int32, err error) error {
 	return errorf(abi.ErrInStatus, "%s (%s)", e.Msg, className(e.Code))
 }
 
-// all completes all requests of a list, which are done.
+// all completes all requests of a list, which must be done.
 func (c *call) all(l *requestList) error {
 	var first error
 	var codes []int32
@@ -275,8 +275,8 @@ func testAll(c *call) error {
 	return c.all(&l)
 }
 
-// any completes the request at place i and tells which it was: parameter index, and flag if that is
-// one. Place -1 means that no request is active.
+// any completes the request at index i and stores the index, in parameter index, and true in
+// parameter flag if there is one. Index -1 means that no request is active.
 func (c *call) any(l *requestList, i, index, flag int) error {
 	if flag >= 0 {
 		if err := c.writeFlag(flag, true); err != nil {
@@ -325,7 +325,7 @@ func testAny(c *call) error {
 	return c.any(&l, i, 2, 3)
 }
 
-// some completes those of the requests that are done: parameter 2 gets how many, 3 their places.
+// some completes the requests that are done. Parameter 2 gets their number, 3 their indices.
 func (c *call) some(l *requestList) error {
 	if l.active == 0 {
 		return c.writeInt(c.ptr(2), abi.Undefined)
