@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	pauses "github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 )
 
 // backoff is for origins that repeatedly reserve slots without placing ranks: their offers are
@@ -26,6 +27,8 @@ const (
 	// lastBackoff is the longest. A refusal is forgotten so long after its end.
 	lastBackoff = 10 * time.Minute
 )
+
+var refusals = pauses.Policy{First: firstBackoff, Max: lastBackoff}
 
 // refuse says why an origin's offer is not taken now; empty if it is.
 func (v backoff) refuse(origin mpi.PeerID) string {
@@ -50,7 +53,7 @@ func (v backoff) add(origin mpi.PeerID, since time.Time) {
 		}
 	}
 	if last := v[origin]; !since.Before(last.end) {
-		length := min(max(2*last.length, firstBackoff), lastBackoff)
+		length := refusals.Next(last.length)
 		v[origin] = refusal{length, now.Add(length)}
 	}
 }

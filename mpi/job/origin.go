@@ -113,7 +113,7 @@ func newOrigin(self mpi.PeerID, id mpi.JobID, spec mpi.JobSpec, program mpi.Inte
 	return &origin{
 		self: self, id: id, program: program, nodes: map[mpi.PeerID]*participant{}, exits: map[int]bool{},
 		jitter: func(d time.Duration) time.Duration { return d },
-		pause:  firstPause, deadline: now.Add(spec.WaitSlots), phase: searching,
+		pause:  offerPauses.Next(0), deadline: now.Add(spec.WaitSlots), phase: searching,
 		record: mpi.Job{
 			ID: shortID(id), Spec: spec, Program: program.CID, Name: programName(program),
 			State: mpi.JobFinding, Created: now,

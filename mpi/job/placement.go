@@ -9,16 +9,16 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	pauses "github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// Pauses between two rounds of offers.
-const (
-	firstPause = 250 * time.Millisecond
-	lastPause  = 2 * time.Second
-	// more of them, without being told to wait, while slots may only be kept for others
-	heldRounds = 3
-)
+// offerPauses are the pauses between two rounds of offers.
+var offerPauses = pauses.Policy{First: 250 * time.Millisecond, Max: 2 * time.Second}
+
+// heldRounds is how many more rounds of offers a job that does not wait for slots has, while too
+// many are reserved for other jobs.
+const heldRounds = 3
 
 // ask begins a round of offers.
 func (o *origin) ask(c candidates) {
@@ -119,7 +119,7 @@ func (o *origin) conclude() {
 		o.state(mpi.JobFinding, "waiting: "+lack)
 	}
 	o.arm(pauseTimer, o.pause/2+o.jitter(o.pause))
-	o.pause = min(2*o.pause, lastPause)
+	o.pause = offerPauses.Next(o.pause)
 }
 
 // place gives each rank a node, if there are slots enough.
