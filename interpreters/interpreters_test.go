@@ -80,10 +80,16 @@ func loadAny(t testing.TB, path string) exec.Program {
 // execute runs one instance of a program as a node does.
 func execute(t testing.TB, name, host, origin string, peers []string, stdin []byte) exec.Outcome {
 	t.Helper()
-	p, x := load(t, name+"/run.wasm"), guest.Limits()
+	p := load(t, name+"/run.wasm")
+	return p.Run(context.Background(), instanceExec(name, host, origin, peers, stdin))
+}
+
+// instanceExec is what a node gives an instance of a program of the store.
+func instanceExec(name, host, origin string, peers []string, stdin []byte) exec.Exec {
+	x := guest.Limits()
 	x.Args, x.Stdin, x.Files = []string{name}, stdin, os.DirFS(filepath.Join(store.dir, name))
 	x.Env = []string{"MPI_HOST=" + host, "MPI_ORIGIN=" + origin, "MPI_PEERS=" + strings.Join(peers, " ")}
-	return p.Run(context.Background(), x)
+	return x
 }
 
 // send gives the program the message {pid, From, To, Data} and returns what it sends.

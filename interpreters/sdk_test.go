@@ -82,19 +82,3 @@ func FuzzC(f *testing.F) {
 		}
 	})
 }
-
-// BenchmarkInstance measures an instance by language: the smallest handler, from its start to its
-// answer.
-func BenchmarkInstance(b *testing.B) {
-	in := mpi.Envelope{Pid: 1, Messages: []mpi.Message{{Pid: 1, To: "A", From: "O", Data: make([]byte, 1024)}}}.AppendJSON(nil)
-	for _, name := range []string{"echo/1.0.0", "echo/1.1.0", "relay/1.0.0", "wordcount/1.0.0"} {
-		load(b, name+"/run.wasm")
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				if out := execute(b, name, "A", "O", nil, in); out.Reason != "" {
-					b.Fatal(out.Detail)
-				}
-			}
-		})
-	}
-}
