@@ -79,7 +79,7 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	s.transport.Greet(pools)
 	s.runtime = wasm.New(wasm.Config{
 		CacheDir: filepath.Join(s.dir, "cache"), Log: parts.Log,
-		HandlerSlots: cfg.HandlerSlots, Memory: cfg.Memory,
+		HandlerSlots: cfg.HandlerSlots,
 	})
 	st := store.New(parts.API, store.Config{
 		Path: cfg.Store, Serve: cfg.Serve, MaxStore: cfg.MaxStore, KeepUnused: cfg.KeepUnused,

@@ -39,10 +39,13 @@ const (
 
 // Bounds of the pool. Each slot reserves some 8 GiB of address space, of the 128 TiB that there are.
 const (
-	maxSlots        = 128
-	spareSlots      = 4        // for instances of init.wasm, and those that wait for a file, given up
-	maxKeepResident = 1 << 20  // bytes of an instance that has gone
-	maxResident     = 32 << 20 // bytes of all instances that have gone
+	maxSlots   = 128
+	spareSlots = 4 // for instances of init.wasm, and those given up that wait for a file
+
+	// keepResident is how many bytes of a memory are cleared instead of given back to the system when its
+	// instance has gone. More costs more than it saves: memories are mostly stack and heap that no
+	// instance has touched, and what a small handler touches beyond are some ten pages.
+	keepResident = 64 << 10
 )
 
 // pool sizes the pool of handlers; nil for none.
@@ -50,13 +53,9 @@ func (c *Config) pool() *native.Pool {
 	if c.HandlerSlots <= 0 {
 		return nil
 	}
-	slots := min(c.HandlerSlots+spareSlots, maxSlots)
-	keep := min(maxKeepResident, maxResident/slots)
-	if c.Memory > 0 {
-		keep = int(min(int64(keep), c.Memory))
-	}
 	return &native.Pool{
-		Slots: slots, KeepResident: keep &^ (pageSize - 1), Tables: maxTables, Elements: maxTableElements,
+		Slots:        min(c.HandlerSlots+spareSlots, maxSlots),
+		KeepResident: keepResident, Tables: maxTables, Elements: maxTableElements,
 	}
 }
 

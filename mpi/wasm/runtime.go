@@ -24,9 +24,6 @@ type Config struct {
 	// HandlerSlots is how many handlers run at once. So many instances have a place in the pool, and
 	// those beyond are slower to make. 0 for no pool.
 	HandlerSlots int
-	// Memory is what a handler may use, in bytes, as far as it is known; 0 if not. It bounds what stays
-	// resident of an instance in the pool.
-	Memory int64
 }
 
 // Runtime compiles programs and runs them. It is safe for use by many goroutines.
