@@ -84,6 +84,19 @@ func TestSafepointsAreOutOfReach(t *testing.T) {
 	}
 }
 
+// TestPagesOfBytes: only the memory of safepoints has them.
+func TestPagesOfBytes(t *testing.T) {
+	_, err := newRuntime(t).Compile(t.Context(), []byte("\x00asm\x01\x00\x00\x00"+
+		"\x01\x04\x01\x60\x00\x00"+ // type: func()
+		"\x03\x02\x01\x00"+
+		"\x05\x05\x01\x09\x04\x04\x00"+ // memory: 4 to 4 pages of 2^0 bytes
+		"\x07\x0a\x01\x06_start\x00\x00"+
+		"\x0a\x04\x01\x02\x00\x0b"))
+	if err == nil || !strings.Contains(err.Error(), "custom") {
+		t.Error(err)
+	}
+}
+
 // FuzzSafepoints: what is valid gets safepoints and stays valid.
 func FuzzSafepoints(f *testing.F) {
 	engine := func(safepoints bool) *native.Engine {

@@ -26,7 +26,7 @@ type Cache struct {
 
 // NewCache makes an empty cache.
 func NewCache() *Cache {
-	return &Cache{runtime: wasm.New(wasm.Config{}), programs: make(map[string]exec.Program)}
+	return &Cache{runtime: wasm.New(wasm.Config{HandlerSlots: 4}), programs: make(map[string]exec.Program)}
 }
 
 // Load returns the program of that name. At first it compiles the module that read returns.

@@ -197,7 +197,7 @@ func TestInspectRefuses(t *testing.T) {
 		"a name":          {build(sec(importSection, vec(slices.Concat(str("\xff"), str("f"), []byte{3, 0x7f, 0})))), "not UTF-8"},
 		"an import":       {build(sec(importSection, vec(imp("m", "n", 5)))), "unknown kind 5"},
 		"limits":          {build(sec(memorySection, vec([]byte{1, 2, 1}))), "maximum of 1 below"},
-		"no limits":       {build(sec(memorySection, vec([]byte{8, 2}))), "unknown kind 0x8"},
+		"no limits":       {build(sec(memorySection, vec([]byte{16, 2}))), "unknown kind 0x10"},
 		"table of ints":   {build(sec(tableSection, vec([]byte{0x7f, 0, 1}))), "no references"},
 		"no such export":  {build(sec(exportSection, vec(exp("f", 0, 0)))), "a function that is not there"},
 		"no such memory":  {build(sec(exportSection, vec(exp("f", 2, 0)))), "a memory that is not there"},

@@ -148,7 +148,7 @@ func (r *reader) valTypes() string {
 
 func (r *reader) limits() (l Limits) {
 	flags := r.byte()
-	if flags > 7 {
+	if flags > 15 {
 		r.fail("limits of the unknown kind %#x", flags)
 	}
 	bits := uint(32)
@@ -161,6 +161,9 @@ func (r *reader) limits() (l Limits) {
 		if l.Max = r.unsigned(bits); l.Max < l.Min {
 			r.fail("a maximum of %d below the minimum of %d", l.Max, l.Min)
 		}
+	}
+	if flags&8 != 0 { // the size of a page, which engines take for the memory of safepoints only
+		r.u32()
 	}
 	return l
 }

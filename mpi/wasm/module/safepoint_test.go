@@ -72,7 +72,7 @@ func TestSafepointSections(t *testing.T) {
 	start := sec(startSection, []byte{0})
 	custom := sec(customSection, str("x"), []byte{7})
 	code := sec(codeSection, vec(body()))
-	two := sec(memorySection, vec([]byte{0, 1}, []byte{1, 1, 1}))
+	two := sec(memorySection, vec([]byte{0, 1}, []byte{9, 4, 4, 0}))
 	mine := exp(Safepoint, 2, 1)
 	for name, tt := range map[string]struct{ in, want []byte }{
 		"no exports":    {build(functions, memory, code), build(functions, two, sec(exportSection, vec(mine)), code)},
