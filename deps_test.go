@@ -65,6 +65,7 @@ var rules = []rule{
 	{packages: "mpi/wasm/module", imports: []string{"mpi/abi", "mpi/wasm/wasi"}},
 	{packages: "mpi/wasm/native", foreign: []string{wasmtime}},
 	{packages: "mpi/wasm/wasi", foreign: []string{goSystem}},
+	{packages: "mpi/worker", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/worker/link"}, foreign: []string{goSystem}},
 	{packages: "mpi/worker/link", imports: []string{"mpi"}},
 	{packages: "mpi/worker/lockdown", foreign: []string{goSystem, "github.com/landlock-lsm/go-landlock/",
 		"github.com/elastic/go-seccomp-bpf", "kernel.org/pub/linux/libs/security/libcap/psx"}},

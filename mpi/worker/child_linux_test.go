@@ -1,0 +1,168 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
+	"golang.org/x/sys/unix"
+)
+
+// childName begins the name of a worker that is this test's executable; its mode follows.
+// daemonName begins that of a daemon, whose worker's mode follows.
+const (
+	childName  = "worker-test:"
+	daemonName = "daemon-test:"
+)
+
+func TestMain(m *testing.M) {
+	if mode, ok := strings.CutPrefix(os.Args[0], childName); ok {
+		child(mode)
+	}
+	if mode, ok := strings.CutPrefix(os.Args[0], daemonName); ok {
+		daemon(mode)
+	}
+	os.Exit(m.Run())
+}
+
+// child is a worker. It echoes Packets, and ends when it is stopped, or as its mode says.
+func child(mode string) {
+	conn, err := net.FileConn(os.NewFile(workerSocket, "socket"))
+	if err != nil {
+		os.Exit(20)
+	}
+	out := link.NewWriter(conn)
+	written := make(chan struct{})
+	go func() { out.Run(); close(written) }()
+	ready := &link.Ready{Version: link.Version}
+	switch mode {
+	case "old":
+		ready.Version++
+	case "early":
+		out.SendNow(&link.Pong{})
+	case "mute": // never ready
+		select {}
+	case "exit":
+		os.Exit(3)
+	}
+	out.SendNow(ready)
+	for in := link.NewReader(conn); ; {
+		t, payload, err := in.Next()
+		if err != nil && mode == "stubborn" {
+			select {}
+		}
+		if err != nil {
+			out.Close(nil)
+			<-written
+			unix.Exit(0) // os.Exit of the race detector waits a second
+		}
+		f, err := link.ParseAny(t, payload)
+		if err != nil {
+			os.Exit(21)
+		}
+		switch f := f.(type) {
+		case *link.Packets:
+			out.SendNow(f)
+		case *link.Ping:
+			if mode != "silent" {
+				out.SendNow(&link.Pong{Number: f.Number})
+			}
+		case *link.Stop:
+			out.SendNow(&link.Ended{Unit: 1})
+		case *link.Place:
+			place(mode, conn)
+		}
+	}
+}
+
+// held is memory that a child keeps.
+var held []byte
+
+// place does what a mode does when the daemon wants something of it.
+func place(mode string, conn net.Conn) {
+	switch mode {
+	case "grow":
+		held = make([]byte, 96<<20)
+		for i := 0; i < len(held); i += 4096 {
+			held[i] = 1
+		}
+		select {}
+	case "abort":
+		debug.SetTraceback("crash") // the Go runtime then ends by the signal, not by exit code 2
+		unix.Kill(os.Getpid(), syscall.SIGABRT)
+		select {}
+	case "exit later":
+		os.Exit(3)
+	case "leave":
+		os.Exit(0)
+	case "unplug":
+		conn.Close()
+		unix.Close(workerSocket)
+		select {}
+	case "babble":
+		conn.Write([]byte{1, 0, 0, 0, 0xff})
+	case "too long":
+		conn.Write([]byte{0xff, 0xff, 0xff, 0xff, byte(link.TypePackets)})
+	case "foreign":
+		b, _ := link.Append(nil, &link.Input{})
+		conn.Write(b)
+	case "describe":
+		describe(conn)
+	}
+}
+
+// describe says what the process was given, as Placed.
+func describe(conn net.Conn) {
+	var said []string
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		os.Exit(22)
+	}
+	for _, e := range entries {
+		to, err := os.Readlink("/proc/self/fd/" + e.Name())
+		if err != nil || strings.HasPrefix(to, "anon_inode:") || strings.HasPrefix(to, "/proc/") || strings.HasPrefix(to, "/sys/fs/cgroup/") {
+			continue // what the Go runtime opened, and the directory
+		}
+		if to, _, _ = strings.Cut(to, "["); to == "socket:" && e.Name() != "3" {
+			continue // the net package's copy
+		}
+		said = append(said, e.Name()+" "+to)
+	}
+	sid, err := unix.Getsid(0)
+	if err != nil {
+		os.Exit(23)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		os.Exit(24)
+	}
+	text := fmt.Sprintf("%s; env %d; args %d; dir %s; leader %v", strings.Join(said, ", "), len(os.Environ()), len(os.Args),
+		dir, sid == os.Getpid())
+	b, err := link.Append(nil, &link.Placed{Failure: text})
+	if err != nil {
+		os.Exit(25)
+	}
+	conn.Write(b)
+}
+
+// daemon starts a worker, says its ID and waits to be killed.
+func daemon(mode string) {
+	self, err := os.Executable()
+	if err != nil {
+		os.Exit(30)
+	}
+	s := New(Config{Executable: At(self), Name: childName + mode})
+	s.Start()
+	w, err := s.Get(context.Background(), func(link.Type, []byte) error { return nil })
+	if err != nil {
+		os.Exit(31)
+	}
+	fmt.Println(w.Pid())
+	select {}
+}

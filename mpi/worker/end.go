@@ -1,0 +1,76 @@
+package worker
+
+import (
+	"fmt"
+	"time"
+)
+
+// End says how a worker ended.
+type End struct {
+	Cause  string // a sentence without its full stop; empty if it was stopped and ended well
+	Killed bool   // by this package
+	Signal string // that ended it, such as "killed"; empty for none
+	Exit   int    // code, if no signal ended it
+	Memory int64  // bytes resident when it was last looked at, 0 if that is not known
+	Limit  int64  // bytes that it might use, 0 for no limit
+}
+
+func (e *End) Error() string {
+	if e.Cause == "" {
+		return "the worker was stopped"
+	}
+	return e.Cause
+}
+
+// describe finds the words for an end. killed is why this package killed the process, if it did;
+// stopped is whether Stop was called.
+func (e *End) describe(killed string, stopped bool) {
+	e.Killed = killed != "" && e.Signal == "killed" // else it ended by itself before
+	switch {
+	case e.Killed:
+		e.Cause = "the worker was killed: " + killed
+	case e.Signal == "killed":
+		e.Cause = "the worker was killed from outside, as the system does when memory is short" + e.usage()
+	case e.Signal != "":
+		e.Cause = "the worker crashed: " + e.Signal + e.usage()
+	case e.Exit != 0:
+		e.Cause = fmt.Sprintf("the worker ended with exit code %d%s", e.Exit, e.usage())
+	case !stopped:
+		e.Cause = "the worker ended although nobody stopped it"
+	}
+}
+
+func (e *End) usage() string {
+	switch {
+	case e.Memory == 0:
+		return ""
+	case e.Limit == 0:
+		return "; it used " + size(e.Memory)
+	}
+	return "; it used " + size(e.Memory) + " of " + size(e.Limit)
+}
+
+// size is a number of bytes for people: "1.1 GiB".
+func size(n int64) string {
+	f, unit := float64(n), 0
+	for ; f >= 1024 && unit < 4; unit++ {
+		f /= 1024
+	}
+	name := [...]string{"B", "KiB", "MiB", "GiB", "TiB"}[unit]
+	if f == float64(int64(f)) || f >= 100 {
+		return fmt.Sprintf("%.0f %s", f, name)
+	}
+	return fmt.Sprintf("%.1f %s", f, name)
+}
+
+func overMemory(used, limit int64) string { return "it used " + size(used) + " of " + size(limit) }
+
+func silent(d time.Duration) string { return fmt.Sprintf("it did not answer for %v", d) }
+
+func stubborn(d time.Duration) string {
+	return fmt.Sprintf("it did not end within %v of being stopped", d)
+}
+
+func unplugged(d time.Duration) string {
+	return fmt.Sprintf("it closed its socket and did not end within %v", d)
+}

@@ -1,0 +1,56 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// Executable is a worker's program, ready to be started.
+type Executable struct {
+	path string
+	file *os.File // a memfd; nil for none
+	temp bool     // path is a file of ours
+}
+
+// At is the program in a file that is there already.
+func At(path string) *Executable { return &Executable{path: path} }
+
+// Load makes a program of the bytes of an executable. They are kept in memory where the system can
+// start a program from there, else in a new file in dir that only this user can read, write or
+// start.
+func Load(image []byte, dir string) (*Executable, error) {
+	file, path, err := inMemory(image)
+	if err == nil {
+		return &Executable{path: path, file: file}, nil
+	}
+	return inFile(image, dir)
+}
+
+// inFile writes a file of mode 0700. It is complete before it has the mode to be started.
+func inFile(image []byte, dir string) (*Executable, error) {
+	f, err := os.CreateTemp(dir, "worker-*.exe") // Windows starts only .exe
+	if err != nil {
+		return nil, fmt.Errorf("worker: the executable: %w", err)
+	}
+	_, err = f.Write(image)
+	if err == nil {
+		err = f.Chmod(0o700)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		os.Remove(f.Name())
+		return nil, fmt.Errorf("worker: the executable: %w", err)
+	}
+	return &Executable{path: f.Name(), temp: true}, nil
+}
+
+// Close frees what Load took. Workers that were started go on.
+func (e *Executable) Close() error {
+	switch {
+	case e.file != nil:
+		return e.file.Close()
+	case e.temp:
+		return os.Remove(e.path)
+	}
+	return nil
+}

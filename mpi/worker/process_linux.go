@@ -1,0 +1,80 @@
+package worker
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// inMemory puts an executable into a sealed memfd, and returns the path to start it by. The
+// descriptor is far above those that a child is given: starting a child must not overwrite it.
+func inMemory(image []byte) (*os.File, string, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	fd, err := unix.MemfdCreate("ipfs-mpi-worker", flags|unix.MFD_EXEC)
+	if err == unix.EINVAL { // before Linux 6.3
+		fd, err = unix.MemfdCreate("ipfs-mpi-worker", flags)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	low := os.NewFile(uintptr(fd), "worker")
+	defer low.Close()
+	if _, err := low.Write(image); err != nil {
+		return nil, "", err
+	}
+	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	if _, err := unix.FcntlInt(low.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		return nil, "", err
+	}
+	high, err := unix.FcntlInt(low.Fd(), unix.F_DUPFD_CLOEXEC, 32)
+	if err != nil {
+		return nil, "", err
+	}
+	path := "/proc/self/fd/" + strconv.Itoa(high)
+	return os.NewFile(uintptr(high), "worker"), path, nil
+}
+
+// attributes of a new worker: the kernel kills it when the thread that started it ends, and it is
+// not of the daemon's session, so that an interrupt from the terminal is only the daemon's.
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
+}
+
+// meter reads how much memory a process has resident.
+type meter struct{ statm *os.File }
+
+func newMeter(pid int) meter {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return meter{}
+	}
+	return meter{f}
+}
+
+// resident is in bytes, 0 if it is not known or the process has ended.
+func (m meter) resident() int64 {
+	if m.statm == nil {
+		return 0
+	}
+	var buf [128]byte
+	n, _ := m.statm.ReadAt(buf[:], 0)
+	fields := bytes.Fields(buf[:n])
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(string(fields[1]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+func (m meter) close() {
+	if m.statm != nil {
+		m.statm.Close()
+	}
+}

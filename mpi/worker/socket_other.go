@@ -1,0 +1,15 @@
+//go:build !unix
+
+package worker
+
+import (
+	"errors"
+	"net"
+	"os"
+)
+
+func start(*Executable, string) (*os.Process, *net.UnixConn, error) {
+	return nil, nil, errors.New("worker: this system has no pairs of Unix sockets: guests cannot run in a process of their own")
+}
+
+func (e *End) ended(s *os.ProcessState) { e.Exit = s.ExitCode() }

@@ -1,0 +1,71 @@
+//go:build unix
+
+package worker
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+)
+
+// workerSocket is the worker's descriptor of its socket.
+const workerSocket = 3
+
+// start starts a process and returns the daemon's end of its socket. It is called on the thread
+// whose end is to end the process.
+func start(e *Executable, name string) (*os.Process, *net.UnixConn, error) {
+	conn, theirs, err := pair()
+	if err != nil {
+		return nil, nil, fmt.Errorf("worker: a pair of sockets: %w", err)
+	}
+	defer theirs.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		conn.Close()
+		return nil, nil, fmt.Errorf("worker: %w", err)
+	}
+	defer null.Close()
+	p, err := os.StartProcess(e.path, []string{name}, &os.ProcAttr{
+		Dir:   "/",
+		Env:   []string{}, // not nil, which would be the daemon's
+		Files: []*os.File{null, null, null, theirs},
+		Sys:   attributes(),
+	})
+	if err != nil {
+		conn.Close()
+		return nil, nil, fmt.Errorf("worker: start: %w", err)
+	}
+	return p, conn, nil
+}
+
+func pair() (*net.UnixConn, *os.File, error) {
+	syscall.ForkLock.RLock()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fds[0])
+		syscall.CloseOnExec(fds[1])
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "worker"), os.NewFile(uintptr(fds[1]), "daemon")
+	defer ours.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return conn.(*net.UnixConn), theirs, nil
+}
+
+// ended fills in how a process ended.
+func (e *End) ended(s *os.ProcessState) {
+	w, ok := s.Sys().(syscall.WaitStatus)
+	if ok && w.Signaled() {
+		e.Signal = w.Signal().String()
+		return
+	}
+	e.Exit = s.ExitCode()
+}

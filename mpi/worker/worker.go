@@ -1,0 +1,265 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
+)
+
+// Handler is given each frame of a worker but Ready and Pong, in order, from one goroutine. It does
+// not block. The payload is valid until it returns. An error, as for a payload that does not parse,
+// ends the worker.
+type Handler func(t link.Type, payload []byte) error
+
+// Worker is one process. Its methods are for many goroutines.
+type Worker struct {
+	config  *Config
+	process *os.Process
+	conn    *net.UnixConn
+	out     *link.Writer
+
+	handler atomic.Pointer[Handler] // nil while the worker is idle
+	limit   atomic.Int64            // bytes that it may use, 0 for no limit
+	memory  atomic.Int64            // bytes resident when it was last looked at
+	frames  atomic.Uint64           // twice the frames that were handled; odd while a handler runs
+
+	ready    chan struct{} // closed when Ready has come
+	stopping chan struct{} // closed by Stop
+	unplug   chan struct{} // closed when the worker's socket has ended
+	exited   chan struct{} // closed when the process has ended
+	done     chan struct{} // closed when end is set and every goroutine has ended
+	stop     sync.Once
+
+	mu   sync.Mutex
+	why  string // why it was killed, "" if it was not
+	gone bool   // the process was waited for
+	end  End    // set before done is closed
+}
+
+// newWorker owns the process from here on.
+func newWorker(c *Config, p *os.Process, conn *net.UnixConn) *Worker {
+	w := &Worker{config: c, process: p, conn: conn, out: link.NewWriter(conn),
+		ready: make(chan struct{}), stopping: make(chan struct{}), unplug: make(chan struct{}),
+		exited: make(chan struct{}), done: make(chan struct{})}
+	var wg sync.WaitGroup
+	wg.Go(w.write)
+	wg.Go(w.read)
+	wg.Go(w.watch)
+	go func() {
+		w.wait()
+		wg.Wait()
+		w.conn.Close()
+		close(w.done)
+	}()
+	return w
+}
+
+// Pid is the ID of the process.
+func (w *Worker) Pid() int { return w.process.Pid }
+
+// Send queues a frame. It waits while much is queued, at most until ctx ends.
+func (w *Worker) Send(ctx context.Context, f link.Frame) error { return w.out.Send(ctx, f) }
+
+// SendNow queues a frame without waiting: one that is small, or for which the worker gave credit.
+func (w *Worker) SendNow(f link.Frame) error { return w.out.SendNow(f) }
+
+// Limit sets how many bytes the process may have resident before it is killed; 0 for no limit.
+func (w *Worker) Limit(bytes int64) { w.limit.Store(bytes) }
+
+// Memory is how many bytes it had resident when it was last looked at.
+func (w *Worker) Memory() int64 { return w.memory.Load() }
+
+// Stop asks the worker to end, and has it killed after the grace. It does not wait. Nothing can be
+// sent after it.
+func (w *Worker) Stop() {
+	w.stop.Do(func() {
+		w.out.SendNow(&link.Stop{Unit: link.All})
+		w.out.Close(nil) // then write ends, and with it our half of the socket
+		close(w.stopping)
+	})
+}
+
+// Kill ends the process at once. why is for people, as in "it did not end in time": the first
+// reason counts. It does not wait.
+func (w *Worker) Kill(why string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.gone || w.why != "" {
+		return
+	}
+	w.why = why
+	w.process.Kill()
+}
+
+// Done is closed when the process has ended, its last frame was handled and its goroutines have
+// ended.
+func (w *Worker) Done() <-chan struct{} { return w.done }
+
+// End says how it ended, once Done is closed.
+func (w *Worker) End() *End {
+	<-w.done
+	return &w.end
+}
+
+func (w *Worker) write() {
+	w.out.Run()
+	w.conn.CloseWrite()
+}
+
+// read handles frames until the socket ends. What the process said before its end is still there
+// after it.
+func (w *Worker) read() {
+	defer close(w.unplug)
+	in := link.NewReader(w.conn)
+	for {
+		t, payload, err := in.Next()
+		if err != nil {
+			if errors.Is(err, link.ErrMalformed) {
+				w.Kill(fmt.Sprintf("it said what no worker says: %v", err))
+			}
+			return
+		}
+		w.frames.Add(1)
+		err = w.handle(t, payload)
+		w.frames.Add(1)
+		if err != nil {
+			w.Kill(fmt.Sprintf("it said what no worker says: %v", err))
+			return
+		}
+	}
+}
+
+func (w *Worker) handle(t link.Type, payload []byte) error {
+	select {
+	case <-w.ready:
+	default:
+		var r link.Ready
+		if t != link.TypeReady {
+			return fmt.Errorf("%s before Ready", t)
+		}
+		if err := link.Parse(payload, &r); err != nil {
+			return err
+		}
+		if r.Version != link.Version {
+			return fmt.Errorf("it is of version %d, the daemon of %d", r.Version, link.Version)
+		}
+		close(w.ready)
+		return nil
+	}
+	switch t {
+	case link.TypePong:
+		var p link.Pong
+		return link.Parse(payload, &p)
+	case link.TypePlaced, link.TypeEnded, link.TypeCredit, link.TypeOutput, link.TypeFileOpen, link.TypeFileRead,
+		link.TypeFileClose, link.TypeFileChunk, link.TypePackets, link.TypeMessageOut:
+	default:
+		return fmt.Errorf("%s, which only the daemon sends", t)
+	}
+	h := w.handler.Load()
+	if h == nil {
+		return fmt.Errorf("%s before it was asked anything", t)
+	}
+	return (*h)(t, payload)
+}
+
+// wait waits for the process's end.
+func (w *Worker) wait() {
+	state, err := w.process.Wait()
+	w.mu.Lock()
+	w.gone = true
+	w.end.Memory, w.end.Limit = w.memory.Load(), w.limit.Load()
+	if err == nil {
+		w.end.ended(state)
+	} else {
+		w.end.Exit = -1
+	}
+	stopped := false
+	select {
+	case <-w.stopping:
+		stopped = true
+	default:
+	}
+	w.end.describe(w.why, stopped)
+	w.mu.Unlock()
+	w.out.Close(&w.end)
+	close(w.exited)
+}
+
+// watch looks at a worker each Config.Watch until its process has ended: it pings it, measures its
+// memory, and kills it when it must. Silence is counted in looks, not by the clock: when the daemon
+// itself was held up, the worker is given the time again.
+func (w *Worker) watch() {
+	m := newMeter(w.process.Pid)
+	defer m.close()
+	tick := time.NewTicker(w.config.Watch)
+	defer tick.Stop()
+	var (
+		quiet    int    // looks since the last frame, or since a handler ran
+		seen     uint64 // frames at the last look
+		number   uint64 // of the last ping
+		grace    *time.Timer
+		over     <-chan time.Time
+		stopping = w.stopping
+		unplug   = w.unplug
+		reason   string
+	)
+	deadline := func(why string) {
+		if grace == nil {
+			reason = why
+			grace = time.NewTimer(w.config.Grace)
+			over = grace.C
+		}
+	}
+	defer func() {
+		if grace != nil {
+			grace.Stop()
+		}
+	}()
+	for {
+		select {
+		case <-w.exited:
+			return
+		case <-stopping:
+			stopping = nil
+			deadline(stubborn(w.config.Grace))
+		case <-unplug:
+			unplug = nil
+			deadline(unplugged(w.config.Grace))
+		case <-over:
+			w.Kill(reason)
+		case <-tick.C:
+			w.measure(m)
+			now := w.frames.Load()
+			if now != seen || now%2 == 1 {
+				quiet, seen = 0, now
+				continue
+			}
+			quiet++
+			switch {
+			case quiet >= w.config.silentLooks():
+				w.Kill(silent(w.config.Silence))
+			case quiet%w.config.pingLooks() == 0:
+				number++
+				w.out.SendNow(&link.Ping{Number: number})
+			}
+		}
+	}
+}
+
+func (w *Worker) measure(m meter) {
+	n := m.resident()
+	if n == 0 {
+		return
+	}
+	w.memory.Store(n)
+	if limit := w.limit.Load(); limit > 0 && n > limit {
+		w.Kill(overMemory(n, limit))
+	}
+}
