@@ -36,7 +36,7 @@ func TestGuestsAreBounded(t *testing.T) {
 
 // A node that stops just as a program becomes ready lets go of what waited for it.
 func TestStopAsAProgramBecomesReady(t *testing.T) {
-	store := gatedShelf{gate: make(chan struct{})}
+	store := gatedStore{gate: make(chan struct{})}
 	nodes := start(t, 1, func(_ int, c *Config) {
 		c.AnyProgram = true
 		store.fakeStore = c.Store.(*fakeStore)
@@ -56,13 +56,13 @@ func TestStopAsAProgramBecomesReady(t *testing.T) {
 	})
 }
 
-// gatedShelf comes back with what is not its own once the gate is open.
-type gatedShelf struct {
+// gatedStore comes back with what is not its own once the gate is open.
+type gatedStore struct {
 	*fakeStore
 	gate chan struct{}
 }
 
-func (s gatedShelf) Open(ctx context.Context, c mpi.CID) (*mpi.Bundle, error) {
+func (s gatedStore) Open(ctx context.Context, c mpi.CID) (*mpi.Bundle, error) {
 	if s.world[c] == nil {
 		select {
 		case <-s.gate:
