@@ -44,7 +44,7 @@ static unsigned long long deeper(unsigned long long depth) {
 
 /* flood writes the byte to fd, in lines, the given number of times. */
 static void flood(int fd, char byte, unsigned long long bytes) {
-    char lines[64 << 10];
+    static char lines[64 << 10];
     memset(lines, byte, sizeof lines);
     for (size_t i = 79; i < sizeof lines; i += 80) lines[i] = '\n';
     while (bytes > 0) {
