@@ -29,6 +29,7 @@ func TestFailEndsAsAsked(t *testing.T) {
 		"at B":    {reason: mpi.Exited, exit: 1, stderr: "the data must be one of"},
 	} {
 		t.Run(data, func(t *testing.T) {
+			t.Parallel()
 			msgs, out := send(t, failing, "O", "A", "O", nil, []byte(data))
 			if out.Reason != want.reason || len(msgs) != 0 || !strings.Contains(string(out.Stderr), want.stderr) {
 				t.Errorf("got %q: %s; stderr %q; want %q, stderr with %q", out.Reason, out.Detail, out.Stderr, want.reason, want.stderr)
@@ -44,6 +45,7 @@ func TestFailEndsAsAsked(t *testing.T) {
 func TestFailDoesNotEndBySelf(t *testing.T) {
 	for _, data := range []string{"loop", "slow 3600000", "flood-stderr"} {
 		t.Run(data, func(t *testing.T) {
+			t.Parallel()
 			in := mpi.Envelope{Messages: []mpi.Message{{From: "O", To: "A", Data: []byte(data)}}}
 			out := load(t, failing+"/run.wasm").Run(context.Background(), exec.Exec{
 				Args: []string{failing}, Stdin: in.AppendJSON(nil), Memory: 64 << 20, Timeout: time.Second, Output: 1 << 20,
@@ -76,6 +78,7 @@ func TestFailAnswers(t *testing.T) {
 		"flood-stderr 200": nil,
 	} {
 		t.Run(data, func(t *testing.T) {
+			t.Parallel()
 			msgs, out := send(t, failing, "O", "A", "O", []string{"B", "C"}, []byte(data))
 			if out.Reason != "" || len(msgs) != len(want) {
 				t.Fatalf("got %d messages (%s %s), want %d", len(msgs), out.Reason, out.Detail, len(want))

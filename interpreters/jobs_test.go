@@ -21,6 +21,7 @@ func TestJobs(t *testing.T) {
 	} {
 		args := strings.Fields(line)
 		t.Run(args[0], func(t *testing.T) {
+			t.Parallel()
 			program, ok := loadAny(t, args[0]+"/run.wasm").(exec.MPIProgram)
 			if !ok || !program.MPI() {
 				t.Fatal("it is not an MPI program")

@@ -13,19 +13,29 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// The hostile program's memory, in areas of 4 KiB: what it works with; zeros; ones; ranks; large
-// numbers; handles, in 256 bytes for each type; text; negative numbers; numbers of 64 bits;
-// pointers to text; 40 areas of buffers; where the witness receives; and more.
+// The hostile program's memory, in areas of 4 KiB:
+//
+//	0       the record of the call, and where the setup stores handles
+//	1       zeros
+//	2       ones
+//	3       ranks
+//	4       large numbers
+//	5       handles, 256 bytes for each type
+//	6       texts
+//	7       negative numbers
+//	8       numbers of 64 bits
+//	9       pointers to a text
+//	10 …    buffers; the witness receives in area 50
 const (
 	areaSize  = 1 << 12
-	workAreas = 10 // before buffers
-	chunkSize = 64 // bytes that one call is made of
+	workAreas = 10 // number of areas before the buffers
+	chunkSize = 64 // bytes that one call is decoded from
 
-	secondText = 64 // where another text is in the area of texts
+	secondText = 64 // offset of the second text in area 6
 
 	witnessAt   = 50 * areaSize
 	witnessSize = areaSize
-	handleAt    = 64 // where the setup has handles stored
+	handleAt    = 64 // address at which the setup stores handles
 )
 
 // initialMemory is what the memory holds at first.
@@ -68,8 +78,8 @@ func recordFor(f int, args []uint64) []byte {
 	return record
 }
 
-// parameterTypes are the types of all parameters in C, of each function of package abi, from the
-// data of the standard; of those that it removed they are not known.
+// parameterTypes are the C types of the parameters of each function of package abi, from the
+// standard's data. Functions that the standard has removed have none.
 func parameterTypes(t testing.TB) [][]string {
 	data, err := os.ReadFile("../../mpi/abi/functions.tsv")
 	if err != nil {
@@ -103,8 +113,8 @@ var handleKinds = slices.Sorted(maps.Keys(predefined))
 // maxHandles is how many of one kind are kept at once.
 const maxHandles = 64
 
-// hostileCalls makes calls out of bytes: first those of the setup, which make some objects of each
-// kind.
+// hostileCalls decodes calls from bytes. The calls of the setup come first: they make some objects
+// of each kind.
 type hostileCalls struct {
 	types [][]string
 	rank  int
@@ -186,7 +196,7 @@ func (w *hostileCalls) differ() {
 	}
 }
 
-// keep keeps the handles that a call has stored. The program finds them in its memory, too.
+// keep remembers the handles that a call has stored, and puts them into area 5 of the memory.
 func (w *hostileCalls) keep(f int, args []uint64) {
 	for k, c := range []byte(abi.Functions[f].Params) {
 		kind := w.kindOf(f, k)
@@ -244,7 +254,7 @@ func (w *hostileCalls) u32() uint32 { return uint32(w.u16()) | uint32(w.u16())<<
 
 func u32(v int32) uint64 { return uint64(uint32(v)) }
 
-// arg makes parameter k of function f: often one that makes sense. It takes two bytes, or six.
+// arg decodes parameter k of function f from two or six bytes. Many of its values are valid.
 func (w *hostileCalls) arg(f, k int) uint64 {
 	choose, which := w.u8(), int(w.u8())
 	kind := w.kindOf(f, k)
@@ -278,7 +288,7 @@ func (w *hostileCalls) arg(f, k int) uint64 {
 	return w.number(kind, choose, which)
 }
 
-// tame makes parameter k of function f so that the call may well succeed. It takes two bytes.
+// tame decodes parameter k of function f from two bytes, to a value that is likely to be valid.
 func (w *hostileCalls) tame(f, k int) uint64 {
 	choose, which := w.u8(), int(w.u8())
 	kind, name := w.kindOf(f, k), ""

@@ -1,3 +1,5 @@
+// Package hostile_test runs programs that call every function of MPI with any argument, in any
+// order.
 package hostile_test
 
 import (
@@ -26,13 +28,13 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/test/leak"
 )
 
-// Whatever a program calls, with whatever arguments, it gets errors of MPI or an end of its own.
-// What must not happen: a fault of the host, memory of another program touched, the host's memory
-// or time taken without bound, or anything left running.
+// A call with any arguments may return an error of MPI or end its program. It must not crash the
+// host, change the memory of another program, take more than the limits below, or leave anything
+// running.
 const (
-	maxMemory = 32 << 20         // of one rank
-	maxGrowth = 512 << 20        // of the host's memory at most, with that of the ranks
-	endTime   = 20 * time.Second // that ranks take to end after their job, at most
+	maxMemory = 32 << 20         // bytes of linear memory for one rank
+	maxGrowth = 512 << 20        // bytes by which the process may grow, its ranks included
+	endTime   = 20 * time.Second // limit for ranks to end after their job has been aborted
 )
 
 // hostilePrograms runs jobs of hostile programs.
@@ -52,19 +54,19 @@ func newHostilePrograms(t testing.TB) *hostilePrograms {
 	return &hostilePrograms{p, parameterTypes(t)}
 }
 
-// hostileJob is one job: ranks 0 to 2 make calls out of bytes; rank 3, the witness, receives what
-// they send it, and nothing else of its memory may change.
+// hostileJob is one job. Ranks 0 to 2 make calls that are decoded from random bytes. Rank 3, the
+// witness, posts one receive: no memory of its own but the receive's buffer may change.
 type hostileJob struct {
 	t     testing.TB
 	types [][]string
 	net   *matchtest.Network
 	abort func(error) // ends the job, as a node does
 
-	ready atomic.Int64 // ranks that are set up, or have ended before
-	moves atomic.Int64 // calls begun and ended
+	ready atomic.Int64 // ranks whose setup is done, or that ended in it
+	moves atomic.Int64 // counts begins and ends of calls
 
 	mu     sync.Mutex
-	called map[int]int // how often each function was, by the hostile ranks, apart from their setup
+	called map[int]int // calls of each function after the setup
 }
 
 var jobNodes = [4]int{0, 0, 1, 1}
@@ -76,7 +78,7 @@ var (
 	errNotReady = errors.New("the ranks are not set up")
 )
 
-// callMode is what the calls of the ranks have in common.
+// callMode says what the ranks' calls have in common.
 type callMode byte
 
 const (
@@ -86,8 +88,8 @@ const (
 	callModes
 )
 
-// run runs one job. Each call is made of chunkSize bytes of in; every other one calls the function
-// only, if that is not negative, and more times once more.
+// run runs one job. Each call is decoded from chunkSize bytes of in. If only is not negative, every
+// other call is of that function, and is repeated more times.
 func (w *hostilePrograms) run(t testing.TB, mode callMode, in []byte, only int, more uint32) *hostileJob {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -123,8 +125,8 @@ func (w *hostilePrograms) run(t testing.TB, mode callMode, in []byte, only int, 
 	return j
 }
 
-// watch ends the job when nothing moves any more: every rank waits for another, or is in a call
-// that takes long. How soon it does so is no matter but for how far the ranks get.
+// watch aborts the job when no call begins or ends for some ticks: every rank waits for another, or
+// is in a long call. An early abort only means that fewer calls are tested.
 func (j *hostileJob) watch(over chan struct{}) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -145,7 +147,7 @@ func (j *hostileJob) watch(over chan struct{}) {
 		}
 		switch {
 		case !aborted.IsZero() && time.Since(aborted) > 3*endTime:
-			panic("the ranks do not end") // which shows where they are
+			panic("the ranks do not end") // prints all stacks
 		case !aborted.IsZero():
 		case j.ready.Load() == int64(len(jobNodes)) && quiet >= 5:
 			aborted = time.Now()
@@ -220,7 +222,7 @@ func (r *hostileRank) Call(f int, args []uint64) (uint64, error) {
 	return result, err
 }
 
-// Close implements [exec.Library]. The memory is still there.
+// Close implements [exec.Library]. The guest's memory is still mapped.
 func (r *hostileRank) Close() {
 	r.lib.Close()
 	if r.rank != witness {
@@ -255,7 +257,7 @@ func (r *hostileRank) check(out exec.Outcome) {
 	}
 }
 
-// bystander is a program of another job. It waits, and nothing of its memory may change.
+// bystander runs a program of another job, which waits. Its memory must not change.
 func (w *hostilePrograms) bystander(t *testing.T) (end func()) {
 	net := matchtest.Start(context.Background(), []int{0}, 0, match.Config{})
 	r := &bystander{Process: process.New(process.Config{World: net.World(0), Rank: 0, Nodes: []int{0}, Slots: 1, Start: time.Now()}), t: t}
@@ -305,8 +307,7 @@ type footprint struct {
 	resident uint64 // 0 if the system does not tell
 }
 
-// smallFootprint gives back what memory there is to give back before it looks, and has
-// peakFootprint look from here.
+// smallFootprint returns free memory to the system, resets the kernel's peak, and measures.
 func smallFootprint() footprint {
 	debug.FreeOSMemory()
 	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
@@ -326,7 +327,7 @@ func peakFootprint() (f footprint) {
 	return f
 }
 
-// bounded checks how much more of the machine's memory has been taken.
+// bounded fails the test if the process has grown by more than maxGrowth.
 func bounded(t testing.TB, before footprint) {
 	t.Helper()
 	after := peakFootprint()
@@ -337,7 +338,8 @@ func bounded(t testing.TB, before footprint) {
 	}
 }
 
-// Each function, from three ranks that call it alone, alike or nearly alike, and then many times.
+// Three ranks call each function with arguments of their own, equal or nearly equal ones, and then
+// many times.
 func TestHostilePrograms(t *testing.T) {
 	w := newHostilePrograms(t)
 	goroutines, memory := runtime.NumGoroutine(), smallFootprint()

@@ -8,8 +8,8 @@ import (
 )
 
 // The hostile program imports every function of MPI. It reads calls from standard input, one record
-// after the other, and makes them until there are no more. A record is the index in the table of
-// what is to be called, how often once more, and the arguments, 64 bits for each:
+// after the other, and makes them until the input ends. A record has the index of the function in
+// the table, the number of repetitions, and the arguments, 64 bits for each:
 //
 //	0      4      8      16              8+8*maxArgs
 //	├──────┼──────┼──────┼──────┼─ ─ ─ ─┼────────┐
