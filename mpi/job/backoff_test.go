@@ -12,7 +12,7 @@ import (
 
 // An origin whose offers lapse again and again is refused for a growing while; others get their
 // turn, and in the end it is forgotten.
-func TestSlotsKeptInVain(t *testing.T) {
+func TestReservationsWithoutRanks(t *testing.T) {
 	withIsolated(t, failing, func(t *testing.T, n *isolatedNode) {
 		for want := firstBackoff; ; want = min(2*want, lastBackoff) {
 			if got := n.offer("greedy", 4); got.Ranks != 4 {

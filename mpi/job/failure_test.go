@@ -14,8 +14,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// failing are programs whose rank 1 fails in some way while the others wait for it in vain, or
-// compute.
+// failing are programs whose rank 1 fails in some way, while the others wait for it or compute.
 var failing = goPrograms{
 	"ring": ring,
 	"trap": withMPI(func(g *goRank) {

@@ -78,7 +78,7 @@ const (
 // participant is a node as the job sees it.
 type participant struct {
 	peer   mpi.PeerID
-	state  seatState
+	state  nodeState
 	wanted bool // while releasing: it is to be asked again in this round
 	had    bool // while releasing: it had reserved slots
 	round  int  // it was asked in
@@ -95,11 +95,11 @@ type participant struct {
 	uncredit int // bytes that the recorder has dealt with and the node has no credit for yet
 }
 
-// seatState is what stands between a job and a node.
-type seatState int
+// nodeState is how a job and a node stand.
+type nodeState int
 
 const (
-	asked    seatState = iota // an offer is under way
+	asked    nodeState = iota // an offer is under way
 	reserved                  // it reserves slots
 	declined                  // it has none
 	// a Stop is under way: what comes before its Stopped is of an earlier round

@@ -25,7 +25,7 @@ const soon = 2 * time.Second
 // goRank is a rank of a program written in Go.
 type goRank struct {
 	x    exec.Exec
-	ctx  context.Context // of the gang
+	ctx  context.Context // of the rank group
 	mem  []byte
 	rank int
 	size int
