@@ -61,7 +61,15 @@ func (k *recordStore) write(r kept) error {
 		return err
 	}
 	name := filepath.Join(k.dir, r.Job.ID+".json")
-	return atomicfile.Write(name, data, 0o600)
+	if r.Job.State.Ended() {
+		return atomicfile.Write(name, data, 0o600)
+	}
+	// Without the wait for the disk: after a loss of power nothing of a running job is worth it.
+	tmp := name + atomicfile.Suffix
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return os.Rename(tmp, name)
 }
 
 // remove forgets a job.
