@@ -134,10 +134,10 @@ func TestInitOnce(t *testing.T) {
 		id := cidOf("broken")
 		// the guest panics without a message on its standard input
 		s.world[id] = &mpi.Bundle{Run: guest, Init: guest}
-		c.Store = &lateShelf{s, mpi.Interpreter{Name: "broken", Version: "1.0.0", CID: id}}
+		c.Store = &lateStore{s, mpi.Interpreter{Name: "broken", Version: "1.0.0", CID: id}}
 	})
 	n := nodes[0]
-	n.cfg.Store.(*lateShelf).add()
+	n.cfg.Store.(*lateStore).add()
 	await(t, n, func() bool { return len(n.programs.list()) == 2 && prepared(n) })
 	for _, s := range n.Interpreters() {
 		if want := map[string]mpi.State{"broken": mpi.Failing, "guest": mpi.Ready}[s.Name]; s.State != want {
@@ -149,10 +149,10 @@ func TestInitOnce(t *testing.T) {
 	}
 }
 
-// lateShelf gets one more interpreter when the test says so.
-type lateShelf struct {
+// lateStore gets one more interpreter when the test says so.
+type lateStore struct {
 	*fakeStore
 	more mpi.Interpreter
 }
 
-func (l *lateShelf) add() { l.update(append(slices.Clone(l.list), l.more)) }
+func (l *lateStore) add() { l.update(append(slices.Clone(l.list), l.more)) }
