@@ -38,7 +38,8 @@ func TestFramesOfABurstAreTakenTogether(t *testing.T) {
 	}
 }
 
-// A frame is written by its Send where nothing was written for a while, or where it may be an answer.
+// A frame is written by its Send where nothing was written for a while, or where it may be an
+// answer.
 func TestWhoWrites(t *testing.T) {
 	o := &outbound{}
 	o.entries = make([]entry, 1)
