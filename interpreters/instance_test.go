@@ -12,9 +12,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
 )
 
-// What an instance costs, by language: the smallest handler, from nothing to its answer, and gone. The two
-// ways to make one take turns, so that they see the same machine: "us" is the median of instances in the
-// pool, "on-demand-us" that of instances which map and unmap their memory.
+// What an instance costs, by language: the smallest handler, from nothing to its answer, and gone.
+// The two ways to make one take turns, so that they see the same machine: "us" is the median of
+// instances in the pool, "on-demand-us" that of instances which map and unmap their memory.
 func BenchmarkInstance(b *testing.B) {
 	in := mpi.Envelope{Pid: 1, Messages: []mpi.Message{
 		{Pid: 1, To: "A", From: "O", Data: make([]byte, 1024)},
