@@ -1,7 +1,8 @@
 #!/bin/sh
-# The main job of ipfs-mpi, on three real nodes of this machine: publish a store of interpreters in IPFS, push messages
-# from one node to the others' interpreters over HTTP, get the answers as JSON; count the words of a book with
-# them; then run MPI programs as six ranks over the three nodes, and keep the pictures they make. `make demo` builds what it needs and runs it.
+# The main job of ipfs-mpi, on three real nodes of this machine: publish a store of interpreters in
+# IPFS, push messages from one node to the others' interpreters over HTTP, and get the answers as
+# JSON; count the words of a book with them; then run MPI programs as six ranks over the three
+# nodes, and keep the pictures that they make. `make demo` builds what it needs and runs it.
 set -eu
 cd "$(dirname "$0")/.."
 mpi=bin/ipfs-mpi
