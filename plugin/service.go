@@ -115,10 +115,10 @@ func (s *Service) Start(ctx context.Context) error {
 	for _, note := range s.cfg.Notes {
 		s.parts.Log.Warn(note)
 	}
-	if err := s.node.Start(ctx); err != nil {
-		return err
+	if err := s.jobs.Start(); err != nil { // before peers hear of the node
+		return errors.Join(err, s.Close(ctx))
 	}
-	if err := s.jobs.Start(); err != nil {
+	if err := s.node.Start(ctx); err != nil {
 		return errors.Join(err, s.Close(ctx))
 	}
 	if err := s.api.Start(); err != nil {

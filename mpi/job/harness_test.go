@@ -169,10 +169,7 @@ func newNode(t *testing.T, i int, set ...func(i int, c *setup)) testNode {
 	}
 	x := testNode{pools: pools, host: h}
 	x.Service, x.node = c.service()
-	if err := x.node.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := x.Start(); err != nil {
+	if err := errors.Join(x.Start(), x.node.Start(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

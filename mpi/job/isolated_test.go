@@ -56,10 +56,7 @@ func newIsolated(t *testing.T, self mpi.PeerID, programs goPrograms) *isolatedNo
 	c := &setup{Config: Config{Transport: tr, Pools: isolatedPools{}, Memory: 1 << 20}, node: node.Config{AnyProgram: true}}
 	serve(c, programs)
 	n.Service, n.node = c.service()
-	if err := n.node.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := n.Start(); err != nil {
+	if err := errors.Join(n.Start(), n.node.Start(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	synctest.Wait()
