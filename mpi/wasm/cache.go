@@ -24,9 +24,10 @@ import (
 // may do so in the same way: a file appears complete, by a rename, and whoever has it open
 // keeps it when it is removed. Whatever goes wrong is logged, and nothing is found.
 //
-// Compiled code is trusted as much as this program itself: wasmtime does not verify it. So only this
-// user may write to the directory, and each file carries what it is for and a hash (see cachefile.go).
-// The hash is against damage and renames, not against whoever may write to the directory.
+// Compiled code is trusted as much as this program itself: wasmtime does not verify it. So only
+// this user may write to the directory, and each file carries what it is for and a hash (see
+// cachefile.go). The hash is against damage and renames, not against whoever may write to the
+// directory.
 type cache struct {
 	dir   string
 	limit int64 // bytes
@@ -64,8 +65,8 @@ func (c *cache) path(k cacheKey) string {
 	return filepath.Join(c.dir, hex.EncodeToString(k[:16])+entrySuffix)
 }
 
-// load returns the code of a module from the cache that use takes, or nil. What use does not take is
-// not there, and will be compiled again.
+// load returns the code of a module from the cache that use takes, or nil. What use does not take
+// is not there, and will be compiled again.
 func (c *cache) load(id codeID, use func(image []byte) error) []byte {
 	if c == nil {
 		return nil
@@ -84,7 +85,8 @@ func (c *cache) load(id codeID, use func(image []byte) error) []byte {
 		return nil
 	}
 	now := time.Now()
-	os.Chtimes(path, now, now) // when it was last used, for prune; another process may have removed it
+	// when it was last used, for prune; another process may have removed it
+	os.Chtimes(path, now, now)
 	return image
 }
 

@@ -9,8 +9,8 @@ import (
 	"io"
 )
 
-// cacheKey is the SHA-256 of what code is for: the hash of the module, the engine with its settings,
-// and the processor.
+// cacheKey is the SHA-256 of what code is for: the hash of the module, the engine with its
+// settings, and the processor.
 type cacheKey [sha256.Size]byte
 
 // A file of the cache. The hash is of all that comes behind it.

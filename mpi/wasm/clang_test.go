@@ -112,7 +112,7 @@ func TestStreamsStop(t *testing.T) {
 			leak.Check(t)
 			r := newRuntime(t)
 			ctx, cancel := context.WithCancel(context.Background())
-			g := gangOf(t, r, ctx, wat)
+			g := groupOf(t, r, ctx, wat)
 			in, into := io.Pipe() // they do not know of ctx
 			from, out := io.Pipe()
 			x := execLimits()

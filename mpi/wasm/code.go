@@ -19,9 +19,11 @@ type code struct {
 	info moduleInfo
 	refs int // programs, and build while it works; guarded by Runtime.mu
 
-	// pooled runs in the pool of handlers: nil for an MPI program, and for a module that does not fit.
+	// pooled runs in the pool of handlers: nil for an MPI program, and for a module that does not
+	// fit.
 	pooled *linked
-	// other runs without the pool. If there is pooled, it is made when the pool is first found full.
+	// other runs without the pool. If there is pooled, it is made when the pool is first found
+	// full.
 	mu    sync.Mutex
 	other *linked
 }
@@ -48,8 +50,8 @@ func load(e *native.Engine, image []byte, info *moduleInfo) (*linked, error) {
 	return link(e, m, info)
 }
 
-// link links a module, which it closes if it fails, to what it imports, all of which is provided with
-// these types.
+// link links a module, which it closes if it fails, to what it imports, all of which is provided
+// with these types.
 func link(e *native.Engine, m *native.Module, info *moduleInfo) (*linked, error) {
 	system := wasi.Functions()
 	var list []native.Function
@@ -106,8 +108,8 @@ func (r *Runtime) intoPool(c *code, image []byte) error {
 	return nil
 }
 
-// enterPool returns the code for an instance in the pool, if it is for the pool and that is not full.
-// leavePool comes when the instance is freed.
+// enterPool returns the code for an instance in the pool, if it is for the pool and that is not
+// full. leavePool comes when the instance is freed.
 func (r *Runtime) enterPool(c *code) *linked {
 	if c.pooled == nil {
 		return nil

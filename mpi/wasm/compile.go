@@ -126,7 +126,8 @@ func (r *Runtime) build(id codeID, wasm []byte, f *flight) {
 	r.release(c)
 }
 
-// make loads or compiles a module, and links it. image is what to keep in the cache; nil for nothing.
+// make loads or compiles a module, and links it. image is what to keep in the cache; nil for
+// nothing.
 func (r *Runtime) make(id codeID, wasm []byte) (c *code, image []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
-// bombName is a function's name which takes all memory to demangle: each type is a thousand of the one
-// before.
+// bombName is a function's name which takes all memory to demangle: each type is a thousand of the
+// one before.
 func bombName() string {
 	name := "_Z1fI1aI" + strings.Repeat("i", 1000) + "E"
 	for i, s := range []string{"S0_", "S2_", "S4_"} {

@@ -18,12 +18,12 @@ const (
 )
 
 // handlerStack is the stack of a handler, in bytes. It is part of the stack of the thread that runs
-// it, of which glibc gives at least 2 MiB, and the host's functions need some too. The thread is used
-// again and keeps what was touched of its stack.
+// it, of which glibc gives at least 2 MiB, and the host's functions need some too. The thread is
+// used again and keeps what was touched of its stack.
 const handlerStack = 1 << 20
 
-// rankStack is the stack of a rank: as much as its thread can give, for MPI programs were written for
-// stacks of 8 MiB. The thread ends with the rank.
+// rankStack is the stack of a rank: as much as its thread can give, for MPI programs were written
+// for stacks of 8 MiB. The thread ends with the rank.
 func rankStack() int { return max(min(native.ThreadStack()-2<<20, 6<<20), handlerStack) }
 
 // engineKind says what an engine is for.
@@ -37,14 +37,15 @@ const (
 	engineKinds                   // how many there are
 )
 
-// Bounds of the pool. Each slot reserves some 8 GiB of address space, of the 128 TiB that there are.
+// Bounds of the pool. Each slot reserves some 8 GiB of address space, of the 128 TiB that there
+// are.
 const (
 	maxSlots   = 128
 	spareSlots = 4 // for instances of init.wasm, and those given up that wait for a file
 
-	// keepResident is how many bytes of a memory are cleared instead of given back to the system when its
-	// instance has gone. More costs more than it saves: memories are mostly stack and heap that no
-	// instance has touched, and what a small handler touches beyond are some ten pages.
+	// keepResident is how many bytes of a memory are cleared instead of given back to the system
+	// when its instance has gone. More costs more than it saves: memories are mostly stack and heap
+	// that no instance has touched, and what a small handler touches beyond are some ten pages.
 	keepResident = 64 << 10
 )
 

@@ -69,7 +69,8 @@ func (p *program) run(ctx context.Context, x exec.Exec, start time.Time) exec.Ou
 		return out
 	}
 	done := make(chan exec.Outcome, 1)
-	go h.runToEnd(func(o exec.Outcome) { done <- o }) // joined by leave: program.Close and Runtime.Close wait
+	// joined by leave: program.Close and Runtime.Close wait
+	go h.runToEnd(func(o exec.Outcome) { done <- o })
 	return h.await(h.ctx, done)
 }
 
@@ -83,12 +84,13 @@ func (h *handler) runToEnd(tell func(exec.Outcome)) {
 	h.closeFiles()
 }
 
-// Tick is how often an instance that had to end is looked at, to be given up once it waits for a file.
+// Tick is how often an instance that had to end is looked at, to be given up once it waits for a
+// file.
 const Tick = 10 * time.Millisecond
 
-// await returns the outcome of an instance that runs in another goroutine, which ends when ctx does.
-// What computes, sleeps or is in the library ends then. What waits for a file or a stream may not, and
-// is given up.
+// await returns the outcome of an instance that runs in another goroutine, which ends when ctx
+// does. What computes, sleeps or is in the library ends then. What waits for a file or a stream may
+// not, and is given up.
 func (in *instance) await(ctx context.Context, done <-chan exec.Outcome) exec.Outcome {
 	select {
 	case out := <-done:

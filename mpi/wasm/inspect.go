@@ -31,7 +31,8 @@ func (r *Runtime) addSafepoints(wasm []byte) ([]byte, error) {
 	return module.AddSafepoints(wasm)
 }
 
-// inspect checks that a module can be linked and started. An MPI program is changed to export its table of functions.
+// inspect checks that a module can be linked and started. An MPI program is changed to export its
+// table of functions.
 func inspect(wasm []byte) (out []byte, info moduleInfo, err error) {
 	m, err := module.Inspect(wasm)
 	if err != nil {

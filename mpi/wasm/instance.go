@@ -14,8 +14,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
 )
 
-// instance is one run of a program: of a handler, or of a rank. It belongs to the goroutine that runs
-// it.
+// instance is one run of a program: of a handler, or of a rank. It belongs to the goroutine that
+// runs it.
 type instance struct {
 	p     *program
 	x     exec.Exec
@@ -27,7 +27,8 @@ type instance struct {
 
 	// Of a rank:
 
-	args  [][native.MaxParams]uint64 // of the calls of the library under way, each within the one before
+	// of the calls of the library under way, each within the one before
+	args  [][native.MaxParams]uint64
 	depth int
 	cause error // why the library ended it: the first such error
 
@@ -146,8 +147,8 @@ func (in *instance) Call(id int, args []uint64) (result uint64, ok bool) {
 		})
 		return 0, false
 	}
-	// The library may keep the slice longer than the arguments are good for, and what is given lies on
-	// the thread's stack.
+	// The library may keep the slice longer than the arguments are good for, and what is given lies
+	// on the thread's stack.
 	mine := in.args[in.depth][:copy(in.args[in.depth][:], args)]
 	in.depth++
 	v, err := in.x.MPI.Call(id, mine)

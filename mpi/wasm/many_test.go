@@ -18,7 +18,7 @@ import (
 func crowd(t testing.TB, n int, do func()) {
 	t.Helper()
 	r := newRuntime(t)
-	g := gangOf(t, r, context.Background(), rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0)))"))
+	g := groupOf(t, r, context.Background(), rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0)))"))
 	var wg, in sync.WaitGroup
 	in.Add(n)
 	on := make(chan struct{})
@@ -83,7 +83,8 @@ func TestThreadsEnd(t *testing.T) {
 	}
 }
 
-// BenchmarkIdleRank tells what a rank takes that waits in a call of MPI, with 64 KiB of memory it has not touched.
+// BenchmarkIdleRank tells what a rank takes that waits in a call of MPI, with 64 KiB of memory it
+// has not touched.
 func BenchmarkIdleRank(b *testing.B) {
 	const n = 256
 	for b.Loop() {
@@ -99,8 +100,9 @@ func BenchmarkIdleRank(b *testing.B) {
 	}
 }
 
-// BenchmarkGang is what a job costs before and after its ranks run: a rankGroup, and one rank that does nothing.
-func BenchmarkGang(b *testing.B) {
+// BenchmarkGroup is what a job costs before and after its ranks run: a rankGroup, and one rank that
+// does nothing.
+func BenchmarkGroup(b *testing.B) {
 	r := newRuntime(b)
 	p := compile(b, r, rankWAT("", "")).(exec.MPIProgram)
 	x := execLimits()
@@ -115,10 +117,11 @@ func BenchmarkGang(b *testing.B) {
 	}
 }
 
-// BenchmarkMPICall is the cost of a call of MPI_Recv, which has seven parameters, into a library that does nothing.
+// BenchmarkMPICall is the cost of a call of MPI_Recv, which has seven parameters, into a library
+// that does nothing.
 func BenchmarkMPICall(b *testing.B) {
 	const calls = 100_000
-	g := gangOf(b, newRuntime(b), context.Background(), rankWAT(
+	g := groupOf(b, newRuntime(b), context.Background(), rankWAT(
 		`(import "env" "MPI_Recv" (func $recv (param i32 i32 i32 i32 i32 i32 i32) (result i32)))`,
 		`(local i32) (loop $l
 		  (drop (call $recv (i32.const 1) (i32.const 2) (i32.const 3) (i32.const 4) (i32.const 5) (i32.const 6) (i32.const 7)))

@@ -164,7 +164,8 @@ func trapText(code native.TrapCode, stack int) string {
 // maxFrames is how many functions of a backtrace are named.
 const maxFrames = 4
 
-// whereIn says where, by the names of the innermost functions. They are the program's own words: cut, and made printable.
+// whereIn says where, by the names of the innermost functions. They are the program's own words:
+// cut, and made printable.
 func whereIn(names []string) string {
 	if len(names) == 0 {
 		return ""

@@ -13,7 +13,8 @@ import (
 )
 
 // dirtyWAT checks that its memory, as it is and as it grows, its table and its globals are as a new
-// instance has them, and exits with what is not. Then it fills all of them. seed tells programs apart.
+// instance has them, and exits with what is not. Then it fills all of them. seed tells programs
+// apart.
 func dirtyWAT(pages, seed int) string {
 	return fmt.Sprintf(`(module
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
@@ -53,8 +54,8 @@ func dirtyWAT(pages, seed int) string {
     (global.set $r (ref.func $two))))`, pages, seed)
 }
 
-// TestNothingIsLeft: no instance sees anything of one before it, of its own program or another, in the
-// pool and outside.
+// TestNothingIsLeft: no instance sees anything of one before it, of its own program or another, in
+// the pool and outside.
 func TestNothingIsLeft(t *testing.T) {
 	for _, slots := range []int{0, 1, 4} {
 		r := New(Config{HandlerSlots: slots})
@@ -142,8 +143,8 @@ func TestNotForThePool(t *testing.T) {
 	}
 }
 
-// BenchmarkPool is what a node's memory grows by with a pool of 16 handlers: when it is made, and when
-// all places have been used and nothing runs.
+// BenchmarkPool is what a node's memory grows by with a pool of 16 handlers: when it is made, and
+// when all places have been used and nothing runs.
 func BenchmarkPool(b *testing.B) {
 	for b.Loop() {
 		r := New(Config{HandlerSlots: 16 - spareSlots})

@@ -11,8 +11,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
 )
 
-// Run implements [exec.RankGroup]. x.Timeout and x.Output do not matter: the job has its own time, and
-// its streams take what they take.
+// Run implements [exec.RankGroup]. x.Timeout and x.Output do not matter: the job has its own time,
+// and its streams take what they take.
 func (g *rankGroup) Run(x exec.Exec) exec.Outcome {
 	start := time.Now()
 	out := g.run(x)

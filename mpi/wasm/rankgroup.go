@@ -25,8 +25,9 @@ type rankGroup struct {
 	watch  sync.WaitGroup // the goroutine of stop
 	once   sync.Once      // of Close
 
-	closed  bool           // guarded by Runtime.mu
-	running sync.WaitGroup // ranks, and those abandoned; raised under Runtime.mu while closed is false
+	closed bool // guarded by Runtime.mu
+	// ranks, and those abandoned; raised under Runtime.mu while closed is false
+	running sync.WaitGroup
 }
 
 // RankGroup implements [exec.MPIProgram].

@@ -33,8 +33,8 @@ func (l *library) Call(f int, args []uint64) (uint64, error) {
 // ignore answers every call with MPI_SUCCESS.
 func ignore(*library, string, []uint64) (uint64, error) { return 0, nil }
 
-// gangOf compiles an MPI program and makes a rankGroup that ends with the test.
-func gangOf(t testing.TB, r *Runtime, ctx context.Context, wat string) exec.RankGroup {
+// groupOf compiles an MPI program and makes a rankGroup that ends with the test.
+func groupOf(t testing.TB, r *Runtime, ctx context.Context, wat string) exec.RankGroup {
 	t.Helper()
 	g, err := compile(t, r, wat).(exec.MPIProgram).RankGroup(ctx)
 	if err != nil {
@@ -54,10 +54,11 @@ func runWith(t testing.TB, r *Runtime, wat string, l *library) exec.Outcome {
 	t.Helper()
 	x := execLimits()
 	x.MPI = l
-	return gangOf(t, r, context.Background(), wat).Run(x)
+	return groupOf(t, r, context.Background(), wat).Run(x)
 }
 
-// rankWAT is a program that imports functions of MPI: a list of import fields, and the body of _start.
+// rankWAT is a program that imports functions of MPI: a list of import fields, and the body of
+// _start.
 func rankWAT(imports, body string) string {
 	return `(module
   ` + imports + `
@@ -71,7 +72,8 @@ func rankWAT(imports, body string) string {
 
 // TestArguments passes a value of each kind through every parameter, and back.
 func TestArguments(t *testing.T) {
-	// One parameter after another: 1, 2, 3, … for what has 32 bits with the sign bit set, 64 bits with the same in the upper half.
+	// One parameter after another: 1, 2, 3, … for what has 32 bits with the sign bit set, 64 bits
+	// with the same in the upper half.
 	value := func(i int, c byte) uint64 {
 		switch c {
 		case 'c':
@@ -119,7 +121,8 @@ func TestArguments(t *testing.T) {
 			}
 			return 0x87654321, nil
 		}}
-		if i%8 == 0 || strings.ContainsAny(f.Params, "cd") || f.Result == 'd' || len(f.Params) > 8 { // a third of them: the rest is alike
+		// a third of them: the rest is alike
+		if i%8 == 0 || strings.ContainsAny(f.Params, "cd") || f.Result == 'd' || len(f.Params) > 8 {
 			if out := runWith(t, r, wat, l); out.Reason != "" || l.calls != 1 || l.closed != 1 {
 				t.Errorf("%s: %s %s; %d calls", f.Name, out.Reason, out.Detail, l.calls)
 			}
@@ -183,7 +186,8 @@ func TestCallbacks(t *testing.T) {
 	}
 }
 
-// TestCallbackErrorIsFinal: a library that hides a trap of a callback does not keep the program alive.
+// TestCallbackErrorIsFinal: a library that hides a trap of a callback does not keep the program
+// alive.
 func TestCallbackErrorIsFinal(t *testing.T) {
 	l := &library{do: func(l *library, _ string, args []uint64) (uint64, error) {
 		l.Invoke(uint32(args[0]), 1, 2, 3, 4)
@@ -282,7 +286,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestGoMemory: the host adds no memory to a Go program, whose runtime takes the next addresses for its heap in any case.
+// TestGoMemory: the host adds no memory to a Go program, whose runtime takes the next addresses for
+// its heap in any case.
 func TestGoMemory(t *testing.T) {
 	l := &library{do: func(l *library, _ string, _ []uint64) (uint64, error) {
 		if addr, n, err := l.Grow(1); err == nil || !strings.Contains(err.Error(), "Go program") {
@@ -310,7 +315,8 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// TestExitInACallback: a program that ends itself in a callback does not come back to where the library called it.
+// TestExitInACallback: a program that ends itself in a callback does not come back to where the
+// library called it.
 func TestExitInACallback(t *testing.T) {
 	l := &library{do: func(l *library, name string, args []uint64) (uint64, error) {
 		if name != "MPI_Op_create" {
@@ -326,8 +332,8 @@ func TestExitInACallback(t *testing.T) {
 	}
 }
 
-func TestGangNeeds(t *testing.T) {
-	g := gangOf(t, newRuntime(t), context.Background(), rankWAT("", ""))
+func TestGroupNeeds(t *testing.T) {
+	g := groupOf(t, newRuntime(t), context.Background(), rankWAT("", ""))
 	for _, x := range []exec.Exec{{}, {Memory: 1 << 20}, {MPI: &library{do: ignore}}} {
 		if out := g.Run(x); out.Reason != mpi.Internal {
 			t.Errorf("%+v", out)
@@ -360,8 +366,8 @@ func TestMissingFunctions(t *testing.T) {
 	}
 }
 
-// TestManyGangs: nothing is left of gangs that have come and gone.
-func TestManyGangs(t *testing.T) {
+// TestManyGroups: nothing is left of groups that have come and gone.
+func TestManyGroups(t *testing.T) {
 	leak.Check(t)
 	r := newRuntime(t)
 	p := compile(t, r, rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0)))")).(exec.MPIProgram)

@@ -21,8 +21,8 @@ type Config struct {
 	MaxModule int          // bytes of a module at most; 0 for 64 MiB
 	Log       *slog.Logger // nil to discard
 
-	// HandlerSlots is how many handlers run at once. So many instances have a place in the pool, and
-	// those beyond are slower to make. 0 for no pool.
+	// HandlerSlots is how many handlers run at once. So many instances have a place in the pool,
+	// and those beyond are slower to make. 0 for no pool.
 	HandlerSlots int
 }
 
@@ -35,8 +35,8 @@ type Runtime struct {
 	// compiling is held by whoever compiles: wasmtime uses all cores for one module, and
 	// takes some hundred times its size in memory.
 	compiling chan struct{}
-	// inspecting is held by whoever looks into a module, which may take some 100 MB, or more to change it. It is not
-	// compiling: what is in the cache does not wait for a compilation.
+	// inspecting is held by whoever looks into a module, which may take some 100 MB, or more to
+	// change it. It is not compiling: what is in the cache does not wait for a compilation.
 	inspecting chan struct{}
 	builds     sync.WaitGroup // goroutines of build
 	once       sync.Once      // of Close

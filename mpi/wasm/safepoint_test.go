@@ -8,8 +8,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
 )
 
-// instructionsWAT has an instruction of each form, each in a function with a loop before and behind it, in which a safepoint comes to stand.
-// _start runs one that counts, and is trapped if it counts wrong.
+// instructionsWAT has an instruction of each form, each in a function with a loop before and behind
+// it, in which a safepoint comes to stand. _start runs one that counts, and is trapped if it counts
+// wrong.
 func instructionsWAT() string {
 	wat := strings.TrimSuffix(rankWAT("", `(local i32 f64)
 	  (loop $outer
@@ -58,7 +59,8 @@ func TestEveryInstruction(t *testing.T) {
 	}
 }
 
-// TestSafepointsAreOutOfReach: a program cannot get at the memory that ends it, which is its second one, nor at the means to.
+// TestSafepointsAreOutOfReach: a program cannot get at the memory that ends it, which is its second
+// one, nor at the means to.
 func TestSafepointsAreOutOfReach(t *testing.T) {
 	r := newRuntime(t)
 	for name, tt := range map[string]struct{ body, fields, want string }{

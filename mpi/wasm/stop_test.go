@@ -39,7 +39,7 @@ func TestStopped(t *testing.T) {
 			leak.Check(t)
 			r := newRuntime(t)
 			ctx, cancel := context.WithCancelCause(context.Background())
-			g := gangOf(t, r, ctx, wat)
+			g := groupOf(t, r, ctx, wat)
 			x := execLimits()
 			x.MPI = &library{do: func(l *library, name string, args []uint64) (uint64, error) {
 				switch name {
@@ -75,7 +75,8 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// TestStoppedInACall: a rank that is in a call of the host when it is stopped gets no further one, in a callback neither.
+// TestStoppedInACall: a rank that is in a call of the host when it is stopped gets no further one,
+// in a callback neither.
 func TestStoppedInACall(t *testing.T) {
 	size := "(drop (call $size (i32.const 0) (i32.const 0)))"
 	for name, wat := range map[string]string{
@@ -83,7 +84,7 @@ func TestStoppedInACall(t *testing.T) {
 		"in a callback": strings.Replace(callbackWAT(8), "(loop $l (br $l))", "(drop (call $rank (i32.const 0) (i32.const 0))) "+size, 1),
 	} {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		g := gangOf(t, newRuntime(t), ctx, wat)
+		g := groupOf(t, newRuntime(t), ctx, wat)
 		calls := 0
 		x := execLimits()
 		x.MPI = &library{do: func(l *library, name string, args []uint64) (uint64, error) {
@@ -92,7 +93,7 @@ func TestStoppedInACall(t *testing.T) {
 				return l.Invoke(uint32(args[0]), 1, 2, 3, 4)
 			case "MPI_Comm_rank":
 				cancel(errors.New("rank 2 trapped"))
-				g.(*rankGroup).watch.Wait() // the brake is pulled
+				g.(*rankGroup).watch.Wait() // the flag is set
 			default:
 				t.Errorf("%s is called", name)
 			}
@@ -104,12 +105,12 @@ func TestStoppedInACall(t *testing.T) {
 	}
 }
 
-// TestOtherGangGoesOn: a brake that is pulled stops its own rankGroup alone.
-func TestOtherGangGoesOn(t *testing.T) {
+// TestOtherGroupGoesOn: a stop flag stops the ranks of its own group alone.
+func TestOtherGroupGoesOn(t *testing.T) {
 	r := newRuntime(t)
 	loop := rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0))) (loop $l (br_if $l (i32.eqz (i32.load (i32.const 0)))))")
 	run := func(ctx context.Context) (out chan exec.Outcome, mem []byte) {
-		g := gangOf(t, r, ctx, loop)
+		g := groupOf(t, r, ctx, loop)
 		x := execLimits()
 		started := make(chan []byte)
 		x.MPI = &library{do: func(l *library, _ string, _ []uint64) (uint64, error) { started <- l.Memory(); return 0, nil }}
@@ -137,11 +138,11 @@ func TestOtherGangGoesOn(t *testing.T) {
 	}
 }
 
-// TestRuntimeClosesGangs: the end of the runtime ends ranks.
-func TestRuntimeClosesGangs(t *testing.T) {
+// TestRuntimeClosesGroups: the end of the runtime ends ranks.
+func TestRuntimeClosesGroups(t *testing.T) {
 	leak.Check(t)
 	r := New(Config{})
-	g := gangOf(t, r, context.Background(), rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0))) (loop $l (br $l))"))
+	g := groupOf(t, r, context.Background(), rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0))) (loop $l (br $l))"))
 	ready := make(chan struct{})
 	x := execLimits()
 	x.MPI = &library{do: func(*library, string, []uint64) (uint64, error) { close(ready); return 0, nil }}

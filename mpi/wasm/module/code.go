@@ -13,8 +13,9 @@ const (
 	bulk // takes as long as what it works on is large
 )
 
-// instruction reads one. It knows those of WebAssembly 2.0, tail calls and relaxed SIMD, and leaves it to the engine whether they are
-// valid where they stand; but none may name another memory than the first.
+// instruction reads one. It knows those of WebAssembly 2.0, tail calls and relaxed SIMD, and leaves
+// it to the engine whether they are valid where they stand; but none may name another memory than
+// the first.
 func (r *reader) instruction() kind {
 	op := r.byte()
 	switch {
@@ -115,7 +116,8 @@ func (r *reader) vectorInstruction() {
 	}
 }
 
-// memArg reads an alignment and an offset. A memory other than the first would be named between them, if bit 6 of the alignment said so.
+// memArg reads an alignment and an offset. A memory other than the first would be named between
+// them, if bit 6 of the alignment said so.
 func (r *reader) memArg() {
 	if r.u32() >= 1<<6 {
 		r.fail("an access to another memory than the first")
@@ -129,7 +131,8 @@ func (r *reader) memory() {
 	}
 }
 
-// blockType reads what a block takes and leaves: nothing, one value, or as the type of a number says.
+// blockType reads what a block takes and leaves: nothing, one value, or as the type of a number
+// says.
 func (r *reader) blockType() {
 	switch c := r.byte(); {
 	case c == nullable:

@@ -1,9 +1,11 @@
-// Package module reads WebAssembly modules in binary form, without an engine: what a module imports and exports, how large
-// it is, and what of that this host does not provide. And it adds to them what the host needs: an export of their table, and safepoints.
+// Package module reads WebAssembly modules in binary form, without an engine: what a module imports
+// and exports, how large it is, and what of that this host does not provide. And it adds to them
+// what the host needs: an export of their table, and safepoints.
 //
-// It is strict where it looks (the order of sections, lengths, indices, numbers of more bytes than they may have) and does not
-// check the code of functions, which is for the engine: what [Inspect] takes may still be refused there. It may be given any
-// bytes: it allocates in proportion to them, some 100 MB at most, or two and a half times the module's size to change it.
+// It is strict where it looks (the order of sections, lengths, indices, numbers of more bytes than
+// they may have) and does not check the code of functions, which is for the engine: what [Inspect]
+// takes may still be refused there. It may be given any bytes: it allocates in proportion to them,
+// some 100 MB at most, or two and a half times the module's size to change it.
 //
 //	m, err := module.Inspect(wasm)
 //	use := m.Use()

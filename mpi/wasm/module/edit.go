@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// edit returns a module in which sections hold something else. Each change is given what its section holds, or nothing if there is no
-// such section, and returns what it is to hold, or nil for none. The module has passed [Inspect].
+// edit returns a module in which sections hold something else. Each change is given what its
+// section holds, or nothing if there is no such section, and returns what it is to hold, or nil for
+// none. The module has passed [Inspect].
 func edit(wasm []byte, changes map[byte]func(*reader) []byte) (out []byte, err error) {
 	out = append(slices.Grow([]byte(nil), len(wasm)+len(wasm)/8), wasm[:8]...)
 	write := func(id byte, old reader) error {

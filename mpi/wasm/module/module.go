@@ -52,8 +52,8 @@ type Export struct {
 	Index uint32
 }
 
-// FuncType is a function's type, a letter for each parameter and result: i is an i32, I an i64, f an f32, F an f64, v a
-// v128, r a funcref, e an externref.
+// FuncType is a function's type, a letter for each parameter and result: i is an i32, I an i64, f
+// an f32, F an f64, v a v128, r a funcref, e an externref.
 type FuncType struct{ Params, Results string }
 
 var typeNames = map[rune]string{'i': "i32", 'I': "i64", 'f': "f32", 'F': "f64", 'v': "v128", 'r': "funcref", 'e': "externref"}
@@ -106,7 +106,8 @@ func (m *Module) TypeOf(e Export) (FuncType, bool) {
 	return m.types[m.funcs[e.Index]], true
 }
 
-// FunctionTable is the name that table 0 is exported as, if it holds functions: the one that function pointers of C index.
+// FunctionTable is the name that table 0 is exported as, if it holds functions: the one that
+// function pointers of C index.
 func (m *Module) FunctionTable() (name string, ok bool) {
 	if !m.hasFunctionTable() {
 		return "", false

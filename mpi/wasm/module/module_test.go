@@ -121,7 +121,8 @@ func TestUse(t *testing.T) {
 	}
 }
 
-// TestUseIsBounded: what is kept and said of missing imports is little, however many there are and whatever their types.
+// TestUseIsBounded: what is kept and said of missing imports is little, however many there are and
+// whatever their types.
 func TestUseIsBounded(t *testing.T) {
 	externrefs := slices.Concat(binary.AppendUvarint(nil, maxValues), bytes.Repeat([]byte{0x6f}, maxValues))
 	wide := sec(typeSection, vec(slices.Concat([]byte{0x60}, externrefs, externrefs), []byte{0x60, 0, 0}))
@@ -160,7 +161,8 @@ func TestUseIsBounded(t *testing.T) {
 	}
 }
 
-// TestEveryFunction checks that every function of package abi is provided with the type that it says, under both names.
+// TestEveryFunction checks that every function of package abi is provided with the type that it
+// says, under both names.
 func TestEveryFunction(t *testing.T) {
 	for i := range abi.Functions {
 		f := &abi.Functions[i]
@@ -215,7 +217,8 @@ func TestInspectRefuses(t *testing.T) {
 	}
 }
 
-// TestCustomSections: what is wrong in a custom section, behind its name, is no fault of the module (WebAssembly Core 2.0, 5.5.3).
+// TestCustomSections: what is wrong in a custom section, behind its name, is no fault of the module
+// (WebAssembly Core 2.0, 5.5.3).
 func TestCustomSections(t *testing.T) {
 	for _, body := range [][]byte{str("name"), slices.Concat(str("name"), []byte{0, 9, 50}), slices.Concat(str("producers"), []byte{8})} {
 		if m, err := Inspect(build(sec(customSection, body))); err != nil || m.Name != "" {
@@ -270,8 +273,8 @@ func TestExportTable(t *testing.T) {
 	}
 }
 
-// FuzzInspect: no bytes break it, and what ExportTable makes of a module is one, with the table exported; what AddSafepoints makes of it has
-// a memory more.
+// FuzzInspect: no bytes break it, and what ExportTable makes of a module is one, with the table
+// exported; what AddSafepoints makes of it has a memory more.
 func FuzzInspect(f *testing.F) {
 	f.Add(program())
 	f.Add(build(types, sec(tableSection, vec([]byte{0x70, 0, 3})), sec(exportSection, vec())))

@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// reader reads one section, or the list of them. After the first fault every read gives zero, and err says what it was.
+// reader reads one section, or the list of them. After the first fault every read gives zero, and
+// err says what it was.
 type reader struct {
 	b    []byte
 	at   int64 // where b begins in the module
@@ -21,7 +22,8 @@ func (r *reader) fail(format string, args ...any) {
 	r.b = nil
 }
 
-// fault is an error of a reader. Its words are made when somebody asks for them: nobody does in most custom sections.
+// fault is an error of a reader. Its words are made when somebody asks for them: nobody does in
+// most custom sections.
 type fault struct {
 	what   string
 	at     int64

@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// Safepoints names how [AddSafepoints] changes modules. It is part of what compiled code is kept under: change it with what follows.
+// Safepoints names how [AddSafepoints] changes modules. It is part of what compiled code is kept
+// under: change it with what follows.
 const Safepoints = "safepoints-5"
 
 // What [AddSafepoints] exports.
@@ -14,8 +15,8 @@ const (
 	Begin     = "ipfs-mpi begin"     // the start function, if the module has one
 )
 
-// look is what a program does at a safepoint: it traps if the first word of memory 1 is set. The load is an atomic one, which no
-// compiler moves out of a loop; memory need not be shared for that.
+// look is what a program does at a safepoint: it traps if the first word of memory 1 is set. The
+// load is an atomic one, which no compiler moves out of a loop; memory need not be shared for that.
 var look = []byte{
 	0x41, 0, // i32.const 0
 	0xfe, 0x10, 0x42, 1, 0, // i32.atomic.load, of memory 1
@@ -29,33 +30,37 @@ const (
 	maxSafepoints = 1 << 20
 	// maxBody is how many bytes a function may have, as engines have it.
 	maxBody = 7_654_321
-	// stretch is how many instructions may run from one look to the next. small is how many a function may have that does not look, if it
-	// neither calls nor does what takes long; a call counts for so many. tail is how many may follow a call: deep recursion returns through
-	// as many of them as there are frames.
+	// stretch is how many instructions may run from one look to the next. small is how many a
+	// function may have that does not look, if it neither calls nor does what takes long; a call
+	// counts for so many. tail is how many may follow a call: deep recursion returns through as
+	// many of them as there are frames.
 	stretch, small, tail = 1000, 64, 100
 )
 
-// AddSafepoints returns a module that traps, at an unreachable instruction, soon after somebody has set the first word of a memory
-// that it exports as [Safepoint]. It looks there in every round of a loop, at the beginning of functions that call or are not small,
-// before what may take long by itself, and in long functions now and then, whichever way is taken through them. What runs longest without a
-// look is one instruction that fills or copies gigabytes.
+// AddSafepoints returns a module that traps, at an unreachable instruction, soon after somebody has
+// set the first word of a memory that it exports as [Safepoint]. It looks there in every round of a
+// loop, at the beginning of functions that call or are not small, before what may take long by
+// itself, and in long functions now and then, whichever way is taken through them. What runs
+// longest without a look is one instruction that fills or copies gigabytes.
 //
-// A function that an engine would run while it makes an instance is exported as [Begin] instead, so that nothing runs before the memory
-// is there to be set.
+// A function that an engine would run while it makes an instance is exported as [Begin] instead, so
+// that nothing runs before the memory is there to be set.
 //
-// The module has to be valid, with one memory at most: then nothing that was in it can reach the new one, which is memory 1. No
-// instruction that names another than 0 is taken; whatever else might, such as initial data, is left to the engine.
+// The module has to be valid, with one memory at most: then nothing that was in it can reach the
+// new one, which is memory 1. No instruction that names another than 0 is taken; whatever else
+// might, such as initial data, is left to the engine.
 //
-// Engines can do so themselves, but what they put into a loop calls a function when the time has come; a call may change all
-// floating-point registers, so whatever the loop keeps in them goes through memory in every round. A trap needs nothing of it.
+// Engines can do so themselves, but what they put into a loop calls a function when the time has
+// come; a call may change all floating-point registers, so whatever the loop keeps in them goes
+// through memory in every round. A trap needs nothing of it.
 func AddSafepoints(wasm []byte) ([]byte, error) {
 	m, err := Inspect(wasm)
 	if err != nil {
 		return nil, err
 	}
 	exports := [][]byte{export(Safepoint, 2, 1)}
-	// Four pages of one byte: an instance takes 4 KiB for it, and a pool clears 4 KiB after it. The code
-	// is that of a memory with pages of 64 KiB.
+	// Four pages of one byte: an instance takes 4 KiB for it, and a pool clears 4 KiB after it. The
+	// code is that of a memory with pages of 64 KiB.
 	memories := [][]byte{{0x08 /* size of a page given */ | 0x01 /* bounded */, 4, 4, 0 /* log2 of the size */}}
 	if len(m.Memories) == 0 {
 		memories = [][]byte{{1, 0, 0}, memories[0]}
@@ -117,7 +122,8 @@ func safe(old *reader) []byte {
 	return out
 }
 
-// safepoints reads a function's body and tells where to look, as offsets in it: between instructions, for a look leaves nothing behind.
+// safepoints reads a function's body and tells where to look, as offsets in it: between
+// instructions, for a look leaves nothing behind.
 func (r *reader) safepoints() (points []int) {
 	whole := len(r.b)
 	at := func() int { return whole - len(r.b) }
@@ -127,11 +133,13 @@ func (r *reader) safepoints() (points []int) {
 	}
 	points = append(points, at())
 	var (
-		weight int    // of what came so far: an instruction, and what a call may do without a look
-		last   int    // weight at the last look that every way to here has taken
-		open   []int  // for each block that is open, last for who skips what else is in it: as it was at its beginning, or less behind a call
-		alone  = true // it neither calls nor does what takes long
-		count  int    // of instructions
+		weight int // of what came so far: an instruction, and what a call may do without a look
+		last   int // weight at the last look that every way to here has taken
+		// for each block that is open, last for who skips what else is in it: as it was at its
+		// beginning, or less behind a call
+		open  []int
+		alone = true // it neither calls nor does what takes long
+		count int    // of instructions
 	)
 	mark := func(at int) {
 		if at != points[len(points)-1] {

@@ -121,7 +121,8 @@ func TestNoSafepoints(t *testing.T) {
 	}
 }
 
-// TestSafepointOfNoMemory: a program without memory gets an empty one first, so that the word is in memory 1.
+// TestSafepointOfNoMemory: a program without memory gets an empty one first, so that the word is in
+// memory 1.
 func TestSafepointOfNoMemory(t *testing.T) {
 	out, err := AddSafepoints(build(functions, sec(codeSection, vec(body([]byte{3, 0x40, 0x0b})))))
 	if err != nil {
@@ -133,7 +134,8 @@ func TestSafepointOfNoMemory(t *testing.T) {
 	}
 }
 
-// scramble is structured code at random: blocks in blocks, with calls in them and jumps out of them.
+// scramble is structured code at random: blocks in blocks, with calls in them and jumps out of
+// them.
 func scramble(random *rand.Rand, depth int) (code []byte) {
 	for range random.IntN(8) {
 		switch k := random.IntN(9); {
@@ -155,8 +157,8 @@ func scramble(random *rand.Rand, depth int) (code []byte) {
 	return code
 }
 
-// walk goes through code with safepoints, and decides at random whether a jump is taken. It tells the most that ran without a look, and
-// behind the last call before one.
+// walk goes through code with safepoints, and decides at random whether a jump is taken. It tells
+// the most that ran without a look, and behind the last call before one.
 func walk(random *rand.Rand, code []byte) (most, behind int) {
 	type frame struct{ begin, other, end int } // other: behind its else, if it has one
 	frames, open := map[int]*frame{}, []*frame{}

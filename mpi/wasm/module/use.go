@@ -12,9 +12,12 @@ import (
 
 // Use is what a module needs of its host.
 type Use struct {
-	MPI     []string  // functions of MPI, by the names they are imported with, sorted: with any it is an MPI program
-	Missing []Missing // imports that this host does not provide, each once: all functions of MPI 5.0, and the first of the others
-	More    int       // imports that it does not provide either, and that are not in Missing
+	// functions of MPI, by the names they are imported with, sorted: with any it is an MPI program
+	MPI []string
+	// imports that this host does not provide, each once: all functions of MPI 5.0, and the first
+	// of the others
+	Missing []Missing
+	More    int // imports that it does not provide either, and that are not in Missing
 }
 
 // Missing is an import that this host does not provide.
@@ -176,7 +179,8 @@ func (u Use) Err() error {
 	return errors.New(text)
 }
 
-// shown is a name for people: cut, and without what a terminal or a log would take for more than text.
+// shown is a name for people: cut, and without what a terminal or a log would take for more than
+// text.
 func shown(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '\uFFFD' || (r >= 0x80 && r < 0xa0) {

@@ -72,8 +72,8 @@ wasm_engine_t *ipfsmpi_engine_new(const struct engine_config *c) {
   return wasm_engine_new_with_config(config);
 }
 
-// ipfsmpi_can_reserve reports whether the process may reserve so much address space. wasmtime aborts
-// the process where it may not.
+// ipfsmpi_can_reserve reports whether the process may reserve so much address space. wasmtime
+// aborts the process where it may not.
 bool ipfsmpi_can_reserve(uint64_t size) {
   void *at = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) return false;

@@ -12,8 +12,8 @@ import (
 	_ "github.com/bytecodealliance/wasmtime-go/v44" // links wasmtime
 )
 
-// Version is that of wasmtime, and Settings names those of [NewEngine] that compiled code depends on:
-// code is kept under both. Change Settings with engine.c.
+// Version is that of wasmtime, and Settings names those of [NewEngine] that compiled code depends
+// on: code is kept under both. Change Settings with engine.c.
 const (
 	Version  = "44.0.0"
 	Settings = "simd bulk multivalue reftypes tailcall relaxed-deterministic fixed-memory speed"
@@ -21,7 +21,8 @@ const (
 
 // Config is what engines differ in. Code that one with safepoints compiled runs in all of those.
 type Config struct {
-	// Safepoints is for modules to run, which have them. Without, an engine is for [Engine.Validate].
+	// Safepoints is for modules to run, which have them. Without, an engine is for
+	// [Engine.Validate].
 	Safepoints bool
 	Stack      int // bytes of its thread's stack that a program may use; 0 for 1 MiB
 	// Pool is the place for instances that an engine makes beforehand; nil for none: then each
@@ -31,8 +32,8 @@ type Config struct {
 
 // Pool is a number of places for instances. One that does not fit its bounds is refused with an
 // error. A memory in it is cleared after use, up to KeepResident bytes, and the rest given back to
-// the system. Address space is reserved for it when its engine is made, twice 4 GiB and a little for
-// each slot; memory is taken as it is used.
+// the system. Address space is reserved for it when its engine is made, twice 4 GiB and a little
+// for each slot; memory is taken as it is used.
 type Pool struct {
 	Slots        int // instances at once
 	KeepResident int // bytes of each memory that stay resident when its instance has gone
@@ -46,8 +47,8 @@ const maxInstanceSize = 1 << 20
 // Engine compiles modules.
 type Engine struct{ c *C.wasm_engine_t }
 
-// NewEngine makes an engine, which has to be closed. It fails if the address space of a pool is not to
-// be had.
+// NewEngine makes an engine, which has to be closed. It fails if the address space of a pool is not
+// to be had.
 func NewEngine(cfg Config) (*Engine, error) {
 	c := C.struct_engine_config{safepoints: C.bool(cfg.Safepoints), stack: C.size_t(cfg.Stack)}
 	if cfg.Stack == 0 {
@@ -93,8 +94,8 @@ func (e *Engine) Compile(wasm []byte) (*Module, error) {
 	return m, nil
 }
 
-// Load takes what [Module.Serialize] made. It has to be trusted: wasmtime only checks that it was made
-// by the same version for the same kind of engine and processor.
+// Load takes what [Module.Serialize] made. It has to be trusted: wasmtime only checks that it was
+// made by the same version for the same kind of engine and processor.
 func (e *Engine) Load(image []byte) (*Module, error) {
 	m := &Module{}
 	if err := takeError(C.wasmtime_module_deserialize(e.c, bytesOf(image), C.size_t(len(image)), &m.c)); err != nil {
@@ -129,8 +130,8 @@ func ThreadStack() int { return int(C.ipfsmpi_thread_stack()) }
 // bytesOf is where b begins, for as long as a call into C.
 func bytesOf(b []byte) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(b))) }
 
-// takeError is the text of an error of wasmtime, or nil. It is for errors that contain no backtrace:
-// its text would be made of names that the program chose.
+// takeError is the text of an error of wasmtime, or nil. It is for errors that contain no
+// backtrace: its text would be made of names that the program chose.
 func takeError(e *C.wasmtime_error_t) error {
 	if e == nil {
 		return nil

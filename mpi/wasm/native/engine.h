@@ -4,7 +4,8 @@
 
 #include "wasmtime.h"
 
-// engine_config is what engines differ in. Code compiled by one runs in all that have the same guests.
+// engine_config is what engines differ in. Code compiled by one runs in all that have the same
+// guests.
 struct engine_config {
   bool safepoints;        // modules have safepoints: threads, a second memory, pages of a byte
   size_t stack;           // bytes of the thread's stack that a program may use

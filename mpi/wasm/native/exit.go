@@ -11,8 +11,9 @@ import (
 
 // Trap is a rule of WebAssembly that the program broke.
 type Trap struct {
-	Code   TrapCode // -1 if wasmtime says none
-	Frames []string // names of the innermost functions, the program's own words; "func7" for one without
+	Code TrapCode // -1 if wasmtime says none
+	// names of the innermost functions, the program's own words; "func7" for one without
+	Frames []string
 }
 
 func (t *Trap) Error() string { return fmt.Sprintf("trap %d in %q", t.Code, t.Frames) }
@@ -55,13 +56,14 @@ type NoFunction string
 
 func (e NoFunction) Error() string { return string(e) }
 
-// maxFrames is how many functions of a backtrace are named, and one more so that it shows that there
-// are more.
+// maxFrames is how many functions of a backtrace are named, and one more so that it shows that
+// there are more.
 const maxFrames = 5
 
-// takeExit is the error for how a call of the program ended, or nil. No message of wasmtime's is read
-// of what ended while the program ran: wasmtime makes them with a backtrace, in which it demangles the
-// names of functions, and a program can choose names that take it seconds and hundreds of megabytes.
+// takeExit is the error for how a call of the program ended, or nil. No message of wasmtime's is
+// read of what ended while the program ran: wasmtime makes them with a backtrace, in which it
+// demangles the names of functions, and a program can choose names that take it seconds and
+// hundreds of megabytes.
 func takeExit(e *C.struct_exit) error {
 	switch e.what {
 	case C.exit_ok:

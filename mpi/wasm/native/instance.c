@@ -15,8 +15,9 @@ void ipfsmpi_instance_look(struct instance *in) {
   in->size = wasmtime_memory_data_size(in->context, &in->memory);
 }
 
-// call_host is what wasmtime calls for every function of the host: env says which. Parameters come in slots of 16 bytes, of
-// which only what the type says is meaningful; Go gets them side by side, as 64 bits each.
+// call_host is what wasmtime calls for every function of the host: env says which. Parameters come
+// in slots of 16 bytes, of which only what the type says is meaningful; Go gets them side by side,
+// as 64 bits each.
 static wasm_trap_t *call_host(void *env, wasmtime_caller_t *caller, wasmtime_val_raw_t *raw, size_t slots) {
   const struct function *f = env;
   struct instance *in = wasmtime_context_get_data(wasmtime_caller_context(caller));
@@ -39,7 +40,8 @@ static wasm_trap_t *call_host(void *env, wasmtime_caller_t *caller, wasmtime_val
 
 static wasm_valkind_t kind_of(char letter) { return letter == 'I' ? WASM_I64 : letter == 'F' ? WASM_F64 : WASM_I32; }
 
-// ipfsmpi_program_define makes function i of the program known to its linker. It returns NULL, or what is wrong.
+// ipfsmpi_program_define makes function i of the program known to its linker. It returns NULL, or
+// what is wrong.
 const char *ipfsmpi_program_define(struct program *p, size_t i, const char *module, size_t module_len, const char *name, size_t name_len,
                            const char *params, size_t nparams) {
   struct function *f = &p->functions[i];
@@ -78,13 +80,14 @@ struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, 
   in->number = number;
   in->store = wasmtime_store_new(p->engine, in, NULL);
   in->context = wasmtime_store_context(in->store);
-  wasmtime_store_limiter(in->store, memory, elements, 1, tables, 2); // memories: its own, and that of safepoints
+  // memories: its own, and that of safepoints
+  wasmtime_store_limiter(in->store, memory, elements, 1, tables, 2);
   return in;
 }
 
-// finish says how a call of the program ended. What a function of the host returns as a trap comes back
-// as an error. An unreachable instruction of the program's own is taken for a safepoint once it has to
-// stop anyway.
+// finish says how a call of the program ended. What a function of the host returns as a trap comes
+// back as an error. An unreachable instruction of the program's own is taken for a safepoint once
+// it has to stop anyway.
 static void finish(struct instance *in, struct exit *e) {
   wasmtime_trap_code_t code;
   bool safepoint =
@@ -102,7 +105,8 @@ static bool find(struct instance *in, const char *name, size_t len, uint8_t kind
   return len && wasmtime_instance_export_get(in->context, &in->instance, name, len, item) && item->kind == kind;
 }
 
-// ipfsmpi_instance_make makes the instance and finds what it exports. It runs nothing of the program.
+// ipfsmpi_instance_make makes the instance and finds what it exports. It runs nothing of the
+// program.
 void ipfsmpi_instance_make(struct instance *in, const struct program *p, const char *table, size_t table_len, const char *safepoint,
                            size_t safepoint_len, struct exit *e) {
   wasmtime_extern_t item;
@@ -125,7 +129,8 @@ void ipfsmpi_instance_make(struct instance *in, const struct program *p, const c
   if (e->error) e->what = exit_made;
 }
 
-// ipfsmpi_instance_run runs a function without parameters and results, which is there unless it is optional.
+// ipfsmpi_instance_run runs a function without parameters and results, which is there unless it is
+// optional.
 void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, bool optional, struct exit *e) {
   wasmtime_extern_t item;
   wasmtime_val_raw_t none[1];
@@ -135,8 +140,9 @@ void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len
   if (!found && !optional) e->what = exit_no_export;
 }
 
-// check_type reports whether a function takes at most n parameters, of 32 bits, and returns one value of those or none. The answer
-// for the last function is kept: it is likely to be asked for again.
+// check_type reports whether a function takes at most n parameters, of 32 bits, and returns one
+// value of those or none. The answer for the last function is kept: it is likely to be asked for
+// again.
 static bool check_type(struct instance *in, const wasmtime_func_t *f, uint32_t n) {
   if (in->checked == f->__private && in->checked_args == n) return true;
   wasm_functype_t *type = wasmtime_func_type(in->context, f);
@@ -153,7 +159,8 @@ static bool check_type(struct instance *in, const wasmtime_func_t *f, uint32_t n
   return ok;
 }
 
-// ipfsmpi_instance_invoke calls a function of the table. It is called while the program is in a call of the host. n is at most max_args.
+// ipfsmpi_instance_invoke calls a function of the table. It is called while the program is in a
+// call of the host. n is at most max_args.
 uint64_t ipfsmpi_instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct exit *e) {
   wasmtime_val_t item;
   wasmtime_val_raw_t raw[max_args + 1];

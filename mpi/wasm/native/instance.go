@@ -18,8 +18,9 @@ import (
 
 // Host answers the calls of one instance, on the goroutine that runs it.
 type Host interface {
-	// Call runs a function of the host by its ID. args are its parameters, those of 32 bits with the upper half zero; they are
-	// gone after the call. With false the program ends at once. It must not panic.
+	// Call runs a function of the host by its ID. args are its parameters, those of 32 bits with
+	// the upper half zero; they are gone after the call. With false the program ends at once. It
+	// must not panic.
 	Call(id int, args []uint64) (result uint64, ok bool)
 }
 
@@ -62,15 +63,16 @@ func (in *Instance) Close() {
 	instances.remove(in.number)
 }
 
-// Exports are the names under which a program exports what an instance needs besides its memory and _start.
+// Exports are the names under which a program exports what an instance needs besides its memory and
+// _start.
 type Exports struct {
 	Table     string // its table of functions; may be empty
 	Safepoint string // the memory whose first word ends it once it is not 0
 	Begin     string // a function to run before _start, if there is one of that name
 }
 
-// Start instantiates the program and runs its _start, a function without parameters and results, to the end. The error is a [*Trap],
-// [ErrStopped] or one of wasmtime's own.
+// Start instantiates the program and runs its _start, a function without parameters and results, to
+// the end. The error is a [*Trap], [ErrStopped] or one of wasmtime's own.
 func (in *Instance) Start(p *Program, x Exports) error {
 	var e C.struct_exit
 	table, safepoint := []byte(x.Table), []byte(x.Safepoint)
@@ -95,8 +97,9 @@ func (in *Instance) run(function string, optional bool) error {
 	return takeExit(&e)
 }
 
-// Invoke calls a function of the program's table, which takes these parameters of 32 bits, or fewer, and returns one value of 32 bits, or
-// none: then the result is 0. It is for use within a call of the host. The error is as that of Start, or a [NoFunction].
+// Invoke calls a function of the program's table, which takes these parameters of 32 bits, or
+// fewer, and returns one value of 32 bits, or none: then the result is 0. It is for use within a
+// call of the host. The error is as that of Start, or a [NoFunction].
 func (in *Instance) Invoke(index uint32, args ...uint64) (uint64, error) {
 	if len(args) > MaxParams {
 		return 0, fmt.Errorf("native: %d parameters", len(args))

@@ -26,7 +26,9 @@ struct program {
 // One run of a program. It belongs to the thread that runs it, but for what stop points to.
 struct instance {
   uint32_t number;      // what Go knows it by
-  uint32_t *stop; // once it is made, a word of its own that is not 0 when the program must end; written by any thread
+  // once it is made, a word of its own that is not 0 when the program must end; written by any
+  // thread
+  uint32_t *stop;
   wasmtime_store_t *store;
   wasmtime_context_t *context;
   wasmtime_instance_t instance;
@@ -42,8 +44,8 @@ struct instance {
   uint8_t checked_result;
 };
 
-// How a call of the program ended, if not well. At most one of trap and error is set; ipfsmpi_exit_free
-// frees both.
+// How a call of the program ended, if not well. At most one of trap and error is set;
+// ipfsmpi_exit_free frees both.
 struct exit {
   int32_t what; // one of the constants below
   wasm_trap_t *trap;

@@ -12,7 +12,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
 )
 
-// TestDeclarations compiles wasmtime.h after the headers of wasmtime-go: a prototype, type or constant that is not theirs is an error.
+// TestDeclarations compiles wasmtime.h after the headers of wasmtime-go: a prototype, type or
+// constant that is not theirs is an error.
 func TestDeclarations(t *testing.T) {
 	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/bytecodealliance/wasmtime-go/v44").Output()
 	if err != nil {
@@ -110,7 +111,8 @@ const (
 	  (func (export "_start") (drop (call $f)) (i32.store (i32.const -1) (i32.const 0))))`
 )
 
-// TestStopFlag sets it before an instance starts, in a call of the host, and before it calls back: it ends each time, and calls no more.
+// TestStopFlag sets it before an instance starts, in a call of the host, and before it calls back:
+// it ends each time, and calls no more.
 func TestStopFlag(t *testing.T) {
 	f := Function{"env", "f", 1, "", 'i'}
 	for name, tt := range map[string]struct {

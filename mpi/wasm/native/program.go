@@ -24,8 +24,8 @@ type Function struct {
 // Program is a module linked to functions of the host. It holds what it needs of both.
 type Program struct{ c C.struct_program }
 
-// Link links a module of the engine. The functions are all that the module imports, each once, with the
-// types that it imports them with.
+// Link links a module of the engine. The functions are all that the module imports, each once, with
+// the types that it imports them with.
 func Link(engine *Engine, module *Module, functions []Function) (*Program, error) {
 	p := &Program{}
 	p.c.engine = engine.c

@@ -5,8 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// instances knows the instances of the process by number, which is all that C holds of them: a callback from C has nothing of Go to
-// begin at. It is what runtime/cgo.Handle is, which takes a quarter of the time of a call.
+// instances knows the instances of the process by number, which is all that C holds of them: a
+// callback from C has nothing of Go to begin at. It is what runtime/cgo.Handle is, which takes a
+// quarter of the time of a call.
 var instances registry
 
 // maxInstances bounds a registry.

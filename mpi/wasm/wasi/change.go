@@ -1,6 +1,7 @@
 package wasi
 
-// change is for what changes a directory: it finds a path below a descriptor and does something with it, between enterFiles and leaveFiles.
+// change is for what changes a directory: it finds a path below a descriptor and does something
+// with it, between enterFiles and leaveFiles.
 func (h *Host) change(m memory, fd, p, n uint64, follow bool, do func(to found, e Errno) Errno) Errno {
 	dir, e := h.dir(fd)
 	if e != Success {

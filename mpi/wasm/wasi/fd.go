@@ -129,17 +129,19 @@ func fdPrestatDirName(h *Host, m memory, a *Args) Errno {
 
 // Rights, as far as anything here depends on them.
 const (
-	rightRead        = 1 << 1
-	rightSeek        = 1 << 2
-	rightSetFlags    = 1 << 3
-	rightTell        = 1 << 5
-	rightWrite       = 1 << 6
-	rightAdvise      = 1 << 7
-	rightFilestat    = 1 << 21
-	rightPoll        = 1 << 27
-	rightsOfFile     = rightRead | rightSeek | rightSetFlags | rightTell | rightAdvise | rightFilestat | rightPoll
-	rightsToWrite    = rightWrite | 1<<0 | 1<<4 | 1<<8 | 1<<22 | 1<<23        // and fd_datasync, _sync, _allocate, _filestat_set_size, _times
-	rightsOfDir      = 0x7_fe00 | 0x0700_0000 | rightSetFlags | rightFilestat // every path_*, fd_readdir
+	rightRead     = 1 << 1
+	rightSeek     = 1 << 2
+	rightSetFlags = 1 << 3
+	rightTell     = 1 << 5
+	rightWrite    = 1 << 6
+	rightAdvise   = 1 << 7
+	rightFilestat = 1 << 21
+	rightPoll     = 1 << 27
+	rightsOfFile  = rightRead | rightSeek | rightSetFlags | rightTell | rightAdvise | rightFilestat | rightPoll
+	// and fd_datasync, _sync, _allocate, _filestat_set_size, _times
+	rightsToWrite = rightWrite | 1<<0 | 1<<4 | 1<<8 | 1<<22 | 1<<23
+	// every path_*, fd_readdir
+	rightsOfDir      = 0x7_fe00 | 0x0700_0000 | rightSetFlags | rightFilestat
 	rightsInheriting = 1<<30 - 1
 )
 
@@ -181,7 +183,8 @@ func fdFdstatGet(h *Host, m memory, a *Args) Errno {
 	return Success
 }
 
-// fdFdstatSetFlags keeps the flags. All but append change nothing: a stream waits as it will, and nothing has to be synchronised.
+// fdFdstatSetFlags keeps the flags. All but append change nothing: a stream waits as it will, and
+// nothing has to be synchronised.
 func fdFdstatSetFlags(h *Host, _ memory, a *Args) Errno {
 	f := h.file(a[0])
 	switch {

@@ -13,17 +13,18 @@ type Config struct {
 	Args  []string
 	Env   []string // "KEY=value"
 	Stdin []byte
-	// In, Out and Err are used instead of Stdin, Output and Stderr where they are set. Each write of the program is one Write. They may
-	// block, which is a place where Abandon works.
+	// In, Out and Err are used instead of Stdin, Output and Stderr where they are set. Each write
+	// of the program is one Write. They may block, which is a place where Abandon works.
 	In       io.Reader
 	Out, Err io.Writer
 	// Files is preopened read-only as "/" and "."; nil for no files. If it has symbolic
 	// links it must implement [fs.ReadLinkFS]: then no link is followed out of it.
 	Files fs.FS
-	// Scratch is how many bytes of files the program may keep, in memory, above Files; 0 for a program that can write none.
+	// Scratch is how many bytes of files the program may keep, in memory, above Files; 0 for a
+	// program that can write none.
 	Scratch int64
-	// ScratchTake is asked before those files grow by n bytes, and told of -n when they shrink; nil for yes. What they hold when
-	// the program ends is the caller's to give back.
+	// ScratchTake is asked before those files grow by n bytes, and told of -n when they shrink; nil
+	// for yes. What they hold when the program ends is the caller's to give back.
 	ScratchTake func(n int64) bool
 	// Output is how many bytes the program may write to standard output.
 	Output int
@@ -125,7 +126,8 @@ func (h *Host) Stdout() []byte { return h.out }
 // Stderr is the end of what the program wrote to standard error, at most [MaxStderr] bytes.
 func (h *Host) Stderr() []byte { return h.err.tail() }
 
-// Written are the files that the program made or changed, if [Host.Finish] says that they are the caller's.
+// Written are the files that the program made or changed, if [Host.Finish] says that they are the
+// caller's.
 func (h *Host) Written() []File {
 	if h.scratch == nil {
 		return nil
@@ -168,9 +170,9 @@ func (h *Host) over() Errno {
 	return Success
 }
 
-// enterFiles is called before, and leaveFiles after, each use of Config.Files, which may
-// wait for a network, and of streams, which may wait for whoever is at their other end. When leaveFiles answers false the program was given up meanwhile, and
-// nothing of the host may be touched.
+// enterFiles is called before, and leaveFiles after, each use of Config.Files, which may wait for a
+// network, and of streams, which may wait for whoever is at their other end. When leaveFiles
+// answers false the program was given up meanwhile, and nothing of the host may be touched.
 func (h *Host) enterFiles() { h.abandoned.Store(inFile) }
 
 func (h *Host) leaveFiles() bool { return h.abandoned.CompareAndSwap(inFile, 0) }
@@ -180,8 +182,8 @@ func (h *Host) leaveFiles() bool { return h.abandoned.CompareAndSwap(inFile, 0) 
 // [Stop] when the wait is over, and only then may Close be called.
 func (h *Host) Abandon() bool { return h.abandoned.CompareAndSwap(inFile, gone) }
 
-// Finish is called once the program has ended. It reports whether what the host holds belongs to the
-// caller: not if Abandon has succeeded, which it can no more from now on.
+// Finish is called once the program has ended. It reports whether what the host holds belongs to
+// the caller: not if Abandon has succeeded, which it can no more from now on.
 func (h *Host) Finish() bool {
 	h.abandoned.CompareAndSwap(inFile, 0) // a use of Config.Files that panicked
 	return h.abandoned.Load() != gone

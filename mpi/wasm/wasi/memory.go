@@ -35,8 +35,9 @@ func (m memory) put64(p uint64, v uint64) Errno {
 
 // Bounds of one scatter or gather.
 const (
-	maxIovecs = 1024    // IOV_MAX of every libc
-	maxIO     = 1 << 20 // bytes moved by one call; a short count is for the guest's libc to continue
+	maxIovecs = 1024 // IOV_MAX of every libc
+	// bytes moved by one call; a short count is for the guest's libc to continue
+	maxIO = 1 << 20
 )
 
 // vectors checks the array of n iovecs (or ciovecs) at p and calls do with the memory

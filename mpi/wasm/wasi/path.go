@@ -12,8 +12,8 @@ const (
 	lookupFollow = 1 << 0
 )
 
-// pathOpen opens a file or directory. Without a scratch whatever asks to write answers EROFS, if the
-// path would otherwise do.
+// pathOpen opens a file or directory. Without a scratch whatever asks to write answers EROFS, if
+// the path would otherwise do.
 func pathOpen(h *Host, m memory, a *Args) Errno {
 	dir, e := h.dir(a[0])
 	if e != Success {

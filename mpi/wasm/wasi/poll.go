@@ -37,9 +37,9 @@ type subscription struct {
 	hangup   bool
 }
 
-// pollOneoff waits for the first of its subscriptions. Descriptors are always ready: input
-// is there from the start and no write waits, or nobody knows of a stream. So it sleeps only when it was given clocks
-// and nothing else.
+// pollOneoff waits for the first of its subscriptions. Descriptors are always ready: input is there
+// from the start and no write waits, or nobody knows of a stream. So it sleeps only when it was
+// given clocks and nothing else.
 func pollOneoff(h *Host, m memory, a *Args) Errno {
 	n := a[2]
 	if n == 0 || n > maxSubscriptions {

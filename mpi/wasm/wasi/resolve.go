@@ -59,10 +59,10 @@ type found struct {
 	missing bool
 }
 
-// resolve finds what the path means, beginning at dir, out of which no ".." and no link
-// may lead: that answers ENOTCAPABLE. A link at the end of the path is followed if follow
-// is set. It goes step by step only where there can be links; otherwise ".." undoes the name before it.
-// It is called between enterFiles and leaveFiles.
+// resolve finds what the path means, beginning at dir, out of which no ".." and no link may lead:
+// that answers ENOTCAPABLE. A link at the end of the path is followed if follow is set. It goes
+// step by step only where there can be links; otherwise ".." undoes the name before it. It is
+// called between enterFiles and leaveFiles.
 func (h *Host) resolve(dir *file, guest string, follow bool) (found, Errno) {
 	links, _ := h.cfg.Files.(fs.ReadLinkFS)
 	to := found{name: dir.name, isDir: strings.HasSuffix(guest, "/")}
@@ -131,7 +131,8 @@ func (h *Host) resolve(dir *file, guest string, follow bool) (found, Errno) {
 	return to, Success
 }
 
-// stat completes what resolve found. A link that an fs.FS shows but cannot read is nobody's to follow.
+// stat completes what resolve found. A link that an fs.FS shows but cannot read is nobody's to
+// follow.
 func (h *Host) stat(to *found, follow bool) Errno {
 	if to.info == nil {
 		info, err := fs.Stat(h.cfg.Files, to.name)

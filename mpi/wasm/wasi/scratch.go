@@ -30,10 +30,11 @@ type scratchError string
 
 func (e scratchError) Error() string { return string(e) }
 
-// scratch is a tree of files that a program may change: what it wrote lies above files that are only read. It belongs to the program's
-// goroutine.
+// scratch is a tree of files that a program may change: what it wrote lies above files that are
+// only read. It belongs to the program's goroutine.
 //
-// A name is looked up among the nodes first. A name of the files below is there unless it, or a directory above it, was removed.
+// A name is looked up among the nodes first. A name of the files below is there unless it, or a
+// directory above it, was removed.
 type scratch struct {
 	below fs.FS
 	now   func() time.Time
@@ -183,7 +184,8 @@ func (s *scratch) full() bool { return len(s.nodes)+len(s.gone) >= maxNodes }
 
 // room reports whether a name can be made: its directory may be gone, though it is open.
 func (s *scratch) room(name string) error {
-	if len(path.Base(name)) > maxComponent || len(name) > maxPath { // maxPath bounds only what is below a descriptor
+	// maxPath bounds only what is below a descriptor
+	if len(path.Base(name)) > maxComponent || len(name) > maxPath {
 		return errLongName
 	}
 	parent, err := s.Stat(path.Dir(name))
@@ -342,7 +344,8 @@ func (s *scratch) remove(name string, dir bool) error {
 	return nil
 }
 
-// rename moves a file, or a directory that is not of the files below, in place of what may be there.
+// rename moves a file, or a directory that is not of the files below, in place of what may be
+// there.
 func (s *scratch) rename(from, to string) error {
 	info, err := s.Lstat(from)
 	switch {

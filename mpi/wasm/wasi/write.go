@@ -66,7 +66,8 @@ func (h *Host) writeFile(f *file, m memory, iovs, count uint64) (int, Errno) {
 	return n, e
 }
 
-// writeAt writes at an offset, until all is written or there is no more room. It fails only if it wrote nothing.
+// writeAt writes at an offset, until all is written or there is no more room. It fails only if it
+// wrote nothing.
 func (h *Host) writeAt(f *file, off int64, m memory, iovs, count uint64) (n int, e Errno) {
 	var bad error
 	e = m.vectors(iovs, count, func(b []byte) bool {
