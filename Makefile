@@ -83,7 +83,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@.ci/fuzz $(FUZZTIME)
 
 .PHONY: lint
-lint: build/tools/golangci-lint ## Check format, vet and a short list of linters (.golangci.yml)
+lint: prose build/tools/golangci-lint ## Check format, lengths of lines and files, vet, and a short list of linters (.golangci.yml)
 	@test -z "$$(gofmt -l .)" || { echo "not formatted (gofmt -w):"; gofmt -l .; exit 1; }
 	$(GO) vet $(PACKAGES) ./.ci/prose
 	$(GO) vet -tags e2e ./cmd/loader/e2e

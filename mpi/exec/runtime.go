@@ -20,8 +20,8 @@ type Program interface {
 	// MPI reports whether the program imports MPI functions. If not it is a handler.
 	MPI() bool
 	// Run makes one instance, runs its _start to the end and discards it. It always returns: at the
-	// latest some 10 ms after x.Timeout, or after ctx ends. It never panics for anything that a guest
-	// does.
+	// latest some 10 ms after x.Timeout, or after ctx ends. It never panics for anything that a
+	// guest does.
 	Run(ctx context.Context, x Exec) Outcome
 	// Close frees the code once the last Run is over.
 	Close() error
@@ -36,8 +36,8 @@ type Exec struct {
 	Memory  int64         // bytes of linear memory at most
 	Timeout time.Duration // wall clock
 	Output  int           // bytes on standard output at most
-	// Stderr, if set, is given each whole line of standard error as it comes, without its newline, cut
-	// at 4 KiB, and at most some hundred of them.
+	// Stderr, if set, is given each whole line of standard error as it comes, without its newline,
+	// cut at 4 KiB, and at most some hundred of them.
 	Stderr func(line string)
 
 	// For ranks of a job, run by a [RankGroup]:

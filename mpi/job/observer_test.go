@@ -44,7 +44,8 @@ func TestObserver(t *testing.T) {
 	if !slices.Equal(o.events, want) {
 		t.Errorf("it saw %v, the follower %v", o.events, want)
 	}
-	// Stop may come before the host has seen that its ranks have ended, and then there is no waiting.
+	// Stop may come before the host has seen that its ranks have ended, and then there is no
+	// waiting.
 	o.phases = slices.DeleteFunc(o.phases, func(p string) bool { return p == "waiting" })
 	phases := []string{"preparing", "ready", "executing", "closing", "left"}
 	if !slices.Equal(o.phases, phases) {

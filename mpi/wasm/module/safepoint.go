@@ -61,7 +61,9 @@ func AddSafepoints(wasm []byte) ([]byte, error) {
 	exports := [][]byte{export(Safepoint, 2, 1)}
 	// Four pages of one byte: an instance takes 4 KiB for it, and a pool clears 4 KiB after it. The
 	// code is that of a memory with pages of 64 KiB.
-	memories := [][]byte{{0x08 /* size of a page given */ | 0x01 /* bounded */, 4, 4, 0 /* log2 of the size */}}
+	const bounded, pageSizeGiven = 0x01, 0x08
+	const log2PageSize = 0
+	memories := [][]byte{{pageSizeGiven | bounded, 4, 4, log2PageSize}}
 	if len(m.Memories) == 0 {
 		memories = [][]byte{{1, 0, 0}, memories[0]}
 	}

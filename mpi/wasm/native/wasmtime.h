@@ -1,6 +1,6 @@
-// What this package uses of wasmtime's C API, version 44. cgo cannot be pointed at the headers of another Go module; the library
-// itself is the one that wasmtime-go links. A test compiles this file after those headers, so that any difference between
-// them is an error.
+// What this package uses of wasmtime's C API, version 44. cgo cannot be pointed at the headers of
+// another Go module; the library itself is the one that wasmtime-go links. A test compiles this
+// file after those headers, so that any difference between them is an error.
 #ifndef MPI_WASMTIME_H
 #define MPI_WASMTIME_H
 
