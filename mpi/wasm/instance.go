@@ -160,7 +160,7 @@ func (in *instance) Call(id int, args []uint64) (result uint64, ok bool) {
 	return v, in.cause == nil && in.fault == "" && in.host.End().Why == wasi.Running
 }
 
-// maxNested bounds calls of MPI from callbacks of calls of MPI, …
+// maxNested bounds how deep calls of MPI nest: a callback may call MPI, which may call back.
 const maxNested = 64
 
 // end notes why the program has to end, unless it has to already.
