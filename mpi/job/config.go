@@ -36,8 +36,8 @@ type Observer interface {
 	// JobEvent is called for each event of a job that began here, in order, before its followers
 	// see it.
 	JobEvent(job mpi.JobID, e mpi.JobEvent)
-	// HostPhase is called when what runs here of a job enters a phase: holding, preparing, ready,
-	// executing, waiting, closing, left.
+	// HostPhase is called when what runs here of a job enters a phase: preparing, ready, executing,
+	// waiting, closing, left. Phases that it does not stay in are left out.
 	HostPhase(job mpi.JobID, phase string)
 }
 

@@ -81,7 +81,8 @@ func (h *host) step(now time.Time, e hostEvent) []action {
 	case rankEnded:
 		h.rankEnded(e.f)
 	case ranksEnded:
-		h.phase, h.place = waiting, frame.Place{Nodes: h.place.Nodes} // which may be large
+		// The rest of the place may be large.
+		h.phase, h.place = waiting, frame.Place{Nodes: h.place.Nodes, Timeout: h.place.Timeout}
 		h.free()
 	case groupGone:
 		h.free()

@@ -241,7 +241,8 @@ func (p *hosted) packet(from mpi.PeerID, k frame.Packet) {
 		p.svc.log.Debug("packet dropped", "job", p.id, "from", from, "packet", k)
 		return
 	}
-	if err := w.Receive(k); err != nil {
+	// Of a node that goes on with it one event is enough.
+	if err := w.Receive(k); err != nil && p.running.Err() == nil {
 		p.inbox.put(faulted{fmt.Sprintf("%s breaks the protocol: %v", from.Short(), err)})
 	}
 }

@@ -115,6 +115,7 @@ func (f *feed) next() (turn uint64, sent <-chan bool) {
 func (f *feed) answer(a inputSent) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.all = f.all || a.end
 	if a.turn == f.turn {
 		f.sent <- a.ok
 	}
@@ -129,11 +130,6 @@ func (j *job) give(ctx context.Context, data []byte) (bool, error) {
 	}
 	select {
 	case ok := <-sent:
-		if ok && len(data) == 0 {
-			j.feed.mu.Lock()
-			j.feed.all = true
-			j.feed.mu.Unlock()
-		}
 		return ok, nil
 	case <-j.over:
 		return false, nil

@@ -61,3 +61,28 @@ func (l logged) String() string {
 	}
 	return b.String()
 }
+
+// The end of standard input can be given once, also if who gave it did not wait for the answer.
+func TestEndOfInputIsRemembered(t *testing.T) {
+	j := &job{spec: mpi.JobSpec{Stdin: true}}
+	f := &j.feed
+	if err := f.begin(j); err != nil {
+		t.Fatal(err)
+	}
+	turn, _ := f.next()
+	f.end()
+	if err := f.begin(j); err != nil {
+		t.Fatal(err)
+	}
+	_, sent := f.next()
+	f.answer(inputSent{turn: turn, ok: true, end: true})
+	f.end()
+	if err := f.begin(j); err == nil {
+		t.Error("it can be given again")
+	}
+	select {
+	case <-sent:
+		t.Error("the answer to another turn came")
+	default:
+	}
+}

@@ -80,6 +80,7 @@ type (
 	inputSent struct {                  // to rank 0, or it never will be
 		turn uint64
 		ok   bool
+		end  bool // it was the end of standard input, and was sent
 	}
 	inputOver struct{} // rank 0 takes no more
 	hurry     struct{} // the recorder waits for nobody

@@ -38,6 +38,7 @@ type origin struct {
 	hurried bool         // the recorder waits for nobody
 
 	input   int64       // bytes of standard input under way
+	noMore  bool        // the end of standard input was sent
 	waiting *inputGiven // that there is no room for yet; nil for none
 }
 

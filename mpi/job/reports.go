@@ -70,12 +70,16 @@ func (o *origin) prepared() int {
 func (o *origin) hear(from mpi.PeerID, f frame.JobFrame) {
 	p := o.nodes[from]
 	if p == nil {
+		o.unwanted(from, f)
 		return
 	}
 	switch f := f.(type) {
 	case frame.Reservation:
-		if p.state == asked && o.phase == asking {
+		switch {
+		case p.state == asked && o.phase == asking:
 			o.answered(p, f)
+		case p.state == gone:
+			o.unwanted(from, f)
 		}
 	case frame.Prepared:
 		if p.state == placed && o.phase == fetching && !p.prepared {
@@ -103,6 +107,15 @@ func (o *origin) hear(from mpi.PeerID, f frame.JobFrame) {
 		if o.hasRank(p, f.Rank) {
 			o.takeOutput(p, f, len(f.Data))
 		}
+	}
+}
+
+// unwanted gives up slots that a node reserves although it is of no interest any more: a session
+// with it was lost, and the offer came to it on the next one.
+func (o *origin) unwanted(from mpi.PeerID, f frame.JobFrame) {
+	if r, ok := f.(frame.Reservation); ok && r.Ranks > 0 {
+		o.post(from, frame.Stop{Job: o.id, Detail: "the slots are not needed"})
+		o.do(forget{from})
 	}
 }
 
@@ -281,19 +294,21 @@ func (o *origin) recorded(e recordEvent) {
 	}
 }
 
-// sendInput sends the part of standard input that waits once there is room for it at rank 0.
+// sendInput sends the part of standard input that waits once there is room for it at rank 0. After
+// its end nothing is sent: a client can be gone before it hears that the end was.
 func (o *origin) sendInput() {
 	w := o.waiting
 	switch {
 	case w == nil:
 		return
-	case o.phase >= stopping:
-		o.do(inputSent{w.turn, false})
+	case o.phase >= stopping || o.noMore:
+		o.do(inputSent{turn: w.turn})
 	case o.phase == running && o.input+int64(len(w.data)) <= frame.InputWindow:
 		o.input += int64(len(w.data))
 		at := slices.IndexFunc(o.order, func(p *participant) bool { return slices.Contains(p.ranks, 0) })
 		o.post(o.order[at].peer, frame.Input{Job: o.id, Data: w.data})
-		o.do(inputSent{w.turn, true})
+		o.noMore = len(w.data) == 0
+		o.do(inputSent{turn: w.turn, ok: true, end: o.noMore})
 	default:
 		return
 	}
