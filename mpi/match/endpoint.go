@@ -18,8 +18,9 @@ type Endpoint struct {
 	waits  waits // the owner's
 	broken error // see Break; the owner's
 
-	describe func(*Waiting)          // nil for nobody
-	waiting  atomic.Pointer[Waiting] // nil if the owner does not wait, or did not park yet
+	describe  func(*Waiting) // nil for nobody
+	published bool           // why the owner waits; the owner's
+	waiting   waiting
 
 	_ [64]byte // what the owner reads and what others write are on cache lines of their own
 

@@ -129,6 +129,7 @@ func (e *Endpoint) Wait(ready func() bool) error {
 		return nil
 	}
 	before := e.tasks.waiting.Swap(1)
+	e.unpublish() // what a call waits for that runs this one in a callback
 	defer e.leave(before)
 	for {
 		seq := e.seq.Load()
@@ -144,7 +145,7 @@ func (e *Endpoint) Wait(ready func() bool) error {
 		if e.spins(seq) {
 			continue
 		}
-		if e.waiting.Load() == nil {
+		if !e.published {
 			e.publish()
 		}
 		e.park(seq)
@@ -164,9 +165,7 @@ func (e *Endpoint) err() error {
 
 // leave ends Wait or Poll: what tasks are left are for others.
 func (e *Endpoint) leave(before int32) {
-	if e.waiting.Load() != nil {
-		e.waiting.Store(nil)
-	}
+	e.unpublish()
 	e.tasks.waiting.Store(before)
 	if before == 0 && e.tasks.n.Load() > 0 {
 		e.help()

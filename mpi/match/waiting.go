@@ -2,6 +2,7 @@ package match
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -46,13 +47,36 @@ func (env *Envelope) Message() WaitingMessage {
 // the rank runs.
 func (e *Endpoint) Describe(f func(*Waiting)) { e.describe = f }
 
+// waiting is why the owner of an endpoint waits. The owner changes it; anybody reads it.
+type waiting struct {
+	mu sync.Mutex
+	// why has no Since while the owner does not wait, or did not park yet. Its Messages are used again.
+	why Waiting
+}
+
 // publish makes known why the rank waits, when it parks for the first time in a call of Wait.
 func (e *Endpoint) publish() {
-	x := &Waiting{Rank: e.rank, Since: time.Now()}
+	x := &e.waiting
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.why = Waiting{Rank: e.rank, Since: time.Now(), Messages: x.why.Messages[:0]}
 	if e.describe != nil {
-		e.describe(x)
+		e.describe(&x.why)
 	}
-	e.waiting.Store(x)
+	e.published = true
+}
+
+// unpublish says that the rank does not wait any more.
+func (e *Endpoint) unpublish() {
+	if !e.published {
+		return
+	}
+	e.published = false
+	x := &e.waiting
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	clear(x.why.Messages)
+	x.why = Waiting{Messages: x.why.Messages[:0]}
 }
 
 // Waiting returns what the ranks of this node wait for, in ascending order, without those that run
@@ -60,12 +84,13 @@ func (e *Endpoint) publish() {
 func (w *World) Waiting() []Waiting {
 	var list []Waiting
 	for _, e := range w.local {
-		p := e.waiting.Load()
-		if p == nil {
+		e.waiting.mu.Lock()
+		x := e.waiting.why
+		x.Messages = slices.Clone(x.Messages)
+		e.waiting.mu.Unlock()
+		if x.Since.IsZero() {
 			continue
 		}
-		x := *p
-		x.Messages = slices.Clone(x.Messages)
 		x.Messages = slices.DeleteFunc(x.Messages, func(m WaitingMessage) bool { return m.request != nil && m.request.Done() })
 		list = append(list, x)
 	}
