@@ -84,8 +84,11 @@ type Config struct {
 	Eager int   // bytes of the largest message that is sent before it is matched; 64 KiB
 	// Room is the bytes of unmatched messages that one rank holds for another; 256 KiB, less in a
 	// job of very many ranks: see MaxHeld.
-	Room  int
-	Queue int // sends, and receives, of one rank at once; 1 << 18
+	Room int
+	// Queue bounds the sends that a rank has under way. It posts a receive only while its sends and
+	// receives are fewer together. So twice as many requests are under way at most, if the receives
+	// come first; 1 << 18.
+	Queue int
 	// Cores is how many ranks can run at once; 0 for what the machine has. If more do, those that
 	// spin yield their cores in between. -1: none spins, all park.
 	Cores int

@@ -266,6 +266,31 @@ func TestQueue(t *testing.T) {
 	})
 }
 
+// A receive that was admitted is not refused when its message comes, however many sends there are
+// by then.
+func TestQueueOfPosted(t *testing.T) {
+	placed(t, Config{Queue: 2, Eager: 64}, func(t *testing.T, n *network) {
+		large := func() datatype.Buffer { return datatype.Of(make([]byte, 1000)) }
+		var recv, send, extra Request
+		var sends [2]Request
+		n.end(0).Recv(&recv, from(1, 1), large())
+		for i := range sends {
+			n.end(0).Send(&sends[i], to(0, 1, 1), large(), Standard)
+		}
+		n.end(0).Send(&extra, to(0, 1, 1), large(), Standard)
+		n.ready(&extra, true)
+		if !errors.Is(extra.Err, ErrQueue) {
+			t.Errorf("a third send: %v", extra.Err)
+		}
+		n.end(1).Send(&send, to(1, 0, 1), large(), Standard)
+		n.ready(&send, true)
+		n.ready(&recv, true)
+		if recv.Err != nil || recv.Status.Bytes != 1000 {
+			t.Errorf("the receive: %v, %d bytes", recv.Err, recv.Status.Bytes)
+		}
+	})
+}
+
 // Unmatched messages take no more than Room of the receiver's host: the next ones wait at their
 // sender.
 func TestRoom(t *testing.T) {

@@ -162,6 +162,9 @@ func (e *Endpoint) request(p frame.Packet) (left work, why string) {
 	if r := e.posted.match(p.Context, int(p.From), p.Tag); r != nil {
 		r.where = inCopy
 		r.deliver(p.Source, p.Tag, p.Size)
+		// it was admitted when it was posted
+		e.pending.Add(1)
+		r.counted = true
 		return e.clear(r, int(p.From), p.ID), ""
 	}
 	from.requests++
