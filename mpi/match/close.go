@@ -16,11 +16,12 @@ func (e *Endpoint) close() {
 
 	e.mu.Lock()
 	e.closed.Store(true)
+	e.dropStranded(e)
 	for a := e.unexpected.all.head; a != nil; a = a.inAll.next {
-		if s := a.send; s != nil {
-			s.note, s.where = nil, nowhere
-			s.e.left.Add(-1)
-		}
+		e.strandSender(a)
+	}
+	for a := e.unexpected.taken.head; a != nil; a = a.links.next {
+		e.strandSender(a)
 	}
 	e.wipe()
 	e.mu.Unlock()
@@ -37,6 +38,33 @@ func (e *Endpoint) close() {
 		e.sleep(seq)
 	}
 	e.w.cfg.Load.add(-1)
+}
+
+// strandSender strands the send of this node, if any, that a message is of, which this rank did not
+// receive before it ended. The mailbox is locked.
+func (e *Endpoint) strandSender(a *unexpected) {
+	s := a.send
+	if s == nil {
+		return
+	}
+	s.note = nil
+	if s.e == e {
+		e.left.Add(-1)
+		return
+	}
+	s.where = inStranded
+	e.stranded.push(s, &s.links)
+}
+
+// dropStranded forgets the stranded requests of a rank that has ended. The mailbox is locked.
+func (e *Endpoint) dropStranded(from *Endpoint) {
+	for r := e.stranded.head; r != nil; {
+		next := r.links.next
+		if r.e == from {
+			e.unstrand(r)
+		}
+		r = next
+	}
 }
 
 // wipe forgets all that is in the mailbox, which is locked.
@@ -62,4 +90,5 @@ func (e *Endpoint) abandon(from *Endpoint) {
 			a.send = nil
 		}
 	}
+	e.dropStranded(from)
 }

@@ -37,11 +37,12 @@ type Endpoint struct {
 	sends      map[uint64]*Request       // to other nodes, by ID
 	recvs      map[uint64]*Request       // whose data is to come, by ID
 	lastID     uint64
-	remote     int // RTS of other nodes among unexpected
+	remote     int           // RTS of other nodes among unexpected
+	stranded   list[Request] // see strand
 
 	closing sync.Once
 	pins    atomic.Int64 // copies under way to or from the guest's memory, without mu
-	// this rank's sends that others of this node have a note of, or copy after they had
+	// this rank's sends that others of this node have a note of or stranded, or copy after they had
 	left atomic.Int64
 
 	_ [64]byte
@@ -97,14 +98,28 @@ func (r *Request) count() bool {
 	return true
 }
 
-// stay makes a request one that nobody will complete: the rank it needs is gone.
-func (r *Request) stay() work {
-	r.where = nowhere
+// strand keeps a request that nobody will complete, because the process it needs has ended, unless
+// that process is said to have failed: a send to this rank, or a receive of it. The mailbox is
+// locked.
+func (e *Endpoint) strand(r *Request) work {
 	r.state.Store(pending)
 	if !r.count() {
 		return work{done: r}
 	}
+	if r.send {
+		r.e.left.Add(1)
+	}
+	r.where = inStranded
+	e.stranded.push(r, &r.links)
 	return work{}
+}
+
+// unstrand undoes strand. The mailbox is locked.
+func (e *Endpoint) unstrand(r *Request) {
+	e.stranded.remove(&r.links)
+	if r.send {
+		r.e.left.Add(-1)
+	}
 }
 
 // Send starts to send b. b must not change until r is done.
@@ -162,7 +177,7 @@ func (e *Endpoint) receiveNote(r *Request) (probing, done bool) {
 		if eager {
 			return false, true // as if the receiver had ended later without receiving it
 		}
-		return false, r.stay().done != nil
+		return false, e.strand(r).done != nil
 	case eager && e.reserve(from, int(r.size)):
 		a := e.note(r.env.Context, from, r.env.Source, r.env.Tag, r.size)
 		pack(e.room(a), &r.buf)
@@ -281,6 +296,9 @@ func (e *Endpoint) consume(r *Request, a *unexpected) work {
 		s.e.left.Add(-1) // not before the pin: the sender's Close would not wait
 		return work{done: r, sent: s, copy: true}
 	default: // its sender is gone
-		return r.stay()
+		if r.Err = e.w.rankError(a.peer); r.Err != nil {
+			return work{done: r}
+		}
+		return e.strand(r)
 	}
 }

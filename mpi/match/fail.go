@@ -105,12 +105,20 @@ func (env *Envelope) needs(rank int) bool {
 func (e *Endpoint) failRank(rank int, err error) (done []*Request, cancel []frame.Packet) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed.Load() {
-		return nil, nil
-	}
 	fail := func(r *Request) {
 		r.where, r.Err = inCopy, err
 		done = append(done, r)
+	}
+	for r := e.stranded.head; r != nil; {
+		next := r.links.next
+		if r.env.needs(rank) {
+			e.unstrand(r)
+			fail(r)
+		}
+		r = next
+	}
+	if e.closed.Load() {
+		return done, nil
 	}
 	for _, r := range e.posted.needing(rank) {
 		e.posted.remove(r)
@@ -130,6 +138,13 @@ func (e *Endpoint) failRank(rank int, err error) (done []*Request, cancel []fram
 			fail(s)
 		}
 		a = next
+	}
+	for a := e.unexpected.taken.head; a != nil; a = a.links.next {
+		if s := a.send; s != nil && e.rank == rank { // it will not receive what it has probed
+			a.send = nil
+			s.e.left.Add(-1)
+			fail(s)
+		}
 	}
 	for id, r := range e.sends {
 		switch {

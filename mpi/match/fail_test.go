@@ -109,3 +109,44 @@ func TestFailRankInMessage(t *testing.T) {
 	e.RecvMessage(&recv, m, datatype.Of(make([]byte, 1000)))
 	failedWith(t, e, &recv, 1)
 }
+
+// A process that has ended, and is then said to have failed: what needs it waits until then.
+func TestFailRankThatEnded(t *testing.T) {
+	n := newNetwork(t, []int{0, 0, 0}, 1, Config{Eager: 64})
+	e, gone := n.end(0), n.end(1)
+	buf := func() datatype.Buffer { return datatype.Of(make([]byte, 1000)) }
+	var before, probed, after, cancelled, recv, theirs, ended Request
+	e.Send(&before, to(0, 1, 1), buf(), Standard)
+	e.Send(&probed, to(0, 1, 2), buf(), Standard)
+	e.Send(&cancelled, to(0, 1, 3), buf(), Standard)
+	n.end(2).Send(&ended, to(2, 1, 1), buf(), Standard)
+	if _, ok := gone.Take(from(0, 2)); !ok {
+		t.Fatal("there is no message to take")
+	}
+	gone.Send(&theirs, to(1, 0, 1), buf(), Standard)
+	m, ok := e.Take(from(1, 1))
+	if !ok {
+		t.Fatal("there is no message to take")
+	}
+	gone.Close()
+	n.end(2).Close()
+	e.Send(&after, to(0, 1, 1), buf(), Synchronous)
+	e.RecvMessage(&recv, m, buf())
+	pending := map[string]*Request{"send before": &before, "send that was probed": &probed, "send after": &after, "receive": &recv}
+	for name, r := range pending {
+		if r.Done() {
+			t.Errorf("%s is done", name)
+		}
+	}
+	e.Cancel(&cancelled)
+	if !cancelled.Done() || !cancelled.Status.Cancelled {
+		t.Error("a send to a rank that has ended is not cancelled")
+	}
+	e.w.FailRank(1, errGone)
+	for name, r := range pending {
+		t.Run(name, func(t *testing.T) { failedWith(t, e, r, 1) })
+	}
+	if e.left.Load() != 0 || ended.Done() {
+		t.Errorf("%d sends are left; that of a rank that has ended is done: %v", e.left.Load(), ended.Done())
+	}
+}

@@ -61,6 +61,8 @@ func (e *Endpoint) Cancel(r *Request) {
 	l.lock(mailbox)
 	switch r.where {
 	case nowhere: // for ever
+	case inStranded:
+		mailbox.unstrand(r)
 	case inPosted:
 		e.posted.remove(r)
 	case inNote:

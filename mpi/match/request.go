@@ -46,13 +46,14 @@ type Request struct {
 type where byte
 
 const (
-	nowhere  where = iota
-	inPosted       // a receive that nothing has matched
-	inNote         // a send whose receiver has a note of it, not matched
-	inSends        // a send to another node, not known to be matched
-	inPump         // a send whose data is on its way
-	inRecvs        // a receive whose data is to come
-	inCopy         // matched; done soon
+	nowhere    where = iota
+	inPosted         // a receive that nothing has matched
+	inNote           // a send whose receiver has a note of it, not matched
+	inSends          // a send to another node, not known to be matched
+	inPump           // a send whose data is on its way
+	inRecvs          // a receive whose data is to come
+	inCopy           // matched; done soon
+	inStranded       // the process it needs has ended: it is done only if that process fails
 )
 
 // What state may be.
