@@ -45,11 +45,16 @@ func (l link) Post(p frame.Packet) {
 
 // newNetwork makes the worlds of a job whose ranks are on these nodes.
 func newNetwork(t testing.TB, nodes []int, seed uint64, cfg Config) *network {
+	return newDecorated(t, nodes, seed, cfg, func(_ int, l Link) Link { return l })
+}
+
+// newDecorated is newNetwork with what decorate makes of the link of each node.
+func newDecorated(t testing.TB, nodes []int, seed uint64, cfg Config, decorate func(node int, l Link) Link) *network {
 	n := &network{t: t, nodes: nodes, queues: map[[2]int][]frame.Packet{}, random: rand.New(rand.NewPCG(seed, 7))}
 	n.wake = sync.NewCond(&n.mu)
 	for node := range max(nodes[0], nodes[len(nodes)-1]) + 1 {
 		c := cfg
-		c.Size, c.Link = len(nodes), link{n}
+		c.Size, c.Link = len(nodes), decorate(node, link{n})
 		for rank, at := range nodes {
 			if at == node {
 				c.Local = append(c.Local, rank)

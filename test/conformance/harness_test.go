@@ -75,6 +75,12 @@ func build(ctx context.Context, p conformance.Program, output string) error {
 // that of the network between nodes.
 func job(t testing.TB, p conformance.Program, nodes []int, seed uint64) result {
 	t.Helper()
+	return decoratedJob(t, p, nodes, seed, func(_ int, l exec.Library) exec.Library { return l })
+}
+
+// decoratedJob is job with what decorate makes of the library of each rank.
+func decoratedJob(t testing.TB, p conformance.Program, nodes []int, seed uint64, decorate func(rank int, l exec.Library) exec.Library) result {
+	t.Helper()
 	code := load(t, p)
 	ctx, fail := context.WithCancelCause(t.Context())
 	defer fail(nil)
@@ -86,21 +92,22 @@ func job(t testing.TB, p conformance.Program, nodes []int, seed uint64) result {
 		files = map[string]string{}
 		outs  = make([]bytes.Buffer, len(nodes))
 		errs  = make([]bytes.Buffer, len(nodes))
+		ranks = make([]*process.Process, len(nodes))
 		start = time.Now()
 	)
 	prepare := func(rank int) exec.Exec {
 		node := nodes[rank]
+		ranks[rank] = process.New(process.Config{World: net.World(node), Rank: rank, Nodes: nodes, Slots: len(nodes),
+			Processor: fmt.Sprintf("node%d", node), Program: p.Name, Start: start, Stderr: &errs[rank]})
 		return exec.Exec{
-			Args: append([]string{p.Name}, p.Args...), Memory: 256 << 20,
-			MPI: process.New(process.Config{World: net.World(node), Rank: rank, Nodes: nodes, Slots: len(nodes),
-				Processor: fmt.Sprintf("node%d", node), Program: p.Name, Start: start, Stderr: &errs[rank]}),
+			Args: append([]string{p.Name}, p.Args...), Memory: 256 << 20, MPI: decorate(rank, ranks[rank]),
 			Streams: &exec.Streams{Out: &outs[rank], Err: &errs[rank]}, Scratch: &exec.Scratch{Limit: 64 << 20},
 		}
 	}
 	ended := func(rank int, x exec.Exec, o exec.Outcome) {
 		if o.Reason != "" {
 			fail(fmt.Errorf("rank %d: %s %d %s\n%s", rank, o.Reason, o.Exit, o.Detail, &errs[rank]))
-		} else if err := x.MPI.(*process.Process).Ended(); err != nil {
+		} else if err := ranks[rank].Ended(); err != nil {
 			fail(fmt.Errorf("rank %d: %w", rank, err))
 		}
 		mu.Lock()
