@@ -1,6 +1,9 @@
 package mpi
 
-import "math"
+import (
+	"bytes"
+	"math"
+)
 
 // document is an envelope before its rules are checked.
 type document struct {
@@ -192,7 +195,12 @@ func (s *scanner) data(b *Bytes) bool {
 	if !s.take('[') {
 		return false
 	}
-	out := make(Bytes, 0, min(len(s.in)-s.at, 4<<10)/2)
+	// Nothing but numbers is before the end: n bytes of text are at most half as many items.
+	n := bytes.IndexByte(s.in[s.at:], ']')
+	if n < 0 {
+		return false
+	}
+	out := make(Bytes, 0, (min(n, 4<<10)+1)/2)
 	if s.take(']') {
 		*b = out
 		return true

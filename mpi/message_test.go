@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -183,5 +184,20 @@ func BenchmarkAppendEnvelope(b *testing.B) {
 	b.SetBytes(int64(len(out)))
 	for b.Loop() {
 		out = env.AppendJSON(out[:0])
+	}
+}
+
+// A program that writes a great many small messages takes no more memory than their text is worth.
+func TestDecodeManySmallMessages(t *testing.T) {
+	const item = `{"Data":[]},`
+	in := []byte(`{"Pid":1,"messages":[` + strings.Repeat(item, 100_000) + `{"Data":[1]}]}`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := DecodeEnvelope(in, nil); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 64*uint64(len(in)) {
+		t.Errorf("%d bytes of text took %d MiB", len(in), n>>20)
 	}
 }
