@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
@@ -18,13 +19,14 @@ const (
 )
 
 // handlerStack is the stack of a handler, in bytes. It is part of the stack of the thread that runs
-// it, of which glibc gives at least 2 MiB, and the host's functions need some too. The thread is
-// used again and keeps what was touched of its stack.
-const handlerStack = 1 << 20
+// it, and the host's functions need some too: where threads have less than 2 MiB (ulimit -s), it is
+// half of it. An overflow of the thread's stack would end the process. The thread is used again and
+// keeps what was touched of its stack.
+var handlerStack = sync.OnceValue(func() int { return min(1<<20, native.ThreadStack()/2) })
 
 // rankStack is the stack of a rank: as much as its thread can give, for MPI programs were written
 // for stacks of 8 MiB. The thread ends with the rank.
-func rankStack() int { return max(min(native.ThreadStack()-2<<20, 6<<20), handlerStack) }
+func rankStack() int { return max(min(native.ThreadStack()-2<<20, 6<<20), handlerStack()) }
 
 // engineKind says what an engine is for.
 type engineKind int
@@ -67,7 +69,7 @@ func (r *Runtime) engine(kind engineKind) (*native.Engine, error) {
 	if r.engines[kind] != nil || kind == pooled && r.slots == 0 {
 		return r.engines[kind], nil
 	}
-	cfg := native.Config{Safepoints: kind != validating, Stack: handlerStack}
+	cfg := native.Config{Safepoints: kind != validating, Stack: handlerStack()}
 	switch kind {
 	case ranks:
 		cfg.Stack = rankStack()

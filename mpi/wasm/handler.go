@@ -51,7 +51,7 @@ func (p *program) run(ctx context.Context, x exec.Exec, start time.Time) exec.Ou
 		return tooSmall(p.code.info.memory, x.Memory)
 	}
 	x.MPI, x.Streams, x.Scratch = nil, nil, nil
-	h := &handler{instance: instance{p: p, x: x, stack: handlerStack}}
+	h := &handler{instance: instance{p: p, x: x, stack: handlerStack()}}
 	h.owner = h
 	deadline := start.Add(x.Timeout)
 	h.ctx, h.cancel = context.WithDeadline(ctx, deadline)
