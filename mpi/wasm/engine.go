@@ -46,9 +46,10 @@ const (
 	spareSlots = 4 // for instances of init.wasm, and those given up that wait for a file
 
 	// keepResident is how many bytes of a memory are cleared instead of given back to the system
-	// when its instance has gone. More costs more than it saves: memories are mostly stack and heap
-	// that no instance has touched, and what a small handler touches beyond are some ten pages.
-	keepResident = 64 << 10
+	// when its instance has gone: all of a small handler in C, which has a stack of 64 KiB and as
+	// much for the rest. More costs more than it saves: the memories of others are mostly stack and
+	// heap that no instance has touched, and what is cleared has to be there.
+	keepResident = 128 << 10
 )
 
 // pool sizes the pool of handlers; nil for none.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
@@ -82,6 +83,34 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Errorf("%d slots: %d instances in the pool", slots, n)
 		}
 		r.Close()
+	}
+}
+
+// TestStopIsNotLeft: the word that ended an instance is clear for the next one in its place.
+func TestStopIsNotLeft(t *testing.T) {
+	r := New(Config{HandlerSlots: 1})
+	defer r.Close()
+	p := compile(t, r, `(module
+	  (import "wasi_snapshot_preview1" "args_sizes_get" (func $args (param i32 i32) (result i32)))
+	  (memory (export "memory") 1)
+	  (func (export "_start") (drop (call $args (i32.const 0) (i32.const 4)))
+	    (loop $l (br_if $l (i32.eqz (i32.load (i32.const 0)))))))`)
+	fill := func(want mpi.Reason, timeout time.Duration, args ...string) {
+		var wg sync.WaitGroup
+		for range 1 + spareSlots {
+			wg.Go(func() {
+				x := execLimits()
+				x.Args, x.Timeout = args, timeout
+				if out := p.Run(context.Background(), x); out.Reason != want {
+					t.Errorf("%q: %s: %s", args, out.Reason, out.Detail)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	for range 3 {
+		fill(mpi.TimedOut, 20*time.Millisecond)
+		fill("", time.Minute, "end")
 	}
 }
 
