@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
-// listen reads the receiver's frames from s until it breaks, and has a Ping sent when none come.
+// listen reads the receiver's frames from s until it breaks, and has a Ping sent when none come. A
+// peer that goes on to speak and takes nothing is as good as gone: the write that waits for it
+// would hold the caller of a Send, whatever its context says.
 func (o *outbound) listen(s *stream) error {
+	var p progress
 	for {
 		o.awaitLife(false)
 		err := s.frames.Wait()
@@ -25,6 +29,9 @@ func (o *outbound) listen(s *stream) error {
 			return hungUp(err)
 		}
 		o.awaitLife(true)
+		if limit := o.t.cfg.PingEvery + o.t.cfg.PingTimeout; o.stuckFor(&p, time.Now()) > limit {
+			return fmt.Errorf("the peer has read nothing for %v", limit)
+		}
 		typ, payload, err := s.frames.Next()
 		if err != nil {
 			if errors.Is(err, wire.ErrMalformed) {
@@ -36,6 +43,28 @@ func (o *outbound) listen(s *stream) error {
 			return err
 		}
 	}
+}
+
+// progress is how far the writing was when it was last seen to go on.
+type progress struct {
+	writes uint64
+	at     time.Time // zero for no write
+}
+
+// stuckFor is for how long a write has been seen to make no progress.
+func (o *outbound) stuckFor(p *progress, now time.Time) time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case !o.writing:
+		*p = progress{}
+	case p.at.IsZero() || p.writes != o.writes:
+		*p = progress{o.writes, now}
+	}
+	if p.at.IsZero() {
+		return 0
+	}
+	return now.Sub(p.at)
 }
 
 func hungUp(err error) error {

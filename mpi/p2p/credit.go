@@ -51,7 +51,7 @@ func (o *outbound) grant() {
 			break
 		}
 		if w.done == nil {
-			o.posted -= cost
+			o.reserve(-cost)
 		}
 		n++
 	}

@@ -213,7 +213,6 @@ func (t *Transport) handleSession(ns network.Stream) {
 	defer s.release()
 	stop := context.AfterFunc(t.ctx, func() { s.Reset() })
 	defer stop()
-	s.frames = wire.NewReader(s, readBuffer, wire.MaxControl)
 
 	id := s.Conn().RemotePeer()
 	in, full := t.ins.knock(id)
@@ -230,6 +229,7 @@ func (t *Transport) handleSession(ns network.Stream) {
 
 	r := newReceipt(t, s, in, mpi.PeerID(id.String()))
 	defer close(r.gone)
+	s.frames = wire.NewReader(r, readBuffer, wire.MaxControl)
 	s.frames.Hold = r.patientHold
 	open, ok := t.readOpen(r)
 	if !ok {

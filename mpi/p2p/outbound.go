@@ -45,6 +45,7 @@ type outbound struct {
 	asked    bool      // the deadline of stream is that of the answer to a Ping
 	writing  bool      // somebody writes to a stream: the writer, or a Send
 	wroteAt  time.Time // when a write of frames last ended
+	writes   uint64    // parts of frames written, at most batchBytes each
 	from     uint64    // the first sequence number that is being written, while writing
 	entries  []entry   // not acknowledged, in order
 	bytes    int       // lengths of entries, and in Transport.queued
@@ -79,9 +80,16 @@ type waiter struct {
 
 // maxPosted bounds the bytes of Posts that wait for credit in one session. A peer that asks and
 // does not take the answers would otherwise fill this node's memory.
-const maxPosted = 64 << 20
+//
+// maxAllPosted bounds those of all sessions together. Once so many wait, each session may still have
+// leastPosted, so that peers that take nothing do not cost the others their sessions.
+const (
+	maxPosted    = 64 << 20
+	maxAllPosted = 128 << 20
+	leastPosted  = 64 << 10
+)
 
-var errGlut = fmt.Errorf("the peer does not take what it is sent: %d MiB wait for it", maxPosted>>20)
+var errGlut = errors.New("the peer does not take what it is sent, and too much waits for it")
 
 // cost is what a waiter counts for, in bytes. Its buffer may be twice as large as the message.
 func (w *waiter) cost() int { return len(w.body) + 256 }
@@ -94,6 +102,26 @@ func (o *outbound) fail(w *waiter, err error) {
 	}
 	w.err = err
 	close(w.done)
+}
+
+// failAll ends all waiters of a session, the Posts among them from one goroutine: there may be very
+// many.
+func (o *outbound) failAll(waiters []*waiter, err error) {
+	var posts []*waiter
+	for _, w := range waiters {
+		if w.done == nil {
+			posts = append(posts, w)
+		} else {
+			o.fail(w, err)
+		}
+	}
+	if len(posts) > 0 {
+		o.t.wg.Go(func() { // the caller is counted
+			for _, w := range posts {
+				w.failed(err)
+			}
+		})
+	}
 }
 
 // errOver means that a session ended before a frame came to it.
@@ -179,7 +207,7 @@ func (o *outbound) writeOne(s *stream) {
 	o.high = o.next() - 1
 	o.writing, o.from = true, o.high
 	o.mu.Unlock()
-	if _, err := s.Write(frame); err != nil {
+	if _, err := (steps{o, s}).Write(frame); err != nil {
 		s.Reset() // the session's own goroutines see to the rest
 	}
 	o.wrote()
@@ -189,6 +217,7 @@ func (o *outbound) writeOne(s *stream) {
 func (o *outbound) wrote() {
 	o.mu.Lock()
 	o.writing = false
+	o.writes++
 	o.wroteAt = time.Now()
 	more := o.sent < len(o.entries) || o.ping || o.closing
 	o.mu.Unlock()
@@ -214,16 +243,28 @@ func (o *outbound) post(body message, failed func(error)) bool {
 		return true
 	}
 	w := &waiter{body: body, failed: failed}
-	if o.glutted || o.posted+w.cost() > maxPosted {
+	if o.glutted || !o.mayPost(w.cost()) {
 		o.glutted = true
 		o.cancel()
 		o.t.enterGo(func() { failed(fmt.Errorf("p2p: send to %s: %w", o.name, unsent(errGlut))) })
 		return true
 	}
-	o.posted += w.cost()
+	o.reserve(w.cost())
 	o.waiters = append(o.waiters, w)
 	o.grant()
 	return true
+}
+
+// mayPost reports whether a Post that costs n may wait. mu is held.
+func (o *outbound) mayPost(n int) bool {
+	mine := o.posted + n
+	return mine <= leastPosted || mine <= maxPosted && int(o.t.posted.Load())+n <= maxAllPosted
+}
+
+// reserve counts n bytes more of Posts that wait, or fewer if n is negative. mu is held.
+func (o *outbound) reserve(n int) {
+	o.posted += n
+	o.t.posted.Add(int64(n))
 }
 
 // leave removes a waiter. It is false when the waiter has its result already.
@@ -353,15 +394,14 @@ func (o *outbound) end(why error) {
 	number := o.number
 	o.state = over
 	waiters := o.waiters
-	o.waiters, o.entries, o.posted = nil, nil, 0
+	o.waiters, o.entries = nil, nil
+	o.reserve(-o.posted)
 	o.t.queued.Add(-int64(o.bytes))
 	o.bytes = 0
 	o.mu.Unlock()
 
 	o.cancel()
-	for _, w := range waiters {
-		o.fail(w, fmt.Errorf("p2p: send to %s: %w", o.name, unsent(why)))
-	}
+	o.failAll(waiters, fmt.Errorf("p2p: send to %s: %w", o.name, unsent(why)))
 	if number != 0 {
 		o.t.host.ConnManager().UntagPeer(o.peer, o.tag())
 		o.t.cfg.Log.Info("session over", "peer", o.name, "session", number, "why", why)

@@ -42,6 +42,10 @@ type receipt struct {
 	stale atomic.Bool   // a newer stream has come
 	armed atomic.Bool   // acker knows that an Ack is owed
 
+	// Of the goroutine that reads.
+	putOff bool      // Read puts off the read deadline
+	until  time.Time // the read deadline that it has set
+
 	soon chan struct{} // holds one: an Ack is owed, within Config.AckDelay
 	now  chan struct{} // holds one: something is to be written at once
 	quit chan struct{} // closed by run when it ends
@@ -111,13 +115,25 @@ func (r *receipt) run() {
 	r.s.Close()
 }
 
+// Read reads the stream. Once the session is open it lets the sender be silent for silence from
+// now on, also in the middle of a frame: in a burst every read may end there.
+func (r *receipt) Read(b []byte) (int, error) {
+	if r.putOff && r.ended.Load() == 0 {
+		if now := time.Now(); r.until.Sub(now) < silence*3/4 {
+			r.until = now.Add(silence)
+			r.s.SetReadDeadline(r.until)
+		}
+	}
+	return r.s.Read(b)
+}
+
 // read gives frames to the receiver until the stream ends. nil means that the peer said Close.
 func (r *receipt) read() error {
 	var (
 		size, frames int       // since the last Ack that was called for
-		until        time.Time // the read deadline
 		sign         time.Time // when the last Ack was repeated
 	)
+	r.putOff = true
 	r.s.frames.Progress = func() {
 		if now := time.Now(); now.Sub(sign) > lifeSign {
 			sign = now
@@ -127,12 +143,6 @@ func (r *receipt) read() error {
 	}
 	for {
 		fresh := r.s.frames.Buffered() == 0
-		if fresh {
-			if now := time.Now(); until.Sub(now) < silence*3/4 {
-				until = now.Add(silence)
-				r.s.SetReadDeadline(until)
-			}
-		}
 		typ, payload, err := r.s.frames.Next()
 		if err != nil {
 			if errors.Is(err, wire.ErrMalformed) {

@@ -162,6 +162,7 @@ func (o *outbound) write(s *stream, closed <-chan struct{}) error {
 	stop := context.AfterFunc(o.ctx, func() { s.Reset() })
 	defer stop()
 	var batch []entry
+	var w io.Writer = steps{o, s}
 	yielded := false
 	for {
 		var ping, bye bool
@@ -181,7 +182,7 @@ func (o *outbound) write(s *stream, closed <-chan struct{}) error {
 			}
 		}
 		yielded = false
-		err := writeBatch(s, batch, ping, bye)
+		err := writeBatch(w, batch, ping, bye)
 		o.wrote()
 		if err != nil {
 			return err
@@ -218,6 +219,28 @@ func (o *outbound) take(batch []entry) (_ []entry, ping, bye bool) {
 	}
 	o.writing, o.from = len(batch) > 0 || ping || bye, from
 	return batch, ping, bye
+}
+
+// steps writes to a stream in parts of at most batchBytes and counts them, so that listen sees
+// whether a large write makes progress.
+type steps struct {
+	o *outbound
+	w io.Writer
+}
+
+func (s steps) Write(b []byte) (n int, err error) {
+	for len(b)-n > batchBytes {
+		k, err := s.w.Write(b[n : n+batchBytes])
+		n += k
+		if err != nil {
+			return n, err
+		}
+		s.o.mu.Lock()
+		s.o.writes++
+		s.o.mu.Unlock()
+	}
+	k, err := s.w.Write(b[n:])
+	return n + k, err
 }
 
 var batches = sync.Pool{New: func() any { b := make([]byte, 0, batchBytes); return &b }}

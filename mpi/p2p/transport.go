@@ -46,6 +46,7 @@ type Transport struct {
 	wg     sync.WaitGroup // every goroutine of this package, libp2p's in our handlers included
 
 	queued atomic.Int64 // bytes in all outbounds, see Config.MaxQueued
+	posted atomic.Int64 // what the Posts that wait in all outbounds cost, see maxAllPosted
 
 	mu       sync.RWMutex   // guards the fields below; never held while calling out
 	receiver frame.Receiver // set by Start
