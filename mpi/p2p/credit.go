@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
@@ -27,9 +28,27 @@ func (o *outbound) room(body message) bool {
 
 func (o *outbound) push(body message) {
 	n := wire.DataLen(o.next(), body.size())
-	o.entries = append(o.entries, body.frame(o.next()))
+	e := body.frame(o.next())
+	if len(o.entries) == cap(o.entries) {
+		o.makeRoom()
+	}
+	o.entries = append(o.entries, e)
 	o.bytes += n
 	o.t.queued.Add(int64(n))
+}
+
+// makeRoom moves the entries to the beginning of their memory if at most half of it is in use, else
+// to twice as much memory: each entry is moved about once.
+func (o *outbound) makeRoom() {
+	n := len(o.entries)
+	if n > cap(o.queue)/2 || n == 0 {
+		o.entries = slices.Grow(o.entries, n+1)
+		o.queue = o.entries[:0]
+		return
+	}
+	copy(o.queue[:n], o.entries)
+	clear(o.queue[n:cap(o.queue)])
+	o.entries = o.queue[:n]
 }
 
 // grant queues the frames of waiters, in order, while there is credit.
@@ -62,7 +81,8 @@ func (o *outbound) grant() {
 	}
 }
 
-// drop removes the entries up to and including seq, which the peer has acknowledged.
+// drop removes the entries up to and including seq, which the peer has acknowledged. It does not
+// move the others, however many: a peer may acknowledge each frame by itself.
 func (o *outbound) drop(seq uint64) {
 	if seq < o.first {
 		return
@@ -75,11 +95,13 @@ func (o *outbound) drop(seq uint64) {
 			o.t.memory.put(e.buf)
 		}
 	}
-	left := copy(o.entries, o.entries[n:])
-	clear(o.entries[left:])
-	o.entries = o.entries[:left]
-	if left == 0 && cap(o.entries) > 4096 {
-		o.entries = nil
+	clear(o.entries[:n])
+	o.entries = o.entries[n:]
+	if len(o.entries) == 0 {
+		if cap(o.queue) > 4096 {
+			o.queue = nil
+		}
+		o.entries = o.queue
 	}
 	o.first += uint64(n)
 	o.sent = max(o.sent-n, 0)

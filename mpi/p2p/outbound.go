@@ -48,6 +48,7 @@ type outbound struct {
 	writes   uint64    // parts of frames written, at most batchBytes each
 	from     uint64    // the first sequence number that is being written, while writing
 	entries  []entry   // not acknowledged, in order
+	queue    []entry   // the memory of entries from its beginning; its length is 0
 	bytes    int       // lengths of entries, and in Transport.queued
 	first    uint64    // sequence number of entries[0]
 	sent     int       // of entries, those written to the current stream or about to be
@@ -394,7 +395,7 @@ func (o *outbound) end(why error) {
 	number := o.number
 	o.state = over
 	waiters := o.waiters
-	o.waiters, o.entries = nil, nil
+	o.waiters, o.entries, o.queue = nil, nil, nil
 	o.reserve(-o.posted)
 	o.t.queued.Add(-int64(o.bytes))
 	o.bytes = 0
