@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
 	"golang.org/x/sys/unix"
@@ -46,6 +47,9 @@ func child(mode string) {
 		ready.Version++
 	case "early":
 		out.SendNow(&link.Pong{})
+	case "heir": // holds a worker's socket after it
+		time.Sleep(30 * time.Second)
+		os.Exit(0)
 	case "mute": // never ready
 		select {}
 	case "exit":
@@ -99,6 +103,20 @@ func place(mode string, conn net.Conn) {
 		select {}
 	case "exit later":
 		os.Exit(3)
+	case "leave an heir":
+		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			os.Exit(26)
+		}
+		_, err = os.StartProcess("/proc/self/exe", []string{childName + "heir"}, &os.ProcAttr{
+			Files: []*os.File{null, null, null, os.NewFile(workerSocket, "socket")},
+		})
+		if err != nil {
+			os.Exit(27)
+		}
+		b, _ := link.Append(nil, &link.Ended{Unit: 7})
+		conn.Write(b)
+		unix.Exit(0)
 	case "leave":
 		os.Exit(0)
 	case "unplug":

@@ -27,6 +27,16 @@ func Load(image []byte, dir string) (*Executable, error) {
 	return inFile(image, dir)
 }
 
+// above is a number from which a child may be given descriptors. os.StartProcess moves descriptors
+// of the child to the numbers after the largest that it is given, and one of those must not be that
+// of the program.
+func (e *Executable) above() int {
+	if e.file == nil {
+		return 0
+	}
+	return int(e.file.Fd()) + 1
+}
+
 // inFile writes a file of mode 0700. It is complete before it has the mode to be started.
 func inFile(image []byte, dir string) (*Executable, error) {
 	f, err := os.CreateTemp(dir, "worker-*.exe") // Windows starts only .exe

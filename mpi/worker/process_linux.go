@@ -3,6 +3,7 @@ package worker
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"syscall"
@@ -11,7 +12,7 @@ import (
 )
 
 // inMemory puts an executable into a sealed memfd, and returns the path to start it by. The
-// descriptor is far above those that a child is given: starting a child must not overwrite it.
+// descriptor is not one of the first, which a child is given; see also above.
 func inMemory(image []byte) (*os.File, string, error) {
 	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
 	fd, err := unix.MemfdCreate("ipfs-mpi-worker", flags|unix.MFD_EXEC)
@@ -43,6 +44,9 @@ func inMemory(image []byte) (*os.File, string, error) {
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 }
+
+// endOfInput ends what is read from a socket after what was written to it already.
+func endOfInput(c *net.UnixConn) { c.CloseRead() }
 
 // meter reads how much memory a process has resident.
 type meter struct{ statm *os.File }

@@ -80,6 +80,12 @@ func (s *Set) Start() {
 // Get returns a worker that is ready, whose frames go to h from now on, and has another one started
 // to be idle. It waits for a worker to be ready, at most until ctx ends.
 func (s *Set) Get(ctx context.Context, h Handler) (*Worker, error) {
+	s.mu.Lock()
+	started := s.started
+	s.mu.Unlock()
+	if !started {
+		return nil, ErrClosed
+	}
 	for try := 0; ; try++ {
 		answer := make(chan got, 1)
 		select {

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // workerSocket is the worker's descriptor of its socket.
@@ -15,7 +17,7 @@ const workerSocket = 3
 // start starts a process and returns the daemon's end of its socket. It is called on the thread
 // whose end is to end the process.
 func start(e *Executable, name string) (*os.Process, *net.UnixConn, error) {
-	conn, theirs, err := pair()
+	conn, theirs, err := pair(e.above())
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: a pair of sockets: %w", err)
 	}
@@ -39,7 +41,9 @@ func start(e *Executable, name string) (*os.Process, *net.UnixConn, error) {
 	return p, conn, nil
 }
 
-func pair() (*net.UnixConn, *os.File, error) {
+// pair is a pair of connected sockets: the daemon's, and one for a child with a descriptor of least
+// or more.
+func pair(least int) (*net.UnixConn, *os.File, error) {
 	syscall.ForkLock.RLock()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err == nil {
@@ -50,14 +54,19 @@ func pair() (*net.UnixConn, *os.File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "worker"), os.NewFile(uintptr(fds[1]), "daemon")
+	ours, low := os.NewFile(uintptr(fds[0]), "worker"), os.NewFile(uintptr(fds[1]), "daemon")
 	defer ours.Close()
-	conn, err := net.FileConn(ours)
+	defer low.Close()
+	theirs, err := unix.FcntlInt(low.Fd(), unix.F_DUPFD_CLOEXEC, least)
 	if err != nil {
-		theirs.Close()
 		return nil, nil, err
 	}
-	return conn.(*net.UnixConn), theirs, nil
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		unix.Close(theirs)
+		return nil, nil, err
+	}
+	return conn.(*net.UnixConn), os.NewFile(uintptr(theirs), "daemon"), nil
 }
 
 // ended fills in how a process ended.

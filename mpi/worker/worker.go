@@ -189,6 +189,9 @@ func (w *Worker) wait() {
 	w.end.describe(w.why, stopped)
 	w.mu.Unlock()
 	w.out.Close(&w.end)
+	// A process that the worker has started may hold its socket still.
+	w.conn.SetWriteDeadline(time.Now())
+	endOfInput(w.conn)
 	close(w.exited)
 }
 

@@ -209,3 +209,25 @@ func TestWriterSaysWhy(t *testing.T) {
 		t.Errorf("Send: %v", err)
 	}
 }
+
+// TestWriterFreesBuffers: of the buffers of a burst one is kept while there is nothing to write.
+func TestWriterFreesBuffers(t *testing.T) {
+	w := NewWriter(io.Discard)
+	for range 8 {
+		if err := w.SendNow(&Packets{Data: make([]byte, MaxPackets)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for {
+		batch, _ := w.take()
+		if batch == nil {
+			break
+		}
+		w.give(batch)
+	}
+	for i, b := range w.free[:cap(w.free)] {
+		if b != nil && i > 0 {
+			t.Fatalf("buffer %d is kept", i)
+		}
+	}
+}

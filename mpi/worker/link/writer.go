@@ -120,7 +120,10 @@ func (w *Writer) take() ([]byte, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.pending) == 0 {
-		w.free = w.free[:min(len(w.free), 1)]
+		if len(w.free) > 1 {
+			clear(w.free[1:]) // else their memory stays
+			w.free = w.free[:1]
+		}
 		return nil, w.err
 	}
 	batch := w.pending[0]
