@@ -160,6 +160,26 @@ func TestBuildReportsEveryFailure(t *testing.T) {
 	}
 }
 
+// A handler's stack is small, so what would fill it is refused; that of other programs is not.
+func TestHandlersHaveSmallFrames(t *testing.T) {
+	if _, _, err := findClang(t.Context()); err != nil {
+		t.Skip(err)
+	}
+	const local = "#include <unistd.h>\nint main(void) { char a[SIZE]; return read(0, a, SIZE) < 0; }\n"
+	const include = "#include \"handler.h\"\n"
+	module(t, map[string]string{
+		"sdk/start/first.c":                 "",
+		"sdk/c/handler.h":                   "",
+		"interpreters/large/1.0.0/main.c":   include + "#define SIZE (64 << 10)\n" + local,
+		"interpreters/small/1.0.0/main.c":   include + "#define SIZE (8 << 10)\n" + local,
+		"interpreters/program/1.0.0/main.c": "#define SIZE (64 << 10)\n" + local,
+	})
+	report, err := build(t)
+	if report != "built program/1.0.0, built small/1.0.0" || err == nil || !strings.Contains(err.Error(), "stack frame size") {
+		t.Errorf("got %q, %v", report, err)
+	}
+}
+
 func TestWithoutAToolchainGoIsStillBuilt(t *testing.T) {
 	module(t, sources)
 	gobin, err := command(t.Context(), "", os.Environ(), "go", "env", "GOROOT")
