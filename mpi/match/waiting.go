@@ -50,8 +50,8 @@ func (e *Endpoint) Describe(f func(*Waiting)) { e.describe = f }
 // waiting is why the owner of an endpoint waits. The owner changes it; anybody reads it.
 type waiting struct {
 	mu sync.Mutex
-	// why has no Since while the owner does not wait, or did not park yet. The memory of its Messages
-	// is used again.
+	// why has no Since while the owner does not wait, or did not park yet. The memory of its
+	// Messages is used again.
 	why Waiting
 }
 
