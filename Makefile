@@ -21,7 +21,7 @@ export CGO_ENABLED := 1
 export IPFS_TELEMETRY := off
 
 # What a build reads: every Go and C source, and what is embedded.
-SOURCES := go.mod go.sum $(shell find mpi http plugin cmd -name '*.go' ! -name '*_test.go') plugin/config.schema.json
+SOURCES := go.mod go.sum $(shell find mpi http plugin cmd sdk -name '*.[cgh]*' ! -name '*_test.go' ! -path '*/testdata/*') plugin/config.schema.json
 
 .DEFAULT_GOAL := help
 

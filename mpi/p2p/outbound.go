@@ -82,8 +82,8 @@ type waiter struct {
 // maxPosted bounds the bytes of Posts that wait for credit in one session. A peer that asks and
 // does not take the answers would otherwise fill this node's memory.
 //
-// maxAllPosted bounds those of all sessions together. Once so many wait, each session may still have
-// leastPosted, so that peers that take nothing do not cost the others their sessions.
+// maxAllPosted bounds those of all sessions together. Once so many wait, each session may still
+// have leastPosted, so that peers that take nothing do not cost the others their sessions.
 const (
 	maxPosted    = 64 << 20
 	maxAllPosted = 128 << 20

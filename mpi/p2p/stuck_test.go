@@ -46,7 +46,8 @@ func TestSendIsNotHeldByAPeerThatOnlySpeaks(t *testing.T) {
 	sent := make(chan error, 1)
 	go func() {
 		var err error
-		for id := uint64(1); id <= 3 && err == nil; id++ { // within the credit, beyond what libp2p takes
+		// within the credit, beyond what libp2p takes
+		for id := uint64(1); id <= 3 && err == nil; id++ {
 			_, err = x.Send(t.Context(), mpi.PeerID(h.ID().String()), deliver(x, id, 1<<20))
 		}
 		sent <- err
