@@ -7,7 +7,7 @@ import (
 
 // Safepoints names how [AddSafepoints] changes modules. It is part of what compiled code is kept
 // under: change it with what follows.
-const Safepoints = "safepoints-5"
+const Safepoints = "safepoints-6"
 
 // What [AddSafepoints] exports.
 const (

@@ -82,8 +82,11 @@ bool ipfsmpi_can_reserve(uint64_t size) {
 }
 
 // ipfsmpi_thread_stack is the size of a stack of the threads that the Go runtime makes: it asks for
-// no other.
+// no other, but for that of the calling thread on macOS.
 size_t ipfsmpi_thread_stack(void) {
+#ifdef __APPLE__
+  return pthread_get_stacksize_np(pthread_self());
+#endif
   size_t size = 0;
   pthread_attr_t attr;
   if (pthread_attr_init(&attr)) return 0;
