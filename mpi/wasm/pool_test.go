@@ -21,6 +21,7 @@ func dirtyWAT(pages, seed int) string {
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
   (memory (export "memory") %[1]d)
   (data (i32.const 4096) "\%02[2]x\%02[2]x\%02[2]x\%02[2]x")
+  (data (i32.const %[3]d) "\%02[2]x\%02[2]x\%02[2]x\%02[2]x")
   (global $i (mut i32) (i32.const %[2]d)) (global $l (mut i64) (i64.const %[2]d))
   (global $d (mut f64) (f64.const %[2]d)) (global $r (mut funcref) (ref.null func))
   (table $t 40 funcref) (elem (table $t) (i32.const %[2]d) func $one)
@@ -37,7 +38,9 @@ func dirtyWAT(pages, seed int) string {
     (call $is (i32.eq (memory.size) (i32.const %[1]d)) (i32.const 1))
     (call $is (i32.eq (i32.load (i32.const 4096)) (i32.const 0x%02[2]x%02[2]x%02[2]x%02[2]x)) (i32.const 2))
     (call $zero (i32.const 0) (i32.const 4096) (i32.const 3))
-    (call $zero (i32.const 4104) (i32.mul (memory.size) (i32.const 65536)) (i32.const 4))
+    (call $zero (i32.const 4104) (i32.const %[3]d) (i32.const 4))
+    (call $is (i32.eq (i32.load (i32.const %[3]d)) (i32.const 0x%02[2]x%02[2]x%02[2]x%02[2]x)) (i32.const 14))
+    (call $zero (i32.const %[4]d) (i32.mul (memory.size) (i32.const 65536)) (i32.const 15))
     (call $is (i32.eq (memory.grow (i32.const 3)) (i32.const %[1]d)) (i32.const 5))
     (call $zero (i32.mul (i32.const %[1]d) (i32.const 65536)) (i32.mul (memory.size) (i32.const 65536)) (i32.const 6))
     (call $is (i32.eq (global.get $i) (i32.const %[2]d)) (i32.const 7))
@@ -52,7 +55,7 @@ func dirtyWAT(pages, seed int) string {
     (memory.fill (i32.const 0) (i32.const 0xa5) (i32.mul (memory.size) (i32.const 65536)))
     (table.fill $t (i32.const 0) (ref.func $two) (i32.const 49))
     (global.set $i (i32.const -1)) (global.set $l (i64.const -1)) (global.set $d (f64.const -1))
-    (global.set $r (ref.func $two))))`, pages, seed)
+    (global.set $r (ref.func $two))))`, pages, seed, pages*pageSize-8192, pages*pageSize-8184)
 }
 
 // TestNothingIsLeft: no instance sees anything of one before it, of its own program or another, in
