@@ -31,10 +31,12 @@ func WriteFrom(name string, perm fs.FileMode, write func(io.Writer) error) error
 	}
 	err = write(f)
 	if err == nil {
-		err = f.Chmod(perm)
-	}
-	if err == nil {
 		err = f.Sync() // or the new name may come to the disk before the content
+	}
+	// Sync may take seconds. Until it is done nobody else can read the temporary file, nor start it:
+	// Kubo loads whatever is executable in its directory of plugins.
+	if err == nil {
+		err = f.Chmod(perm)
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
