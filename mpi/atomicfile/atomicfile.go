@@ -33,8 +33,8 @@ func WriteFrom(name string, perm fs.FileMode, write func(io.Writer) error) error
 	if err == nil {
 		err = f.Sync() // or the new name may come to the disk before the content
 	}
-	// Sync may take seconds. Until it is done nobody else can read the temporary file, nor start it:
-	// Kubo loads whatever is executable in its directory of plugins.
+	// Sync may take seconds. Until it is done nobody else can read the temporary file, or start it:
+	// Kubo loads whatever is executable in its plugin directory.
 	if err == nil {
 		err = f.Chmod(perm)
 	}
