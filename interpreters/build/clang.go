@@ -15,8 +15,9 @@ import (
 var cFlags = []string{"-std=gnu17", "-O2", "-Wall", "-Wextra", "-Wl,--strip-all"}
 
 // handlerFlags are added for handlers. The memory of an instance that has gone is cleared for the
-// next one if it is small, and given back to the system if it is not, which takes longer. A function
-// whose local variables take much of such a stack is an error, or its instances would trap.
+// next one if it is small, and given back to the system if it is not, which takes longer. A
+// function whose local variables take much of such a stack is an error, or its instances would
+// trap.
 var handlerFlags = []string{
 	"-Wl,-z,stack-size=65536",
 	"-Wframe-larger-than=16384", "-Werror=frame-larger-than",
