@@ -54,12 +54,14 @@ type outbound struct {
 	sent     int       // of entries, those written to the current stream or about to be
 	high     uint64    // the highest sequence number ever written
 	waiters  []*waiter
-	posted   int  // what the Posts among waiters cost, in bytes
-	glutted  bool // there was one more than maxPosted allows: the session has to end
-	ping     bool // to be written
-	closing  bool // Close once entries are written
-	broken   bool // there was a stream, and there is none
-	heard    bool // the peer has said anything on the current stream since its Welcome
+	posted   int       // what the Posts among waiters cost, in bytes
+	glutted  bool      // there was one more than maxPosted allows: the session has to end
+	ping     bool      // to be written
+	late     []*waiter // Posts since the session is over, for the next one
+	passed   bool      // they are the next one's: see Transport.succeed
+	closing  bool      // Close once entries are written
+	broken   bool      // there was a stream, and there is none
+	heard    bool      // the peer has said anything on the current stream since its Welcome
 }
 
 type state int
@@ -227,12 +229,13 @@ func (o *outbound) wrote() {
 	}
 }
 
-// post queues a frame without waiting. It is false if the session is over.
+// post queues a frame without waiting. It is false if the session is over and the next one, if
+// there is one, has what was posted before.
 func (o *outbound) post(body message, failed func(error)) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case o.state == over:
+	case o.state == over && o.passed:
 		return false
 	case o.closing:
 		return true
@@ -251,6 +254,10 @@ func (o *outbound) post(body message, failed func(error)) bool {
 		return true
 	}
 	o.reserve(w.cost())
+	if o.state == over {
+		o.late = append(o.late, w)
+		return true
+	}
 	o.waiters = append(o.waiters, w)
 	o.grant()
 	return true
@@ -408,6 +415,6 @@ func (o *outbound) end(why error) {
 		o.t.cfg.Log.Info("session over", "peer", o.name, "session", number, "why", why)
 		o.t.receiver.Lost(o.name, number, why)
 	}
-	o.t.forget(o)
+	o.t.succeed(o)
 	close(o.gone)
 }

@@ -115,18 +115,12 @@ func (t *Transport) Post(to mpi.PeerID, f frame.Frame, failed func(error)) {
 }
 
 func (t *Transport) post(to mpi.PeerID, m message, failed func(error)) error {
-	o, err := t.outbound(to)
-	if err != nil || o.post(m, failed) {
-		return err
-	}
-	// the session has just ended: the receiver has to know before another one begins
-	t.enterGo(func() {
-		<-o.gone
-		if err := t.post(to, m, failed); err != nil {
-			failed(fmt.Errorf("p2p: send to %s: %w", to, err))
+	for {
+		o, err := t.outbound(to)
+		if err != nil || o.post(m, failed) {
+			return err
 		}
-	})
-	return nil
+	}
 }
 
 // enterGo runs f in a goroutine of its own, unless Close has begun.

@@ -183,13 +183,25 @@ func (t *Transport) opened() uint64 {
 	return t.sessions
 }
 
-// forget takes an ended session out, so that the next Send begins another.
-func (t *Transport) forget(o *outbound) {
+// succeed takes an ended session out, so that the next Send begins another. What was posted since
+// its end begins one at once, and so comes before what is sent or posted from now on.
+func (t *Transport) succeed(o *outbound) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	late, cost := o.late, o.posted
+	o.late, o.passed = nil, true
+	o.reserve(-cost)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.outs[o.name] == o {
-		delete(t.outs, o.name)
+	delete(t.outs, o.name)
+	if len(late) == 0 || t.closing {
+		return
 	}
+	next := newOutbound(t, o.peer, o.name)
+	next.waiters = late
+	next.reserve(cost)
+	t.outs[o.name] = next
+	t.wg.Go(next.run)
 }
 
 // Close implements [frame.Transport]. Sessions that are up flush what they hold, for at most 2 s;
