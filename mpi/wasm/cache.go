@@ -109,7 +109,8 @@ func (c *cache) read(path string, k cacheKey) ([]byte, error) {
 	return readEntry(f, info.Size(), k)
 }
 
-// checkDir refuses a directory that is another user's, or that others can write to.
+// checkDir refuses a directory that is another user's, or that others can write to. It closes one
+// that others can only read: what this user runs is nobody else's business.
 func (c *cache) checkDir() error {
 	info, err := os.Stat(c.dir)
 	switch {
@@ -117,6 +118,8 @@ func (c *cache) checkDir() error {
 		return err
 	case !info.IsDir() || exposed(info):
 		return fmt.Errorf("%s has mode %v: it must be a directory that only this user can write", c.dir, info.Mode())
+	case info.Mode().Perm()&0o077 != 0:
+		return os.Chmod(c.dir, 0o700)
 	}
 	return nil
 }

@@ -234,6 +234,44 @@ func TestCacheThatFails(t *testing.T) {
 	}
 }
 
+// A directory that others can read is closed to them.
+func TestCacheIsClosed(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if log := runCat(t, Config{CacheDir: dir}, "k"); log != "" {
+		t.Errorf("log: %s", log)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the directory has mode %v (%v), want 0700", info.Mode(), err)
+	}
+}
+
+// Nothing of another user is taken or written to, whatever its mode. Only root can test it.
+func TestCacheOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("giving a file to another user needs root")
+	}
+	const nobody = 65534
+	dir := t.TempDir()
+	cfg := Config{CacheDir: dir}
+	runCat(t, cfg, "k")
+	entry := entries(t, dir)[0]
+	if err := os.Chown(entry, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	if log := runCat(t, cfg, "k"); !strings.Contains(log, "only this user can write") {
+		t.Errorf("an entry of another user: log: %s", log)
+	}
+	if err := os.Chown(dir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	if log := runCat(t, cfg, "k"); !strings.Contains(log, "cannot be used") {
+		t.Errorf("a directory of another user: log: %s", log)
+	}
+}
+
 func TestCachePrune(t *testing.T) {
 	dir := t.TempDir()
 	os.Chmod(dir, 0o700)
