@@ -24,12 +24,12 @@ type origin struct {
 	killed bool          // by a client: cause is that
 	timers [timerCount]time.Time
 
-	nodes    map[mpi.PeerID]*participant
-	order    []*participant // those with ranks, as in Place.Nodes
-	alone    bool           // the job fits on this node
-	round    int            // of offers
-	pause    time.Duration  // after this round
-	deadline time.Time      // of the search for slots
+	nodes    map[mpi.PeerID]*participant // all that were asked
+	order    []*participant              // those with ranks, as in Place.Nodes
+	alone    bool                        // the job fits on this node
+	round    int                         // of offers
+	pause    time.Duration               // after this round
+	deadline time.Time                   // of the search for slots
 
 	exits   map[int]bool // ranks that have ended
 	left    int          // ranks that have not
@@ -107,7 +107,7 @@ const (
 	releasing
 	placed  // it has ranks
 	stopped // nothing of the job is left there
-	gone    // it is lost
+	gone    // it is lost, or has forgotten the offer
 )
 
 func newOrigin(self mpi.PeerID, id mpi.JobID, spec mpi.JobSpec, program mpi.Interpreter, now time.Time) *origin {

@@ -175,8 +175,9 @@ func (o *origin) releaseIdle() {
 	for _, p := range o.known() {
 		switch {
 		case p.state == gone:
-			delete(o.nodes, p.peer)
-			o.do(forget{p.peer})
+			if p.round == o.round {
+				o.do(forget{p.peer})
+			}
 		case p.state != placed && p.state != releasing:
 			o.release(p, "the slots are not needed")
 		}
@@ -196,7 +197,7 @@ func (o *origin) released(p *participant) {
 		o.offer(p)
 		return
 	}
-	delete(o.nodes, p.peer)
+	p.state = gone
 	o.do(forget{p.peer})
 }
 
@@ -280,7 +281,5 @@ func (o *origin) known() []*participant {
 
 // inRound are those of them that this round asks.
 func (o *origin) inRound() []*participant {
-	return slices.DeleteFunc(o.known(), func(p *participant) bool {
-		return p.round != o.round || p.state == releasing && !p.wanted
-	})
+	return slices.DeleteFunc(o.known(), func(p *participant) bool { return p.round != o.round })
 }

@@ -70,7 +70,6 @@ func (o *origin) prepared() int {
 func (o *origin) hear(from mpi.PeerID, f frame.JobFrame) {
 	p := o.nodes[from]
 	if p == nil {
-		o.unwanted(from, f)
 		return
 	}
 	switch f := f.(type) {
@@ -78,8 +77,9 @@ func (o *origin) hear(from mpi.PeerID, f frame.JobFrame) {
 		switch {
 		case p.state == asked && o.phase == asking:
 			o.answered(p, f)
-		case p.state == gone:
-			o.unwanted(from, f)
+		case p.state == gone && f.Ranks > 0:
+			// The offer came to it on the session after the one that was lost.
+			o.release(p, "the slots are not needed")
 		}
 	case frame.Prepared:
 		if p.state == placed && o.phase == fetching && !p.prepared {
@@ -107,15 +107,6 @@ func (o *origin) hear(from mpi.PeerID, f frame.JobFrame) {
 		if o.hasRank(p, f.Rank) {
 			o.takeOutput(p, f, len(f.Data))
 		}
-	}
-}
-
-// unwanted gives up slots that a node reserves although it is of no interest any more: a session
-// with it was lost, and the offer came to it on the next one.
-func (o *origin) unwanted(from mpi.PeerID, f frame.JobFrame) {
-	if r, ok := f.(frame.Reservation); ok && r.Ranks > 0 {
-		o.post(from, frame.Stop{Job: o.id, Detail: "the slots are not needed"})
-		o.do(forget{from})
 	}
 }
 
