@@ -7,11 +7,12 @@
 //   - programs (programs.go) follows the store: it fetches, compiles and initialises the store's
 //     interpreters, and tells the pools which are ready.
 //   - A request (request.go) is a request of this node's API. A task (task.go) is one message for
-//     an interpreter of this node. Both send messages and wait until they end: each is an [owner].
+//     an interpreter of this node, which admission.go lets in. Both send messages and wait until
+//     they end: each is an [owner].
 //   - pending (pending.go) holds every message that was sent and has not ended.
 //   - The outbox (outbox.go) sends frames to peers without blocking the caller.
 //   - The queue (queue.go) gives tasks a handler slot, the sending peers in turn. The budget
-//     (budget.go) bounds the open tasks. accepts (accepts.go) delays their Accepts.
+//     (budget.go) bounds the open tasks. accepts (acceptdelay.go) delays their Accepts.
 //   - Package job runs jobs. It takes their programs from here (ranks.go).
 //
 // A message to the node itself takes the same way as one to a peer, without the transport.

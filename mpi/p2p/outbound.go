@@ -12,14 +12,14 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
 // sessionValue is the weight that a session gives its connection in libp2p's connection manager.
 const sessionValue = 50
 
 // outbound is the sender's end of one session: its queue and its credit. What the credit lets in is
-// in credit.go, what goes on its streams in sender.go.
+// in credit.go, what goes on its streams in sender.go, how it gets onto a new one
+// in resume.go.
 type outbound struct {
 	t    *Transport
 	peer peer.ID
@@ -313,40 +313,6 @@ func (o *outbound) acked(seq uint64) error {
 	return nil
 }
 
-// begin takes a Welcome: the session is up, on a fresh stream.
-func (o *outbound) begin(s *stream, w wire.Welcome) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	switch {
-	case o.state == over:
-		return context.Canceled
-	case o.number == 0:
-		if w.Last != 0 {
-			return violation("it has frame %d of a session that has none", w.Last)
-		}
-		// Valued, not protected: any stranger can make us open a session, and one that is trimmed
-		// is resumed.
-		o.t.host.ConnManager().TagPeer(o.peer, o.tag(), sessionValue)
-		o.state = up
-		o.number = o.t.opened()
-		o.remote = w.Receiver
-		o.window = int(min(w.Window, uint64(o.t.cfg.Window)))
-		o.maxFrame = int(w.MaxFrame)
-	case w.Receiver != o.remote:
-		return errRestarted
-	case w.Last+1 < o.first || w.Last > o.high:
-		return violation("it has frame %d, and %d to %d are not acknowledged", w.Last, o.first, o.high)
-	default:
-		o.drop(w.Last)
-		o.ping = true // its answer shows that the stream works both ways
-	}
-	o.sent = 0
-	o.stream = s
-	o.broken, o.heard = false, false
-	o.grant()
-	return nil
-}
-
 // shut ends the session when all that was queued is acknowledged. Without a stream it
 // ends at once: the time of grace is not spent on a node that stops.
 func (o *outbound) shut() {
@@ -358,16 +324,6 @@ func (o *outbound) shut() {
 		o.cancel()
 	}
 	o.kick()
-}
-
-// breakOff notes that there is no stream. It reports whether the peer had said anything on it, and
-// whether the session is to end rather than to be resumed.
-func (o *outbound) breakOff() (heard, closing bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.broken = true
-	o.stream = nil
-	return o.heard, o.closing
 }
 
 // hurry applies the ping interval of a peer that has become watched.

@@ -7,9 +7,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
-	"time"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -19,9 +17,6 @@ const (
 	ackBuffer    = 512      // for reading acknowledgements
 	senderMemory = batchBytes + ackBuffer
 )
-
-// retries are the pauses between attempts to get a broken session onto a new stream.
-var retries = backoff.Policy{First: 50 * time.Millisecond, Max: 400 * time.Millisecond}
 
 // Why a session ends for good, and at once.
 var (
@@ -49,59 +44,6 @@ func told(format string, args ...any) error {
 func fatal(err error) bool {
 	var f *fatalError
 	return errors.As(err, &f) || errors.Is(err, errRestarted) || errors.Is(err, errFinished)
-}
-
-// run is the session's life: it opens it, writes to it, and resumes it until it is over.
-func (o *outbound) run() {
-	s, err := o.open(o.ctx)
-	var r resumption
-	for err == nil {
-		cause := o.serve(s)
-		heard, closing := o.breakOff()
-		if fatal(cause) || closing || o.ctx.Err() != nil {
-			err = cause
-			break
-		}
-		o.t.cfg.Log.Debug("session broken", "peer", o.name, "why", cause)
-		if heard || r.since.IsZero() {
-			r = resumption{since: time.Now()}
-		}
-		s, err = o.resume(&r, cause)
-	}
-	o.over(err)
-}
-
-// resumption says since when a session has had no stream that works both ways, and how many times
-// one was tried.
-type resumption struct {
-	since time.Time
-	tries int
-}
-
-// resume brings the session onto a new stream, until the grace is over. The first try is made at
-// once.
-func (o *outbound) resume(r *resumption, cause error) (*stream, error) {
-	ctx, cancel := context.WithDeadline(o.ctx, r.since.Add(o.t.cfg.Grace))
-	defer cancel()
-	for ; ; r.tries++ {
-		if r.tries > 0 {
-			backoff.Sleep(ctx, retries.After(r.tries)) // ctx is looked at below
-		}
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("no way back to the peer within %v of grace: %w", o.t.cfg.Grace, cause)
-		}
-		s, err := o.connect(ctx, true)
-		if err == nil {
-			r.tries++
-			return s, nil
-		}
-		if fatal(err) {
-			return nil, err
-		}
-		if ctx.Err() == nil {
-			cause = err
-		}
-	}
 }
 
 // over ends the session, and the peer's own session to this node, whose answers were to go on this
