@@ -7,8 +7,8 @@
 //     is its owner, search.go finds nodes to ask.
 //   - host.go is the state machine of what one node runs of a job; hosted.go is its owner, ranks.go
 //     runs the ranks, output.go and input.go are their streams.
-//   - machine.go has the events and actions of both machines.
-//   - policy.go says whether the failure of a process ends the job.
+//   - statemachine.go has the events and actions of both machines.
+//   - failure.go decides what ends the job: a lost node, a failed process, and what came first.
 //   - recorder.go notes what happens to a job, in events.go, files.go and record.go.
 //   - slots.go, backoff.go and quota.go bound what jobs take of the node.
 //

@@ -239,21 +239,6 @@ func (o *origin) happen(e mpi.JobEvent, save bool) {
 	o.do(happen{e, save})
 }
 
-// fail notes the first thing that went wrong and has the job end. It is false if something had gone
-// wrong before, or all ranks have ended with 0. This is the only place that sets the cause.
-func (o *origin) fail(c mpi.JobCause) bool {
-	if o.cause != nil || o.ended && c.Reason != mpi.OutputLimit || o.phase == over {
-		return false
-	}
-	if c.Exit == 0 {
-		c.Exit = 1
-	}
-	o.cause = &c
-	o.hurryUp()
-	o.stop(c.Detail)
-	return true
-}
-
 // hurryUp has the recorder wait for nobody, and an end of the job wait for the recorder only
 // briefly.
 func (o *origin) hurryUp() {

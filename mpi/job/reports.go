@@ -1,10 +1,8 @@
 package job
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -115,36 +113,6 @@ func (o *origin) hasRank(p *participant, rank uint32) bool {
 	return (o.phase == running || o.phase == stopping) && slices.Contains(p.ranks, int(rank))
 }
 
-// failed takes that a node cannot go on. Only nodes with ranks can end the job by it; of one that
-// was only asked it is a decline.
-func (o *origin) failed(p *participant, f frame.Failed) {
-	switch p.state {
-	case asked, reserved:
-		why := string(f.Reason)
-		if f.Detail != "" {
-			why += ": " + f.Detail
-		}
-		o.decline(p, f.Reason, why)
-	case placed:
-		o.fail(o.causeOf(p, f))
-	}
-}
-
-// causeOf is what a node says made it give up. It may blame one of its ranks, or that it lost
-// another node with ranks.
-func (o *origin) causeOf(p *participant, f frame.Failed) mpi.JobCause {
-	c := mpi.JobCause{
-		Rank: -1, Peer: p.peer, Reason: cmp.Or(f.Reason, mpi.Internal), Detail: f.Detail, Exit: 1}
-	if f.Rank >= 0 && slices.Contains(p.ranks, int(f.Rank)) {
-		c.Rank = int(f.Rank)
-	}
-	if other := o.nodes[f.Peer]; f.Reason == mpi.Lost && other != nil && len(other.ranks) > 0 {
-		c.Peer = f.Peer
-		c.Rank, c.Detail = lostRanks(other, f.Detail)
-	}
-	return c
-}
-
 // stopped takes that nothing of the job is left on a node.
 func (o *origin) stopped(p *participant) {
 	switch p.state {
@@ -168,58 +136,6 @@ func (o *origin) stopped(p *participant) {
 		}
 		o.fail(c)
 	}
-}
-
-// lose takes that the session with a node is lost.
-func (o *origin) lose(peer mpi.PeerID, why string) {
-	p := o.nodes[peer]
-	if p == nil {
-		return
-	}
-	switch p.state {
-	case releasing:
-		o.released(p)
-	case asked, reserved, declined:
-		if o.phase == asking {
-			o.decline(p, mpi.Unreachable, fmt.Sprintf("%s: %s", mpi.Unreachable, why))
-		}
-		p.state = gone
-	case placed:
-		p.state = gone
-		rank, detail := lostRanks(p, why)
-		o.fail(mpi.JobCause{Rank: rank, Peer: peer, Reason: mpi.Lost, Detail: detail})
-	}
-}
-
-// unsent takes that a frame to a node will never be sent.
-func (o *origin) unsent(e unsent) {
-	p := o.nodes[e.peer]
-	switch {
-	case p == nil:
-	case e.offer < 0:
-		o.lose(e.peer, e.why)
-	case p.state == asked && p.round == e.offer:
-		o.decline(p, e.reason, fmt.Sprintf("%s: %s", e.reason, e.why))
-		p.state = gone
-	}
-}
-
-// lostRanks is the rank that went with a node, or -1 for several, and what to say of it.
-func lostRanks(p *participant, why string) (rank int, detail string) {
-	why, _, _ = strings.Cut(why, "\n") // libp2p lists every address
-	if len(p.ranks) == 1 {
-		return p.ranks[0], fmt.Sprintf("with it went rank %d: %s", p.ranks[0], why)
-	}
-	const most = 16
-	var list []string
-	for i, r := range p.ranks {
-		if i == most {
-			list = append(list, "…")
-			break
-		}
-		list = append(list, fmt.Sprint(r))
-	}
-	return -1, fmt.Sprintf("with it went ranks %s: %s", strings.Join(list, ", "), why)
 }
 
 // exited takes the end of a rank. The job is done with the last that ends with 0, even if a node is
