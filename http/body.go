@@ -119,38 +119,8 @@ func errMany(most int, many string) error {
 // checkBatch refuses a JSON document whose arrays are too long before anything is allocated
 // for their elements, which take more memory than their text.
 func checkBatch(in []byte, most int, many string) error {
-	if len(in) < most {
-		return nil // too short for so many commas
-	}
-	depth, commas, inString := 0, 0, false
-	for i := 0; i < len(in); i++ {
-		c := in[i]
-		if inString {
-			switch c {
-			case '\\':
-				i++
-			case '"':
-				inString = false
-			}
-			continue
-		}
-		switch c {
-		case '"':
-			inString = true
-		case '[', '{':
-			if depth++; depth == 2 {
-				commas = 0
-			}
-		case ']', '}':
-			depth--
-		case ',':
-			if depth != 2 {
-				continue
-			}
-			if commas++; commas >= most {
-				return errMany(most, many)
-			}
-		}
+	if mpi.ListsOver(in, most) {
+		return errMany(most, many)
 	}
 	return nil
 }

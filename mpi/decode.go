@@ -5,6 +5,46 @@ import (
 	"math"
 )
 
+// ListsOver reports whether a list of a JSON document, such as an envelope's messages, has more
+// than most elements. Whoever decodes a document of others asks first: elements take more memory
+// than their text.
+func ListsOver(in []byte, most int) bool {
+	if len(in) < most {
+		return false // too short for so many commas
+	}
+	depth, commas, inString := 0, 0, false
+	for i := 0; i < len(in); i++ {
+		c := in[i]
+		if inString {
+			switch c {
+			case '\\':
+				i++
+			case '"':
+				inString = false
+			}
+			continue
+		}
+		switch c {
+		case '"':
+			inString = true
+		case '[', '{':
+			if depth++; depth == 2 {
+				commas = 0
+			}
+		case ']', '}':
+			depth--
+		case ',':
+			if depth != 2 {
+				continue
+			}
+			if commas++; commas >= most {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // document is an envelope before its rules are checked.
 type document struct {
 	Pid      *int64         `json:"Pid"`

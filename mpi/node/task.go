@@ -130,15 +130,15 @@ func (t *task) parse(stdout []byte) ([]mpi.Message, error) {
 	if len(bytes.TrimSpace(stdout)) == 0 {
 		return nil, nil
 	}
+	if mpi.ListsOver(stdout, mpi.MaxBatch) {
+		return nil, fmt.Errorf("more than %d messages: that is the limit", mpi.MaxBatch)
+	}
 	env, err := mpi.DecodeEnvelope(stdout, &t.pid)
 	if err != nil {
 		return nil, err
 	}
 	if env.Pid != t.pid {
 		return nil, fmt.Errorf("Pid is %d, and the message's is %d", env.Pid, t.pid)
-	}
-	if len(env.Messages) > mpi.MaxBatch {
-		return nil, fmt.Errorf("%d messages are over the limit of %d", len(env.Messages), mpi.MaxBatch)
 	}
 	for i := range env.Messages {
 		if err := t.n.checkMessage(&env.Messages[i]); err != nil {
