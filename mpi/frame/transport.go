@@ -2,6 +2,7 @@ package frame
 
 import (
 	"context"
+	"errors"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -53,6 +54,22 @@ var (
 type transportError string
 
 func (e transportError) Error() string { return string(e) }
+
+// ReasonOf is the reason that an error of [Transport.Send] or [JobTransport.Post] stands for:
+// Refused, TooLarge, TimedOut, Cancelled, else Unreachable.
+func ReasonOf(err error) mpi.Reason {
+	switch {
+	case errors.Is(err, ErrRefused):
+		return mpi.Refused
+	case errors.Is(err, ErrTooLarge):
+		return mpi.TooLarge
+	case errors.Is(err, context.DeadlineExceeded):
+		return mpi.TimedOut
+	case errors.Is(err, context.Canceled):
+		return mpi.Cancelled
+	}
+	return mpi.Unreachable
+}
 
 // Receiver is given what a [Transport] takes from peers. Its methods return at once.
 type Receiver interface {

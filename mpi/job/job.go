@@ -159,7 +159,7 @@ func (j *job) post(a post) {
 		j.watched[a.to] = j.svc.watch(a.to)
 	}
 	j.svc.post(a.to, a.f, func(err error) {
-		j.inbox.put(unsent{a.to, a.offer, unreachable(err), err.Error()})
+		j.inbox.put(unsent{a.to, a.offer, frame.ReasonOf(err), err.Error()})
 	})
 }
 

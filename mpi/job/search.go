@@ -2,13 +2,11 @@ package job
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
 // search finds nodes to ask: this one first, unless the job names others. alone reports whether the
@@ -61,17 +59,4 @@ func (j *job) pool() []mpi.PeerID {
 		}
 	}
 	return slices.DeleteFunc(list, func(p mpi.PeerID) bool { return p == svc.self })
-}
-
-// unreachable is why a node could not be asked.
-func unreachable(err error) mpi.Reason {
-	switch {
-	case errors.Is(err, frame.ErrRefused):
-		return mpi.Refused
-	case errors.Is(err, frame.ErrTooLarge):
-		return mpi.TooLarge
-	case errors.Is(err, context.DeadlineExceeded):
-		return mpi.TimedOut
-	}
-	return mpi.Unreachable
 }

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -87,25 +86,11 @@ func (b *outbox) send(to mpi.PeerID, x note) {
 		}
 	case err != nil:
 		if o := l.take(to, x.out.id); o != nil {
-			o.end(o.failure(reasonOf(err), err.Error()))
+			o.end(o.failure(frame.ReasonOf(err), err.Error()))
 		}
 	case !l.sent(x.out, session):
 		x.out.end(x.out.failure(mpi.Lost, "the session was lost as the message was sent"))
 	}
-}
-
-func reasonOf(err error) mpi.Reason {
-	switch {
-	case errors.Is(err, frame.ErrRefused):
-		return mpi.Refused
-	case errors.Is(err, frame.ErrTooLarge):
-		return mpi.TooLarge
-	case errors.Is(err, context.DeadlineExceeded):
-		return mpi.TimedOut
-	case errors.Is(err, context.Canceled):
-		return mpi.Cancelled
-	}
-	return mpi.Unreachable
 }
 
 // lazyDeadline is a context with a deadline whose timer is made only once somebody waits for it.
