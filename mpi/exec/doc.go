@@ -1,10 +1,14 @@
 // Package exec is what runs a program and what a running program calls: the ports between nodes,
-// the engine and MPI.
+// jobs, the engine and MPI.
 //
-// A [Runtime] compiles a [Program]. A handler runs once for each message by [Program.Run]. An
-// [MPIProgram] makes a [RankGroup], which runs the ranks of one job on this node. A rank calls MPI
-// by its [Library], which reaches the rank's memory by [Guest].
+// A [Runtime] compiles a [Program]. A handler runs once for each message, by [Program.Run].
 //
-// Package wasm implements Runtime, Program, RankGroup and Guest over wasmtime; package process
+// For jobs, a program is a [RankProgram]: it makes a [RankGroup], which runs the ranks that a job
+// has on this node and tells a [RankOwner] what they do. Package ranks implements it in this
+// process, package worker in another one.
+//
+// The engine knows less: to it, a program that imports MPI functions is an [MPIProgram], which runs
+// [Instances]. Each calls MPI by its [Library], which reaches the memory of its [Guest]. Package
+// wasm implements Runtime, Program, MPIProgram, Instances and Guest over wasmtime; package process
 // implements Library.
 package exec

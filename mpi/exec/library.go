@@ -50,7 +50,7 @@ func (e *ExitError) Error() string { return fmt.Sprintf("%s: %s", e.Reason, e.De
 // Streams are a rank's standard streams, used while it runs instead of those of [Exec] and
 // [Outcome].
 type Streams struct {
-	In io.Reader // nil for none; Read may block, and ends with the rank group's context
+	In io.Reader // nil for none; Read may block, and ends with the context of the instances
 	// each Write is one write of the program; it may block, and stops it meanwhile
 	Out, Err io.Writer
 }
@@ -70,20 +70,20 @@ type ScratchFile struct {
 	Data []byte
 }
 
-// RankGroup is a program made ready for the ranks of one job on this node, which end together: the
-// end of the group's context stops those too that compute.
-type RankGroup interface {
+// Instances are those of one program that end together, as the ranks of one job on this node do:
+// the end of their context stops those too that compute.
+type Instances interface {
 	// Run runs one rank to its end, like [Program.Run], with x.MPI, x.Streams and x.Scratch. It
-	// returns with Cancelled within some 10 ms after the group's context ends, and with what the
+	// returns with Cancelled within some 10 ms after their context ends, and with what the
 	// library's error says when a call of the library fails.
 	Run(x Exec) Outcome
-	// Close returns once the last Run is over, and frees what the group holds.
+	// Close returns once the last Run is over, and frees what they hold.
 	Close() error
 }
 
 // MPIProgram is a [Program] that imports MPI functions.
 type MPIProgram interface {
 	Program
-	// RankGroup readies the program for ranks. The group ends with ctx.
-	RankGroup(ctx context.Context) (RankGroup, error)
+	// Instances readies the program for ranks, which end with ctx.
+	Instances(ctx context.Context) (Instances, error)
 }

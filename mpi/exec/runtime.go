@@ -40,7 +40,7 @@ type Exec struct {
 	// cut at 4 KiB, and at most some hundred of them.
 	Stderr func(line string)
 
-	// For ranks of a job, run by a [RankGroup]:
+	// For ranks of a job, run by [Instances]:
 
 	MPI     Library  // answers the MPI functions
 	Streams *Streams // instead of Stdin, Output and Stderr
@@ -60,4 +60,6 @@ type Outcome struct {
 	Detail  string // for people
 	Memory  int64  // bytes of linear memory at its end
 	Elapsed time.Duration
+	// Crashed means that the process in which it ran crashed or was killed for what it did.
+	Crashed bool
 }

@@ -55,3 +55,32 @@ func (Packet) isFrame() {}
 func (p Packet) String() string {
 	return fmt.Sprintf("packet %d from rank %d to %d, context %x, tag %d, id %d/%d, %d bytes at %d of %d", p.Kind, p.From, p.To, p.Context, p.Tag, p.ID, p.Peer, len(p.Data), p.Offset, p.Size)
 }
+
+// Packets is a [Frame]: whole packets from the ranks of one node to those of another, in order.
+// Only the two ends read Data (wire.AppendPacket, wire.ParsePackets); the nodes pass it on. A node
+// has at most [PacketWindow] bytes of Data under way to another that no PacketsCredit has come back
+// for, and sends only while it has credit for at least one byte.
+type Packets struct {
+	Job  [16]byte // its JobKey
+	Data []byte   // at most MaxPackets bytes
+}
+
+// PacketsCredit is a [Frame]: it returns credit for Bytes of Packets that the ranks have dealt
+// with.
+type PacketsCredit struct {
+	Job   [16]byte
+	Bytes int64
+}
+
+// MaxPackets is how many bytes of packets one Packets has at most: the largest packet fits.
+const MaxPackets = 257 << 10
+
+// PacketWindow is how many bytes of packets may be under way between two nodes, one way, of a job
+// of so many nodes. All nodes of a job together have some 16 MiB to one of them, and each at least
+// 128 KiB.
+func PacketWindow(nodes int) int64 {
+	return min(max(int64(16<<20)/int64(max(nodes, 1)), 128<<10), 4<<20)
+}
+
+func (Packets) isFrame()       {}
+func (PacketsCredit) isFrame() {}

@@ -114,7 +114,7 @@ func (p goProgram) MPI() bool                                   { return p.isMPI
 func (p goProgram) Run(context.Context, exec.Exec) exec.Outcome { return exec.Outcome{} }
 func (p goProgram) Close() error                                { return nil }
 
-func (p goProgram) RankGroup(ctx context.Context) (exec.RankGroup, error) {
+func (p goProgram) Instances(ctx context.Context) (exec.Instances, error) {
 	return goGroup{ctx, p.f}, nil
 }
 

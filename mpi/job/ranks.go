@@ -22,7 +22,7 @@ type rankGroup struct {
 	place frame.Place
 	local []int
 	world *match.World
-	code  exec.RankGroup
+	code  exec.Instances
 	files fs.FS
 	quota jobQuota // of what the ranks write
 }
@@ -34,7 +34,7 @@ func (p *hosted) prepare(place frame.Place, local []int) groupReady {
 	if err != nil {
 		return groupReady{err.Error()}
 	}
-	code, err := program.RankGroup(p.running)
+	code, err := program.Instances(p.running)
 	if err != nil {
 		return groupReady{err.Error()}
 	}

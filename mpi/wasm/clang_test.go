@@ -42,7 +42,7 @@ func runC(t testing.TB, bin []byte, x exec.Exec) exec.Outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := p.(exec.MPIProgram).RankGroup(context.Background())
+	g, err := p.(exec.MPIProgram).Instances(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,7 +108,7 @@ func BenchmarkGroup(b *testing.B) {
 	x := execLimits()
 	x.MPI = &library{do: ignore}
 	for b.Loop() {
-		g, err := p.RankGroup(context.Background())
+		g, err := p.Instances(context.Background())
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/wasi"
 )
 
-// Run implements [exec.RankGroup]. x.Timeout and x.Output do not matter: the job has its own time,
+// Run implements [exec.Instances]. x.Timeout and x.Output do not matter: the job has its own time,
 // and its streams take what they take.
 func (g *rankGroup) Run(x exec.Exec) exec.Outcome {
 	start := time.Now()

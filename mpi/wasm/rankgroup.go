@@ -30,8 +30,8 @@ type rankGroup struct {
 	running sync.WaitGroup
 }
 
-// RankGroup implements [exec.MPIProgram].
-func (p *mpiProgram) RankGroup(ctx context.Context) (exec.RankGroup, error) {
+// Instances implements [exec.MPIProgram].
+func (p *mpiProgram) Instances(ctx context.Context) (exec.Instances, error) {
 	r := p.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,7 +54,7 @@ func (g *rankGroup) stop() {
 	g.flag.Set()
 }
 
-// Close implements [exec.RankGroup].
+// Close implements [exec.Instances].
 func (g *rankGroup) Close() error {
 	g.once.Do(g.close)
 	return nil

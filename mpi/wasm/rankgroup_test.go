@@ -34,9 +34,9 @@ func (l *library) Call(f int, args []uint64) (uint64, error) {
 func ignore(*library, string, []uint64) (uint64, error) { return 0, nil }
 
 // groupOf compiles an MPI program and makes a rankGroup that ends with the test.
-func groupOf(t testing.TB, r *Runtime, ctx context.Context, wat string) exec.RankGroup {
+func groupOf(t testing.TB, r *Runtime, ctx context.Context, wat string) exec.Instances {
 	t.Helper()
-	g, err := compile(t, r, wat).(exec.MPIProgram).RankGroup(ctx)
+	g, err := compile(t, r, wat).(exec.MPIProgram).Instances(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +373,7 @@ func TestManyGroups(t *testing.T) {
 	p := compile(t, r, rankWAT("", "(drop (call $rank (i32.const 0) (i32.const 0)))")).(exec.MPIProgram)
 	for range 200 {
 		ctx, cancel := context.WithCancel(context.Background())
-		g, err := p.RankGroup(ctx)
+		g, err := p.Instances(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -75,7 +75,7 @@ func (c *Cache) Close() error {
 // stopped when ctx is done.
 func Ranks(ctx context.Context, p exec.MPIProgram, n int,
 	prepare func(rank int) exec.Exec, ended func(rank int, x exec.Exec, out exec.Outcome)) error {
-	group, err := p.RankGroup(ctx)
+	group, err := p.Instances(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,82 @@
+package exec
+
+import (
+	"context"
+	"io/fs"
+)
+
+// RankProgram is an MPI program as jobs see it: it runs the ranks that a job has on this node, with
+// all of MPI. Package ranks implements it over an [MPIProgram] in this process, package worker in a
+// process of its own.
+type RankProgram interface {
+	Program
+	// RankGroup readies the ranks of a job. They end with ctx, whose cause is for people. Files
+	// that cfg names are read until then.
+	RankGroup(ctx context.Context, cfg RankConfig, owner RankOwner) (RankGroup, error)
+}
+
+// RankConfig says which ranks a group has and what they may use.
+type RankConfig struct {
+	Job     string   // its name, for logs
+	Nodes   []int    // for each rank of the job, the number of its node
+	Self    int      // the number of this node: the ranks of the group are those with it
+	Count   int      // nodes of the job, numbered from 0
+	Slots   int      // rank slots that the job could have had: MPI_UNIVERSE_SIZE
+	Host    string   // MPI_Get_processor_name
+	Args    []string // with the program's name first
+	Env     []string // "KEY=value"
+	Memory  int64    // bytes of linear memory of a rank at most
+	Scratch int64    // bytes of the files that a rank writes at most
+	Stdin   bool     // rank 0 gets input, if it is here
+	Files   fs.FS    // preopened read-only as "/" (and "."); nil for none
+}
+
+// RankGroup is the ranks of one job on this node. Its methods do not block, but for Close, and keep
+// nothing of what they are given. They are for many goroutines.
+type RankGroup interface {
+	// Start starts the ranks, once. Packets may come before.
+	Start()
+	// Packets are packets from another node, whole ones, as [RankOwner].Packets gave them there.
+	// The caller keeps to the credit that the group gives (frame.PacketWindow at first).
+	Packets(node int, data []byte)
+	// PacketCredit allows n bytes more of packets to a node.
+	PacketCredit(node int, n int64)
+	// OutputCredit allows n bytes more of output and files, counted as in frame.OutputWindow.
+	OutputCredit(n int64)
+	// Input is standard input of rank 0; without data it is its end.
+	Input(data []byte)
+	// Load says how many ranks of other jobs run on this machine.
+	Load(others int)
+	// Close frees the group and returns once nothing of it is left. It ends ranks that still run.
+	// The owner hears nothing after it.
+	Close() error
+}
+
+// RankOwner is told what the ranks of a group do. Its methods do not block, but for Room, and keep
+// nothing of what they are given. They are called by many goroutines; what is of one rank, or for
+// one node, comes in order.
+type RankOwner interface {
+	// Packets are for another node: whole packets, at most frame.MaxPackets bytes, within the
+	// credit of that node.
+	Packets(node int, data []byte)
+	// PacketCredit gives a node credit for n bytes of packets, which were dealt with.
+	PacketCredit(node int, n int64)
+	// Output is what a rank wrote: 1 for standard output, 2 for standard error. It is at most
+	// frame.MaxJobPart bytes, within the credit for output.
+	Output(rank int, stream byte, data []byte)
+	// File is a part of a file that a rank wrote, as in frame.FileChunk, within the credit for
+	// output.
+	File(rank int, name string, size, offset int64, data []byte)
+	// InputRead says that rank 0 has read n bytes of its input.
+	InputRead(n int)
+	// Room asks for room for n bytes more of files, or gives back -n. It may wait for an answer.
+	Room(n int64) bool
+	// Broken says that what a node sent is not what the protocol allows. The group goes on.
+	Broken(node int, why string)
+	// Ended says how a rank ended, once all of its output and files were given. It is called once
+	// for each rank that was started, whatever happens to the process that it runs in.
+	Ended(rank int, out Outcome)
+	// Fault says that the group cannot go on, for a cause that is not one rank's. Ended follows for
+	// the ranks that run.
+	Fault(why string)
+}
