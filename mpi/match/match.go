@@ -62,6 +62,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
@@ -106,12 +107,17 @@ const (
 	DefaultQueue = 1 << 18
 )
 
-// MaxHeld bounds, roughly, the bytes of unmatched messages that one rank holds for all others
-// together, where Config.Room is the default.
+// MaxHeld bounds the bytes of unmatched messages that one rank holds for all others together, where
+// Config.Room is the default: 32 MiB of eager messages with their [Overhead], and 32 MiB of notes
+// of messages of other nodes that are not eager. In memory an eager message of 0 bytes takes up to
+// twice its Overhead.
 const MaxHeld = 32 << 20
 
-// minRoom is the least that Config.Room is by default: room for some small messages.
-const minRoom = 4 << 10
+// minRoom is the least that Config.Room is by default: its share of MaxHeld in the largest job.
+const minRoom = MaxHeld / mpi.MaxRanks
+
+// noteBytes is more than what a note of a message takes in memory, with its place in the indexes.
+const noteBytes = 256
 
 // Overhead is what an eager message costs besides its bytes, of Config.Room and of the credit
 // between nodes.

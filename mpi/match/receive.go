@@ -9,7 +9,7 @@ import (
 // What ranks of other nodes say. All of it is what a stranger sent.
 
 // maxRemote bounds the RTS of all other ranks that one rank keeps unmatched.
-const maxRemote = 1 << 20
+const maxRemote = MaxHeld / noteBytes
 
 // Receive takes a packet from another node. It returns at once, and keeps nothing of p.Data. A
 // packet that breaks the protocol is an error, and harms nothing: the packets of a peer are what a
@@ -150,14 +150,11 @@ func (e *Endpoint) request(p frame.Packet) (left work, why string) {
 	if why := e.badEnvelope(p); why != "" {
 		return left, why
 	}
-	from := e.peer(int(p.From))
 	switch {
 	case p.ID == 0:
 		return left, "it has no ID"
 	case p.Size < 0:
 		return left, "the size is negative"
-	case from.requests >= e.w.cfg.Queue || e.remote >= maxRemote:
-		return left, "there are too many messages to come"
 	}
 	if r := e.posted.match(p.Context, int(p.From), p.Tag); r != nil {
 		r.where = inCopy
@@ -166,6 +163,10 @@ func (e *Endpoint) request(p frame.Packet) (left work, why string) {
 		e.pending.Add(1)
 		r.counted = true
 		return e.clear(r, int(p.From), p.ID), ""
+	}
+	from := e.peer(int(p.From))
+	if from.requests >= e.w.cfg.Queue || e.remote >= maxRemote {
+		return left, fmt.Sprintf("rank %d has %d announced messages that it has not received, as many as there may be", p.To, e.remote)
 	}
 	from.requests++
 	e.remote++

@@ -24,6 +24,7 @@ type World struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	stop   func() bool // cancels the watch of New's context
+	ranks  func() []int32
 
 	mu     sync.Mutex
 	closed bool
@@ -55,6 +56,13 @@ func New(ctx context.Context, cfg Config) *World {
 	if cfg.Cores == 0 {
 		w.cores = int64(min(runtime.NumCPU(), runtime.GOMAXPROCS(0)))
 	}
+	w.ranks = sync.OnceValue(func() []int32 {
+		all := make([]int32, cfg.Size)
+		for r := range all {
+			all[r] = int32(r)
+		}
+		return all
+	})
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	seed := rand.Uint64()
 	for _, rank := range cfg.Local {
@@ -78,6 +86,10 @@ func defaults(v *int, d int) {
 
 // Endpoint is where a local rank sends and receives.
 func (w *World) Endpoint(rank int) *Endpoint { return w.endpoints[rank] }
+
+// Ranks are all ranks of the job. All callers share the list, which must not change: in a large job
+// a list for each rank would be most of what a rank keeps.
+func (w *World) Ranks() []int32 { return w.ranks() }
 
 // Abort ends the job on this node: whatever waits, now and later, returns err.
 func (w *World) Abort(err error) {

@@ -15,8 +15,12 @@ type Group struct {
 	places  map[int32]int // index of members; built on first use
 }
 
-// place is the rank in the group of a rank of the job, -1 if it is not a member.
+// place is the rank in the group of a rank of the job, -1 if it is not a member. A group whose
+// members are all at their own rank needs no index.
 func (g *Group) place(rank int32) int {
+	if rank >= 0 && int(rank) < len(g.members) && g.members[rank] == rank {
+		return int(rank)
+	}
 	if g.places == nil {
 		g.places = make(map[int32]int, len(g.members))
 		for i, m := range g.members {
@@ -161,12 +165,8 @@ func (c *call) addComm(at uint32, comm *Comm) error {
 
 // makeWorld makes MPI_COMM_WORLD and MPI_COMM_SELF.
 func (p *Process) makeWorld() {
-	all := make([]int32, len(p.cfg.Nodes))
-	for i := range all {
-		all[i] = int32(i)
-	}
 	fatal := p.handles.errhandlers.get(abi.ErrorsAreFatal)
-	p.world = &Comm{handle: abi.CommWorld, context: 0, group: &Group{members: all}, rank: p.rank, errhandler: fatal, name: "MPI_COMM_WORLD"}
+	p.world = &Comm{handle: abi.CommWorld, context: 0, group: &Group{members: p.cfg.World.Ranks()}, rank: p.rank, errhandler: fatal, name: "MPI_COMM_WORLD"}
 	p.self = &Comm{handle: abi.CommSelf, context: 2, group: &Group{members: []int32{int32(p.rank)}}, errhandler: fatal, name: "MPI_COMM_SELF"}
 	p.handles.comms.define(abi.CommWorld, p.world)
 	p.handles.comms.define(abi.CommSelf, p.self)
