@@ -30,6 +30,7 @@ const (
 	wasmtime  = "github.com/bytecodealliance/wasmtime-go/"
 	goSystem  = "golang.org/x/sys/"
 	humanSize = "github.com/dustin/go-humanize"
+	zstandard = "github.com/klauspost/compress/zstd"
 )
 
 // rules are the arrows of docs/architecture.md. One foreign technology to a package, siblings do
@@ -67,6 +68,8 @@ var rules = []rule{
 	{packages: "mpi/wasm/wasi", foreign: []string{goSystem}},
 	{packages: "mpi/worker", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/worker/link"}, foreign: []string{goSystem}},
 	{packages: "mpi/worker/link", imports: []string{"mpi"}},
+	{packages: "mpi/worker/embedded", foreign: []string{zstandard}},
+	{packages: "mpi/worker/embedded/pack", imports: []string{"mpi/atomicfile"}, foreign: []string{zstandard}},
 	{packages: "mpi/worker/lockdown", foreign: []string{goSystem, "github.com/landlock-lsm/go-landlock/",
 		"github.com/elastic/go-seccomp-bpf", "kernel.org/pub/linux/libs/security/libcap/psx"}},
 	{packages: "mpi/node", imports: []string{"mpi", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/selector"}},

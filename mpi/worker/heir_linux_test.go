@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"os"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestChildDescriptors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := Load(image, t.TempDir())
+	e, err := Load(bytes.NewReader(image), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package worker
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -13,18 +14,18 @@ import (
 
 // inMemory puts an executable into a sealed memfd, and returns the path to start it by. The
 // descriptor is not one of the first, which a child is given; see also above.
-func inMemory(image []byte) (*os.File, string, error) {
+func inMemory(image io.Reader) (*os.File, string, error) {
 	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
 	fd, err := unix.MemfdCreate("ipfs-mpi-worker", flags|unix.MFD_EXEC)
 	if err == unix.EINVAL { // before Linux 6.3
 		fd, err = unix.MemfdCreate("ipfs-mpi-worker", flags)
 	}
 	if err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("%w: %w", errNoMemory, err)
 	}
 	low := os.NewFile(uintptr(fd), "worker")
 	defer low.Close()
-	if _, err := low.Write(image); err != nil {
+	if _, err := io.Copy(low, image); err != nil {
 		return nil, "", err
 	}
 	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE

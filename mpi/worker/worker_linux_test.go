@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -176,13 +177,13 @@ func TestGiven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	memory, err := Load(image, "")
+	memory, err := Load(bytes.NewReader(image), "")
 	if err != nil {
 		t.Skipf("not checked: this system has no memfd: %v", err)
 	}
 	defer memory.Close()
 	dir := t.TempDir()
-	file, err := inFile(image, dir)
+	file, err := inFile(bytes.NewReader(image), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
