@@ -65,6 +65,7 @@ func (n *Node) admitTask(from mpi.PeerID, d frame.Deliver) (*task, mpi.Reason, s
 	t.ctx, t.cancel = context.WithCancel(n.ctx)
 	t.expiry = time.AfterFunc(time.Until(t.deadline)+expiryMargin, t.expire)
 	n.mu.Lock()
+	t.index = len(n.tasks[t.req])
 	n.tasks[t.req] = append(n.tasks[t.req], t)
 	n.mu.Unlock()
 	return t, "", ""

@@ -71,6 +71,7 @@ func (t *task) abort(why string) {
 func (n *Node) passOn(w owner, id mpi.RequestID) []*outgoing {
 	told := map[mpi.PeerID]bool{}
 	dropped := n.pending.drop(w)
+	n.outbox.drop(dropped)
 	for _, o := range dropped {
 		if !told[o.to] && !(o.index < 0 && o.to == id.Origin) {
 			told[o.to] = true

@@ -54,9 +54,11 @@ type Config struct {
 
 // Limits and timeouts of a node.
 const (
-	maxTasks        = 8192         // open tasks
-	maxTasksPerPeer = maxTasks / 2 // open tasks that one peer sent
-	maxTaskBytes    = 256 << 20    // Data of open tasks and of the messages they send
+	maxTasks = 12288 // open tasks that peers sent; see budget for the share of each
+	ownTasks = 1024  // and so many more only for those that the node sent to itself
+	// Data of open tasks, of the messages they send, and their failures
+	maxTaskBytes = 256 << 20
+	ownBytes     = maxTaskBytes / 4 // of these only for tasks that the node sent to itself
 	// bytes of answers of a request, in units of MaxMessage
 	answersPerRequest = 64
 	// of the messages of a request that expects no answer
@@ -122,6 +124,7 @@ func New(cfg Config) *Node {
 	n.pending.init()
 	n.outbox.init(n)
 	n.queue.init()
+	n.budget.self = n.self
 	return n
 }
 

@@ -14,6 +14,39 @@ type note struct {
 	frame    frame.Frame
 	deadline time.Time
 	out      *outgoing // for a message: dropped from pending means not wanted any more
+
+	before, after *note // in its line
+}
+
+// line is the frames queued for one peer, first to last.
+type line struct {
+	first, last *note
+	n           int
+}
+
+func (l *line) push(x *note) {
+	if x.before = l.last; x.before != nil {
+		x.before.after = x
+	} else {
+		l.first = x
+	}
+	l.last = x
+	l.n++
+}
+
+func (l *line) remove(x *note) {
+	if x.before != nil {
+		x.before.after = x.after
+	} else {
+		l.first = x.after
+	}
+	if x.after != nil {
+		x.after.before = x.before
+	} else {
+		l.last = x.before
+	}
+	x.before, x.after = nil, nil
+	l.n--
 }
 
 // outbox sends frames to peers, in order for each peer. A goroutine runs for each peer that has
@@ -22,15 +55,15 @@ type outbox struct {
 	n *Node
 
 	mu    sync.Mutex
-	idle  *sync.Cond // signalled when a peer has no frames queued any more
-	lines map[mpi.PeerID][]note
+	idle  *sync.Cond           // signalled when a peer has no frames queued any more
+	lines map[mpi.PeerID]*line // while a goroutine carries it
 	shut  bool
 }
 
 func (b *outbox) init(n *Node) {
 	b.n = n
 	b.idle = sync.NewCond(&b.mu)
-	b.lines = map[mpi.PeerID][]note{}
+	b.lines = map[mpi.PeerID]*line{}
 }
 
 // put queues a frame without blocking. Replies to a peer that has [maxOutbox] frames queued are
@@ -41,37 +74,62 @@ func (b *outbox) put(to mpi.PeerID, x note) {
 	if b.shut {
 		return
 	}
-	line, runs := b.lines[to]
-	if len(line) >= maxOutbox && x.out == nil {
+	l := b.lines[to]
+	switch {
+	case l != nil && l.n >= maxOutbox && x.out == nil:
 		b.n.log.Warn("peer takes no answers: dropped one", "peer", to)
 		return
+	case x.out != nil && !b.n.pending.has(x.out):
+		return
+	case l == nil:
+		l = new(line)
+		b.lines[to] = l
+		b.n.wg.Go(func() { b.carry(to, l) })
 	}
-	b.lines[to] = append(line, x)
-	if !runs {
-		b.n.wg.Go(func() { b.carry(to) })
+	l.push(&x)
+	if x.out != nil {
+		x.out.queued = &x
+	}
+}
+
+// drop takes out what is queued of messages that were dropped from pending: nothing accounts for
+// their bytes any more.
+func (b *outbox) drop(list []*outgoing) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, o := range list {
+		if o.queued != nil {
+			b.lines[o.to].remove(o.queued)
+			o.queued = nil
+		}
 	}
 }
 
 // carry sends a peer's queued frames until there are none.
-func (b *outbox) carry(to mpi.PeerID) {
-	for {
-		b.mu.Lock()
-		line := b.lines[to]
-		if len(line) == 0 {
-			delete(b.lines, to)
-			b.idle.Broadcast()
-			b.mu.Unlock()
-			return
-		}
-		b.lines[to] = []note{}
-		b.mu.Unlock()
-		for _, x := range line {
-			b.send(to, x)
-		}
+func (b *outbox) carry(to mpi.PeerID, l *line) {
+	for x := b.next(to, l); x != nil; x = b.next(to, l) {
+		b.send(to, x)
 	}
 }
 
-func (b *outbox) send(to mpi.PeerID, x note) {
+// next takes the first frame out of a line. Without any it removes the line, and returns nil.
+func (b *outbox) next(to mpi.PeerID, l *line) *note {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	x := l.first
+	if x == nil {
+		delete(b.lines, to)
+		b.idle.Broadcast()
+		return nil
+	}
+	l.remove(x)
+	if x.out != nil {
+		x.out.queued = nil
+	}
+	return x
+}
+
+func (b *outbox) send(to mpi.PeerID, x *note) {
 	l := &b.n.pending
 	if x.out != nil && !l.has(x.out) {
 		return

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -51,14 +52,15 @@ func TestQueueTakesPeersInTurn(t *testing.T) {
 }
 
 func TestBudgetBoundsTasks(t *testing.T) {
-	var b budget
-	for range maxTasksPerPeer {
-		if err := b.take("a", 1); err != nil {
-			t.Fatal(err)
+	b := budget{self: "self"}
+	fill := func(peer mpi.PeerID, n int64) (tasks int) {
+		for b.take(peer, n) == nil {
+			tasks++
 		}
+		return tasks
 	}
-	if b.take("a", 1) == nil {
-		t.Error("no bound on one peer")
+	if got := fill("a", 1); got != maxTasks/3 {
+		t.Errorf("one peer alone has %d tasks, not %d", got, maxTasks/3)
 	}
 	if err := b.take("b", 1); err != nil {
 		t.Errorf("one peer's messages keep out another's: %v", err)
@@ -66,19 +68,61 @@ func TestBudgetBoundsTasks(t *testing.T) {
 	if b.take("b", maxTaskBytes) == nil {
 		t.Error("no bound on bytes")
 	}
+	fill("b", 1)
 	b.give("a", 1)
-	if err := b.take("a", 1); err != nil {
-		t.Errorf("room given back is not there: %v", err)
+	if b.take("a", 1) == nil {
+		t.Error("the share of a peer does not shrink as another one comes")
 	}
-	for range maxTasks - maxTasksPerPeer - 1 {
-		_ = b.take("c", 0)
+	for i := range 2 * maxTasks {
+		fill(mpi.PeerID(fmt.Sprint(i)), 1)
 	}
-	if b.take("d", 0) == nil {
-		t.Error("no bound on all")
+	if b.peers.tasks != maxTasks {
+		t.Errorf("%d tasks of all peers, not %d", b.peers.tasks, maxTasks)
+	}
+	if got := fill("self", 1); got != ownTasks {
+		t.Errorf("beside them the node has %d tasks of its own, not %d", got, ownTasks)
 	}
 }
 
-type ends struct{ accepts, ends int }
+func TestBudgetBoundsBytes(t *testing.T) {
+	b := budget{self: "self"}
+	fill := func(peer mpi.PeerID) (bytes int64) {
+		for n := int64(1 << 20); n > 0; {
+			if b.take(peer, n) != nil {
+				n /= 2
+			} else {
+				bytes += n
+			}
+		}
+		return bytes
+	}
+	all := fill("a")
+	if all != (maxTaskBytes-ownBytes)/3 {
+		t.Errorf("one peer alone has %d MiB", all>>20)
+	}
+	if b.grow("a", 1) {
+		t.Error("what a peer's tasks send is not bounded")
+	}
+	for i := range 100 {
+		got := fill(mpi.PeerID(fmt.Sprint(i)))
+		if all += got; got < 1<<20 && i < 8 {
+			t.Errorf("for peer %d there are %d bytes left", i+2, got)
+		}
+	}
+	if all > maxTaskBytes-ownBytes {
+		t.Errorf("all peers have %d MiB", all>>20)
+	}
+	if got := fill("self"); got != maxTaskBytes-all {
+		t.Errorf("the node has %d MiB for itself beside %d MiB of peers", got>>20, all>>20)
+	}
+}
+
+type ends struct {
+	accepts, ends int
+	pending       messages
+}
+
+func (e *ends) open() *messages { return &e.pending }
 
 func (e *ends) accepted(*outgoing)                     { e.accepts++ }
 func (e *ends) ended(*outgoing, []mpi.Failure, uint64) { e.ends++ }

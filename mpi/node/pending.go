@@ -2,6 +2,7 @@ package node
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 type owner interface {
 	accepted(o *outgoing)
 	ended(o *outgoing, failures []mpi.Failure, omitted uint64)
+	// open is the owner's messages among those pending, guarded by pending's mutex.
+	open() *messages
 }
 
 // outgoing is one message that was sent and has not ended.
@@ -29,6 +32,41 @@ type outgoing struct {
 	// Guarded by pending's mutex.
 	id      uint64
 	session uint64 // that carries it; 0 while it is still being sent
+	at      [2]int // in the lists of its owner and of its peer
+
+	queued *note // of the outbox, and guarded by its mutex; nil if it is not queued
+}
+
+// messages is a list of pending messages in no order. Adding and removing one takes constant time.
+type messages []*outgoing
+
+// The lists that a message is in, as indexes of outgoing.at.
+const (
+	ofOwner = iota
+	ofReceiver
+)
+
+func (l *messages) add(o *outgoing, which int) {
+	o.at[which] = len(*l)
+	*l = append(*l, o)
+}
+
+func (l *messages) remove(o *outgoing, which int) {
+	last := len(*l) - 1
+	moved := (*l)[last]
+	moved.at[which] = o.at[which]
+	(*l)[o.at[which]] = moved
+	(*l)[last] = nil
+	*l = (*l)[:last]
+	if last == 0 {
+		*l = nil // nothing is kept for the longest list there was
+	}
+}
+
+// receiver is a peer that messages are pending for.
+type receiver struct {
+	open messages
+	lost uint64 // the newest session with it that was lost while any was pending
 }
 
 // failure returns a failure of this message.
@@ -42,10 +80,10 @@ func (o *outgoing) end(f mpi.Failure) { o.owner.ended(o, []mpi.Failure{f}, 0) }
 // pending holds the messages that were sent and have not ended. Whoever removes one tells its
 // owner, so that an owner is told once.
 type pending struct {
-	mu   sync.Mutex
-	last uint64
-	open map[uint64]*outgoing
-	lost map[mpi.PeerID]uint64 // the newest session of a peer that was lost
+	mu    sync.Mutex
+	last  uint64
+	open  map[uint64]*outgoing
+	peers map[mpi.PeerID]*receiver // that messages are pending for
 }
 
 // init starts the IDs at a random number, so that late frames about messages of this node's
@@ -53,7 +91,7 @@ type pending struct {
 func (l *pending) init() {
 	l.last = rand.Uint64()
 	l.open = map[uint64]*outgoing{}
-	l.lost = map[mpi.PeerID]uint64{}
+	l.peers = map[mpi.PeerID]*receiver{}
 }
 
 // add adds a message and returns its new ID.
@@ -63,7 +101,25 @@ func (l *pending) add(o *outgoing) uint64 {
 	l.last++
 	o.id = l.last
 	l.open[o.id] = o
+	o.owner.open().add(o, ofOwner)
+	to := l.peers[o.to]
+	if to == nil {
+		to = new(receiver)
+		l.peers[o.to] = to
+	}
+	to.open.add(o, ofReceiver)
 	return o.id
+}
+
+// remove takes out a message that is pending. The caller holds the mutex.
+func (l *pending) remove(o *outgoing) {
+	delete(l.open, o.id)
+	o.owner.open().remove(o, ofOwner)
+	to := l.peers[o.to]
+	to.open.remove(o, ofReceiver)
+	if len(to.open) == 0 {
+		delete(l.peers, o.to)
+	}
 }
 
 // has reports whether a message is still pending.
@@ -79,10 +135,10 @@ func (l *pending) sent(o *outgoing, session uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o.session = session
-	if session > l.lost[o.to] || l.open[o.id] != o {
+	if l.open[o.id] != o || session > l.peers[o.to].lost {
 		return true
 	}
-	delete(l.open, o.id)
+	l.remove(o)
 	return false
 }
 
@@ -105,7 +161,7 @@ func (l *pending) take(peer mpi.PeerID, id uint64) *outgoing {
 	if o == nil || o.to != peer {
 		return nil
 	}
-	delete(l.open, id)
+	l.remove(o)
 	return o
 }
 
@@ -113,13 +169,19 @@ func (l *pending) take(peer mpi.PeerID, id uint64) *outgoing {
 func (l *pending) lose(peer mpi.PeerID, session uint64) []*outgoing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lost[peer] = max(l.lost[peer], session)
+	to := l.peers[peer]
+	if to == nil {
+		return nil
+	}
+	to.lost = max(to.lost, session)
 	var list []*outgoing
-	for id, o := range l.open {
-		if o.to == peer && o.session != 0 && o.session <= session {
-			delete(l.open, id)
+	for _, o := range to.open {
+		if o.session != 0 && o.session <= session {
 			list = append(list, o)
 		}
+	}
+	for _, o := range list {
+		l.remove(o)
 	}
 	return list
 }
@@ -128,12 +190,9 @@ func (l *pending) lose(peer mpi.PeerID, session uint64) []*outgoing {
 func (l *pending) drop(w owner) []*outgoing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var list []*outgoing
-	for id, o := range l.open {
-		if o.owner == w {
-			delete(l.open, id)
-			list = append(list, o)
-		}
+	list := slices.Clone(*w.open())
+	for _, o := range list {
+		l.remove(o)
 	}
 	return list
 }

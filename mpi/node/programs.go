@@ -2,6 +2,7 @@ package node
 
 import (
 	"cmp"
+	"container/list"
 	"context"
 	"fmt"
 	"io/fs"
@@ -49,7 +50,7 @@ type program struct {
 	state   mpi.State
 	err     error
 	kind    string
-	waiting []*task       // tasks that came while it was being prepared
+	waiting *list.List    // of the *task that came while it was being prepared; nil for none
 	settled chan struct{} // closed when it is prepared, or has failed
 	used    time.Time
 	code    exec.Program
@@ -201,8 +202,9 @@ func (p *program) gone() string {
 func (p *program) dismiss(t *task) {
 	p.ps.mu.Lock()
 	defer p.ps.mu.Unlock()
-	if len(p.waiting) > 0 {
-		p.waiting = slices.DeleteFunc(p.waiting, func(x *task) bool { return x == t })
+	if p.waiting != nil && t.waits != nil {
+		p.waiting.Remove(t.waits)
+		t.waits = nil
 	}
 }
 
@@ -211,7 +213,10 @@ func (p *program) enqueue(t *task) {
 	p.ps.mu.Lock()
 	state, err := p.state, p.err
 	if state == mpi.Preparing {
-		p.waiting = append(p.waiting, t)
+		if p.waiting == nil {
+			p.waiting = list.New()
+		}
+		t.waits = p.waiting.PushBack(t)
 	}
 	p.ps.mu.Unlock()
 	switch state {
@@ -257,7 +262,12 @@ func (p *program) settle(code exec.Program, files fs.FS, err error) ([]*task, er
 	ps := p.ps
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	waiting := p.waiting
+	var waiting []*task
+	if p.waiting != nil {
+		for e := p.waiting.Front(); e != nil; e = e.Next() {
+			waiting = append(waiting, e.Value.(*task))
+		}
+	}
 	p.waiting = nil
 	defer close(p.settled)
 	if p.ctx.Err() != nil {

@@ -1,7 +1,7 @@
 package node
 
 import (
-	"slices"
+	"container/list"
 	"sync"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -13,15 +13,22 @@ import (
 type queue struct {
 	mu      sync.Mutex
 	more    *sync.Cond
-	waiting map[mpi.PeerID][]*task // no empty lists
-	turn    []mpi.PeerID           // the keys of waiting, next first
+	waiting map[mpi.PeerID]*peerLine // none empty
+	turn    list.List                // of the *peerLine, next first
 	n       int
 	shut    bool
 }
 
+// peerLine is the tasks of one peer, first to last.
+type peerLine struct {
+	peer  mpi.PeerID
+	tasks list.List
+	turn  *list.Element // in queue.turn
+}
+
 func (q *queue) init() {
 	q.more = sync.NewCond(&q.mu)
-	q.waiting = map[mpi.PeerID][]*task{}
+	q.waiting = map[mpi.PeerID]*peerLine{}
 }
 
 // push adds a task; false if the queue is closed.
@@ -31,11 +38,13 @@ func (q *queue) push(t *task) bool {
 	if q.shut {
 		return false
 	}
-	if len(q.waiting[t.from]) == 0 {
-		q.turn = append(q.turn, t.from)
+	line := q.waiting[t.from]
+	if line == nil {
+		line = &peerLine{peer: t.from}
+		line.turn = q.turn.PushBack(line)
+		q.waiting[t.from] = line
 	}
-	q.waiting[t.from] = append(q.waiting[t.from], t)
-	t.queued = true
+	t.turn = line.tasks.PushBack(t)
 	q.n++
 	q.more.Signal()
 	return true
@@ -45,44 +54,37 @@ func (q *queue) push(t *task) bool {
 func (q *queue) pop() (*task, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.turn) == 0 && !q.shut {
+	for q.turn.Len() == 0 && !q.shut {
 		q.more.Wait()
 	}
 	if q.shut {
 		return nil, false
 	}
-	peer := q.turn[0]
-	q.turn = q.turn[1:]
-	line := q.waiting[peer]
-	t := line[0]
-	line[0] = nil // the slice keeps the array alive, and with it the task
-	if len(line) > 1 {
-		q.waiting[peer] = line[1:]
-		q.turn = append(q.turn, peer)
-	} else {
-		delete(q.waiting, peer)
-	}
-	q.n--
-	t.queued = false
+	line := q.turn.Front().Value.(*peerLine)
+	t := line.tasks.Front().Value.(*task)
+	q.turn.MoveToBack(line.turn)
+	q.cut(line, t)
 	return t, true
+}
+
+// cut takes a task out of its peer's line. The caller holds the mutex.
+func (q *queue) cut(line *peerLine, t *task) {
+	line.tasks.Remove(t.turn)
+	t.turn = nil
+	q.n--
+	if line.tasks.Len() == 0 {
+		delete(q.waiting, line.peer)
+		q.turn.Remove(line.turn)
+	}
 }
 
 // remove removes a task, if it is queued.
 func (q *queue) remove(t *task) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !t.queued || q.shut {
-		return
+	if t.turn != nil && !q.shut {
+		q.cut(q.waiting[t.from], t)
 	}
-	t.queued = false
-	q.n--
-	line := slices.DeleteFunc(q.waiting[t.from], func(x *task) bool { return x == t })
-	if len(line) > 0 {
-		q.waiting[t.from] = line
-		return
-	}
-	delete(q.waiting, t.from)
-	q.turn = slices.DeleteFunc(q.turn, func(p mpi.PeerID) bool { return p == t.from })
 }
 
 // len returns the number of queued tasks.
@@ -100,8 +102,11 @@ func (q *queue) close() []*task {
 	q.more.Broadcast()
 	var rest []*task
 	for _, line := range q.waiting {
-		rest = append(rest, line...)
+		for e := line.tasks.Front(); e != nil; e = e.Next() {
+			rest = append(rest, e.Value.(*task))
+		}
 	}
-	q.waiting, q.turn, q.n = nil, nil, 0
+	q.waiting, q.n = nil, 0
+	q.turn.Init()
 	return rest
 }

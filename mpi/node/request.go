@@ -31,7 +31,12 @@ type request struct {
 	failures []mpi.Failure
 	omitted  uint64
 	expiry   *time.Timer
+
+	pending messages // see owner
 }
+
+// open implements [owner].
+func (q *request) open() *messages { return &q.pending }
 
 // Do carries out a request. The error is an [*mpi.Error]; the result then holds the answers and
 // failures so far.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"container/list"
 	"context"
 	"fmt"
 	"io/fs"
@@ -24,7 +25,10 @@ type task struct {
 	pid      int64
 	data     []byte
 	deadline time.Time
-	queued   bool // guarded by the queue's mutex
+	turn     *list.Element // in its peer's line, guarded by the queue's mutex; nil if not queued
+	waits    *list.Element // in program.waiting, guarded as that
+	index    int           // in Node.tasks, guarded by the node's mutex
+	pending  messages      // see owner
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -38,6 +42,9 @@ type task struct {
 	omitted  uint64
 	expiry   *time.Timer // of the whole task
 }
+
+// open implements [owner].
+func (t *task) open() *messages { return &t.pending }
 
 // work is one handler slot: it runs tasks of the queue, one at a time.
 func (n *Node) work() {
@@ -155,7 +162,7 @@ func (t *task) send(msgs []mpi.Message) {
 		size += int64(len(m.Data)) + 256
 	}
 	t.mu.Lock()
-	room := !t.over && t.n.budget.grow(size)
+	room := !t.over && t.n.budget.grow(t.from, size)
 	if room {
 		t.left = len(msgs)
 		t.room += size
@@ -207,15 +214,17 @@ func (t *task) ended(o *outgoing, failures []mpi.Failure, omitted uint64) {
 	}
 }
 
-// note adds failures of messages that the task sent, up to [mpi.MaxFailures] for its Done. The
-// caller holds the mutex.
+// note adds failures of messages that the task sent, up to [mpi.MaxFailures] for its Done, as far
+// as the budget has room for them. The caller holds the mutex.
 func (t *task) note(failures []mpi.Failure, omitted uint64) {
-	room := mpi.MaxFailures - 1 - len(t.failures) // one place is for the task's own message
-	if len(failures) > room {
-		omitted += uint64(len(failures) - room)
-		failures = failures[:room]
-	}
 	for _, f := range failures {
+		size := int64(len(f.From)+len(f.To)+len(f.Detail)+len(f.Stderr)) + 256
+		// one place is for the task's own message
+		if t.over || len(t.failures) == mpi.MaxFailures-1 || !t.n.budget.grow(t.from, size) {
+			omitted++
+			continue
+		}
+		t.room += size
 		f.Index = -1
 		t.failures = append(t.failures, f)
 	}
@@ -264,16 +273,12 @@ func (n *Node) forget(t *task) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	list := n.tasks[t.req]
-	for i, x := range list {
-		if x == t {
-			list[i] = list[len(list)-1]
-			list = list[:len(list)-1]
-			break
-		}
-	}
-	if len(list) == 0 {
+	last := len(list) - 1
+	list[last].index = t.index
+	list[t.index], list[last] = list[last], nil
+	if last == 0 {
 		delete(n.tasks, t.req)
 	} else {
-		n.tasks[t.req] = list
+		n.tasks[t.req] = list[:last]
 	}
 }
