@@ -91,14 +91,15 @@ func (t Timing) withDefaults() Timing {
 type limits struct {
 	peers      int           // in view
 	bytes      int           // of all hellos in view, about
+	share      int           // of them one hello keeps, where all do not fit
 	candidates int           // known of, not in view
 	probes     int           // at once, for peers in view or connected, and again for others
 	lookups    int           // at once, besides those that a Refresh waits for
 	adverts    int           // at once
 	found      int           // peers taken from one lookup
 	tries      int           // failures in a row after which a peer is forgotten
-	sourceHint int           // hints taken of one peer: at once, and then per minute
-	allHints   int           // the same, of all peers together
+	sourceHint int           // hints looked at of one peer: at once, and then per minute
+	allHints   int           // hints taken of all peers together: at once, and then per minute
 	toldPeers  int           // named in one hello of ours
 	toldBytes  int           // of addresses in one hello of ours
 	addrs      int           // kept of one candidate
@@ -113,7 +114,7 @@ type limits struct {
 
 func defaultLimits() limits {
 	return limits{
-		peers: 4096, bytes: 32 << 20, candidates: 1024,
+		peers: 4096, bytes: 32 << 20, share: 8 << 10, candidates: 1024,
 		probes: 16, lookups: 4, adverts: 4, found: 100, tries: 5,
 		sourceHint: 128, allHints: 512, toldPeers: 512, toldBytes: 256 << 10, addrs: 2 * frame.MaxAddrs,
 		handshakes: 3, yield: 150 * time.Millisecond,

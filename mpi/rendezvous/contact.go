@@ -18,6 +18,7 @@ type contact struct {
 	in      bool        // in view: hello is its own word, and nothing says that it is gone
 	hello   frame.Hello // its last, without Members
 	size    int         // of hello, about
+	group   string      // of its address: see link
 	useful  bool        // serves a program of v.pools
 	heard   time.Time   // when it last said hello, asked or not
 	asked   uint64      // the epoch of our last hello that it answered

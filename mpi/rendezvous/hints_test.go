@@ -176,11 +176,11 @@ func TestHellosInViewAreBounded(t *testing.T) {
 	for i := range mpi.MaxServes {
 		fat.Serves = append(fat.Serves, mpi.Interpreter{Name: "x", Version: "1.0.0", CID: mpi.CID(fmt.Sprintf("bafy%d", i))})
 	}
-	for _, p := range peers(30, "p") {
+	for _, p := range peers(200, "p") {
 		b.v.greeted(b.now, p.Peer, fat, up)
 		check(t, b.v)
 	}
-	if n := len(b.v.known()); n == 0 || n > 10 {
+	if n := len(b.v.known()); n < 100 || n > b.v.lim.bytes/b.v.lim.share+1 {
 		t.Errorf("%d in view", n)
 	}
 	b.v.greeted(b.now, "p00000", serving(), up) // one shrinks: there is room again

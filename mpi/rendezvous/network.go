@@ -1,6 +1,7 @@
 package rendezvous
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -82,8 +83,29 @@ func (s *Service) link(name mpi.PeerID) link {
 	for _, c := range s.cfg.Host.Network().ConnsToPeer(id) {
 		l.up = true
 		l.local = l.local || !manet.IsPublicAddr(c.RemoteMultiaddr())
+		l.group = group(c.RemoteMultiaddr())
 	}
 	return l
+}
+
+// group is the network of a public address that its owner easily has more addresses of: 24 bits of
+// IPv4, 48 of IPv6. A private address stands for itself.
+func group(addr ma.Multiaddr) string {
+	ip, err := manet.ToIP(addr)
+	if err != nil {
+		return ""
+	}
+	a, _ := netip.AddrFromSlice(ip)
+	a = a.Unmap()
+	bits := a.BitLen()
+	if manet.IsPublicAddr(addr) {
+		bits = map[bool]int{true: 24, false: 48}[a.Is4()]
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return p.String()
 }
 
 // address fills in where the members of a hello were last seen, and leaves out those of
@@ -117,15 +139,15 @@ func (s *Service) address(h frame.Hello, local bool) frame.Hello {
 	return h
 }
 
-// named is what a lookup found, as the view keeps it. Discovery chose the addresses, and
+// listed is what a lookup found, as the view keeps it. Discovery chose the addresses, and
 // they are not filtered: a network of our own may be all private.
-func named(info peer.AddrInfo) frame.PeerAddrs {
+func listed(info peer.AddrInfo) frame.PeerAddrs {
 	return frame.PeerAddrs{Peer: mpi.PeerID(info.ID.String()), Addrs: texts(info.ID, info.Addrs, true)}
 }
 
-// vet checks a hint: a peer ID in its canonical text, and of the addresses those that are
-// sound and may be dialled on the word of a peer that is local or not. Without any it is
-// no hint: nobody can have us search the network for made-up peers.
+// vet checks a hint: a peer ID in its canonical text, and of the addresses those that are sound and
+// may be dialled on the word of a peer that is local or not (see texts). Without any it is no hint:
+// nobody can have us search the network for made-up peers.
 func vet(a frame.PeerAddrs, local bool) (frame.PeerAddrs, bool) {
 	if len(a.Peer) > maxID {
 		return frame.PeerAddrs{}, false
@@ -147,7 +169,9 @@ func vet(a frame.PeerAddrs, local bool) (frame.PeerAddrs, bool) {
 	return frame.PeerAddrs{Peer: a.Peer, Addrs: sound}, len(sound) > 0
 }
 
-// texts writes up to [frame.MaxAddrs] addresses of a peer without its ID at the end.
+// texts writes up to [frame.MaxAddrs] addresses of a peer without its ID at the end. If local is
+// false these are public IP addresses only: whoever owns a name can have it resolve to a private
+// address, at the moment at which it is dialled.
 func texts(id peer.ID, addrs []ma.Multiaddr, local bool) []string {
 	var list []string
 	for _, m := range addrs {
@@ -155,7 +179,7 @@ func texts(id peer.ID, addrs []ma.Multiaddr, local bool) []string {
 			break
 		}
 		m, of := peer.SplitAddr(m)
-		if m == nil || of != "" && of != id || !local && !manet.IsPublicAddr(m) {
+		if m == nil || of != "" && of != id || !local && !public(m) {
 			continue
 		}
 		if t := m.String(); len(t) <= frame.MaxAddrLen {
@@ -163,6 +187,27 @@ func texts(id peer.ID, addrs []ma.Multiaddr, local bool) []string {
 		}
 	}
 	return list
+}
+
+// localNAT64 are the addresses by which a network's own NAT64 may reach its private IPv4 addresses
+// (RFC 8215). Package manet takes them for public.
+var localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48")
+
+// public says whether an address is a public IP address, and has no name that is looked up before
+// it is dialled.
+func public(m ma.Multiaddr) bool {
+	for _, c := range m {
+		switch c.Code() {
+		case ma.P_DNS, ma.P_DNS4, ma.P_DNS6, ma.P_DNSADDR:
+			return false
+		}
+	}
+	ip, err := manet.ToIP(m)
+	if err != nil {
+		return false
+	}
+	a, ok := netip.AddrFromSlice(ip)
+	return ok && !localNAT64.Contains(a) && manet.IsPublicAddr(m)
 }
 
 // Bounds on the texts of a hello that mpi does not name.

@@ -227,12 +227,20 @@ func (v *view) hinted(now time.Time, source *contact, program mpi.CID, a frame.P
 	if source.hints == nil {
 		source.hints = perMinute(v.lim.sourceHint)
 	}
-	if !source.hints.AllowN(now, 1) || !v.hints.AllowN(now, 1) {
+	if !source.hints.AllowN(now, 1) {
 		return
 	}
-	if a, ok := v.vet(a, local); ok {
+	if a, ok := v.vet(a, local); ok && v.fair(now, source) && v.hints.AllowN(now, 1) {
 		v.consider(now, program, a)
 	}
+}
+
+// fair says whether another hint of a source may cost what is common to all. While that is scarce,
+// the sources that have used less of their own part come first.
+func (v *view) fair(now time.Time, source *contact) bool {
+	left := v.hints.TokensAt(now) / float64(v.lim.allHints)
+	used := 1 - source.hints.TokensAt(now)/float64(v.lim.sourceHint)
+	return used <= 2*left
 }
 
 // found follows what a lookup found.

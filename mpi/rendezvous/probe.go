@@ -103,7 +103,11 @@ func (v *view) answered(now time.Time, t ticket, theirs frame.Hello, l link) {
 // has forgotten p, when there is no room, or it is gone again and of no use.
 func (v *view) admitHello(now time.Time, p *contact, theirs frame.Hello, l link) bool {
 	p.connected = l.up
-	if !v.enter(now, p, theirs) {
+	group := p.group
+	if l.up {
+		group = l.group
+	}
+	if !v.enter(now, p, theirs, group) {
 		v.forget(now, p)
 		return false
 	}

@@ -36,6 +36,7 @@ type view struct {
 
 	peers   map[mpi.PeerID]*contact
 	members map[mpi.CID]map[mpi.PeerID]*contact // of those in view
+	groups  map[string]int                      // peers in view by the group of their address
 	inView  int
 	bytes   int
 	lanes   [laneCount]lane
@@ -53,6 +54,8 @@ type view struct {
 type link struct {
 	up    bool
 	local bool // over an address that is not public
+	// of the address: a public network, as large as one owner easily has, or one private address
+	group string
 }
 
 func newView(self mpi.PeerID, cfg Config, lim limits, rnd *rand.Rand) *view {
@@ -65,6 +68,7 @@ func newView(self mpi.PeerID, cfg Config, lim limits, rnd *rand.Rand) *view {
 		epoch: 1, tell: 1,
 		peers:   map[mpi.PeerID]*contact{},
 		members: map[mpi.CID]map[mpi.PeerID]*contact{},
+		groups:  map[string]int{},
 		pools:   map[mpi.CID]*pool{},
 	}
 	v.pools[general] = &pool{}
@@ -152,114 +156,12 @@ func (v *view) sample(program mpi.CID, without mpi.PeerID, n int) []frame.PeerAd
 	return some
 }
 
-// enter puts a peer in view by its hello, or replaces the hello of one that is. It
-// reports false when there is no room for it.
-func (v *view) enter(now time.Time, p *contact, theirs frame.Hello) bool {
-	theirs.Members = nil
-	size := weigh(theirs)
-	useful := v.useful(theirs)
-	for (!p.in && v.inView >= v.lim.peers) || v.bytes-p.size+size > v.lim.bytes {
-		if !v.evict(now, p, worth(useful, p.connected)) {
-			return false
-		}
-	}
-	was := p.in
-	v.unlist(p)
-	p.in, p.hello, p.size, p.useful, p.heard, p.gone = true, theirs, size, useful, now, false
-	v.inView++
-	v.bytes += size
-	for _, i := range theirs.Serves {
-		set := v.members[i.CID]
-		if set == nil {
-			set = map[mpi.PeerID]*contact{}
-			v.members[i.CID] = set
-		}
-		set[p.id] = p
-	}
-	if p.index >= 0 {
-		v.queue(p, p.due) // its lane may be another now
-	}
-	if !was {
-		v.log.Debug("peer in view", "peer", p.id, "serves", len(theirs.Serves), "agent", theirs.Agent)
-	}
-	return true
-}
-
-// leave takes a peer out of view.
-func (v *view) leave(p *contact, why string) {
-	if !p.in {
-		return
-	}
-	v.unlist(p)
-	v.log.Debug("peer out of view", "peer", p.id, "why", why)
-}
-
-func (v *view) unlist(p *contact) {
-	if !p.in {
-		return
-	}
-	for _, i := range p.hello.Serves {
-		if set := v.members[i.CID]; set != nil {
-			delete(set, p.id)
-			if len(set) == 0 {
-				delete(v.members, i.CID)
-			}
-		}
-	}
-	v.inView--
-	v.bytes -= p.size
-	p.in, p.hello, p.size, p.useful = false, frame.Hello{}, 0, false
-}
-
 // forget drops all knowledge of a peer. What an exchange under way brings is void.
 func (v *view) forget(now time.Time, p *contact) {
 	v.unlist(p)
 	v.unqueue(p)
 	delete(v.peers, p.id)
 	v.settle(now, p.id)
-}
-
-// evict makes room by forgetting a peer in view that is worth less than the given, the
-// one least recently heard. It reports false if there is none.
-func (v *view) evict(now time.Time, but *contact, than int) bool {
-	var worst *contact
-	for _, p := range v.peers {
-		if !p.in || p == but || worth(p.useful, p.connected) >= than {
-			continue
-		}
-		if worst == nil || worth(p.useful, p.connected) < worth(worst.useful, worst.connected) ||
-			worth(p.useful, p.connected) == worth(worst.useful, worst.connected) && p.heard.Before(worst.heard) {
-			worst = p
-		}
-	}
-	if worst == nil {
-		return false
-	}
-	v.forget(now, worst)
-	return true
-}
-
-func worth(useful, connected bool) int {
-	w := 0
-	if useful {
-		w += 2
-	}
-	if connected {
-		w++
-	}
-	return w
-}
-
-// weigh is about what a hello takes in memory, in bytes.
-func weigh(h frame.Hello) int {
-	n := 256 + len(h.Agent)
-	for _, i := range h.Serves {
-		n += 128 + len(i.Name) + len(i.Version) + len(i.CID)
-	}
-	for _, w := range h.Wants {
-		n += 16 + len(w)
-	}
-	return n
 }
 
 func (v *view) useful(h frame.Hello) bool {
@@ -317,12 +219,12 @@ func (v *view) list(program mpi.CID) ([]mpi.PeerID, time.Time) {
 	return ids, time.Time{}
 }
 
-// known is all peers in view, sorted by ID.
+// known is all peers in view, sorted by ID. Their Serves are the view's, and are not changed.
 func (v *view) known() []mpi.Member {
 	list := make([]mpi.Member, 0, v.inView)
 	for _, p := range v.peers {
 		if p.in {
-			list = append(list, mpi.Member{Peer: p.id, Agent: p.hello.Agent, HandlerSlots: p.hello.HandlerSlots, Serves: slices.Clone(p.hello.Serves)})
+			list = append(list, mpi.Member{Peer: p.id, Agent: p.hello.Agent, HandlerSlots: p.hello.HandlerSlots, Serves: p.hello.Serves})
 		}
 	}
 	slices.SortFunc(list, func(a, b mpi.Member) int { return strings.Compare(string(a.Peer), string(b.Peer)) })

@@ -61,7 +61,7 @@ func (s *Service) lookup(program mpi.CID) {
 			break
 		}
 		n++
-		a := named(info)
+		a := listed(info)
 		s.update(func(v *view, now time.Time) { v.found(now, program, a) })
 	}
 	s.log.Debug("looked up pool", "namespace", Namespace(program), "found", n, "error", err)
