@@ -2,6 +2,7 @@ package job
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +34,51 @@ func (k *recordStore) create(id string, i int, f mpi.JobFile) (*file, error) {
 		return nil, err
 	}
 	x := &file{JobFile: f, disk: k.path(id, i)}
-	return x, os.WriteFile(x.disk, nil, 0o600)
+	if err := os.WriteFile(x.disk, nil, 0o600); err != nil {
+		return nil, err
+	}
+	line, err := json.Marshal(f)
+	if err != nil {
+		return nil, err
+	}
+	return x, appendTo(filepath.Join(k.files(id), fileIndex), append(line, '\n'), os.O_CREATE)
+}
+
+// fileIndex names the files of a job until its record does: a JSON line for each, in order. It is
+// what a node that died during the job finds them by.
+const fileIndex = "index"
+
+// found are the files of a job that ran when the node died, as far as they were written. What the
+// index does not name is removed.
+func (k *recordStore) found(id string) (list []*file) {
+	if k.dir == "" {
+		return nil
+	}
+	dir := k.files(id)
+	if f, err := os.Open(filepath.Join(dir, fileIndex)); err == nil {
+		defer f.Close()
+		in := json.NewDecoder(io.LimitReader(f, maxRecord))
+		for len(list) < maxFileCount {
+			x := &file{disk: k.path(id, len(list))}
+			if in.Decode(&x.JobFile) != nil || !fs.ValidPath(x.Name) {
+				break
+			}
+			st, err := os.Lstat(x.disk)
+			if err != nil || !st.Mode().IsRegular() {
+				break
+			}
+			x.got = st.Size()
+			list = append(list, x)
+		}
+	}
+	there, _ := os.ReadDir(dir)
+	for _, e := range there {
+		i, err := strconv.Atoi(e.Name())
+		if e.Name() != fileIndex && (err != nil || i < 0 || i >= len(list)) {
+			_ = os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
+	}
+	return list
 }
 
 func (k *recordStore) path(id string, i int) string {
@@ -47,7 +92,11 @@ func (f *file) add(data []byte) error {
 		f.mem = append(f.mem, data...)
 		return nil
 	}
-	out, err := os.OpenFile(f.disk, os.O_WRONLY|os.O_APPEND, 0)
+	return appendTo(f.disk, data, 0)
+}
+
+func appendTo(name string, data []byte, flags int) error {
+	out, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|flags, 0o600)
 	if err != nil {
 		return err
 	}

@@ -45,13 +45,7 @@ func (svc *Service) offered(from mpi.PeerID, f frame.Offer) frame.Reservation {
 	none := func(why mpi.Reason, format string, args ...any) frame.Reservation {
 		return frame.Reservation{Job: f.Job, Reason: why, Detail: fmt.Sprintf(format, args...)}
 	}
-	if from != svc.self && !svc.cfg.Admit(from) {
-		return none(mpi.Refused, "the node does not work for this origin")
-	}
-	if f.Memory > svc.cfg.Memory {
-		return none(mpi.OutOfMemory, "%d MiB for a rank are over the node's limit of %d", f.Memory>>20, svc.cfg.Memory>>20)
-	}
-	if why, detail := svc.cfg.Programs.RunsRanks(f.Program, from == svc.self); why != "" {
+	if why, detail := svc.declines(from, f); why != "" {
 		return none(why, "%s", detail)
 	}
 	key := frame.JobKey(f.Job)
@@ -82,6 +76,19 @@ func (svc *Service) offered(from mpi.PeerID, f frame.Offer) frame.Reservation {
 	svc.parts[p.key] = p
 	svc.wg.Go(p.run)
 	return answer
+}
+
+// declines says why the node does not work for an origin, or not with the program or the memory
+// that it offers, whatever slots are free; an empty reason if it does.
+func (svc *Service) declines(from mpi.PeerID, f frame.Offer) (mpi.Reason, string) {
+	if from != svc.self && !svc.cfg.Admit(from) {
+		return mpi.Refused, "the node does not work for this origin"
+	}
+	if f.Memory > svc.cfg.Memory {
+		return mpi.OutOfMemory, fmt.Sprintf("%d MiB for a rank are over the node's limit of %d",
+			f.Memory>>20, svc.cfg.Memory>>20)
+	}
+	return svc.cfg.Programs.RunsRanks(f.Program, from == svc.self)
 }
 
 // partsOf is how many parts are of jobs of an origin. The caller has the mutex.

@@ -20,6 +20,16 @@ func (svc *Service) JobInput(ctx context.Context, id string, in io.Reader) error
 		return err
 	}
 	defer j.feed.end()
+	err = j.takeInput(ctx, in)
+	if err != nil { // rank 0 must not take it for the end of its input
+		err = mpi.Errorf(mpi.CodeInvalid, "standard input was cut short: %v", err)
+		j.inbox.put(inputCut{err.Error()})
+	}
+	return err
+}
+
+// takeInput passes standard input on until its end, or that of the job.
+func (j *job) takeInput(ctx context.Context, in io.Reader) error {
 	parts, next := make(chan inputPart), make(chan struct{})
 	defer close(next)
 	go readInput(in, parts, next) // ends at the latest when the caller makes Read return
@@ -30,18 +40,19 @@ func (svc *Service) JobInput(ctx context.Context, id string, in io.Reader) error
 		case <-j.feed.over:
 			return nil
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 		if len(p.data) > 0 {
 			if ok, err := j.give(ctx, p.data); !ok {
 				return err
 			}
 		}
-		if p.err != nil {
-			if _, err := j.give(ctx, nil); err != nil || p.err == io.EOF {
-				return err
-			}
-			return mpi.Errorf(mpi.CodeInvalid, "standard input was cut short: %v", p.err)
+		switch {
+		case p.err == io.EOF:
+			_, err := j.give(ctx, nil)
+			return err
+		case p.err != nil:
+			return p.err
 		}
 		next <- struct{}{}
 	}
@@ -135,7 +146,7 @@ func (j *job) give(ctx context.Context, data []byte) (bool, error) {
 		return false, nil
 	case <-ctx.Done():
 		j.inbox.put(inputTaken{})
-		return false, ctx.Err()
+		return false, context.Cause(ctx)
 	}
 }
 

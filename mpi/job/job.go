@@ -221,11 +221,14 @@ func recalled(svc *Service, k kept) *job {
 			Detail: "the node stopped while the job ran"}
 		r.State, r.Cause, r.Exit, r.Progress = mpi.JobFailed, cause, 1, ""
 		r.Ended = time.Now()
+		j.files = svc.records.found(j.name)
+		r.Files = nameFiles(j.files)
 		j.events.done = false
 		end := mpi.JobEvent{
 			Type: mpi.EventEnd, Time: r.Ended, Rank: -1, State: mpi.JobFailed, Exit: 1, Cause: cause}
 		svc.records.save(kept{Job: *r, Events: j.events.tail(end)})
 		j.append(end)
+		return j
 	}
 	for i, f := range j.record.Files {
 		j.files = append(j.files, &file{JobFile: f, got: f.Size, disk: svc.records.path(j.name, i)})

@@ -151,6 +151,10 @@ func (o *origin) step(now time.Time, e originEvent) []action {
 		o.sendInput()
 	case inputTaken:
 		o.waiting = nil
+	case inputCut:
+		if !o.exits[0] {
+			o.fail(mpi.JobCause{Rank: -1, Reason: mpi.Lost, Detail: e.why})
+		}
 	case recordEvent:
 		o.recorded(e)
 	}
@@ -188,9 +192,7 @@ func (o *origin) due() {
 		case offerTimer, graceTimer:
 			o.conclude()
 		case pauseTimer:
-			o.round++
-			o.phase = searching
-			o.do(search{o.round})
+			o.nextRound()
 		case fetchTimer:
 			o.fail(mpi.JobCause{Rank: -1, Reason: mpi.TimedOut, Detail: fmt.Sprintf(
 				"%d of %d nodes were prepared within %v", o.prepared(), len(o.order), fetchTimeout)})

@@ -111,6 +111,10 @@ func (o *origin) conclude() {
 	why := o.lackReason()
 	o.releaseIdle()
 	o.phase = pausing
+	if o.alone { // it was not asked of other nodes yet
+		o.nextRound()
+		return
+	}
 	if o.now.Add(o.pause).After(o.deadline) && (held == 0 || o.round >= heldRounds) {
 		o.fail(mpi.JobCause{Rank: -1, Reason: why, Detail: lack})
 		return
@@ -120,6 +124,13 @@ func (o *origin) conclude() {
 	}
 	o.arm(pauseTimer, o.pause/2+o.jitter(o.pause))
 	o.pause = offerPauses.Next(o.pause)
+}
+
+// nextRound begins the search for another round of offers.
+func (o *origin) nextRound() {
+	o.round++
+	o.phase = searching
+	o.do(search{o.round})
 }
 
 // place gives each rank a node, if there are slots enough.

@@ -111,7 +111,11 @@ func randomOrigin(t *testing.T, seed uint64) {
 				step(tick{})
 			}
 		case 11:
-			switch r.IntN(4) {
+			switch r.IntN(5) {
+			case 4:
+				if r.IntN(8) == 0 {
+					step(inputCut{"reset"})
+				}
 			case 0:
 				step(inputGiven{1, make([]byte, r.IntN(1000))})
 			case 1:

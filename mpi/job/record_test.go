@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -148,28 +147,4 @@ func TestRecordsAreBounded(t *testing.T) {
 		list, err := os.ReadDir(dir)
 		return err == nil && len(list) == maxKept
 	})
-}
-
-// Jobs are forgotten in the order in which they ended, and the one that ended last stays: also one
-// that began before all others, and whatever the clock says.
-func TestJobsAreForgottenByTheirEnd(t *testing.T) {
-	svc := New(Config{Transport: isolatedTransport{self: "self"}})
-	begun := func() *job {
-		j := newJob(svc, mpi.NewRequestID("self"), mpi.JobSpec{Ranks: 1}, mpi.Interpreter{})
-		svc.all[j.name] = j
-		return j
-	}
-	long := begun()
-	var first *job
-	for range maxKept {
-		j := begun()
-		j.created = j.created.Add(time.Hour)
-		if svc.ended(j); first == nil {
-			first = j
-		}
-	}
-	if svc.ended(long); svc.all[long.name] != long || svc.all[first.name] != nil || len(svc.all) != maxKept {
-		t.Errorf("%d records are kept, of the last to end %v, of the first %v",
-			len(svc.all), svc.all[long.name] != nil, svc.all[first.name] != nil)
-	}
 }

@@ -7,13 +7,19 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// search finds nodes to ask: this one first, unless the job names others. alone reports whether the
-// job fits on this node.
+// search finds nodes to ask: this one first, unless the job names others. alone reports whether no
+// other is asked, because the job fits here. Later rounds ask others, whatever this node says.
 func (j *job) search(round int) (peers []mpi.PeerID, alone bool) {
 	svc, spec := j.svc, &j.spec
-	alone = j.alone()
+	why, _ := svc.declines(svc.self, frame.Offer{Program: j.program.CID, Memory: spec.Memory})
+	here := 0 // nodes that may run it: this one
+	if why == "" {
+		here = 1
+	}
+	alone = here == 1 && round == 0 && len(spec.Peers) == 0 && j.fits()
 	switch {
 	case len(spec.Peers) > 0:
 		return spec.Peers, alone
@@ -21,7 +27,7 @@ func (j *job) search(round int) (peers []mpi.PeerID, alone bool) {
 		return []mpi.PeerID{svc.self}, alone
 	}
 	list := j.pool()
-	if len(list)+1 < spec.Ranks || round > 0 {
+	if len(list)+here < spec.Ranks || round > 0 {
 		ctx, cancel := context.WithTimeout(j.ctx, lookupTimeout)
 		_, asked := svc.cfg.Pools.Peers(j.program.CID)
 		if round > 0 || len(list) == 0 || asked.IsZero() || time.Since(svc.started) < youngView {
@@ -39,8 +45,8 @@ func (j *job) search(round int) (peers []mpi.PeerID, alone bool) {
 	return append([]mpi.PeerID{svc.self}, list...), alone
 }
 
-// alone reports whether the job fits on this node and need not go to others.
-func (j *job) alone() bool {
+// fits reports whether this node has slots for the whole job, and the job need not go to others.
+func (j *job) fits() bool {
 	spec := &j.spec
 	return (spec.Ranks == 1 || spec.MapBy == mpi.BySlot) && j.svc.slots.total-j.svc.slots.count() >= spec.Ranks
 }

@@ -74,6 +74,9 @@ func (svc *Service) Start() error {
 		j.ending = svc.endings
 		svc.all[j.name] = j
 	}
+	for _, j := range svc.forgetOld() {
+		svc.records.remove(j.name)
+	}
 	return svc.cfg.Transport.Start(receiver{svc})
 }
 

@@ -37,8 +37,9 @@ type (
 		turn uint64 // of the one who gives it
 		data []byte
 	}
-	inputTaken  struct{} // back: who gave it waits no more
-	recordEvent struct { // the recorder has dealt with an item
+	inputTaken  struct{}             // back: who gave it waits no more
+	inputCut    struct{ why string } // standard input will not come to its end
+	recordEvent struct {             // the recorder has dealt with an item
 		from mpi.PeerID // whose output it was; empty if it was none
 		n    int        // bytes of that
 		rank int
@@ -55,6 +56,7 @@ func (unsent) isOriginEvent()      {}
 func (quit) isOriginEvent()        {}
 func (inputGiven) isOriginEvent()  {}
 func (inputTaken) isOriginEvent()  {}
+func (inputCut) isOriginEvent()    {}
 func (recordEvent) isOriginEvent() {}
 func (tick) isOriginEvent()        {}
 

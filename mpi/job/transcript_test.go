@@ -141,6 +141,10 @@ func (p *player) event(t *testing.T, what string, args []string, line string) {
 		p.step(inputGiven{1, make([]byte, n)})
 	case "give-no-more":
 		p.step(inputTaken{})
+	case "input-cut":
+		p.step(inputCut{"standard input was cut short: connection reset"})
+	case "alone":
+		p.step(candidates{round: p.origin.round, peers: []mpi.PeerID{"self"}, alone: true})
 	case "slow-recorder":
 		p.slow = true
 	case "recorder-goes-on":
