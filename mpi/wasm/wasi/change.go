@@ -1,7 +1,7 @@
 package wasi
 
 // change is for what changes a directory: it finds a path below a descriptor and does something
-// with it, between enterFiles and leaveFiles.
+// with it, within withFiles.
 func (h *Host) change(m memory, fd, p, n uint64, follow bool, do func(to found, e Errno) Errno) Errno {
 	dir, e := h.dir(fd)
 	if e != Success {
@@ -14,13 +14,7 @@ func (h *Host) change(m memory, fd, p, n uint64, follow bool, do func(to found, 
 	case h.scratch == nil:
 		return EROFS
 	}
-	h.enterFiles()
-	to, e := h.resolve(dir, name, follow)
-	e = do(to, e)
-	if !h.leaveFiles() {
-		return Stop
-	}
-	return e
+	return h.withFiles(func() Errno { return do(h.resolve(dir, name, follow)) })
 }
 
 func pathCreateDirectory(h *Host, m memory, a *Args) Errno {
@@ -87,7 +81,7 @@ func pathRename(h *Host, m memory, a *Args) Errno {
 // pathSetTimes sets those of what the program wrote.
 func pathSetTimes(h *Host, m memory, a *Args) Errno {
 	return h.change(m, a[0], a[2], a[3], a[1]&lookupFollow != 0, func(to found, e Errno) Errno {
-		switch n := h.scratch.nodes[to.name]; {
+		switch n := h.scratch.tree.node(to.name); {
 		case e != Success:
 			return e
 		case n == nil:

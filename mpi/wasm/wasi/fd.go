@@ -25,11 +25,11 @@ type file struct {
 	preopen string  // as which the program knows it from its start; else empty
 	open    fs.File // nil for standard streams, and directories until they are read
 	flags   uint16
-	node    *node // open for writing
-	noRead  bool  // open for writing only
-	pos     int64 // the program's offset in a regular file
-	at      int64 // open's own offset, where it cannot read anywhere
-	list    []fs.DirEntry
+	node    *node   // open for writing
+	noRead  bool    // open for writing only
+	pos     int64   // the program's offset in a regular file
+	at      int64   // open's own offset, where it cannot read anywhere
+	list    listing // of a directory, once it was read
 	listed  bool
 }
 
@@ -60,7 +60,7 @@ func (h *Host) add(f *file) (int, Errno) {
 func (h *Host) drop(fd uint64) Errno {
 	f := h.files[fd]
 	h.files[fd] = nil
-	h.entries -= len(f.list)
+	h.unlist(f)
 	if f.open == nil {
 		return Success
 	}

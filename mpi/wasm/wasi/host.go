@@ -47,10 +47,12 @@ type Host struct {
 	in      []byte // what is left of standard input
 	out     []byte
 	err     stderr
-	files   []*file  // by number; nil is free
-	entries int      // of directories, held by files
-	scratch *scratch // nil for none; else it is cfg.Files
-	gather  []byte   // of a write from several places
+	files   []*file // by number; nil is free
+	entries int     // of directories, held by files: see maxEntries
+	// of those entries: see maxEntryBytes
+	entryBytes int64
+	scratch    *scratch // nil for none; else it is cfg.Files
+	gather     []byte   // of a write from several places
 
 	// abandoned serves Abandon: 0, or inFile during a call into Config.Files, or gone.
 	abandoned atomic.Int32
@@ -91,7 +93,7 @@ func (h *Host) Close() {
 		}
 		h.files[i] = nil
 	}
-	h.files, h.entries = nil, 0
+	h.files, h.entries, h.entryBytes = nil, 0, 0
 }
 
 // Why a program had to be ended.
@@ -161,13 +163,35 @@ func (h *Host) whyContext() End {
 
 // over is for calls that take long: it answers Stop once the program's time is up.
 func (h *Host) over() Errno {
-	switch {
-	case h.ctx.Err() != nil:
-		return h.stop(h.whyContext())
-	case !h.cfg.Deadline.IsZero() && time.Until(h.cfg.Deadline) <= 0:
-		return h.stop(End{Why: TimedOut})
+	if e := h.due(); e.Why != Running {
+		return h.stop(e)
 	}
 	return Success
+}
+
+// due is why the program has to end by now, if it has to.
+func (h *Host) due() End {
+	switch {
+	case h.ctx.Err() != nil:
+		return h.whyContext()
+	case !h.cfg.Deadline.IsZero() && time.Until(h.cfg.Deadline) <= 0:
+		return End{Why: TimedOut}
+	}
+	return End{}
+}
+
+// withFiles calls do, which uses Config.Files, between enterFiles and leaveFiles. It may answer
+// Stop when due says so.
+func (h *Host) withFiles(do func() Errno) Errno {
+	h.enterFiles()
+	e := do()
+	if !h.leaveFiles() {
+		return Stop
+	}
+	if e == Stop {
+		return h.over()
+	}
+	return e
 }
 
 // enterFiles is called before, and leaveFiles after, each use of Config.Files, which may wait for a

@@ -29,15 +29,14 @@ func pathOpen(h *Host, m memory, a *Args) Errno {
 	if a[4] > 15 || a[7] > fdFlags {
 		return EINVAL
 	}
-	h.enterFiles()
-	f, e := h.open(dir, name, a[1]&lookupFollow != 0, a[4], a[5])
-	if !h.leaveFiles() {
+	var f *file
+	if e := h.withFiles(func() (e Errno) {
+		f, e = h.open(dir, name, a[1]&lookupFollow != 0, a[4], a[5])
+		return e
+	}); e != Success {
 		if f != nil && f.open != nil {
 			f.open.Close()
 		}
-		return Stop
-	}
-	if e != Success {
 		return e
 	}
 	f.flags = uint16(a[7])
@@ -105,14 +104,13 @@ func pathFilestatGet(h *Host, m memory, a *Args) Errno {
 		return EFAULT
 	}
 	follow := a[1]&lookupFollow != 0
-	h.enterFiles()
-	to, e := h.resolve(dir, name, follow)
-	if e == Success {
-		e = h.stat(&to, follow)
-	}
-	if !h.leaveFiles() {
-		return Stop
-	}
+	var to found
+	e = h.withFiles(func() (e Errno) {
+		if to, e = h.resolve(dir, name, follow); e == Success {
+			e = h.stat(&to, follow)
+		}
+		return e
+	})
 	if e == Success {
 		putFilestat(b, to.name, to.info)
 	}
@@ -136,12 +134,11 @@ func pathReadlink(h *Host, m memory, a *Args) Errno {
 	if _, ok := m.at(a[5], 4); !ok {
 		return EFAULT
 	}
-	h.enterFiles()
-	target, e := h.readlink(dir, name)
-	if !h.leaveFiles() {
-		return Stop
-	}
-	if e != Success {
+	var target string
+	if e := h.withFiles(func() (e Errno) {
+		target, e = h.readlink(dir, name)
+		return e
+	}); e != Success {
 		return e
 	}
 	return m.put32(a[5], uint32(copy(b, target)))

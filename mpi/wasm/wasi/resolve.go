@@ -12,6 +12,8 @@ import (
 const (
 	maxPath  = 4096 // bytes, of a path and of a link's target
 	maxLinks = 32   // followed for one path
+	// after so many names of a path the host looks whether the program has to end
+	looksInPath = 64
 )
 
 // guestPath reads a path out of the guest's memory and checks its form.
@@ -62,14 +64,18 @@ type found struct {
 // resolve finds what the path means, beginning at dir, out of which no ".." and no link may lead:
 // that answers ENOTCAPABLE. A link at the end of the path is followed if follow is set. It goes
 // step by step only where there can be links; otherwise ".." undoes the name before it. It is
-// called between enterFiles and leaveFiles.
+// called by withFiles's do, and answers Stop when the program has to end.
 func (h *Host) resolve(dir *file, guest string, follow bool) (found, Errno) {
 	links, _ := h.cfg.Files.(fs.ReadLinkFS)
 	to := found{name: dir.name, isDir: strings.HasSuffix(guest, "/")}
 	follow = follow || to.isDir
 	rest := strings.Split(strings.TrimRight(guest, "/"), "/")
 	depth, followed := 0, 0
-	for len(rest) > 0 {
+	above := depthOf(dir.name)
+	for n := 1; len(rest) > 0; n++ {
+		if n%looksInPath == 0 && h.due().Why != Running {
+			return to, Stop
+		}
 		step := rest[0]
 		rest = rest[1:]
 		switch step {
@@ -84,14 +90,17 @@ func (h *Host) resolve(dir *file, guest string, follow bool) (found, Errno) {
 			continue
 		}
 		depth++
-		to.name, to.info = path.Join(to.name, step), nil
+		switch {
+		case !utf8.ValidString(step): // of a link
+			return to, EINVAL
+		case above+depth > maxDepth || len(to.name)+1+len(step) > maxPath:
+			return to, ENAMETOOLONG
+		}
+		to.name, to.info = within(to.name, step), nil
 		if links == nil {
 			continue
 		}
 		last := len(rest) == 0
-		if !fs.ValidPath(to.name) {
-			return to, EINVAL
-		}
 		info, err := links.Lstat(to.name)
 		if err != nil {
 			to.missing = last && errors.Is(err, fs.ErrNotExist)
@@ -129,6 +138,14 @@ func (h *Host) resolve(dir *file, guest string, follow bool) (found, Errno) {
 		return to, EINVAL
 	}
 	return to, Success
+}
+
+// within is a name in a directory.
+func within(dir, name string) string {
+	if dir == "." {
+		return name
+	}
+	return dir + "/" + name
 }
 
 // stat completes what resolve found. A link that an fs.FS shows but cannot read is nobody's to

@@ -5,15 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"time"
-)
-
-// Bounds of what a program may write.
-const (
-	maxNodes     = 4096 // files and directories made, and those of Config.Files removed
-	maxComponent = 255  // bytes of one name
 )
 
 // Errors of a scratch, which have an errno each.
@@ -24,6 +17,7 @@ var (
 	errIsDir    = scratchError("is a directory")
 	errNotDir   = scratchError("not a directory")
 	errLongName = scratchError("name too long")
+	errSize     = scratchError("a file has another size than it says")
 )
 
 type scratchError string
@@ -33,7 +27,7 @@ func (e scratchError) Error() string { return string(e) }
 // scratch is a tree of files that a program may change: what it wrote lies above files that are
 // only read. It belongs to the program's goroutine.
 //
-// A name is looked up among the nodes first. A name of the files below is there unless it, or a
+// A name is looked up in the tree first. A name of the files below is there unless it, or a
 // directory above it, was removed.
 type scratch struct {
 	below fs.FS
@@ -41,8 +35,7 @@ type scratch struct {
 	limit int64
 	used  int64 // bytes of all nodes, those too that are unlinked and still open
 	take  func(n int64) bool
-	nodes map[string]*node
-	gone  map[string]bool // names of below that were removed
+	tree  nameTree
 }
 
 // node is a file or directory that the program made.
@@ -63,7 +56,7 @@ func newScratch(below fs.FS, limit int64, take func(int64) bool, now func() time
 	if take == nil {
 		take = func(int64) bool { return true }
 	}
-	return &scratch{below: below, now: now, limit: max(limit, 0), take: take, nodes: map[string]*node{}, gone: map[string]bool{}}
+	return &scratch{below: below, now: now, limit: max(limit, 0), take: take}
 }
 
 // emptyFS is a directory without files.
@@ -76,22 +69,9 @@ func (emptyFS) Open(name string) (fs.File, error) {
 	return &openDir{info: info{name: ".", mode: fs.ModeDir | 0o755}}, nil
 }
 
-// hidden reports whether a name of the files below is no more.
-func (s *scratch) hidden(name string) bool {
-	if len(s.gone) == 0 {
-		return false
-	}
-	for ; name != "."; name = path.Dir(name) {
-		if s.gone[name] {
-			return true
-		}
-	}
-	return false
-}
-
 // isBelow reports whether a name is there among the files below.
 func (s *scratch) isBelow(name string) (bool, error) {
-	if s.hidden(name) {
+	if _, hidden := s.tree.find(name); hidden {
 		return false, nil
 	}
 	_, err := s.statBelow(name)
@@ -110,10 +90,11 @@ func (s *scratch) statBelow(name string) (fs.FileInfo, error) {
 
 // Lstat, ReadLink and Open make it a file system that can be read.
 func (s *scratch) Lstat(name string) (fs.FileInfo, error) {
-	if n := s.nodes[name]; n != nil {
-		return n.info(name), nil
-	}
-	if s.hidden(name) {
+	e, hidden := s.tree.find(name)
+	switch {
+	case e != nil && e.node != nil:
+		return e.node.info(name), nil
+	case hidden:
 		return nil, fs.ErrNotExist
 	}
 	return s.statBelow(name)
@@ -121,7 +102,7 @@ func (s *scratch) Lstat(name string) (fs.FileInfo, error) {
 
 func (s *scratch) ReadLink(name string) (string, error) {
 	links, ok := s.below.(fs.ReadLinkFS)
-	if !ok || s.nodes[name] != nil || s.hidden(name) {
+	if e, hidden := s.tree.find(name); !ok || hidden || e != nil && e.node != nil {
 		return "", fs.ErrInvalid
 	}
 	return links.ReadLink(name)
@@ -129,15 +110,14 @@ func (s *scratch) ReadLink(name string) (string, error) {
 
 // Stat is of what a name means once links were followed: none is left in it.
 func (s *scratch) Stat(name string) (fs.FileInfo, error) {
-	if s.nodes[name] != nil || s.hidden(name) {
+	if e, hidden := s.tree.find(name); hidden || e != nil && e.node != nil {
 		return s.Lstat(name)
 	}
 	return fs.Stat(s.below, name)
 }
 
 func (s *scratch) Open(name string) (fs.File, error) {
-	n := s.nodes[name]
-	if n != nil && !n.dir {
+	if n := s.tree.node(name); n != nil && !n.dir {
 		return s.openNode(n, name), nil
 	}
 	info, err := s.Stat(name)
@@ -147,45 +127,13 @@ func (s *scratch) Open(name string) (fs.File, error) {
 	if !info.IsDir() {
 		return s.below.Open(name)
 	}
-	list, err := s.list(name)
-	if err != nil {
-		return nil, err
-	}
-	return &openDir{info, list}, nil
+	return &openDir{info: info}, nil
 }
-
-// list is what is in a directory, by name.
-func (s *scratch) list(name string) ([]fs.DirEntry, error) {
-	var list []fs.DirEntry
-	if there, err := s.isBelow(name); err != nil {
-		return nil, err
-	} else if there {
-		below, err := readDir(s.below, name, maxEntries+1)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range below {
-			if full := path.Join(name, d.Name()); s.nodes[full] == nil && !s.gone[full] {
-				list = append(list, d)
-			}
-		}
-	}
-	for full, n := range s.nodes {
-		if path.Dir(full) == name {
-			list = append(list, fs.FileInfoToDirEntry(n.info(full)))
-		}
-	}
-	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
-	return list, nil
-}
-
-// full reports whether no more names can be kept.
-func (s *scratch) full() bool { return len(s.nodes)+len(s.gone) >= maxNodes }
 
 // room reports whether a name can be made: its directory may be gone, though it is open.
 func (s *scratch) room(name string) error {
 	// maxPath bounds only what is below a descriptor
-	if len(path.Base(name)) > maxComponent || len(name) > maxPath {
+	if len(path.Base(name)) > maxComponent || len(name) > maxPath || depthOf(name) > maxDepth {
 		return errLongName
 	}
 	parent, err := s.Stat(path.Dir(name))
@@ -200,33 +148,30 @@ func (s *scratch) add(name string, dir bool) (*node, error) {
 	if err := s.room(name); err != nil {
 		return nil, err
 	}
-	if s.full() {
+	if s.tree.full() {
 		return nil, errNoSpace
 	}
+	e, err := s.tree.ensure(name)
+	if err != nil {
+		return nil, err
+	}
 	n := &node{dir: dir, linked: true, time: s.now()}
-	s.nodes[name] = n
+	s.tree.put(e, n)
 	return n, nil
 }
 
-// copyUp makes a node of a file that is only below, with its content if keep is set.
+// copyUp makes a node of a file that is only below, with its content if keep is set. Room for the
+// content is taken before it is read.
 func (s *scratch) copyUp(name string, keep bool) (*node, error) {
-	if n := s.nodes[name]; n != nil {
+	if n := s.tree.node(name); n != nil {
 		return n, nil
 	}
 	var data []byte
 	if keep {
-		open, err := s.below.Open(name)
-		if err != nil {
+		var err error
+		if data, err = s.readBelow(name); err != nil {
 			return nil, err
 		}
-		defer open.Close()
-		data, err = io.ReadAll(io.LimitReader(open, s.limit-s.used+1))
-		if err != nil {
-			return nil, err
-		}
-	}
-	if !s.grow(int64(len(data))) {
-		return nil, errNoSpace
 	}
 	n, err := s.add(name, false)
 	if err != nil {
@@ -235,6 +180,35 @@ func (s *scratch) copyUp(name string, keep bool) (*node, error) {
 	}
 	n.data = data
 	return n, nil
+}
+
+// readBelow is the content of a file that is only below, for which room was taken.
+func (s *scratch) readBelow(name string) ([]byte, error) {
+	open, err := s.below.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer open.Close()
+	info, err := open.Stat()
+	if err != nil {
+		return nil, err
+	}
+	size := max(info.Size(), 0)
+	if !s.grow(size) {
+		return nil, errNoSpace
+	}
+	data := make([]byte, size)
+	_, err = io.ReadFull(open, data)
+	if err == nil {
+		if n, _ := open.Read(make([]byte, 1)); n > 0 {
+			err = errSize
+		}
+	}
+	if err != nil {
+		s.shrink(size)
+		return nil, err
+	}
+	return data, nil
 }
 
 // grow makes room for n bytes more, if there is any.
@@ -251,7 +225,8 @@ func (s *scratch) shrink(n int64) {
 	s.take(-n)
 }
 
-// resize sets a file's length; what is new is zero.
+// resize sets a file's length; what is new is zero. Besides its bytes a file has at most an eighth
+// of them to spare.
 func (s *scratch) resize(n *node, size int64) error {
 	have := int64(len(n.data))
 	switch {
@@ -261,17 +236,26 @@ func (s *scratch) resize(n *node, size int64) error {
 		if !s.grow(size - have) {
 			return errNoSpace
 		}
-		n.data = slices.Grow(n.data, int(size-have))[:size]
+		if size > int64(cap(n.data)) {
+			n.data = append(make([]byte, 0, size+spare(have)), n.data...)
+		}
+		n.data = n.data[:size]
 		clear(n.data[have:])
 	default:
-		if n.data = n.data[:size]; int64(cap(n.data)) > 2*size { // what is not counted is not kept
-			n.data = slices.Clone(n.data)
+		if n.data = n.data[:size]; int64(cap(n.data)) > size+spare(size)+minSpare {
+			n.data = append(make([]byte, 0, size), n.data...)
 		}
 		s.shrink(have - size)
 	}
 	n.time = s.now()
 	return nil
 }
+
+// spare is how much room is made at once for what a file of that size may grow by.
+func spare(size int64) int64 { return size / 8 }
+
+// minSpare is how much a file may have to spare whatever its size.
+const minSpare = 512
 
 // write puts b at an offset, as much of it as there is room for.
 func (s *scratch) write(n *node, b []byte, off int64) (int, error) {
@@ -287,14 +271,6 @@ func (s *scratch) write(n *node, b []byte, off int64) (int, error) {
 	}
 	n.time = s.now()
 	return copy(n.data[off:], b), nil
-}
-
-// drop takes a name away from a node.
-func (s *scratch) drop(name string) {
-	n := s.nodes[name]
-	delete(s.nodes, name)
-	n.linked = false
-	s.free(n)
 }
 
 // free gives back the space of a node that nobody can reach any more.
@@ -320,11 +296,9 @@ func (s *scratch) remove(name string, dir bool) error {
 		return fs.ErrInvalid
 	}
 	if dir {
-		list, err := s.list(name)
-		if err != nil {
+		if empty, err := s.isEmpty(name); err != nil {
 			return err
-		}
-		if len(list) > 0 {
+		} else if !empty {
 			return errNotEmpty
 		}
 	}
@@ -332,14 +306,18 @@ func (s *scratch) remove(name string, dir bool) error {
 	if err != nil {
 		return err
 	}
-	if below && s.nodes[name] == nil && s.full() {
+	n := s.tree.node(name)
+	if below && n == nil && s.tree.full() {
 		return errNoSpace
 	}
-	if s.nodes[name] != nil {
-		s.drop(name)
+	e, err := s.tree.ensure(name)
+	if err != nil {
+		return err
 	}
-	if below {
-		s.gone[name] = true
+	s.tree.take(e, below)
+	if n != nil {
+		n.linked = false
+		s.free(n)
 	}
 	return nil
 }
@@ -360,15 +338,22 @@ func (s *scratch) rename(from, to string) error {
 		return err
 	}
 	below, err := s.isBelow(from)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	e, _ := s.tree.find(from)
+	switch {
 	case below && info.IsDir():
 		return errCross
-	case s.nodes[from] == nil && !info.Mode().IsRegular():
+	case (e == nil || e.node == nil) && !info.Mode().IsRegular():
 		return fs.ErrInvalid
-	case len(s.nodes)+len(s.gone)+3 > maxNodes:
+	case s.tree.count+3 > maxNodes:
 		return errNoSpace
+	}
+	if e != nil { // no path may get too long by it
+		if bytes, depth := e.extent(); len(to)+bytes > maxPath || depthOf(to)+depth > maxDepth {
+			return errLongName
+		}
 	}
 	there, err := s.Lstat(to)
 	switch {
@@ -381,39 +366,25 @@ func (s *scratch) rename(from, to string) error {
 		return errNotDir
 	}
 	// Nothing is removed before all that may fail has been done.
-	if _, err := s.nodeOf(from, info); err != nil {
+	if !info.IsDir() {
+		if _, err := s.copyUp(from, true); err != nil {
+			return err
+		}
+	}
+	target, err := s.tree.ensure(to)
+	if err != nil {
 		return err
 	}
 	if there != nil {
 		if err := s.remove(to, there.IsDir()); err != nil {
+			s.tree.prune(target)
+			return err
+		}
+		if target, err = s.tree.ensure(to); err != nil {
 			return err
 		}
 	}
-	s.move(from, to)
-	if below {
-		s.gone[from] = true
-	}
+	source, _ := s.tree.find(from)
+	s.tree.move(source, target, below)
 	return nil
-}
-
-func (s *scratch) nodeOf(name string, info fs.FileInfo) (*node, error) {
-	if info.IsDir() {
-		return s.nodes[name], nil
-	}
-	return s.copyUp(name, true)
-}
-
-// move renames a node and those within it.
-func (s *scratch) move(from, to string) {
-	moved := map[string]*node{to: s.nodes[from]}
-	delete(s.nodes, from)
-	for name, n := range s.nodes {
-		if rest, ok := strings.CutPrefix(name, from+"/"); ok {
-			moved[to+"/"+rest] = n
-			delete(s.nodes, name)
-		}
-	}
-	for name, n := range moved {
-		s.nodes[name] = n
-	}
 }

@@ -119,28 +119,6 @@ func TestScratchTake(t *testing.T) {
 	}
 }
 
-// checkUsed compares what the scratch counts with what there is.
-func (h *Host) checkUsed(t testing.TB) {
-	t.Helper()
-	seen, sum := map[*node]bool{}, int64(0)
-	for _, n := range h.scratch.nodes {
-		seen[n] = true
-	}
-	for _, f := range h.files {
-		if f != nil {
-			if o, ok := f.open.(*openNode); ok {
-				seen[o.n] = true
-			}
-		}
-	}
-	for n := range seen {
-		sum += int64(len(n.data))
-	}
-	if sum != h.scratch.used || sum > h.scratch.limit || len(h.scratch.nodes)+len(h.scratch.gone) > maxNodes {
-		t.Errorf("%d bytes are counted, %d are there, of %d; %d names", h.scratch.used, sum, h.scratch.limit, len(h.scratch.nodes)+len(h.scratch.gone))
-	}
-}
-
 func TestScratchWrites(t *testing.T) {
 	g := newGuest(t, Config{Scratch: 1000, Clock: NewVirtual(time.Unix(5000, 0))}) // without Files
 	g.put("a", "0123456789")
@@ -232,7 +210,7 @@ func TestScratchShrinks(t *testing.T) {
 		g.want(Success, "fd_close", fd)
 	}
 	held := 0
-	for _, n := range g.scratch.nodes {
+	for _, n := range g.scratch.made() {
 		held += cap(n.data)
 	}
 	if held > 1<<20 {

@@ -74,27 +74,12 @@ func (f *openNode) Close() error {
 	return nil
 }
 
-// openDir is an open directory with what was in it.
-type openDir struct {
-	info fs.FileInfo
-	list []fs.DirEntry
-}
+// openDir is an open directory: what is in it is asked for by name.
+type openDir struct{ info fs.FileInfo }
 
 func (d *openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
 func (d *openDir) Read([]byte) (int, error)   { return 0, errIsDir }
 func (d *openDir) Close() error               { return nil }
-
-func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
-	if n > 0 && len(d.list) == 0 {
-		return nil, io.EOF
-	}
-	if n <= 0 || n > len(d.list) {
-		n = len(d.list)
-	}
-	list := d.list[:n]
-	d.list = d.list[n:]
-	return list, nil
-}
 
 // File is a file that a program wrote.
 type File struct {
@@ -104,11 +89,11 @@ type File struct {
 
 // written are the regular files that the program made or changed, by name.
 func (s *scratch) written() (list []File) {
-	for name, n := range s.nodes {
+	s.tree.root.each(".", func(name string, n *node) {
 		if !n.dir {
 			list = append(list, File{name, n.data})
 		}
-	}
+	})
 	slices.SortFunc(list, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }

@@ -2,8 +2,8 @@ package wasi
 
 import (
 	"encoding/binary"
-	"hash/fnv"
 	"io/fs"
+	"path"
 )
 
 // Types of a file.
@@ -61,11 +61,45 @@ func putFilestat(b []byte, name string, info fs.FileInfo) {
 	}
 }
 
-// inode is a number for a name, the same each time and never 0.
-func inode(name string) uint64 {
-	f := fnv.New64a()
-	f.Write([]byte(name))
-	return f.Sum64() | 1
+// inode is a number for a name, the same each time and never 0: FNV-1a of its bytes.
+func inode(name string) uint64 { return uint64(fnvOffset.and(name)) | 1 }
+
+// fnv is a hash of the bytes so far.
+type fnv uint64
+
+const (
+	fnvOffset fnv = 14695981039346656037
+	fnvPrime  fnv = 1099511628211
+)
+
+func (h fnv) and(s string) fnv {
+	for i := range len(s) {
+		h = (h ^ fnv(s[i])) * fnvPrime
+	}
+	return h
+}
+
+// inodes are those of the names in one directory, whose own name is hashed once.
+type inodes struct {
+	dir  string
+	hash fnv // of the directory's name and a slash
+}
+
+func inodesIn(dir string) inodes {
+	if dir == "." {
+		return inodes{dir, fnvOffset}
+	}
+	return inodes{dir, fnvOffset.and(dir).and("/")}
+}
+
+func (i inodes) of(name string) uint64 {
+	switch name {
+	case ".":
+		return inode(i.dir)
+	case "..":
+		return inode(path.Dir(i.dir))
+	}
+	return uint64(i.hash.and(name)) | 1
 }
 
 func fdFilestatGet(h *Host, m memory, a *Args) Errno {
