@@ -67,7 +67,7 @@ var rules = []rule{
 	{packages: "mpi/wasm/native", foreign: []string{wasmtime}},
 	{packages: "mpi/wasm/wasi", foreign: []string{goSystem}},
 	{packages: "mpi/worker", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/worker/link"}, foreign: []string{goSystem}},
-	{packages: "mpi/worker/link", imports: []string{"mpi"}},
+	{packages: "mpi/worker/link", imports: []string{"mpi", "mpi/frame"}},
 	{packages: "mpi/worker/embedded", foreign: []string{zstandard}},
 	{packages: "mpi/worker/embedded/pack", imports: []string{"mpi/atomicfile"}, foreign: []string{zstandard}},
 	{packages: "mpi/worker/lockdown", foreign: []string{goSystem, "github.com/landlock-lsm/go-landlock/",

@@ -80,7 +80,7 @@ func (w *Worker) Memory() int64 { return w.memory.Load() }
 // sent after it.
 func (w *Worker) Stop() {
 	w.stop.Do(func() {
-		w.out.SendNow(&link.Stop{Unit: link.All})
+		w.out.SendNow(&link.Stop{})
 		w.out.Close(nil) // then write ends, and with it our half of the socket
 		close(w.stopping)
 	})
@@ -157,8 +157,9 @@ func (w *Worker) handle(t link.Type, payload []byte) error {
 	case link.TypePong:
 		var p link.Pong
 		return link.Parse(payload, &p)
-	case link.TypePlaced, link.TypeEnded, link.TypeCredit, link.TypeOutput, link.TypeFileOpen, link.TypeFileRead,
-		link.TypeFileClose, link.TypeFileChunk, link.TypePackets, link.TypeMessageOut:
+	case link.TypePlaced, link.TypeCompiled, link.TypeCode, link.TypeRankEnded, link.TypeCredit, link.TypeOutput,
+		link.TypeFile, link.TypeRoom, link.TypePackets, link.TypeBroken, link.TypeFault, link.TypeFileOpen,
+		link.TypeFileRead, link.TypeFileClose, link.TypeMessageOut, link.TypeLine, link.TypeEnded:
 	default:
 		return fmt.Errorf("%s, which only the daemon sends", t)
 	}

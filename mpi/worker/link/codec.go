@@ -3,6 +3,7 @@ package link
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 )
@@ -94,6 +95,31 @@ func (c *codec) i64(v *int64) {
 	*v = int64(n)
 }
 
+func (c *codec) i32(v *int32) {
+	n := uint32(*v)
+	c.u32(&n, "number", math.MaxUint32)
+	*v = int32(n)
+}
+
+// numbers is a list of numbers below 1 << 31.
+func (c *codec) numbers(v *[]uint32, field string, limit uint32) {
+	n := uint32(len(*v))
+	c.u32(&n, field, limit)
+	if c.parse && c.err == nil {
+		if int(n) > len(c.b)/4 {
+			c.fail("%s: %d of them do not fit in the %d bytes left", field, n, len(c.b))
+			return
+		}
+		*v = nil
+		if n > 0 {
+			*v = make([]uint32, n)
+		}
+	}
+	for i := range *v {
+		c.u32(&(*v)[i], field, math.MaxInt32)
+	}
+}
+
 // size is a number from 0 to limit.
 func (c *codec) size(v *int64, field string, limit int64) {
 	c.i64(v)
@@ -108,8 +134,8 @@ func (c *codec) time(v *time.Duration, field string) {
 	*v = time.Duration(n)
 }
 
-// unit is the number of a unit, which is not All.
-func (c *codec) unit(v *uint32) { c.u32(v, "unit", All-1) }
+// unit is the number of a unit.
+func (c *codec) unit(v *uint32) { c.u32(v, "unit", math.MaxUint32) }
 
 func (c *codec) kind(v *Kind) {
 	b := byte(*v)

@@ -23,24 +23,31 @@
 //
 // # Flow
 //
-// Whatever grows has credit. Output of a unit, its input, and packets are sent only as far as the
-// other side's [Credit] goes, so that neither side ever stops to read: a [Ping] is answered at
-// once, whatever guests do. Who is sent more than it gave credit for ends the link.
+// Whatever grows has credit or a limit that was agreed before. Output and files of ranks, standard
+// input, and packets from and to each node are sent only as far as the other side's [Credit] goes;
+// the credit is that of the job's protocol between nodes (package frame), which the daemon passes
+// on. So neither side ever stops to read: a [Ping] is answered at once, whatever guests do. Who is
+// sent more than it gave credit for ends the link.
 //
 // # Who says what
 //
 //	daemon                              worker
 //	                                    Ready       the engine runs; nothing is locked yet
-//	Place       limits, what will run
-//	                                    FileOpen, FileRead …, for the module (file name "")
-//	FileOpened, FileData …
-//	                                    Placed      compiled and locked down, or why not
-//	Start       a rank
-//	MessageIn   or a handler's message
-//	Input, Credit                       Output, Credit, FileRead …, Packets
-//	Packets     from other nodes        FileChunk   what a rank wrote
-//	Stop                                Ended       of a unit; MessageOut of a message
+//	Place       what it is for, its limits
+//	                                    Placed      the code is open, it is locked down, or why not
+//
+//	Module…     to a compiler           Compiled, Code…
+//
+//	Group       to ranks
+//	Start                               Output, File, Credit, Packets, Room …
+//	Input, Credit, Packets, Load        RankEnded   of each
+//
+//	Message, MessageIn…  to a handler   Line
+//	Cancel                              MessageOut…, Ended
+//
+//	FileOpened, FileData …              FileOpen, FileRead, FileClose
 //	Ping        at any time             Pong        at once
+//	Stop                                it ends
 //
 // # Use
 //
