@@ -82,7 +82,7 @@ func (p pieces) Read(b []byte) (int, error) {
 
 func TestReaderRefuses(t *testing.T) {
 	for _, head := range []string{
-		"01000000 00", "01000000 0a", "01000000 ff", "00000000 01", "ffffffff 01", "ffffffff 20", "02010000 40",
+		"01000000 00", "01000000 0a", "01000000 ff", "00000000 01", "ffffffff 01", "ffffffff 1a", "02010000 40",
 	} {
 		in := NewReader(io.MultiReader(bytes.NewReader(unhex(t, head)), iotest.ErrReader(errors.New("read on"))))
 		if _, _, err := in.Next(); !errors.Is(err, ErrMalformed) {
@@ -107,7 +107,7 @@ func TestWriter(t *testing.T) {
 			data := make([]byte, 8, 2000)
 			for i := range uint64(each) {
 				binary.LittleEndian.PutUint64(data, i)
-				if err := w.Send(t.Context(), &Output{Unit: u, Stream: StreamOut, Data: data[:8+i%1900]}); err != nil {
+				if err := w.Send(t.Context(), &Output{Rank: u, Stream: StreamOut, Data: data[:8+i%1900]}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -125,10 +125,10 @@ func TestWriter(t *testing.T) {
 		if err == nil {
 			err = Parse(payload, &o)
 		}
-		if err != nil || typ != TypeOutput || binary.LittleEndian.Uint64(o.Data) != next[o.Unit] {
+		if err != nil || typ != TypeOutput || binary.LittleEndian.Uint64(o.Data) != next[o.Rank] {
 			t.Fatalf("%s %+v: %v", typ, o, err)
 		}
-		next[o.Unit]++
+		next[o.Rank]++
 	}
 	if err := <-ran; err != ErrClosed {
 		t.Errorf("Run: %v", err)
