@@ -104,7 +104,7 @@ var rules = []rule{
 	{packages: "interpreters"},
 	{packages: "interpreters/*/*", imports: []string{"sdk/handler", "sdk/mpi"}},
 
-	{packages: "test/*", imports: []string{"mpi", "mpi/*", "mpi/match/matchtest", "sdk/cc"}},
+	{packages: "test/*", imports: []string{"mpi", "mpi/*", "mpi/match/matchtest", "mpi/wasm/wasi", "sdk/cc"}},
 }
 
 func TestImports(t *testing.T) {
