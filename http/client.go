@@ -96,7 +96,16 @@ func dots(s string) bool { return s == "" || s == "." || s == ".." }
 func (c *Client) Peers(ctx context.Context, fresh bool) ([]mpi.Member, error) {
 	var doc Peers
 	err := c.get(ctx, "/v1/peers"+query(fresh), &doc)
-	return doc.Peers, err
+	list := doc.Peers
+	for err == nil && doc.Next != "" {
+		after := doc.Next
+		doc = Peers{}
+		if err = c.get(ctx, "/v1/peers?after="+url.QueryEscape(string(after)), &doc); err == nil && doc.Next != "" && doc.Next <= after {
+			err = fmt.Errorf("the API's pages of peers have no end: after %q comes %q", after, doc.Next)
+		}
+		list = append(list, doc.Peers...)
+	}
+	return list, err
 }
 
 func query(fresh bool) string {

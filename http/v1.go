@@ -1,7 +1,9 @@
 package http
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -13,11 +15,16 @@ type Interpreters struct {
 	Interpreters []mpi.InterpreterStatus `json:"interpreters"`
 }
 
-// Peers is what /v1/peers answers.
+// Peers is what /v1/peers answers: a page of them.
 type Peers struct {
 	Host  mpi.PeerID   `json:"host"`
 	Peers []mpi.Member `json:"peers"`
+	// Next is what to ask for as after to get the next page; absent on the last one.
+	Next mpi.PeerID `json:"next,omitempty"`
 }
+
+// pageBytes is the size of a page of peers, about. Beyond it a page has no more than one peer.
+const pageBytes = 256 << 10
 
 func (s *Server) v1Node(w http.ResponseWriter, _ *http.Request) error {
 	st := s.node.Status()
@@ -26,7 +33,12 @@ func (s *Server) v1Node(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) v1Interpreters(w http.ResponseWriter, _ *http.Request) error {
-	return s.writeJSON(w, Interpreters{filled(s.node.Interpreters())})
+	list := filled(s.node.Interpreters())
+	n := int64(64)
+	for _, i := range list {
+		n += 256 + int64(len(i.Name)+len(i.Version)+len(i.CID)+len(i.Error))
+	}
+	return s.writeCharged(w, Interpreters{list}, n)
 }
 
 func (s *Server) v1Pool(w http.ResponseWriter, r *http.Request) error {
@@ -59,23 +71,44 @@ func (s *Server) v1Peers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	peers = filled(peers)
-	for i := range peers {
-		if peers[i].Serves == nil {
-			peers = clonePeers(peers)
-			break
-		}
-	}
-	return s.writeJSON(w, Peers{s.node.Self(), peers})
+	doc, n := page(peers, mpi.PeerID(r.URL.Query().Get("after")))
+	doc.Host = s.node.Self()
+	return s.writeCharged(w, doc, n)
 }
 
-func clonePeers(in []mpi.Member) []mpi.Member {
-	out := make([]mpi.Member, len(in))
-	for i, m := range in {
-		m.Serves = filled(m.Serves)
-		out[i] = m
+// page is the peers that follow one in order of their IDs, as many as a page has, and about how
+// many bytes that is.
+func page(all []mpi.Member, after mpi.PeerID) (doc Peers, n int64) {
+	at, found := slices.BinarySearchFunc(all, after, func(m mpi.Member, id mpi.PeerID) int { return cmp.Compare(m.Peer, id) })
+	if found {
+		at++
 	}
-	return out
+	doc.Peers = []mpi.Member{}
+	for _, m := range all[at:] {
+		size := 256 + int64(len(m.Agent))
+		for _, i := range m.Serves {
+			size += 64 + int64(len(i.Name)+len(i.Version)+len(i.CID))
+		}
+		if n+size > pageBytes && len(doc.Peers) > 0 {
+			doc.Next = doc.Peers[len(doc.Peers)-1].Peer
+			break
+		}
+		m.Serves = filled(m.Serves)
+		doc.Peers = append(doc.Peers, m)
+		n += size
+	}
+	return doc, n
+}
+
+// writeCharged is writeJSON of a document of about n bytes that peers had a part in. It is charged
+// to the memory of all requests until the client has it.
+func (s *Server) writeCharged(w http.ResponseWriter, doc any, n int64) error {
+	sh := share{of: s.room}
+	if !sh.set(3 * n) { // the document, its JSON, and the buffer that this grew in
+		return errRoom()
+	}
+	defer sh.set(0)
+	return s.writeJSON(w, doc)
 }
 
 // lookup reads the parameters of a lookup in the network: the header Timeout, and refresh in the

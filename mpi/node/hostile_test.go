@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"testing"
@@ -152,5 +153,34 @@ func TestHostileFailures(t *testing.T) {
 	defer n.budget.mu.Unlock()
 	if got := n.budget.all.bytes; got > maxTaskBytes/2 {
 		t.Errorf("%d MiB are held for one peer", got>>20)
+	}
+}
+
+// crowd is pools with peers that name as many programs as they may.
+type crowd struct{ mpi.Pools }
+
+func (crowd) Known() (list []mpi.Member) {
+	for p := range 84 {
+		m := mpi.Member{Peer: mpi.PeerID(fmt.Sprint(p))}
+		for i := range mpi.MaxServes {
+			m.Serves = append(m.Serves, mpi.Interpreter{Name: fmt.Sprint("p", p), Version: fmt.Sprintf("1.0.%d", i), CID: "bafy"})
+		}
+		list = append(list, m)
+	}
+	return append(list, mpi.Member{Peer: "z", Serves: []mpi.Interpreter{{Name: "honest", Version: "1.0.0", CID: "bafyhonest"}}})
+}
+
+// The list of interpreters is bounded, and each peer has its turn in it.
+func TestHostileInterpretersOfPeers(t *testing.T) {
+	n := start(t, 1)[0]
+	n.cfg.Pools = crowd{n.cfg.Pools}
+	list := n.Interpreters()
+	if len(list) > maxKnown+1 {
+		t.Errorf("%d interpreters are listed", len(list))
+	}
+	for _, name := range []string{"guest", "honest"} {
+		if !slices.ContainsFunc(list, func(i mpi.InterpreterStatus) bool { return i.Name == name }) {
+			t.Errorf("%s is not listed", name)
+		}
 	}
 }

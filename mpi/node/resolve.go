@@ -192,23 +192,35 @@ func (n *Node) Peers(ctx context.Context, fresh bool) ([]mpi.Member, error) {
 	return list, nil
 }
 
+// maxKnown bounds the interpreters that are listed only because peers serve them.
+const maxKnown = 4096
+
 // Interpreters returns the interpreters of this node's store and those of its peers, by name and
-// version.
+// version. If the peers serve more than maxKnown others, each has its turn to have one listed.
 func (n *Node) Interpreters() []mpi.InterpreterStatus {
 	list := n.programs.list()
+	most := len(list) + maxKnown
 	seen := map[mpi.Interpreter]int{}
 	for at, s := range list {
 		seen[s.Interpreter] = at
 	}
-	for _, m := range n.cfg.Pools.Known() {
-		for _, i := range m.Serves {
-			at, ok := seen[i]
-			if !ok {
-				at = len(list)
-				seen[i] = at
-				list = append(list, mpi.InterpreterStatus{Interpreter: i, State: mpi.Known})
+	known := n.cfg.Pools.Known()
+	for k, more := 0, true; more; k++ {
+		more = false
+		for _, m := range known {
+			if k >= len(m.Serves) {
+				continue
 			}
-			list[at].Peers++
+			more = true
+			at, ok := seen[m.Serves[k]]
+			if !ok && len(list) < most {
+				at, ok = len(list), true
+				seen[m.Serves[k]] = at
+				list = append(list, mpi.InterpreterStatus{Interpreter: m.Serves[k], State: mpi.Known})
+			}
+			if ok {
+				list[at].Peers++
+			}
 		}
 	}
 	slices.SortFunc(list, func(a, b mpi.InterpreterStatus) int { return compare(a.Interpreter, b.Interpreter) })
