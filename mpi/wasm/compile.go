@@ -139,11 +139,7 @@ func (r *Runtime) make(id codeID, wasm []byte) (c *code, image []byte, err error
 	if err != nil {
 		return nil, nil, err
 	}
-	kind := onDemand
-	if info.mpi {
-		kind = ranks
-	}
-	e, err := r.engine(kind)
+	e, err := r.engine(info.engine())
 	if err != nil {
 		return nil, nil, err
 	}

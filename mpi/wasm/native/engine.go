@@ -85,6 +85,18 @@ func (e *Engine) Load(image []byte) (*Module, error) {
 	return m, nil
 }
 
+// LoadFile is [Engine.Load] of a file, which may have more bytes behind the code. It maps the file:
+// processes that load it share its memory, and instances get theirs from it as they touch it. What
+// is in the file must not change while the module is there.
+func (e *Engine) LoadFile(path string) (*Module, error) {
+	name := append([]byte(path), 0)
+	m := &Module{}
+	if err := takeError(C.wasmtime_module_deserialize_file(e.c, chars(name), &m.c)); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
 // Serialize returns the code as bytes.
 func (m *Module) Serialize() ([]byte, error) {
 	var v C.wasm_byte_vec_t
