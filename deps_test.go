@@ -72,6 +72,7 @@ var rules = []rule{
 	{packages: "mpi/worker/embedded/pack", imports: []string{"mpi/atomicfile"}, foreign: []string{zstandard}},
 	{packages: "mpi/worker/lockdown", foreign: []string{goSystem, "github.com/landlock-lsm/go-landlock/",
 		"github.com/elastic/go-seccomp-bpf", "kernel.org/pub/linux/libs/security/libcap/psx"}},
+	{packages: "mpi/worker/guests", imports: []string{"mpi/exec", "mpi/wasm", "mpi/worker/link", "mpi/worker/lockdown"}},
 	{packages: "mpi/node", imports: []string{"mpi", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/selector"}},
 	{packages: "mpi/job", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process"}},
 	{packages: "http", imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/"}},
@@ -92,6 +93,9 @@ var rules = []rule{
 		kubo + "client/rpc", kubo + "config", kubo + "core/coreiface/options", libp2p, multi}},
 	{packages: "cmd/loader/internal/*", imports: []string{
 		"cmd/loader/internal/terminal", "http", "mpi", "mpi/atomicfile", "mpi/backoff"}, foreign: []string{goSystem}},
+
+	// The worker is small, and has nothing of Kubo: see TestWorkerIsSmall.
+	{packages: "cmd/worker", imports: []string{"mpi/worker/guests", "mpi/worker/lockdown"}},
 
 	// What runs in guests stands alone; what builds it knows the compilers.
 	{packages: "sdk"},
@@ -138,6 +142,22 @@ func TestImports(t *testing.T) {
 	for i, r := range rules {
 		if !used[i] {
 			t.Errorf("there is no package for the rule of %s", r.packages)
+		}
+	}
+}
+
+// TestWorkerIsSmall holds that the process in which guests run links neither Kubo nor libp2p, nor
+// an HTTP server or client, also not by way of other packages.
+func TestWorkerIsSmall(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "./cmd/worker").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for name := range strings.FieldsSeq(string(out)) {
+		for _, never := range []string{"github.com/ipfs/", libp2p, multi, module + "/plugin", module + "/http", "net/http"} {
+			if strings.HasPrefix(name, never) {
+				t.Errorf("the worker links %s", name)
+			}
 		}
 	}
 }

@@ -1,0 +1,51 @@
+// The Go runtime would keep the processor quota of its control group open.
+//go:debug updatemaxprocs=0
+
+// Command worker is the process in which guests run. A daemon with the plugin starts it, with a
+// socket as descriptor 3; package guests is all that it does.
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/guests"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/lockdown"
+)
+
+const (
+	socket = 3 // the descriptor
+	what   = "This program runs guests for a node of ipfs-mpi, which starts it itself: it does nothing by hand."
+)
+
+func main() {
+	conn := daemon()
+	if conn == nil {
+		fmt.Fprintln(os.Stderr, what)
+		os.Exit(2)
+	}
+	debug.SetTraceback("crash") // a crash ends by a signal, which tells the daemon more
+	if err := guests.Serve(guests.Config{Conn: conn, Lock: lockdown.Apply}); err != nil {
+		os.Exit(1) // nobody reads what is printed; what the daemon has to know was in a frame
+	}
+}
+
+// daemon is the connection to the daemon, nil if this process was not started by one.
+func daemon() net.Conn {
+	if len(os.Args) > 1 {
+		return nil
+	}
+	f := os.NewFile(socket, "socket")
+	defer f.Close()
+	conn, err := net.FileConn(f)
+	if err != nil {
+		return nil
+	}
+	if c, ok := conn.(*net.UnixConn); ok {
+		return c
+	}
+	conn.Close()
+	return nil
+}
