@@ -67,7 +67,7 @@ import (
 )
 
 // Link carries packets to ranks on other nodes. Packets to one node stay in order, whether sent by
-// Send or by Post. Package node implements it and fills in p.Job.
+// Send or by Post. Package ranks implements it.
 type Link interface {
 	// Send queues a packet and blocks until there is room for it. It fails when ctx ends or the
 	// packet cannot be sent any more. It does not keep p.Data.

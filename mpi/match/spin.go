@@ -17,7 +17,7 @@ const (
 	explore = 256
 	// maxSpinPerCore is the number of ranks per core up to which spinning pays. Parked ranks count
 	// too; otherwise the others would start to spin as soon as some park. A rank that spins keeps
-	// one of Go's processors: package node has as many for them (ranksPerCore).
+	// one of Go's processors: package ranks has as many for them (ranksPerCore).
 	maxSpinPerCore = 8
 )
 
@@ -48,7 +48,8 @@ func (e *Endpoint) sleep(was uint32) {
 
 // spins spins if that pays, and reports whether seq changed meanwhile.
 func (e *Endpoint) spins(was uint32) bool {
-	if e.w.cfg.Load.ranks.Load() <= maxSpinPerCore*e.w.cores && e.waits.spins() {
+	load := e.w.cfg.Load
+	if load.ranks.Load()+load.others.Load() <= maxSpinPerCore*e.w.cores && e.waits.spins() {
 		found := e.spin(was)
 		e.waits.spun(found)
 		return found
@@ -61,9 +62,10 @@ func (e *Endpoint) spins(was uint32) bool {
 // while there are more ranks. So cores do not go to sleep between one message and the next, which
 // they wake from slowly, and no rank waits for one that only spins.
 func (e *Endpoint) spin(was uint32) bool {
+	load := e.w.cfg.Load
 	for start := (time.Time{}); ; {
 		rounds := 16 // a microsecond or two
-		if e.w.cfg.Load.busy.Load() > e.w.cores {
+		if load.busy.Load()+load.others.Load() > e.w.cores {
 			rounds = 1
 		}
 		for range 64 * rounds {

@@ -34,9 +34,13 @@ type World struct {
 
 // Load counts the ranks of one world or more.
 type Load struct {
-	ranks atomic.Int64
-	busy  atomic.Int64 // those that use a core: that run or spin, not those that are parked
+	ranks  atomic.Int64
+	busy   atomic.Int64 // those that use a core: that run or spin, not those that are parked
+	others atomic.Int64 // ranks of other processes, which may all be busy
 }
+
+// Others says how many ranks of other processes share the machine.
+func (l *Load) Others(n int) { l.others.Store(int64(n)) }
 
 // add counts ranks, all busy, or with a negative n those that have ended.
 func (l *Load) add(n int) {
