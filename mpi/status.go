@@ -24,6 +24,8 @@ type NodeTotals struct {
 	Handled   uint64 `json:"handled"`   // instances that ended well
 	Failed    uint64 `json:"failed"`    // instances that did not
 	Answers   uint64 `json:"answers"`   // answers that came home to a request here
+	// workers that programs crashed, by messages and by jobs
+	Crashed uint64 `json:"crashed,omitempty"`
 }
 
 // State is how far a node has come with an interpreter.

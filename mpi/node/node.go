@@ -105,7 +105,7 @@ type Node struct {
 	closeErr  error
 }
 
-type totals struct{ requests, delivered, refused, handled, failed, answers atomic.Uint64 }
+type totals struct{ requests, delivered, refused, handled, failed, answers, crashed atomic.Uint64 }
 
 // New makes a node. It starts nothing.
 func New(cfg Config) *Node {

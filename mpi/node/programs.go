@@ -20,9 +20,10 @@ import (
 type programs struct {
 	n *Node
 
-	mu   sync.Mutex
-	all  map[mpi.CID]*program
-	shut bool
+	mu      sync.Mutex
+	all     map[mpi.CID]*program
+	crashes crashes
+	shut    bool
 
 	// resolved caches which interpreter of the store a File means. It is emptied when the store
 	// changes.
@@ -59,7 +60,7 @@ type program struct {
 
 func (ps *programs) init(n *Node) {
 	ps.n = n
-	ps.all = map[mpi.CID]*program{}
+	ps.all, ps.crashes = map[mpi.CID]*program{}, crashes{}
 	ps.compile = make(chan struct{}, 1)
 }
 
@@ -137,10 +138,12 @@ func (ps *programs) close() {
 func (ps *programs) find(cid mpi.CID) (*program, mpi.Reason, string) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	p := ps.all[cid]
+	p, aside := ps.all[cid], ps.crashes.aside(cid)
 	switch {
 	case ps.shut:
 		return nil, mpi.Refused, "the node is stopping"
+	case aside != "":
+		return nil, mpi.NotServed, "the node cannot serve this interpreter: " + aside
 	case p == nil && !ps.n.cfg.AnyProgram:
 		return nil, mpi.NotServed, "the node does not serve this interpreter"
 	case p == nil:
@@ -189,9 +192,12 @@ func (ps *programs) makeRoom() bool {
 func (p *program) gone() string {
 	p.ps.mu.Lock()
 	defer p.ps.mu.Unlock()
+	aside := p.ps.crashes.aside(p.cid)
 	switch {
 	case p.ctx.Err() != nil:
 		return "the node does not serve this interpreter any more"
+	case aside != "":
+		return aside
 	case p.kind == "mpi":
 		return takesNoMessages
 	}
@@ -363,7 +369,7 @@ func (ps *programs) advertise() { ps.n.cfg.Pools.Serve(ps.ready()) }
 func (ps *programs) ready() []mpi.Interpreter {
 	var list []mpi.Interpreter
 	for _, p := range ps.all {
-		if p.state == mpi.Ready {
+		if p.state == mpi.Ready && ps.crashes.aside(p.cid) == "" {
 			list = append(list, p.names...)
 		}
 	}
@@ -381,6 +387,9 @@ func (ps *programs) list() []mpi.InterpreterStatus {
 			s := mpi.InterpreterStatus{Interpreter: name, State: p.state, Kind: p.kind}
 			if p.err != nil && p.state != mpi.Ready {
 				s.Error = p.err.Error()
+			}
+			if aside := ps.crashes.aside(p.cid); aside != "" {
+				s.State, s.Error = mpi.Failing, aside
 			}
 			list = append(list, s)
 		}

@@ -20,13 +20,15 @@ func (n *Node) RunsRanks(cid mpi.CID, own bool) (mpi.Reason, string) {
 	ps := &n.programs
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	p := ps.all[cid]
+	p, aside := ps.all[cid], ps.crashes.aside(cid)
 	cfg := &ps.n.cfg
 	switch {
 	case ps.shut:
 		return mpi.Refused, "the node is stopping"
 	case !own && !cfg.AnyProgram && !slices.Contains(cfg.Programs, cid) && (p == nil || len(p.names) == 0):
 		return mpi.NotServed, "the node does not run this program: it is not of its store"
+	case aside != "":
+		return mpi.NotServed, "the node cannot serve this interpreter: " + aside
 	case p == nil:
 		if c, err := cfg.Store.ParseCID(string(cid)); err != nil || c != cid {
 			return mpi.NotServed, "not a CID in its canonical form"

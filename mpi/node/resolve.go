@@ -238,7 +238,7 @@ func (n *Node) Status() mpi.NodeStatus {
 		Store: n.cfg.Store.Status(),
 		Totals: mpi.NodeTotals{
 			Requests: n.totals.requests.Load(), Delivered: n.totals.delivered.Load(), Refused: n.totals.refused.Load(),
-			Handled: n.totals.handled.Load(), Failed: n.totals.failed.Load(), Answers: n.totals.answers.Load(),
+			Handled: n.totals.handled.Load(), Failed: n.totals.failed.Load(), Answers: n.totals.answers.Load(), Crashed: n.totals.crashed.Load(),
 		},
 	}
 }

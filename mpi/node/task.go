@@ -77,6 +77,9 @@ func (t *task) run() {
 	n.running.Add(1)
 	out := t.program.code.Run(t.ctx, t.exec(data, left))
 	n.running.Add(-1)
+	if out.Crashed {
+		n.Crashed(t.program.cid, t.req.Origin)
+	}
 	if out.Reason == "" {
 		msgs, err := t.parse(out.Stdout)
 		if err == nil {
