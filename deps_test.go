@@ -74,7 +74,8 @@ var rules = []rule{
 		"github.com/elastic/go-seccomp-bpf", "kernel.org/pub/linux/libs/security/libcap/psx"}},
 	{packages: "mpi/worker/guests", imports: []string{"mpi/exec", "mpi/wasm", "mpi/worker/link", "mpi/worker/lockdown"}},
 	{packages: "mpi/node", imports: []string{"mpi", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/selector"}},
-	{packages: "mpi/job", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process"}},
+	{packages: "mpi/job", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/exec", "mpi/frame"}},
+	{packages: "mpi/ranks", imports: []string{"mpi", "mpi/buffers", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process", "mpi/wire"}},
 	{packages: "http", imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/"}},
 
 	// What puts it together. The plugin must not import what does not build in plugin mode.

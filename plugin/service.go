@@ -24,6 +24,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/job"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/node"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/ranks"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/rendezvous"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/store"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
@@ -86,7 +87,7 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 		StateFile: filepath.Join(s.dir, "pins.json"), Log: parts.Log,
 	})
 	s.node = node.New(node.Config{
-		Transport: s.transport, Pools: pools, Store: st, Runtime: s.runtime, Admit: admit,
+		Transport: s.transport, Pools: pools, Store: st, Runtime: ranks.Over(s.runtime, ranks.Config{Processors: ranks.GOMAXPROCS, Log: parts.Log}), Admit: admit,
 		Agent: agent, HandlerSlots: cfg.HandlerSlots, Memory: cfg.Memory, Timeout: cfg.Timeout, MaxMessage: cfg.MaxMessage,
 		AnyProgram: cfg.Programs == ProgramsAny, Programs: cfg.Listed,
 		Log: parts.Log,
@@ -94,7 +95,7 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	s.jobs = job.New(job.Config{
 		Transport: p2p.New(parts.Host, p2p.ForJobs(p2p.Config{Admit: admit, Log: parts.Log})),
 		Pools:     pools, Store: st, Programs: s.node, Admit: admit, RankSlots: cfg.RankSlots, Memory: cfg.Memory,
-		Dir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Processors: &ofProcess, Log: parts.Log,
+		Dir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Log: parts.Log,
 	})
 	s.api = http.New(struct {
 		*node.Node

@@ -37,9 +37,10 @@ type RankGroup interface {
 	// Start starts the ranks, once. Packets may come before.
 	Start()
 	// Packets are packets from another node, whole ones, as [RankOwner].Packets gave them there.
-	// The caller keeps to the credit that the group gives (frame.PacketWindow at first).
+	// The caller keeps to the credit that the group gives: frame.PacketWindow at first, of which
+	// each call takes frame.PacketsCost and the length of data.
 	Packets(node int, data []byte)
-	// PacketCredit allows n bytes more of packets to a node.
+	// PacketCredit allows n bytes more of packets to a node, counted as in Packets.
 	PacketCredit(node int, n int64)
 	// OutputCredit allows n bytes more of output and files, counted as in frame.OutputWindow.
 	OutputCredit(n int64)
@@ -56,10 +57,11 @@ type RankGroup interface {
 // nothing of what they are given. They are called by many goroutines; what is of one rank, or for
 // one node, comes in order.
 type RankOwner interface {
-	// Packets are for another node: whole packets, at most frame.MaxPackets bytes, within the
-	// credit of that node.
+	// Packets are for another node: whole packets, at most frame.MaxPackets bytes, given while
+	// there is any credit for that node.
 	Packets(node int, data []byte)
-	// PacketCredit gives a node credit for n bytes of packets, which were dealt with.
+	// PacketCredit gives a node credit for packets that were dealt with, n bytes counted as in
+	// RankGroup.Packets.
 	PacketCredit(node int, n int64)
 	// Output is what a rank wrote: 1 for standard output, 2 for standard error. It is at most
 	// frame.MaxJobPart bytes, within the credit for output.

@@ -158,7 +158,7 @@ const (
 	MaxJobDetail = 4 << 10                // bytes of a Detail
 )
 
-// JobFrame is a [Frame] of a job, any but a [Packet].
+// JobFrame is a [Frame] of a job, any but [Packets] and [PacketsCredit].
 type JobFrame interface {
 	Frame
 	// Of is the job's ID.

@@ -15,10 +15,9 @@ func JobKey(id mpi.JobID) [16]byte {
 	return [16]byte(sum[:16])
 }
 
-// Packet is a [Frame]: what one rank of a job says to another on a different node. Package match
-// says how they are used. Packets from one node to another arrive in order.
+// Packet is what one rank of a job says to another on a different node. Package match says how
+// packets are used. They travel in [Packets]; those from one node to another arrive in order.
 type Packet struct {
-	Job      [16]byte // the job's JobKey
 	Kind     PacketKind
 	From, To int32  // ranks in the job
 	Context  uint64 // of the communicator
@@ -35,7 +34,7 @@ type Packet struct {
 // PacketKind says what a packet is. The list is append-only.
 type PacketKind byte
 
-// The kinds, with the fields they use besides Job, Kind, From and To.
+// The kinds, with the fields they use besides Kind, From and To.
 const (
 	PacketEager PacketKind = 1 // a whole message: Context, Source, Tag, ID, Data
 	// a message to come when it is asked for: Context, Source, Tag, ID, Size
@@ -50,8 +49,6 @@ const (
 	PacketCanceled PacketKind = 8 // answers PacketCancel: ID, Size (1 if it was taken back)
 )
 
-func (Packet) isFrame() {}
-
 func (p Packet) String() string {
 	return fmt.Sprintf("packet %d from rank %d to %d, context %x, tag %d, id %d/%d, %d bytes at %d of %d", p.Kind, p.From, p.To, p.Context, p.Tag, p.ID, p.Peer, len(p.Data), p.Offset, p.Size)
 }
@@ -59,10 +56,11 @@ func (p Packet) String() string {
 // Packets is a [Frame]: whole packets from the ranks of one node to those of another, in order.
 // Only the two ends read Data (wire.AppendPacket, wire.ParsePackets); the nodes pass it on. A node
 // has at most [PacketWindow] bytes of Data under way to another that no PacketsCredit has come back
-// for, and sends only while it has credit for at least one byte.
+// for, and sends only while it has credit for at least one byte. Each Packets counts for
+// [PacketsCost] bytes more than its Data.
 type Packets struct {
 	Job  [16]byte // its JobKey
-	Data []byte   // at most MaxPackets bytes
+	Data []byte   // 1 to MaxPackets bytes
 }
 
 // PacketsCredit is a [Frame]: it returns credit for Bytes of Packets that the ranks have dealt
@@ -74,6 +72,10 @@ type PacketsCredit struct {
 
 // MaxPackets is how many bytes of packets one Packets has at most: the largest packet fits.
 const MaxPackets = 257 << 10
+
+// PacketsCost is what one Packets counts for, besides its Data: about what a node needs for a frame
+// that it has queued.
+const PacketsCost = 256
 
 // PacketWindow is how many bytes of packets may be under way between two nodes, one way, of a job
 // of so many nodes. All nodes of a job together have some 16 MiB to one of them, and each at least

@@ -74,7 +74,7 @@ func ReasonOf(err error) mpi.Reason {
 // Receiver is given what a [Transport] takes from peers. Its methods return at once.
 type Receiver interface {
 	// Receive is called in order for the frames of one peer, at the same time for several.
-	// The receiver owns f, but for the Data of a Packet, which is valid only until it returns.
+	// The receiver owns f, but for the Data of Packets, which is valid only until it returns.
 	Receive(from mpi.PeerID, f Frame)
 	// Lost says that the session is over: what was sent on it and has no Accept, Refuse or
 	// Done yet never will. It is called once for each session that ends, after the last frame.

@@ -19,12 +19,11 @@ type Config struct {
 	Store     mpi.Store
 	Programs  Programs
 
-	Admit      func(mpi.PeerID) bool // origins, and nodes of their jobs; nil admits all
-	RankSlots  int                   // ranks of all jobs at once; 0 for DefaultRankSlots
-	Memory     int64                 // bytes of linear memory of a rank
-	Dir        string                // keeps the records; empty for as long as the service lives
-	Host       string                // the node's name, for its programs
-	Processors Processors            // nil for a process that is left as it is
+	Admit     func(mpi.PeerID) bool // origins, and nodes of their jobs; nil admits all
+	RankSlots int                   // ranks of all jobs at once; 0 for DefaultRankSlots
+	Memory    int64                 // bytes of linear memory of a rank
+	Dir       string                // keeps the records; empty for as long as the service lives
+	Host      string                // the node's name, for its programs
 
 	Observer Observer     // nil for none
 	Log      *slog.Logger // nil discards
@@ -52,22 +51,11 @@ type Programs interface {
 	RunsRanks(program mpi.CID, own bool) (mpi.Reason, string)
 	// MPIProgram returns a program once it is fetched and compiled, and its files, whose reads end
 	// with ctx.
-	MPIProgram(ctx context.Context, program mpi.CID, own bool) (exec.MPIProgram, fs.FS, error)
+	MPIProgram(ctx context.Context, program mpi.CID, own bool) (exec.RankProgram, fs.FS, error)
+	// Crashed says that ranks of a program crashed the process in which they ran, once for all
+	// ranks of a job on this node.
+	Crashed(program mpi.CID, origin mpi.PeerID)
 }
-
-// Processors adapts the process to the ranks that run in it.
-type Processors interface {
-	// Add counts n ranks that start, or with a negative n ranks that have ended.
-	Add(n int)
-	// Cores is how many ranks can run at once.
-	Cores() int
-}
-
-// unchanged are the processors of a process that nobody adapts.
-type unchanged struct{}
-
-func (unchanged) Add(int)    {}
-func (unchanged) Cores() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
 
 // DefaultRankSlots is how many ranks of jobs a node runs at once unless configured: several for
 // each core, since ranks wait much of their time.

@@ -1,12 +1,14 @@
 // Package job runs jobs: MPI programs whose ranks run on several nodes. [Service] is the jobs of
 // one node. It takes programs from package node by the interface [Programs], and knows nothing of
-// messages.
+// messages. The ranks themselves are an [exec.RankGroup]: this package neither runs a program nor
+// reads a packet.
 //
 //   - api.go is what clients call; route.go gives frames of nodes to the job that they are for.
 //   - origin.go, placement.go and reports.go are the state machine of a job where it began; job.go
 //     is its owner, search.go finds nodes to ask.
-//   - host.go is the state machine of what one node runs of a job; hosted.go is its owner, ranks.go
-//     runs the ranks, output.go and input.go are their streams.
+//   - host.go is the state machine of what one node runs of a job; hosted.go is its owner. ranks.go
+//     hears of the ranks, packets.go counts their packets, load.go tells them of other jobs' ranks.
+//   - input.go is standard input at the origin.
 //   - statemachine.go has the events and actions of both machines.
 //   - failure.go decides what ends the job: a lost node, a failed process, and what came first.
 //   - recorder.go notes what happens to a job, in events.go, files.go and record.go.

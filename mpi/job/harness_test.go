@@ -23,6 +23,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/node"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/ranks"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/rendezvous"
 )
 
@@ -97,7 +98,7 @@ func serve(c *setup, programs goPrograms) {
 
 // service makes the node's jobs, with the node that has its programs.
 func (c *setup) service() (*Service, *node.Node) {
-	c.node.Transport, c.node.Pools, c.node.Store, c.node.Runtime = c.orTransport(), c.Pools, c.Store, c.Runtime
+	c.node.Transport, c.node.Pools, c.node.Store, c.node.Runtime = c.orTransport(), c.Pools, c.Store, ranks.Over(c.Runtime, ranks.Config{})
 	c.node.Memory, c.node.HandlerSlots, c.node.Timeout, c.node.MaxMessage = c.Memory, 2, 20*time.Second, 1<<20
 	n := node.New(c.node)
 	c.Config.Store, c.Programs = c.Store, n

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
 // hosted is what this node runs of a job, of its own or another origin. run is the owner of its
@@ -27,16 +26,14 @@ type hosted struct {
 
 	running context.Context // the ranks'
 	abort   context.CancelCauseFunc
-	output  credit
+	ranks   *rankOwner                     // hears of them; once they are placed
+	group   atomic.Pointer[exec.RankGroup] // once it is prepared, until it is freed
+	faulty  atomic.Bool                    // it was told of a fault: one event is enough
 
-	world atomic.Pointer[match.World]  // once it is prepared
-	peers atomic.Pointer[[]mpi.PeerID] // by rank, as world
-
-	// run's, and what it starts may read them:
+	// run's:
 	machine *host
-	kept    int    // slots that were reserved
-	stdin   *stdin // of rank 0, if it is here and has input
-	group   *rankGroup
+	kept    int      // slots that were reserved
+	early   [][]byte // input that came before there was a group
 	unwatch []func()
 }
 
@@ -109,7 +106,6 @@ func newHosted(svc *Service, f frame.Offer, slots int) *hosted {
 		over: make(chan struct{}),
 	}
 	p.inbox.init()
-	p.output.init()
 	p.running, p.abort = context.WithCancelCause(context.Background())
 	p.machine = newHost(svc.self, f.Job, slots, svc.cfg.Admit, p.made)
 	return p
@@ -155,6 +151,9 @@ func (p *hosted) step(e hostEvent) {
 		return
 	}
 	before := m.phase
+	if r, ok := e.(groupReady); ok && r.err == "" {
+		p.giveEarly()
+	}
 	actions := m.step(time.Now(), e)
 	if o := p.svc.cfg.Observer; o != nil && m.phase != before {
 		o.HostPhase(p.id, m.phase.String())
@@ -169,29 +168,23 @@ func (p *hosted) step(e hostEvent) {
 			p.svc.slots.give(a.ranks)
 		case makeGroup:
 			p.watch()
-			if m.place.Stdin && slices.Contains(m.local, 0) {
-				p.stdin = &stdin{ctx: p.running, more: make(chan struct{}, 1),
-					read: func(n int) { p.inbox.put(inputRead{n}) }}
-			}
-			place, local := m.place, m.local
-			p.svc.wg.Go(func() { p.inbox.put(p.prepare(place, local)) })
+			p.ranks = newRankOwner(p, &m.place, m.local)
+			place := m.place
+			p.svc.wg.Go(func() { p.inbox.put(p.prepare(place)) })
 		case startRanks:
-			p.svc.wg.Go(func() {
-				p.group.run()
-				p.group.place = frame.Place{}
-				p.inbox.put(ranksEnded{})
-			})
+			p.svc.load.add(p, len(m.local))
+			(*p.group.Load()).Start()
 		case abort:
 			p.abort(errors.New(a.why))
 		case freeGroup:
 			p.svc.wg.Go(func() {
-				p.group.close()
+				p.closeGroup()
 				p.inbox.put(groupGone{})
 			})
 		case giveInput:
-			p.stdin.put(a.data)
+			p.giveInput(a.data)
 		case giveCredit:
-			p.output.give(a.n)
+			p.ranks.giveCredit(a.n)
 		case leave:
 			p.abort(nil)
 			for _, stop := range p.unwatch {
@@ -233,48 +226,4 @@ func (p *hosted) receive(from mpi.PeerID, f frame.JobFrame) bool {
 		return p.inbox.put(nodeEvent{from, f})
 	}
 	return p.inbox.putWithin(nodeEvent{from, f}, size(f))
-}
-
-// fault ends the part after a panic in passing messages.
-func (p *hosted) fault(v any, stack []byte) {
-	p.svc.log.Error("panic in passing messages", "job", p.id, "panic", v, "stack", string(stack))
-	p.inbox.put(faulted{"a fault of this node: see its log"})
-}
-
-// packet takes what a rank of another node says.
-func (p *hosted) packet(from mpi.PeerID, k frame.Packet) {
-	w, peers := p.world.Load(), p.peers.Load()
-	if w == nil || peers == nil || k.From < 0 || int(k.From) >= len(*peers) || (*peers)[k.From] != from {
-		p.svc.log.Debug("packet dropped", "job", p.id, "from", from, "packet", k)
-		return
-	}
-	// Of a node that goes on with it one event is enough.
-	if err := w.Receive(k); err != nil && p.running.Err() == nil {
-		p.inbox.put(faulted{fmt.Sprintf("%s breaks the protocol: %v", from.Short(), err)})
-	}
-}
-
-// link implements [match.Link].
-type link struct{ p *hosted }
-
-// Send implements [match.Link].
-func (l link) Send(ctx context.Context, k frame.Packet) error {
-	p := l.p
-	k.Job = p.key
-	to := (*p.peers.Load())[k.To]
-	if _, err := p.svc.cfg.Transport.Send(ctx, to, k); err != nil {
-		if ctx.Err() == nil {
-			p.inbox.put(nodeLost{to, err.Error()})
-		}
-		return err
-	}
-	return nil
-}
-
-// Post implements [match.Link].
-func (l link) Post(k frame.Packet) {
-	p := l.p
-	k.Job = p.key
-	to := (*p.peers.Load())[k.To]
-	p.svc.cfg.Transport.Post(to, k, func(err error) { p.inbox.put(nodeLost{to, err.Error()}) })
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
 // stranger is a peer that says what it likes.
@@ -163,7 +164,9 @@ func TestHostileNode(t *testing.T) {
 			frame.Start{Job: id}, frame.Stop{Job: id}, frame.Input{Job: id}, frame.OutputCredit{Job: id, Bytes: 1}, frame.Reservation{Job: id, Ranks: 100}, frame.Prepared{Job: id},
 			frame.Output{Job: id, Stream: 1, Data: []byte("forged\n")}, frame.FileChunk{Job: id, Name: "forged"}, frame.Exit{Job: id, Rank: 1}, frame.InputCredit{Job: id, Bytes: 1},
 			frame.Exit{Job: id, Rank: 1, Reason: mpi.Trapped}, frame.Failed{Job: id, Reason: mpi.Trapped}, frame.Stopped{Job: id},
-			frame.Packet{Job: frame.JobKey(id), Kind: frame.PacketEager, From: 1, To: 0, Tag: 5}, frame.Packet{Job: frame.JobKey(id), Kind: 99, From: 1 << 30, To: 1 << 30},
+			frame.Packets{Job: frame.JobKey(id), Data: packets(t, frame.Packet{Kind: frame.PacketEager, From: 1, To: 0, Tag: 5})},
+			frame.Packets{Job: frame.JobKey(id), Data: packets(t, frame.Packet{Kind: 99, From: 1 << 30, To: 1 << 30})},
+			frame.Packets{Job: frame.JobKey(id), Data: []byte("none")}, frame.PacketsCredit{Job: frame.JobKey(id), Bytes: 1 << 40},
 		} {
 			out.say(t, to, f)
 		}
@@ -174,19 +177,57 @@ func TestHostileNode(t *testing.T) {
 	if r, err := n.Job(j.ID); err != nil || r.State != mpi.JobRunning {
 		t.Fatalf("the job is %+v, %v", r, err)
 	}
-	// A stranger that says it speaks for a rank of the job.
+	// This is a node of the job that breaks the protocol.
 	n.mu.RLock()
 	p := n.parts[frame.JobKey(id)]
 	n.mu.RUnlock()
-	// rank 0 is not there
-	p.packet(nodes[1].Self(), frame.Packet{Kind: frame.PacketEager, From: 0, To: 2, Tag: 5})
-	if p.running.Err() != nil {
-		t.Error("a forged rank ends the job")
-	}
-	// and this is a node of the job that breaks the protocol
-	p.packet(nodes[1].Self(), frame.Packet{Kind: 99, From: 1, To: 0})
-	n.follow(t, j.ID).failed(t, mpi.Internal, -1, 1, "breaks the protocol")
+	p.packets(nodes[1].Self(), packets(t, frame.Packet{Kind: 99, From: 1, To: 0}))
+	n.follow(t, j.ID).failed(t, mpi.Internal, -1, 1, nodes[1].Self().Short()+" breaks the protocol")
 	idle(t, nodes...)
+}
+
+func packets(t *testing.T, list ...frame.Packet) (b []byte) {
+	t.Helper()
+	for _, k := range list {
+		var err error
+		if b, err = wire.AppendPacket(b, k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// What a node of a job may not send to another one ends the job, by the name of that node.
+func TestHostilePackets(t *testing.T) {
+	nodes := startJobs(t, 2, failing, func(_ int, c *setup) { c.RankSlots = 2 })
+	n, peer := nodes[0], nodes[1].Self()
+	for name, x := range map[string]struct {
+		say  func(p *hosted)
+		says string
+	}{
+		"a forged rank": {func(p *hosted) {
+			p.packets(peer, packets(t, frame.Packet{Kind: frame.PacketEager, From: 0, To: 2, Tag: 5}))
+		}, "that rank is not there"},
+		"a rank that is not here": {func(p *hosted) {
+			p.packets(peer, packets(t, frame.Packet{Kind: frame.PacketEager, From: 1, To: 3, Tag: 5}))
+		}, "to one of this"},
+		"no packets": {func(p *hosted) { p.packets(peer, []byte{200}) }, "malformed"},
+		"more than the window": {func(p *hosted) {
+			p.ranks.nodes[p.ranks.numbers[peer]].got.Store(p.ranks.mostUnderWay())
+			p.packets(peer, []byte{0})
+		}, "more packets than it may"},
+		"credit for nothing": {func(p *hosted) { p.packetsCredit(peer, p.ranks.window) }, "more credit than was used"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := started(t, n, mpi.JobSpec{File: "wait", Ranks: 4})
+			n.mu.RLock()
+			p := n.parts[frame.JobKey(n.all[j.ID].id)]
+			n.mu.RUnlock()
+			x.say(p)
+			n.follow(t, j.ID).failed(t, mpi.Internal, -1, 1, peer.Short()+" breaks the protocol", x.says)
+			idle(t, nodes...)
+		})
+	}
 }
 
 // A node that takes ranks and then lies about them.

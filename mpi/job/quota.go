@@ -15,43 +15,32 @@ type jobQuota struct {
 	of   *fileQuota
 	own  bool // the job is this node's
 	held int64
-}
-
-// rankQuota is what one rank has of its job's quota. It is guarded too: a program may still be in a
-// call after its rank was ended.
-type rankQuota struct {
-	of    *jobQuota
-	held  int64
+	// its ranks are gone; a program may still be in a call after its rank was ended
 	ended bool
 }
 
 // take asks for n bytes more, or gives back -n.
-func (r *rankQuota) take(n int64) bool {
-	job, all := r.of, r.of.of
+func (job *jobQuota) take(n int64) bool {
+	all := job.of
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	most := int64(maxFiles)
 	if !job.own {
 		most -= maxFiles / 4
 	}
-	if r.ended || n > 0 && (n > maxJobQuota-job.held || n > most-all.used) {
+	if job.ended || n > 0 && (n > maxJobQuota-job.held || n > most-all.used) || n < -job.held {
 		return false
 	}
-	r.add(n)
+	job.held += n
+	all.used += n
 	return true
 }
 
-func (r *rankQuota) add(n int64) {
-	r.held += n
-	r.of.held += n
-	r.of.of.used += n
-}
-
 // end gives back all that is left.
-func (r *rankQuota) end() {
-	all := r.of.of
+func (job *jobQuota) end() {
+	all := job.of
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	r.add(-r.held)
-	r.ended = true
+	all.used -= job.held
+	job.held, job.ended = 0, true
 }

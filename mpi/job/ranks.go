@@ -1,150 +1,182 @@
 package job
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"strconv"
+	"slices"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/process"
 )
 
-// rankGroup is the ranks of one job on this node, ready to run.
-type rankGroup struct {
-	p     *hosted
-	place frame.Place
-	local []int
-	world *match.World
-	code  exec.Instances
-	files fs.FS
-	quota jobQuota // of what the ranks write
+// rankOwner implements [exec.RankOwner] for the ranks of a job on this node.
+type rankOwner struct {
+	p       *hosted
+	local   []int
+	nodes   []packetPath // by number
+	numbers map[mpi.PeerID]int
+	window  int64    // of packets, one way between two nodes
+	quota   jobQuota // of what the ranks write
+
+	written atomic.Int64 // bytes of output and files without credit, as in frame.OutputWindow
+	unread  atomic.Int64 // bytes of input that rank 0 was given and has not read
+	crashed sync.Once
+	left    atomic.Int64 // ranks that have not ended
+
+	mu    sync.Mutex // guards the rest
+	ended map[int]bool
+}
+
+// newRankOwner is for the ranks that were placed here.
+func newRankOwner(p *hosted, place *frame.Place, local []int) *rankOwner {
+	o := &rankOwner{
+		p: p, local: local, nodes: make([]packetPath, len(place.Nodes)), numbers: map[mpi.PeerID]int{},
+		window: frame.PacketWindow(len(place.Nodes)), ended: map[int]bool{},
+		quota: jobQuota{of: &p.svc.files, own: p.id.Origin == p.svc.self},
+	}
+	o.left.Store(int64(len(local)))
+	for i, peer := range place.Nodes {
+		o.nodes[i].peer = peer
+		o.numbers[peer] = i
+	}
+	return o
 }
 
 // prepare fetches and compiles the program and makes room for the ranks.
-func (p *hosted) prepare(place frame.Place, local []int) groupReady {
+func (p *hosted) prepare(place frame.Place) groupReady {
 	svc, own := p.svc, p.id.Origin == p.svc.self
 	program, files, err := svc.cfg.Programs.MPIProgram(p.running, p.offer.Program, own)
 	if err != nil {
 		return groupReady{err.Error()}
 	}
-	code, err := program.Instances(p.running)
+	cfg := exec.RankConfig{
+		Job: shortID(p.id), Nodes: make([]int, len(place.Ranks)), Self: p.ranks.numbers[svc.self],
+		Count: len(place.Nodes), Slots: int(place.Slots), Host: svc.cfg.Host, Args: place.Args, Env: place.Env,
+		Memory: svc.cfg.Memory, Scratch: maxJobFiles, Stdin: place.Stdin, Files: files,
+	}
+	for r, node := range place.Ranks {
+		cfg.Nodes[r] = int(node)
+	}
+	if place.Memory > 0 {
+		cfg.Memory = min(cfg.Memory, place.Memory)
+	}
+	g, err := program.RankGroup(p.running, cfg, p.ranks)
 	if err != nil {
 		return groupReady{err.Error()}
 	}
-	peers := make([]mpi.PeerID, len(place.Ranks))
-	for r, node := range place.Ranks {
-		peers[r] = place.Nodes[node]
-	}
-	cfg := match.Config{
-		Size: len(peers), Local: local, Cores: svc.cfg.Processors.Cores(), Load: &svc.load, Fault: p.fault}
-	if len(local) < len(peers) {
-		cfg.Link = link{p}
-	}
-	p.group = &rankGroup{
-		p: p, place: place, local: local, world: match.New(p.running, cfg), code: code, files: files,
-		quota: jobQuota{of: &svc.files, own: own},
-	}
-	p.peers.Store(&peers)
-	p.world.Store(p.group.world)
+	p.group.Store(&g)
 	return groupReady{}
 }
 
-func (g *rankGroup) close() {
-	g.world.Close()
-	if err := g.code.Close(); err != nil {
-		g.p.svc.log.Warn("a group of ranks did not close", "job", g.p.id, "err", err)
+// closeGroup frees the ranks.
+func (p *hosted) closeGroup() {
+	g := p.group.Swap(nil)
+	if err := (*g).Close(); err != nil {
+		p.svc.log.Warn("a group of ranks did not close", "job", p.id, "err", err)
+	}
+	p.ranks.quota.end()
+}
+
+// giveInput gives rank 0 a part of its input, now or once there is a group. The host's machine
+// bounds it.
+func (p *hosted) giveInput(data []byte) {
+	p.ranks.unread.Add(int64(len(data)))
+	if g := p.group.Load(); g != nil && p.machine.phase > preparing {
+		(*g).Input(data)
+		return
+	}
+	p.early = append(p.early, data)
+}
+
+// giveEarly gives it what came before there was a group.
+func (p *hosted) giveEarly() {
+	for _, data := range p.early {
+		(*p.group.Load()).Input(data)
+	}
+	p.early = nil
+}
+
+// fault ends the part. Of what goes on after it nothing more is heard.
+func (o *rankOwner) fault(why string) {
+	if o.p.faulty.CompareAndSwap(false, true) {
+		o.p.inbox.put(faulted{why})
 	}
 }
 
-// run runs the ranks to their end.
-func (g *rankGroup) run() {
-	n := len(g.local)
-	g.p.svc.cfg.Processors.Add(n)
-	defer g.p.svc.cfg.Processors.Add(-n)
-	var ranks, flusher sync.WaitGroup
-	flush, stop := context.WithCancel(context.Background())
-	start := time.Now()
-	for _, r := range g.local {
-		out, err := newLines(g.p, r, 1), newLines(g.p, r, 2)
-		flusher.Go(func() { flushAfter(flush, out, err) })
-		ranks.Go(func() { g.p.inbox.put(rankEnded{g.rank(r, start, out, err)}) })
+// Output implements [exec.RankOwner].
+func (o *rankOwner) Output(rank int, stream byte, data []byte) {
+	if o.writes(rank, len(data)) {
+		o.p.svc.post(o.p.id.Origin, frame.Output{Job: o.p.id, Rank: uint32(rank), Stream: stream, Data: data}, nil)
 	}
-	ranks.Wait()
-	stop()
-	flusher.Wait()
 }
 
-// rank runs one rank to its end, and returns how it ended once all of its output is sent.
-func (g *rankGroup) rank(r int, start time.Time, stdout, stderr *lines) frame.Exit {
-	p, svc, place := g.p, g.p.svc, &g.place
-	nodes := make([]int, len(place.Ranks))
-	for i, node := range place.Ranks {
-		nodes[i] = int(node)
+// File implements [exec.RankOwner].
+func (o *rankOwner) File(rank int, name string, size, offset int64, data []byte) {
+	if o.writes(rank, len(data)) {
+		o.p.svc.post(o.p.id.Origin, frame.FileChunk{
+			Job: o.p.id, Rank: uint32(rank), Name: name, Size: size, Offset: offset, Data: data}, nil)
 	}
-	proc := process.New(process.Config{
-		World: g.world, Rank: r, Nodes: nodes, Slots: int(place.Slots), Processor: svc.cfg.Host,
-		Program: place.Args[0], Start: start, Stderr: stderr, Info: g.info(),
-	})
-	files := rankQuota{of: &g.quota}
-	defer files.end()
-	x := exec.Exec{
-		Args: place.Args, Env: place.Env, Files: g.files, Memory: svc.cfg.Memory,
-		Timeout: mpi.MaxJobTime, MPI: proc, Streams: &exec.Streams{Out: stdout, Err: stderr},
-		Scratch: &exec.Scratch{Limit: maxJobFiles, Take: files.take},
+}
+
+// writes counts n bytes of output or files, and reports whether there is credit for them.
+func (o *rankOwner) writes(rank, n int) bool {
+	if n > frame.MaxJobPart || !slices.Contains(o.local, rank) ||
+		o.written.Add(int64(n)+frame.OutputCost) > frame.OutputWindow {
+		o.fault("the ranks on this node write more than they may")
+		return false
 	}
-	if place.Memory > 0 {
-		x.Memory = min(x.Memory, place.Memory)
-	}
-	if p.stdin != nil && r == 0 {
-		p.stdin.flush = func() error { return errors.Join(stdout.flush(), stderr.flush()) }
-		x.Streams.In = p.stdin
-	}
-	out := g.code.Run(x)
-	exit := frame.Exit{
-		Job: p.id, Rank: uint32(r), Reason: out.Reason, Code: int64(out.Exit), Detail: out.Detail,
-		Memory: out.Memory,
-	}
-	if err := proc.Ended(); err != nil && out.Reason == "" {
-		exit.Reason, exit.Code, exit.Detail = mpi.Aborted, 1, err.Error()
-	}
-	_, _ = stdout.flush(), stderr.flush()
-	if p.running.Err() == nil {
-		for _, f := range x.Scratch.Files {
-			if err := p.sendFile(r, f); err != nil && exit.Reason == "" {
-				exit.Reason, exit.Code = mpi.OutputLimit, 1
-				exit.Detail = fmt.Sprintf("the file %q: %v", f.Name, err)
-			}
+	return true
+}
+
+// giveCredit gives the ranks credit for output that the origin has dealt with.
+func (o *rankOwner) giveCredit(n int64) {
+	for {
+		was := o.written.Load()
+		if n = min(n, was); n <= 0 {
+			return
+		}
+		if o.written.CompareAndSwap(was, was-n) {
+			break
 		}
 	}
-	if exit.Reason != "" {
-		exit.Detail = describe(exit)
+	if g := o.p.group.Load(); g != nil {
+		(*g).OutputCredit(n)
 	}
-	return exit
 }
 
-// describe says how a rank ended, for people.
-func describe(x frame.Exit) string {
-	switch {
-	case x.Detail != "":
-		return x.Detail
-	case x.Reason == mpi.Exited:
-		return "exit code " + strconv.FormatInt(x.Code, 10)
+// InputRead implements [exec.RankOwner].
+func (o *rankOwner) InputRead(n int) {
+	if n <= 0 || o.unread.Add(-int64(n)) < 0 {
+		o.fault("the ranks on this node read more input than there was")
+		return
 	}
-	return string(x.Reason)
+	o.p.inbox.put(inputRead{n})
 }
 
-// info is MPI_INFO_ENV (MPI 5.0, 10.2 and 11.2.1), as far as it is the same on all nodes.
-func (g *rankGroup) info() map[string]string {
-	n := strconv.Itoa(len(g.place.Ranks))
-	return map[string]string{
-		"command": g.place.Args[0], "maxprocs": n, "soft": n,
-		"host": g.p.svc.cfg.Host, "arch": "wasm32", "wdir": "/", "thread_level": "MPI_THREAD_SERIALIZED",
+// Room implements [exec.RankOwner].
+func (o *rankOwner) Room(n int64) bool { return o.quota.take(n) }
+
+// Ended implements [exec.RankOwner].
+func (o *rankOwner) Ended(rank int, out exec.Outcome) {
+	if out.Crashed {
+		o.crashed.Do(func() { o.p.svc.cfg.Programs.Crashed(o.p.offer.Program, o.p.id.Origin) })
+	}
+	o.mu.Lock()
+	again := o.ended[rank] || !slices.Contains(o.local, rank)
+	o.ended[rank] = true
+	o.mu.Unlock()
+	if again {
+		return
+	}
+	o.p.inbox.put(rankEnded{frame.Exit{
+		Job: o.p.id, Rank: uint32(rank), Reason: out.Reason, Code: int64(out.Exit), Detail: out.Detail, Memory: out.Memory,
+	}})
+	if o.left.Add(-1) == 0 {
+		o.p.svc.load.remove(o.p)
+		o.p.inbox.put(ranksEnded{})
 	}
 }
+
+// Fault implements [exec.RankOwner].
+func (o *rankOwner) Fault(why string) { o.fault(why) }

@@ -20,6 +20,9 @@ func (svc *Service) post(to mpi.PeerID, f frame.JobFrame, failed func(error)) {
 		case frame.Input:
 			x.Data = bytes.Clone(x.Data)
 			f = x
+		case frame.FileChunk:
+			x.Data = bytes.Clone(x.Data)
+			f = x
 		}
 		svc.receive(to, f)
 		return
@@ -44,16 +47,23 @@ type receiver struct{ svc *Service }
 // Receive implements [frame.Receiver].
 func (r receiver) Receive(from mpi.PeerID, f frame.Frame) {
 	switch f := f.(type) {
-	case frame.Packet:
-		r.svc.mu.RLock()
-		p := r.svc.parts[f.Job]
-		r.svc.mu.RUnlock()
-		if p != nil {
-			p.packet(from, f)
+	case frame.Packets:
+		if p := r.part(f.Job); p != nil {
+			p.packets(from, f.Data)
+		}
+	case frame.PacketsCredit:
+		if p := r.part(f.Job); p != nil {
+			p.packetsCredit(from, f.Bytes)
 		}
 	case frame.JobFrame:
 		r.svc.receive(from, f)
 	}
+}
+
+func (r receiver) part(key [16]byte) *hosted {
+	r.svc.mu.RLock()
+	defer r.svc.mu.RUnlock()
+	return r.svc.parts[key]
 }
 
 // Lost implements [frame.Receiver].

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
 // Service is the jobs of one node: the origin of those that began here ([job]), the host of those
@@ -26,8 +25,8 @@ type Service struct {
 
 	slots   slots
 	records recordStore
-	load    match.Load // of the ranks of all jobs
-	files   fileQuota  // of what they write
+	load    load      // of the ranks of all jobs
+	files   fileQuota // of what they write
 
 	mu      sync.RWMutex         // guards the rest
 	parts   map[[16]byte]*hosted // by frame.JobKey
@@ -53,9 +52,6 @@ func New(cfg Config) *Service {
 	}
 	if cfg.RankSlots == 0 {
 		cfg.RankSlots = DefaultRankSlots()
-	}
-	if cfg.Processors == nil {
-		cfg.Processors = unchanged{}
 	}
 	return &Service{
 		cfg: cfg, self: cfg.Transport.Self(), log: cfg.Log,

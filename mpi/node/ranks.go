@@ -52,7 +52,7 @@ func (n *Node) IsHandler(cid mpi.CID) bool {
 
 // MPIProgram returns a program for ranks once it is fetched and compiled, and its files, whose
 // reads end with ctx.
-func (n *Node) MPIProgram(ctx context.Context, cid mpi.CID, own bool) (exec.MPIProgram, fs.FS, error) {
+func (n *Node) MPIProgram(ctx context.Context, cid mpi.CID, own bool) (exec.RankProgram, fs.FS, error) {
 	ps := &n.programs
 	if why, detail := n.RunsRanks(cid, own); why != "" {
 		return nil, nil, fmt.Errorf("%s: %s", why, detail)
@@ -78,7 +78,7 @@ func (n *Node) MPIProgram(ctx context.Context, cid mpi.CID, own bool) (exec.MPIP
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	p.used = time.Now()
-	code, ok := p.code.(exec.MPIProgram)
+	code, ok := p.code.(exec.RankProgram)
 	switch {
 	case p.state == mpi.Failing:
 		return nil, nil, p.err

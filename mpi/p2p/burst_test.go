@@ -16,7 +16,7 @@ func TestFramesOfABurstAreTakenTogether(t *testing.T) {
 	o.state, o.number, o.window, o.maxFrame = up, 1, 1<<20, wire.MinMaxFrame
 	o.writing = true
 	for n := range 64 {
-		m, err := tr.encode(frame.Packet{Kind: frame.PacketEager, Tag: int32(n)})
+		m, err := tr.encode(numbered(n, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,8 +76,8 @@ func TestBothSidesMendTheirConnection(t *testing.T) {
 			if _, err := way.from.Send(t.Context(), way.to.Self(), k); err != nil {
 				t.Fatal(err)
 			}
-			if got, ok := way.to.frame(t).(frame.Packet); !ok || got.ID != k.ID {
-				t.Fatalf("frame %v, want packet %d", got, k.ID)
+			if got, ok := way.to.frame(t).(frame.Packets); !ok || numberOf(got) != numberOf(k) {
+				t.Fatalf("frame %v, want packet %d", got, numberOf(k))
 			}
 		}
 		sever(x.h, y.h.ID())

@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"runtime"
@@ -74,6 +75,10 @@ func (s *sink) Receive(from mpi.PeerID, f frame.Frame) {
 	if s.hook != nil {
 		s.hook(from, f)
 		return
+	}
+	if k, ok := f.(frame.Packets); ok {
+		k.Data = bytes.Clone(k.Data) // the transport's
+		f = k
 	}
 	s.frames <- f
 }

@@ -120,7 +120,7 @@ func (c *canon) checkFrame(f frame.Frame) error {
 	return c.checkJob(f)
 }
 
-// checkJob checks the IDs that a frame of a job names. A packet names none.
+// checkJob checks the IDs that a frame of a job names. Packets name none.
 func (c *canon) checkJob(f frame.Frame) error {
 	j, ok := f.(frame.JobFrame)
 	if !ok {

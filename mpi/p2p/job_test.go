@@ -20,19 +20,21 @@ import (
 // jobPair is two nodes with transports of jobs that know of each other.
 func jobPair(t testing.TB) (*node, *node) { return pair(t, ForJobs(Config{}), ForJobs(Config{})) }
 
-// A packet says which it is and is full of that.
-func numbered(n, size int) frame.Packet {
-	k := frame.Packet{Kind: frame.PacketEager, To: 1, ID: uint64(n), Data: make([]byte, size)}
-	for i := 0; i+8 <= size; i += 8 {
+// numbered is a frame that says which it is and is full of that.
+func numbered(n, size int) frame.Packets {
+	k := frame.Packets{Data: make([]byte, 8+size)}
+	for i := 0; i+8 <= len(k.Data); i += 8 {
 		binary.LittleEndian.PutUint64(k.Data[i:], uint64(n))
 	}
 	return k
 }
 
-func isNumbered(k frame.Packet) error {
+func numberOf(k frame.Packets) uint64 { return binary.LittleEndian.Uint64(k.Data) }
+
+func isNumbered(k frame.Packets) error {
 	for i := 0; i+8 <= len(k.Data); i += 8 {
-		if v := binary.LittleEndian.Uint64(k.Data[i:]); v != k.ID {
-			return fmt.Errorf("packet %d has %d in it", k.ID, v)
+		if v := binary.LittleEndian.Uint64(k.Data[i:]); v != numberOf(k) {
+			return fmt.Errorf("packet %d has %d in it", numberOf(k), v)
 		}
 	}
 	return nil
@@ -47,9 +49,9 @@ func TestPacketsSurviveBrokenConnections(t *testing.T) {
 	done := make(chan struct{})
 	next := uint64(1)
 	y.hook = func(_ mpi.PeerID, f frame.Frame) {
-		k := f.(frame.Packet)
-		if k.ID != next {
-			t.Errorf("packet %d came, want %d", k.ID, next)
+		k := f.(frame.Packets)
+		if numberOf(k) != next {
+			t.Errorf("packet %d came, want %d", numberOf(k), next)
 		}
 		if err := isNumbered(k); err != nil {
 			t.Error(err)
@@ -85,15 +87,16 @@ func TestSendersTakeTurns(t *testing.T) {
 	x, y := jobPair(t)
 	const senders, each = 8, 200
 	var mu sync.Mutex
-	last := map[int32]uint64{}
+	last := map[byte]uint64{}
 	done := make(chan struct{})
 	total := 0
 	y.hook = func(_ mpi.PeerID, f frame.Frame) {
-		k := f.(frame.Packet)
+		k := f.(frame.Packets)
 		mu.Lock()
 		defer mu.Unlock()
-		if last[k.From]++; k.ID != last[k.From] {
-			t.Errorf("packet %d of sender %d came, want %d", k.ID, k.From, last[k.From])
+		from := k.Job[0]
+		if last[from]++; numberOf(k) != last[from] {
+			t.Errorf("packet %d of sender %d came, want %d", numberOf(k), from, last[from])
 		}
 		if err := isNumbered(k); err != nil {
 			t.Error(err)
@@ -107,7 +110,7 @@ func TestSendersTakeTurns(t *testing.T) {
 		wg.Go(func() {
 			for n := 1; n <= each; n++ {
 				k := numbered(n, 1<<(n%17))
-				k.From = int32(s)
+				k.Job[0] = byte(s)
 				if _, err := x.Send(t.Context(), y.Self(), k); err != nil {
 					t.Error(err)
 					return
@@ -130,8 +133,8 @@ func TestPostFails(t *testing.T) {
 	stranger.Close()
 	failed := make(chan error, 3)
 	to := mpi.PeerID(stranger.ID().String())
-	x.Post(to, frame.Packet{}, func(err error) { failed <- err })
-	x.Post("nobody", frame.Packet{}, func(err error) { failed <- err })
+	x.Post(to, numbered(1, 0), func(err error) { failed <- err })
+	x.Post("nobody", numbered(1, 0), func(err error) { failed <- err })
 	x.Post(to, frame.Accept{}, func(err error) { failed <- err }) // no frame of a job
 	for range 3 {
 		select {
@@ -153,11 +156,11 @@ func TestPostsAreBounded(t *testing.T) {
 	m.h.SetStreamHandler(JobProtocol, m.handle)
 	know(x.h, m.h)
 	to := mpi.PeerID(m.h.ID().String())
-	if _, err := x.Send(t.Context(), to, frame.Packet{}); err != nil { // the session is up
+	if _, err := x.Send(t.Context(), to, numbered(1, 0)); err != nil { // the session is up
 		t.Fatal(err)
 	}
 	glut := make(chan error, 1)
-	k := frame.Packet{Data: make([]byte, 16<<10)}
+	k := frame.Output{Job: mpi.JobID{Origin: x.Self()}, Data: make([]byte, 16<<10)}
 	for range maxPosted/len(k.Data) + wire.MinWindow/len(k.Data) {
 		x.Post(to, k, func(err error) {
 			select {
@@ -187,7 +190,7 @@ func TestWatchedPeerIsLostSoon(t *testing.T) {
 			to := mpi.PeerID(m.h.ID().String())
 			stop := x.Watch(to)
 			defer stop()
-			if _, err := x.Send(t.Context(), to, frame.Packet{}); err != nil {
+			if _, err := x.Send(t.Context(), to, numbered(1, 0)); err != nil {
 				t.Fatal(err)
 			}
 			start := time.Now()
@@ -209,7 +212,7 @@ func TestWatchHurries(t *testing.T) {
 	m.h.SetStreamHandler(JobProtocol, m.handle)
 	know(x.h, m.h)
 	to := mpi.PeerID(m.h.ID().String())
-	if _, err := x.Send(t.Context(), to, frame.Packet{}); err != nil {
+	if _, err := x.Send(t.Context(), to, numbered(1, 0)); err != nil {
 		t.Fatal(err)
 	}
 	defer x.Watch(to)()
@@ -227,7 +230,7 @@ func TestFramesOfTheOtherProtocol(t *testing.T) {
 		f     frame.Frame
 	}{
 		{ForJobs(Config{}), frame.Accept{ID: 1}},
-		{Config{}, frame.Packet{}},
+		{Config{}, numbered(1, 0)},
 		{Config{}, frame.Stop{Job: mpi.JobID{Origin: "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"}}},
 	} {
 		y := newNode(t, x.proto)

@@ -148,7 +148,7 @@ func packetPipe(b *testing.B, size, every int, x, y host.Host) pipe {
 			asked <- struct{}{}
 		}
 	}
-	k := frame.Packet{Kind: frame.PacketEager, To: 1, Data: make([]byte, size)}
+	k := frame.Packets{Data: make([]byte, size)}
 	binary.LittleEndian.PutUint64(k.Job[:], 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

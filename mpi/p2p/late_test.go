@@ -49,7 +49,7 @@ func TestPostsBetweenSessionsStayInOrder(t *testing.T) {
 		x.Post(y.Self(), numbered(n+2, 8), func(err error) { t.Error(err) })
 	}
 	for n := range posts {
-		if k, ok := y.frame(t).(frame.Packet); !ok || k.ID != numbered(n+2, 8).ID {
+		if k, ok := y.frame(t).(frame.Packets); !ok || numberOf(k) != uint64(n+2) {
 			t.Fatalf("frame %v, want packet %d", k, n+2)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
 // sessionValue is the weight that a session gives its connection in libp2p's connection manager.
@@ -82,7 +83,8 @@ type waiter struct {
 }
 
 // maxPosted bounds the bytes of Posts that wait for credit in one session. A peer that asks and
-// does not take the answers would otherwise fill this node's memory.
+// does not take the answers would otherwise fill this node's memory. Packets are not counted: jobs
+// have at most [frame.PacketWindow] and one frame under way to each node.
 //
 // maxAllPosted bounds those of all sessions together. Once so many wait, each session may still
 // have leastPosted, so that peers that take nothing do not cost the others their sessions.
@@ -94,8 +96,14 @@ const (
 
 var errGlut = errors.New("the peer does not take what it is sent, and too much waits for it")
 
-// cost is what a waiter counts for, in bytes. Its buffer may be twice as large as the message.
-func (w *waiter) cost() int { return len(w.body) + 256 }
+// cost is what a waiter counts for, in bytes: 0 for packets. Its buffer may be twice as large as
+// the message.
+func (w *waiter) cost() int {
+	if w.body.kind() == wire.KindPackets {
+		return 0
+	}
+	return len(w.body) + 256
+}
 
 // fail ends a waiter whose frame will not be sent.
 func (o *outbound) fail(w *waiter, err error) {
@@ -247,7 +255,7 @@ func (o *outbound) post(body message, failed func(error)) bool {
 		return true
 	}
 	w := &waiter{body: body, failed: failed}
-	if o.glutted || !o.mayPost(w.cost()) {
+	if o.glutted || w.cost() > 0 && !o.mayPost(w.cost()) {
 		o.glutted = true
 		o.cancel()
 		o.t.enterGo(func() { failed(fmt.Errorf("p2p: send to %s: %w", o.name, unsent(errGlut))) })

@@ -16,8 +16,8 @@ import (
 const (
 	readBuffer     = 16 << 10
 	receiverMemory = readBuffer + 64<<10 // and a frame of the size that is read without asking
-	// packetBuffer is kept for each session of jobs: enough for the packets of package match.
-	packetBuffer = 256<<10 + 1<<10
+	// packetBuffer is kept for each session of jobs: enough for the largest Packets.
+	packetBuffer = frame.MaxPackets + 1<<10
 
 	// silence is how long a receiver waits for a sender that says nothing at all. A sender that
 	// lives pings well within it.
@@ -212,7 +212,7 @@ func (r *receipt) take(payload []byte) error {
 	return nil
 }
 
-// owned copies the Data of frames that their receiver may keep. A packet's Data stays in the buffer
+// owned copies the Data of frames that their receiver may keep. That of Packets stays in the buffer
 // that is used again.
 func owned(f frame.Frame) frame.Frame {
 	switch f := f.(type) {

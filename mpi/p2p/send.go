@@ -23,6 +23,8 @@ const headroom = 5 + 1 + 10
 
 func (m message) size() int { return len(m) - headroom }
 
+func (m message) kind() wire.Kind { return wire.Kind(m[headroom]) }
+
 // frame puts the head in front of the message.
 func (m message) frame(seq uint64) entry {
 	var buf [headroom]byte
@@ -63,8 +65,8 @@ func (t *Transport) forJobs() bool { return t.cfg.Protocol == JobProtocol }
 
 func sizeHint(f frame.Frame) int {
 	switch f := f.(type) {
-	case frame.Packet:
-		return wire.PacketSize + len(f.Data)
+	case frame.Packets:
+		return 32 + len(f.Data)
 	case frame.Deliver:
 		return 64 + len(f.Request.Origin) + len(f.Program) + len(f.Data)
 	case frame.Done:

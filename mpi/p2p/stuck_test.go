@@ -80,7 +80,7 @@ func TestPostsOfAllPeersAreBounded(t *testing.T) {
 	var order []int
 	done := make(chan struct{})
 	for ; !o.glutted; posts++ {
-		m, err := tr.encode(frame.Packet{Kind: frame.PacketEager, Data: make([]byte, 1<<10)})
+		m, err := tr.encode(frame.Output{Job: mpi.JobID{Origin: tr.Self()}, Data: make([]byte, 1<<10)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,10 +146,10 @@ func TestBurstPutsOffTheReadDeadline(t *testing.T) {
 	tr := New(newHost(t), ForJobs(Config{}))
 	tr.receiver = newSink()
 	synctest.Test(t, func(t *testing.T) {
-		f := data(t, 1, frame.Packet{Kind: frame.PacketEager, Data: make([]byte, 100)})
+		f := data(t, 1, frame.Packets{Data: make([]byte, 100)})
 		parts := [][]byte{f[:50]}
 		for seq := uint64(2); seq < 12; seq++ {
-			next := data(t, seq, frame.Packet{Kind: frame.PacketEager, Data: make([]byte, 100)})
+			next := data(t, seq, frame.Packets{Data: make([]byte, 100)})
 			parts = append(parts, append(bytes.Clone(f[50:]), next[:50]...))
 			f = next
 		}

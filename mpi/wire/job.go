@@ -13,29 +13,30 @@ import (
 // The kinds of the job protocol. Its sessions carry only these kinds, and other sessions none of
 // them.
 const (
-	KindPacket       Kind = 0x20
-	KindOffer        Kind = 0x21
-	KindReservation  Kind = 0x22
-	KindPlace        Kind = 0x23
-	KindPrepared     Kind = 0x24
-	KindStart        Kind = 0x25
-	KindOutput       Kind = 0x26
-	KindOutputCredit Kind = 0x27
-	KindInput        Kind = 0x28
-	KindInputCredit  Kind = 0x29
-	KindFileChunk    Kind = 0x2a
-	KindExit         Kind = 0x2b
-	KindFailed       Kind = 0x2c
-	KindStop         Kind = 0x2d
-	KindStopped      Kind = 0x2e
+	KindPackets       Kind = 0x20
+	KindOffer         Kind = 0x21
+	KindReservation   Kind = 0x22
+	KindPlace         Kind = 0x23
+	KindPrepared      Kind = 0x24
+	KindStart         Kind = 0x25
+	KindOutput        Kind = 0x26
+	KindOutputCredit  Kind = 0x27
+	KindInput         Kind = 0x28
+	KindInputCredit   Kind = 0x29
+	KindFileChunk     Kind = 0x2a
+	KindExit          Kind = 0x2b
+	KindFailed        Kind = 0x2c
+	KindStop          Kind = 0x2d
+	KindStopped       Kind = 0x2e
+	KindPacketsCredit Kind = 0x2f
 )
 
 func (k Kind) String() string {
 	names := [...]string{
 		KindDeliver: "Deliver", KindAccept: "Accept", KindRefuse: "Refuse", KindDone: "Done", KindCancel: "Cancel",
-		KindPacket: "Packet", KindOffer: "Offer", KindReservation: "Reservation", KindPlace: "Place", KindPrepared: "Prepared", KindStart: "Start",
+		KindPackets: "Packets", KindOffer: "Offer", KindReservation: "Reservation", KindPlace: "Place", KindPrepared: "Prepared", KindStart: "Start",
 		KindOutput: "Output", KindOutputCredit: "OutputCredit", KindInput: "Input", KindInputCredit: "InputCredit", KindFileChunk: "FileChunk", KindExit: "Exit",
-		KindFailed: "Failed", KindStop: "Stop", KindStopped: "Stopped",
+		KindFailed: "Failed", KindStop: "Stop", KindStopped: "Stopped", KindPacketsCredit: "PacketsCredit",
 	}
 	if int(k) < len(names) && names[k] != "" {
 		return names[k]
@@ -44,48 +45,10 @@ func (k Kind) String() string {
 }
 
 // OfJob reports whether a message, as [AppendMessage] made it, is one of the job protocol.
-func OfJob(message []byte) bool { return len(message) > 0 && message[0] >= byte(KindPacket) }
+func OfJob(message []byte) bool { return len(message) > 0 && message[0] >= byte(KindPackets) }
 
-// PacketSize is at least how many bytes a packet takes without its Data.
-const PacketSize = 1 + 16 + 1 + 4*5 + 5*10
-
-func appendPacket(dst []byte, k frame.Packet) ([]byte, error) {
-	if k.From < 0 || k.To < 0 || k.Size < 0 || k.Offset < 0 {
-		return nil, fmt.Errorf("wire: %s: a rank, size or offset is negative", k)
-	}
-	dst = append(dst, byte(KindPacket))
-	dst = append(dst, k.Job[:]...)
-	dst = append(dst, byte(k.Kind))
-	dst = binary.AppendUvarint(dst, uint64(k.From))
-	dst = binary.AppendUvarint(dst, uint64(k.To))
-	dst = binary.AppendUvarint(dst, k.Context)
-	dst = binary.AppendVarint(dst, int64(k.Source))
-	dst = binary.AppendVarint(dst, int64(k.Tag))
-	dst = binary.AppendUvarint(dst, k.ID)
-	dst = binary.AppendUvarint(dst, k.Peer)
-	dst = binary.AppendUvarint(dst, uint64(k.Size))
-	dst = binary.AppendUvarint(dst, uint64(k.Offset))
-	return append(dst, k.Data...), nil
-}
-
-func (p *parser) packet() frame.Packet {
-	return frame.Packet{
-		Job:     p.nonce("job"),
-		Kind:    frame.PacketKind(p.byte("kind of packet")),
-		From:    int32(p.uint("from", math.MaxInt32)),
-		To:      int32(p.uint("to", math.MaxInt32)),
-		Context: p.uvarint("context"),
-		Source:  p.int32("source"),
-		Tag:     p.int32("tag"),
-		ID:      p.uvarint("id"),
-		Peer:    p.uvarint("peer"),
-		Size:    int64(p.uint("size", math.MaxInt64)),
-		Offset:  int64(p.uint("offset", math.MaxInt64)),
-		Data:    p.rest(),
-	}
-}
-
-// appendJob appends a message that is not a packet. It truncates texts that are for people.
+// appendJob appends a message of the job protocol, any but Packets. It truncates texts that are for
+// people.
 func appendJob(dst []byte, f frame.Frame) ([]byte, error) {
 	switch f := f.(type) {
 	case frame.Offer:
@@ -144,6 +107,8 @@ func appendJob(dst []byte, f frame.Frame) ([]byte, error) {
 		return appendString(dst, clip(f.Detail, frame.MaxJobDetail)), err
 	case frame.Stopped:
 		return appendJobID(dst, KindStopped, f.Job)
+	case frame.PacketsCredit:
+		return appendPacketsCredit(dst, f)
 	}
 	return nil, fmt.Errorf("wire: no encoding for a %T", f)
 }
@@ -229,7 +194,7 @@ func appendFileChunk(dst []byte, f frame.FileChunk) ([]byte, error) {
 	return appendPart(dst, f.Data, err)
 }
 
-// job reads a message of the job protocol that is not a packet; nil for a kind that is not known.
+// job reads a message of the job protocol, any but Packets; nil for a kind that is not known.
 func (p *parser) job(kind Kind) frame.Frame {
 	switch kind {
 	case KindOffer:
@@ -272,6 +237,8 @@ func (p *parser) job(kind Kind) frame.Frame {
 		return frame.Stop{Job: p.request(), Detail: p.text("detail", frame.MaxJobDetail)}
 	case KindStopped:
 		return frame.Stopped{Job: p.request()}
+	case KindPacketsCredit:
+		return frame.PacketsCredit{Job: p.nonce("job"), Bytes: p.size("bytes")}
 	}
 	return nil
 }

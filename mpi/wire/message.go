@@ -26,8 +26,8 @@ const (
 // [frame.Refuse] say for people to their limits, and fails for an ID over its limit.
 func AppendMessage(dst []byte, f frame.Frame) ([]byte, error) {
 	switch f := f.(type) {
-	case frame.Packet:
-		return appendPacket(dst, f)
+	case frame.Packets:
+		return appendPackets(dst, f)
 	case frame.Deliver:
 		if len(f.Program) > MaxCID {
 			return nil, fmt.Errorf("wire: Deliver: the CID of the program has %d bytes, at most %d", len(f.Program), MaxCID)
@@ -151,9 +151,9 @@ func ParseMessage(b []byte) (frame.Frame, error) {
 	}
 	var f frame.Frame
 	switch kind {
-	case KindPacket:
-		p.what = "Packet"
-		f = p.packet()
+	case KindPackets:
+		p.what = "Packets"
+		f = p.packets()
 	case KindDeliver:
 		p.what = "Deliver"
 		d := frame.Deliver{

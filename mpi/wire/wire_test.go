@@ -48,9 +48,8 @@ var vectors = []struct {
 		{Index: -1, Pid: 11, From: peerA, To: peerB, Reason: mpi.Exited, Detail: "exit code 3", ExitCode: 3, Stderr: "no input\n"},
 	}}}},
 	{"cancel", data{6, frame.Cancel{Request: request}}},
-	{"packet-eager", data{7, frame.Packet{Job: sixteen, Kind: frame.PacketEager, From: 0, To: 300, Context: 2, Source: 1, Tag: 11, Data: []byte{12, 32, 40}}}},
-	{"packet-rts", data{8, frame.Packet{Job: sixteen, Kind: frame.PacketRTS, From: 5, To: 4, Context: 1 << 40, Source: 5, Tag: -3, ID: 7, Size: 1 << 20}}},
-	{"packet-data", data{9, frame.Packet{Job: sixteen, Kind: frame.PacketData, From: 5, To: 4, Peer: 9, Offset: 65536, Data: []byte{1}}}},
+	{"packets", data{7, frame.Packets{Job: sixteen, Data: packed(examplePackets...)}}},
+	{"packets-credit", data{8, frame.PacketsCredit{Job: sixteen, Bytes: 2 << 20}}},
 	{"offer", data{1, frame.Offer{Job: request, Program: program, Name: "heat/1.0.0", Ranks: 8, Memory: 64 << 20}}},
 	{"reservation", data{1, frame.Reservation{Job: request, Ranks: 3, Held: 2, Reason: mpi.NoSlots, Detail: "8 of 8 slots are in use"}}},
 	{"place", data{2, frame.Place{
@@ -83,10 +82,10 @@ var vectors = []struct {
 }
 
 // tails are how many bytes at the end of an example are data that goes on to the end of the frame.
-var tails = map[string]int{"deliver": 3, "packet-eager": 3, "packet-data": 1, "output": 3, "input": 2, "file-chunk": 1}
+var tails = map[string]int{"deliver": 3, "packets": exampleBytes, "output": 3, "input": 2, "file-chunk": 1}
 
 // open are the examples that any bytes may follow: data goes on to the end of the frame.
-var open = []string{"deliver", "packet", "output", "input", "file-chunk"}
+var open = []string{"deliver", "packets", "output", "input", "file-chunk"}
 
 type (
 	ack  uint64

@@ -1,12 +1,12 @@
-package plugin
+package ranks
 
 import (
 	"runtime"
 	"sync"
 )
 
-// processors implements [job.Processors]. It gives Go's scheduler one more processor (GOMAXPROCS)
-// for each rank that runs. A rank needs one whenever it is in a call of the host, and keeps it
+// processors implements [Processors]. It gives Go's scheduler one more processor (GOMAXPROCS) for
+// each rank that runs. A rank needs one whenever it is in a call of the host, and keeps it
 // after that until the scheduler's monitor takes it away, tens of microseconds after another rank
 // began to want it. With one for each rank, a collective of more ranks than cores takes a third of
 // the time.
@@ -16,14 +16,14 @@ type processors struct {
 	usual int // GOMAXPROCS without ranks, as its owner has set it
 }
 
-// ofProcess is the only one: GOMAXPROCS is the process's.
-var ofProcess processors
+// GOMAXPROCS adapts the number of Go's processors. There is one for the process.
+var GOMAXPROCS Processors = new(processors)
 
 // ranksPerCore bounds the ranks that get a processor: as many as may spin while they wait (package
 // match). Each processor costs Go memory, and work in its collector.
 const ranksPerCore = 8
 
-// Add implements [job.Processors]. Once there are no ranks, GOMAXPROCS is what it was.
+// Add implements [Processors]. Once there are no ranks, GOMAXPROCS is what it was.
 func (p *processors) Add(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -41,7 +41,7 @@ func (p *processors) Add(n int) {
 	}
 }
 
-// Cores implements [job.Processors]: as many ranks run at once as Go code did without them.
+// Cores implements [Processors]: as many ranks run at once as Go code did without them.
 func (p *processors) Cores() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,4 +1,4 @@
-package job
+package ranks
 
 import (
 	"bytes"
@@ -12,17 +12,17 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// sendFile sends a file that a rank wrote to the origin.
-func (p *hosted) sendFile(r int, f exec.ScratchFile) error {
+// sendFile gives the owner a file that a rank wrote.
+func (g *group) sendFile(r int, f exec.ScratchFile) error {
 	if len(f.Name) > frame.MaxJobFile {
 		return fmt.Errorf("its name has %d bytes, at most %d", len(f.Name), frame.MaxJobFile)
 	}
 	for at := 0; at < len(f.Data) || at == 0; {
 		data := f.Data[at:min(at+frame.MaxJobPart, len(f.Data))]
-		if err := p.output.take(p.running, int64(len(data)+frame.OutputCost)); err != nil {
+		if err := g.output.take(g.ctx, int64(len(data)+frame.OutputCost)); err != nil {
 			return err
 		}
-		p.svc.post(p.id.Origin, frame.FileChunk{Job: p.id, Rank: uint32(r), Name: f.Name, Size: int64(len(f.Data)), Offset: int64(at), Data: data}, nil)
+		g.owner.File(r, f.Name, int64(len(f.Data)), int64(at), data)
 		if at += len(data); len(data) == 0 {
 			return nil
 		}
@@ -30,11 +30,11 @@ func (p *hosted) sendFile(r int, f exec.ScratchFile) error {
 	return nil
 }
 
-// lines sends what a rank writes to one of its streams to the origin: whole lines at once, the
-// start of a line after a delay.
+// lines gives the owner what a rank writes to one of its streams: whole lines at once, the start of
+// a line after a delay.
 type lines struct {
-	p      *hosted
-	rank   uint32
+	g      *group
+	rank   int
 	stream byte
 	open   chan struct{} // holds one: buf is not empty
 
@@ -47,11 +47,11 @@ const (
 	lineDelay = 100 * time.Millisecond // after which a shorter one is
 )
 
-func newLines(p *hosted, rank int, stream byte) *lines {
-	return &lines{p: p, rank: uint32(rank), stream: stream, open: make(chan struct{}, 1)}
+func newLines(g *group, rank int, stream byte) *lines {
+	return &lines{g: g, rank: rank, stream: stream, open: make(chan struct{}, 1)}
 }
 
-// Write implements [io.Writer]. It waits for credit of the origin.
+// Write implements [io.Writer]. It waits for credit.
 func (l *lines) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,10 +102,10 @@ func (l *lines) send(b []byte) error {
 				n = end
 			}
 		}
-		if err := l.p.output.take(l.p.running, int64(n+frame.OutputCost)); err != nil {
+		if err := l.g.output.take(l.g.ctx, int64(n+frame.OutputCost)); err != nil {
 			return err
 		}
-		l.p.svc.post(l.p.id.Origin, frame.Output{Job: l.p.id, Rank: l.rank, Stream: l.stream, Data: b[:n]}, nil)
+		l.g.owner.Output(l.rank, l.stream, b[:n])
 		b = b[n:]
 	}
 	return nil
@@ -131,20 +131,21 @@ func flushAfter(ctx context.Context, out, err *lines) {
 	}
 }
 
-// credit is how many bytes of output may be sent before the origin gives more credit.
+// credit is how many bytes of output the owner takes before it gives more credit.
 type credit struct {
 	mu      sync.Mutex
 	left    int64
-	changed broadcast // there is more
+	changed chan struct{} // closed, and made anew, when there is more
 }
 
-func (c *credit) init() { c.left, c.changed = frame.OutputWindow, newBroadcast() }
+func (c *credit) init() { c.left, c.changed = frame.OutputWindow, make(chan struct{}) }
 
 func (c *credit) give(n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.left = min(c.left+min(max(n, 0), frame.OutputWindow), frame.OutputWindow)
-	c.changed.send()
+	close(c.changed)
+	c.changed = make(chan struct{})
 }
 
 // take waits for credit for n bytes. If there is enough it takes it even if ctx has ended.
@@ -156,7 +157,7 @@ func (c *credit) take(ctx context.Context, n int64) error {
 			c.mu.Unlock()
 			return nil
 		}
-		changed := c.changed.next
+		changed := c.changed
 		c.mu.Unlock()
 		select {
 		case <-changed:

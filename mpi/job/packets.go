@@ -1,0 +1,118 @@
+package job
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+)
+
+// Packets between the ranks here and those of other nodes. Nothing here reads them: it is counted
+// that neither side sends more than the window lets it.
+
+// packetPath is the packets between this node and another one of a job.
+type packetPath struct {
+	peer mpi.PeerID
+	sent atomic.Int64 // bytes that no credit has come back for
+	got  atomic.Int64 // bytes that no credit was given for
+	due  atomic.Int64 // of those, bytes that the ranks have dealt with
+}
+
+// mostUnderWay is what may be under way to a node, or from it, without credit: the last Packets may
+// go beyond the window.
+func (o *rankOwner) mostUnderWay() int64 { return o.window + frame.MaxPackets + frame.PacketsCost }
+
+// path is the path to a peer; nil if it is no other node of the job, or there are no ranks.
+func (p *hosted) path(from mpi.PeerID) (o *rankOwner, node int) {
+	if p.group.Load() == nil {
+		return nil, 0
+	}
+	node, ok := p.ranks.numbers[from]
+	if !ok {
+		return nil, 0
+	}
+	return p.ranks, node
+}
+
+// packets takes packets from another node.
+func (p *hosted) packets(from mpi.PeerID, data []byte) {
+	o, node := p.path(from)
+	if o == nil {
+		p.svc.log.Debug("packets dropped", "job", p.id, "from", from, "bytes", len(data))
+		return
+	}
+	if n := int64(len(data)) + frame.PacketsCost; o.nodes[node].got.Add(n) > o.mostUnderWay() {
+		o.nodes[node].got.Add(-n)
+		o.Broken(node, "it sends more packets than it may")
+		return
+	}
+	if g := p.group.Load(); g != nil {
+		(*g).Packets(node, data)
+	}
+}
+
+// packetsCredit takes credit from another node.
+func (p *hosted) packetsCredit(from mpi.PeerID, n int64) {
+	o, node := p.path(from)
+	if o == nil {
+		return
+	}
+	if o.nodes[node].sent.Add(-n) < 0 {
+		o.nodes[node].sent.Add(n)
+		o.Broken(node, "it gives more credit than was used")
+		return
+	}
+	if g := p.group.Load(); g != nil {
+		(*g).PacketCredit(node, n)
+	}
+}
+
+// Packets implements [exec.RankOwner].
+func (o *rankOwner) Packets(node int, data []byte) {
+	n := int64(len(data))
+	if !o.other(node) || n == 0 || n > frame.MaxPackets || o.nodes[node].sent.Add(n+frame.PacketsCost) > o.mostUnderWay() {
+		o.fault("the ranks on this node send more packets than they may")
+		return
+	}
+	o.p.post(o.nodes[node].peer, frame.Packets{Job: o.p.key, Data: data})
+}
+
+// PacketCredit implements [exec.RankOwner]. Credit goes in few frames, however the ranks give it.
+func (o *rankOwner) PacketCredit(node int, n int64) {
+	if !o.other(node) || n <= 0 || n > o.mostUnderWay() {
+		o.fault("the ranks on this node give credit that is none")
+		return
+	}
+	path := &o.nodes[node]
+	if path.due.Add(n) < o.window/4 {
+		return
+	}
+	n = path.due.Swap(0)
+	if n == 0 { // somebody else has given it
+		return
+	}
+	if path.got.Add(-n) < 0 {
+		o.fault("the ranks on this node give more credit than was used")
+		return
+	}
+	o.p.post(path.peer, frame.PacketsCredit{Job: o.p.key, Bytes: n})
+}
+
+// other reports whether a number is that of another node of the job.
+func (o *rankOwner) other(node int) bool {
+	return node >= 0 && node < len(o.nodes) && o.nodes[node].peer != o.p.svc.self
+}
+
+// post sends a frame to another node of the job.
+func (p *hosted) post(to mpi.PeerID, f frame.Frame) {
+	p.svc.cfg.Transport.Post(to, f, func(err error) { p.inbox.put(nodeLost{to, err.Error()}) })
+}
+
+// Broken implements [exec.RankOwner].
+func (o *rankOwner) Broken(node int, why string) {
+	p := o.p
+	if o.other(node) && p.running.Err() == nil {
+		o.fault(fmt.Sprintf("%s breaks the protocol: %s", o.nodes[node].peer.Short(), why))
+	}
+}
