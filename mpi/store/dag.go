@@ -21,6 +21,8 @@ const (
 	maxDirEntries = 1 << 16 // entries of one directory
 	maxShards     = 1 << 16 // blocks of one directory
 	maxEntryName  = 1 << 10 // in bytes
+	// bytes of the blocks of one directory: maxDirEntries with names of half a KiB
+	maxDirBytes = 32 << 20
 )
 
 // badError is a defect of the content itself. Retrying is useless.
@@ -35,16 +37,18 @@ func isBad(err error) bool {
 	return errors.As(err, &bad)
 }
 
-// dag fetches UnixFS blocks, each within a timeout and the store's lifetime. It implements
-// [ipld.NodeGetter].
+// dag fetches UnixFS blocks, each within a timeout and the store's lifetime.
 type dag struct {
 	s       *Store
 	from    ipld.NodeGetter
 	timeout time.Duration // for one block
+	budget  *budget       // for all blocks; nil for no bound
 	workers int           // blocks that each requests at once
 }
 
-func (s *Store) dag() dag { return dag{s, s.api.Dag(), s.cfg.Timeout, getWorkers} }
+func (s *Store) dag() dag {
+	return dag{s: s, from: s.api.Dag(), timeout: s.cfg.Timeout, workers: getWorkers}
+}
 
 // session is a dag that prefers peers which had earlier blocks of the same content. It ends with
 // ctx.
@@ -79,7 +83,7 @@ func (d dag) Get(ctx context.Context, c cid.Cid) (ipld.Node, error) {
 	n, err := d.from.Get(bounded, c)
 	switch {
 	case err == nil:
-		return n, nil
+		return n, d.budget.charge(n)
 	case d.s.life.Err() != nil:
 		return nil, errClosed
 	case ctx.Err() != nil:
@@ -88,20 +92,6 @@ func (d dag) Get(ctx context.Context, c cid.Cid) (ipld.Node, error) {
 		return nil, fmt.Errorf("nobody gave block %s within %s", c, d.timeout)
 	}
 	return nil, fmt.Errorf("block %s: %w", c, err)
-}
-
-// GetMany closes the channel after one result for each CID, in any order.
-func (d dag) GetMany(ctx context.Context, cids []cid.Cid) <-chan *ipld.NodeOption {
-	out := make(chan *ipld.NodeOption, len(cids))
-	if !d.s.enter(func() {
-		defer close(out)
-		d.each(ctx, cids, func(_ int, n ipld.Node, err error) { out <- &ipld.NodeOption{Node: n, Err: err} })
-	}) {
-		out = make(chan *ipld.NodeOption, 1)
-		out <- &ipld.NodeOption{Err: errClosed}
-		close(out)
-	}
-	return out
 }
 
 // each fetches the nodes, several at a time, and calls f for each, one call at a time.
@@ -196,6 +186,7 @@ func (d dag) listDir(ctx context.Context, root ipld.Node, limit int) ([]entry, e
 		return nil, err
 	}
 	seen := cid.NewSet()
+	size := len(root.RawData())
 	for len(todo) > 0 && err == nil {
 		if len(out) > limit || seen.Len()+len(todo) > maxShards {
 			break
@@ -213,6 +204,11 @@ func (d dag) listDir(ctx context.Context, root ipld.Node, limit int) ([]entry, e
 			var below []cid.Cid
 			if e == nil {
 				names, below, e = dirLinks(shard, out)
+			}
+			if e == nil {
+				if size += len(shard.RawData()); size > maxDirBytes {
+					e = badf("%s is a directory of more than %s", root.Cid(), sizeText(maxDirBytes))
+				}
 			}
 			if e != nil {
 				err = e

@@ -75,20 +75,31 @@ func (d dag) fetch(ctx context.Context, root cid.Cid, limit int64) (int64, error
 	var size int64
 	seen := cid.NewSet()
 	seen.Add(root)
-	for todo := []cid.Cid{root}; len(todo) > 0; {
+	type found struct {
+		cid   cid.Cid
+		depth int // below root, on the way that it was found first
+	}
+	for todo := []found{{root, 0}}; len(todo) > 0; {
 		n := min(len(todo), getWorkers)
-		batch := slices.Clone(todo[len(todo)-n:])
+		from := slices.Clone(todo[len(todo)-n:])
 		todo = todo[:len(todo)-n]
+		batch := make([]cid.Cid, n)
+		for i, f := range from {
+			batch[i] = f.cid
+		}
 		var err error
-		d.each(ctx, batch, func(_ int, n ipld.Node, e error) {
+		d.each(ctx, batch, func(i int, n ipld.Node, e error) {
 			if e != nil {
 				err = e
 				return
 			}
-			size += int64(len(n.RawData()))
+			if size += int64(len(n.RawData())); from[i].depth > maxDepth {
+				err = badf("its blocks are more than %d levels deep", maxDepth)
+				return
+			}
 			for _, l := range n.Links() {
 				if seen.Visit(l.Cid) {
-					todo = append(todo, l.Cid)
+					todo = append(todo, found{l.Cid, from[i].depth + 1})
 				}
 			}
 		})

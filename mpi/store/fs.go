@@ -39,8 +39,10 @@ type tree struct {
 	cached int
 }
 
-func newFS(s *Store, root ipld.Node) *FS {
-	return &FS{&tree{dag: s.dag(), root: root, dirs: make(map[cid.Cid][]entry)}, s.life}
+func newFS(s *Store, root ipld.Node, b *budget) *FS {
+	d := s.dag()
+	d.budget = b
+	return &FS{&tree{dag: d, root: root, dirs: make(map[cid.Cid][]entry)}, s.life}
 }
 
 // WithContext returns a view of the same files whose operations end with ctx.

@@ -14,9 +14,12 @@ import (
 )
 
 const (
-	maxNames      = 4096  // entries at the top of a store
-	maxVersions   = 4096  // entries of one name
-	maxCandidates = 16384 // name/version pairs of a store
+	maxNames      = 4096    // entries at the top of a store
+	maxVersions   = 4096    // entries of one name
+	maxCandidates = 16384   // name/version pairs of a store
+	maxListed     = 1 << 16 // entries of all names of a store
+	// bytes of the blocks of a listing, each once: maxCandidates and the directories around them
+	maxListing = 16 << 20
 )
 
 // candidate is a name/version directory of the store. Its content has not been checked.
@@ -32,6 +35,7 @@ type listing struct {
 	found      []candidate
 	skipped    []mpi.Skipped
 	unreadable map[string]error // names that could not be listed this time
+	entries    int              // of all names
 }
 
 // list lists a store directory. An error means that nothing at all is known. If part of it takes
@@ -40,6 +44,7 @@ func (s *Store) list(ctx context.Context, root cid.Cid, interim func(*listing)) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	d := s.session(ctx)
+	d.budget = newBudget("the store's listing", maxListing)
 	names, err := d.readDir(ctx, root, maxNames)
 	if err != nil {
 		return nil, fmt.Errorf("store: reading the store's directory: %w", err)
@@ -67,22 +72,29 @@ type look struct {
 	done     bool // nothing is left to be read
 }
 
-// lookInto lists the names that are not done, and returns how many are still not done.
+// lookInto lists the names that are not done, and returns how many are still not done. Names that
+// are the same directory are one listing.
 func (d dag) lookInto(ctx context.Context, looks []look) (missing int) {
-	var todo []*look
+	same := map[cid.Cid][]*look{}
 	var cids []cid.Cid
 	for i := range looks {
 		if l := &looks[i]; !l.done && mpi.ValidName(l.name) {
-			todo, cids = append(todo, l), append(cids, l.cid)
+			if same[l.cid] == nil {
+				cids = append(cids, l.cid)
+			}
+			same[l.cid] = append(same[l.cid], l)
 		}
 	}
 	d.each(ctx, cids, func(i int, n ipld.Node, err error) {
-		l := todo[i]
-		if l.err = err; err == nil {
-			l.versions, l.err = d.listDir(ctx, n, maxVersions)
+		var versions []entry
+		if err == nil {
+			versions, err = d.listDir(ctx, n, maxVersions)
 		}
-		if l.done = l.err == nil || isBad(l.err); !l.done {
-			missing++
+		for _, l := range same[cids[i]] {
+			l.versions, l.err, l.done = versions, err, err == nil || isBad(err)
+			if !l.done {
+				missing++
+			}
 		}
 	})
 	return missing
@@ -109,6 +121,10 @@ func (l *listing) versions(name string, entries []entry) {
 	if len(entries) == 0 {
 		l.skip(name, "an empty directory")
 	}
+	if l.entries += len(entries); l.entries > maxListed || len(l.found) >= maxCandidates {
+		l.skip(name, "more than %d interpreters, or %d entries, in one store", maxCandidates, maxListed)
+		return
+	}
 	for _, e := range entries {
 		path := name + "/" + show(e.name)
 		version, err := selector.ValidVersion(e.name)
@@ -119,6 +135,7 @@ func (l *listing) versions(name string, entries []entry) {
 			l.skip(path, "%v", checkCodec(e.cid))
 		case len(l.found) >= maxCandidates:
 			l.skip(path, "more than %d interpreters in one store", maxCandidates)
+			return
 		default:
 			l.found = append(l.found, candidate{mpi.Interpreter{Name: name, Version: version, CID: canonical(e.cid)}, version1(e.cid), e.size})
 		}
@@ -130,7 +147,9 @@ func (l *listing) versions(name string, entries []entry) {
 const maxSkipped = 256
 
 func (l *listing) skip(path, format string, args ...any) {
-	l.skipped = appendSkipped(l.skipped, path, fmt.Sprintf(format, args...))
+	if len(l.skipped) <= maxSkipped {
+		l.skipped = appendSkipped(l.skipped, path, fmt.Sprintf(format, args...))
+	}
 }
 
 func appendSkipped(list []mpi.Skipped, path, why string) []mpi.Skipped {

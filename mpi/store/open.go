@@ -26,7 +26,9 @@ func (s *Store) Open(ctx context.Context, program mpi.CID) (*mpi.Bundle, error) 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	b, err := s.open(ctx, s.session(ctx), entry{cid: c})
+	d := s.session(ctx)
+	d.budget = newBudget("it", s.cfg.MaxStore)
+	b, err := s.open(ctx, d, entry{cid: c})
 	switch {
 	case isBad(err):
 		return nil, mpi.Errorf(mpi.CodeInvalid, "%s is not an interpreter: %v", c, err)
@@ -54,7 +56,7 @@ func (s *Store) open(ctx context.Context, d dag, e entry) (*mpi.Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &mpi.Bundle{Files: newFS(s, root)}
+	b := &mpi.Bundle{Files: newFS(s, root, d.budget)}
 	if b.Run, err = d.readEntry(ctx, entries, runFile); err != nil {
 		return nil, err
 	}

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/ipfs/boxo/files"
 	"github.com/ipfs/boxo/ipld/unixfs"
@@ -268,47 +267,6 @@ func TestFileReads(t *testing.T) {
 	}
 	if err := f.Close(); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("Close after Close: %v", err)
-	}
-}
-
-// A file of blocks without data: 2^40 of them, and a read that would never be full. It must not
-// hang.
-func TestAReadTakesAStepAtMost(t *testing.T) {
-	_, api := newNode(t, false)
-	leaf := unixfs.FilePBData(nil, 0)
-	bomb := link(t, api, leaf)
-	node := unixfs.NewFSNode(unixfs.TFile)
-	node.AddBlockSize(0)
-	node.AddBlockSize(0)
-	data, err := node.GetBytes()
-	must(t, err)
-	for range 40 {
-		bomb = link(t, api, data, &ipld.Link{Cid: bomb}, &ipld.Link{Cid: bomb})
-	}
-	top := unixfs.NewFSNode(unixfs.TFile)
-	top.AddBlockSize(10)
-	data, err = top.GetBytes()
-	must(t, err)
-	bomb = link(t, api, data, &ipld.Link{Cid: bomb})
-	file := addNode(t, api, files.NewBytesFile([]byte("data")))
-	root := dirOf(t, api, map[string]cid.Cid{"run.wasm": file, "bomb": bomb})
-
-	b, err := newStore(t, api, Config{Timeout: 100 * time.Millisecond}).Open(t.Context(), canonical(root))
-	must(t, err)
-	f, err := b.Files.Open("bomb")
-	must(t, err)
-	defer f.Close()
-	if n, err := f.Read(make([]byte, 10)); n != 0 || err == nil || !strings.Contains(err.Error(), "longer than 100ms") {
-		t.Errorf("Read is %d, %v", n, err)
-	}
-
-	ctx, cancel := context.WithCancel(t.Context())
-	g, err := b.Files.(*FS).WithContext(ctx).Open("bomb")
-	must(t, err)
-	defer g.Close()
-	cancel()
-	if _, err := g.Read(make([]byte, 10)); !errors.Is(err, context.Canceled) {
-		t.Errorf("Read is %v", err)
 	}
 }
 

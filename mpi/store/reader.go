@@ -2,23 +2,22 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"sync"
 
-	unixfsio "github.com/ipfs/boxo/ipld/unixfs/io"
 	ipld "github.com/ipfs/go-ipld-format"
 )
 
 const (
 	readChunk = 1 << 20 // maximum bytes of one step, which [Config] Timeout bounds
 	// minimum bytes of one read: guests read line by line, and a step costs microseconds
-	readAhead = 1 << 15
+	minRead = 1 << 15
 )
 
-// reader reads one UnixFS file at any offset, never beyond the size that it claims. It is safe for
+// reader reads one UnixFS file at any offset, never beyond the size that it claims. It keeps the
+// blocks on the way to the last offset, so that reading on fetches each block once. It is safe for
 // concurrent use; calls run one at a time.
 type reader struct {
 	ctx  context.Context // bounds every read
@@ -27,9 +26,9 @@ type reader struct {
 	size int64
 
 	mu     sync.Mutex // guards the fields below
-	in     unixfsio.DagReader
-	stop   context.CancelFunc // cancels in and what it fetches ahead
-	at     int64              // offset of in
+	path   []*block   // from the root to the last one read
+	life   context.Context
+	stop   context.CancelFunc // cancels life, and with it what is fetched ahead
 	buf    []byte             // the last bytes read, for small reads
 	bufAt  int64              // offset of buf in the file
 	closed bool
@@ -56,12 +55,12 @@ func (r *reader) readAt(p []byte, off int64) (int, error) {
 	case r.dag.s.life.Err() != nil:
 		return 0, errClosed
 	}
-	if len(p) >= readAhead {
+	if len(p) >= minRead {
 		return r.step(p, off)
 	}
 	if i := off - r.bufAt; i < 0 || i >= int64(len(r.buf)) {
 		if r.buf == nil {
-			r.buf = make([]byte, min(readAhead, r.size))
+			r.buf = make([]byte, min(minRead, r.size))
 		}
 		n, err := r.step(r.buf[:min(int64(cap(r.buf)), r.size-off)], off)
 		r.buf, r.bufAt = r.buf[:n], off
@@ -73,23 +72,17 @@ func (r *reader) readAt(p []byte, off int64) (int, error) {
 }
 
 // step reads from offset off into p, at least one byte or an error.
-func (r *reader) step(p []byte, off int64) (int, error) {
-	if err := r.ready(off); err != nil {
-		return 0, err
-	}
-	// in has a context of its own, since it fetches ahead between steps. This call cancels it only
-	// on a timeout.
+func (r *reader) step(p []byte, off int64) (n int, err error) {
 	ctx, cancel := r.dag.s.bound(r.ctx, r.dag.timeout)
 	defer cancel()
-	defer context.AfterFunc(ctx, r.stop)()
-	var n int
-	err := r.seek(off)
-	if err == nil {
-		n, err = r.in.Read(p)
-		r.at += int64(n)
+	if r.stop == nil {
+		r.life, r.stop = context.WithCancel(r.ctx)
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		r.reset() // the offset of in is unknown now
+	for err = ctx.Err(); n < len(p) && err == nil; {
+		var b *block
+		if b, err = r.descend(ctx, off+int64(n)); err == nil {
+			n += copy(p[n:], b.data[off+int64(n)-b.start:])
+		}
 	}
 	if n > 0 {
 		return n, nil
@@ -97,40 +90,47 @@ func (r *reader) step(p []byte, off int64) (int, error) {
 	return 0, r.explain(ctx, err)
 }
 
-// ready opens in, or keeps it if it can continue at off.
-func (r *reader) ready(off int64) error {
-	if r.in != nil && r.at == off {
-		return nil
+// descend returns the block that holds the byte at off.
+func (r *reader) descend(ctx context.Context, off int64) (*block, error) {
+	for len(r.path) > 0 {
+		top := r.path[len(r.path)-1]
+		if off >= top.start && off < top.end() {
+			break
+		}
+		r.path = r.path[:len(r.path)-1]
 	}
-	r.reset()
-	life, stop := context.WithCancel(r.ctx)
-	in, err := unixfsio.NewDagReader(life, r.root, r.dag)
-	if err != nil {
-		stop()
-		return err
+	if len(r.path) == 0 {
+		b, err := parseBlock(r.root, 0, r.size)
+		if err != nil {
+			return nil, err
+		}
+		r.path = append(r.path, b)
 	}
-	r.in, r.stop, r.at = in, stop, 0
-	return nil
-}
-
-func (r *reader) seek(off int64) error {
-	if r.at == off {
-		return nil
+	for {
+		b := r.path[len(r.path)-1]
+		if off < b.start+int64(len(b.data)) {
+			return b, nil
+		}
+		if len(r.path) == maxLevels {
+			return nil, badf("%s is a file of more than %d levels of blocks", r.root.Cid(), maxLevels)
+		}
+		i, start, size := b.link(off)
+		n, err := b.child(ctx, r.life, r.dag, i)
+		if err != nil {
+			return nil, err
+		}
+		if b, err = parseBlock(n, start, size); err != nil {
+			return nil, err
+		}
+		r.path = append(r.path, b)
 	}
-	if _, err := r.in.Seek(off, io.SeekStart); err != nil {
-		return err
-	}
-	r.at = off
-	return nil
 }
 
 // explain names the limit that was exceeded, in place of a bare context error.
 func (r *reader) explain(ctx context.Context, err error) error {
 	switch {
-	case err == nil:
-		return io.ErrNoProgress
-	case errors.Is(err, io.EOF):
-		return io.EOF
+	case isBad(err):
+		return err
 	case r.dag.s.life.Err() != nil:
 		return errClosed
 	case r.ctx.Err() != nil:
@@ -142,9 +142,9 @@ func (r *reader) explain(ctx context.Context, err error) error {
 }
 
 func (r *reader) reset() {
-	if r.in != nil {
+	if r.stop != nil {
 		r.stop()
-		r.in = nil
+		r.stop, r.path = nil, nil
 	}
 }
 
