@@ -40,6 +40,7 @@ type Config struct {
 	MaxMessage   int64               // bytes of Data in one message
 	MaxStore     int64               // bytes of the store kept pinned; 0: no limit
 	KeepUnused   time.Duration       // how long what is no longer served stays pinned
+	Lockdown     Lockdown            // what workers must have given up before a program runs
 	Notes        []string            // deprecated settings in use, as lines for the log at start
 }
 
@@ -54,11 +55,21 @@ const (
 	ProgramsListed Programs = "listed"
 )
 
+// Lockdown says what is asked of workers, the processes in which programs run.
+type Lockdown string
+
+// The values of [Lockdown].
+const (
+	LockdownAvailable Lockdown = "available" // what this system has
+	LockdownRequired  Lockdown = "required"  // the whole: without it nothing runs
+)
+
 // DefaultConfig is the configuration of a node that sets nothing.
 func DefaultConfig() Config {
 	return Config{
 		API:          ma.StringCast("/ip4/127.0.0.1/tcp/8000"),
 		Programs:     ProgramsStore,
+		Lockdown:     LockdownAvailable,
 		HandlerSlots: 2 * runtime.NumCPU(),
 		RankSlots:    job.DefaultRankSlots(),
 		Memory:       256 << 20,
@@ -139,6 +150,16 @@ var settings = map[string]setting{
 		func(c *Config, v any) error {
 			n, err := whole(v, 1, 4096)
 			c.RankSlots = int(n)
+			return err
+		},
+	},
+	"Lockdown": {
+		`"available" for what this system has to lock down the processes in which programs run, or "required" to run nothing where some of it is missing`,
+		func(c *Config, v any) error {
+			s, err := text(v)
+			if c.Lockdown = Lockdown(s); err == nil && c.Lockdown != LockdownAvailable && c.Lockdown != LockdownRequired {
+				err = fmt.Errorf("neither of the two")
+			}
 			return err
 		},
 	},

@@ -58,6 +58,8 @@ func TestParseConfig(t *testing.T) {
 				c.RankSlots, c.Programs = 64, ProgramsListed
 				c.Listed = []mpi.CID{"bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354", "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"}
 			}},
+		{`{"Lockdown":"required"}`, func(c *Config) { c.Lockdown = LockdownRequired }},
+		{`{"Lockdown":"available"}`, func(*Config) {}},
 		// what "ipfs config … 5" writes
 		{`{"HandlerSlots":"5"}`, func(c *Config) { c.HandlerSlots = 5 }},
 	} {
@@ -136,6 +138,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`{"MaxMessage":"1TiB"}`, []string{"MaxMessage", "1TiB", "64MiB"}, false},
 		{`{"MaxStore":-1}`, []string{"MaxStore", "-1", "no limit"}, true},
 		{`{"KeepUnused":"-1h"}`, []string{"KeepUnused", "-1h", "duration"}, true},
+		{`{"Lockdown":"whole"}`, []string{"Lockdown", `"whole"`, `"required"`}, true},
+		{`{"Lockdown":true}`, []string{"Lockdown", "true", "not a string"}, true},
 	} {
 		v := decode(t, tc.json)
 		_, err := ParseConfig(v)
