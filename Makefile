@@ -32,11 +32,22 @@ help: ## List the targets
 .PHONY: build
 build: bin/ipfs-mpi bin/mpi.so store .ipfs-plugin.json ## Build bin/ipfs-mpi, bin/mpi.so and bin/store/ (3 to 10 minutes the first time)
 
-bin/ipfs-mpi: $(SOURCES)
+# The worker, the process in which programs run. It travels inside the two others.
+WORKER_IMAGE   := mpi/worker/embedded/image/worker.zst
+WORKER_SOURCES := go.mod go.sum $(shell find cmd/worker mpi -name '*.[cgh]*' ! -name '*_test.go' ! -path '*/testdata/*')
+
+build/worker: $(WORKER_SOURCES)
+	@echo "building $@: the process in which programs run"
+	$(GO) build -ldflags '-s -w' -o $@ ./cmd/worker
+
+$(WORKER_IMAGE): build/worker
+	@$(GO) run ./mpi/worker/embedded/pack $< $@
+
+bin/ipfs-mpi: $(SOURCES) $(WORKER_IMAGE)
 	@echo "building $@: Kubo's daemon with the plugin in it, and the command line"
 	$(GO) build -o $@ ./cmd/loader
 
-bin/mpi.so: $(SOURCES)
+bin/mpi.so: $(SOURCES) $(WORKER_IMAGE)
 	@echo "building $@: the plugin for a stock ipfs $(KUBO)"
 	$(GO) build -buildmode=plugin -o $@ ./plugin/so
 	chmod +x $@
@@ -114,7 +125,7 @@ e2e: build build/ipfs deps-curl deps-openmpi ## Run the end-to-end tests, with r
 demo: bin/ipfs-mpi store deps-curl ## Start three nodes, publish the store, pass messages, run MPI programs that leave pictures
 	@docs/demo.sh
 
-build/ipfs-mpi-bench: $(SOURCES)
+build/ipfs-mpi-bench: $(SOURCES) $(WORKER_IMAGE)
 	@echo "building $@: ipfs-mpi with raw echoes to compare with"
 	$(GO) build -tags bench -o $@ ./cmd/loader
 
