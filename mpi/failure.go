@@ -1,6 +1,9 @@
 package mpi
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Reason says why a message failed, in a word that programs can compare.
 type Reason string
@@ -55,10 +58,14 @@ const (
 	MaxFailureStderr = 4 << 10 // bytes, the last ones
 )
 
-// Clip cuts the failure's texts to the limits.
+// Clip cuts the failure's texts to the limits, and makes those that sentences are made of safe to
+// show. Stderr stays as the program wrote it.
 func (f Failure) Clip() Failure {
+	f.From, f.To = PeerID(Printable(string(f.From), false)), PeerID(Printable(string(f.To), false))
+	f.Reason = Reason(Printable(string(f.Reason), false))
+	f.Detail = Printable(f.Detail, true)
 	if len(f.Detail) > MaxFailureDetail {
-		f.Detail = f.Detail[:MaxFailureDetail]
+		f.Detail = strings.ToValidUTF8(f.Detail[:MaxFailureDetail], "")
 	}
 	if n := len(f.Stderr); n > MaxFailureStderr {
 		f.Stderr = f.Stderr[n-MaxFailureStderr:]

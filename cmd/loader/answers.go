@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/terminal"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
@@ -28,12 +29,12 @@ func (a *app) printResult(r mpi.Result, o sendOptions) error {
 	}
 	for _, m := range r.Messages {
 		if o.raw {
-			if _, err := a.out.Write(m.Data); err != nil {
+			if err := a.writeRaw(m.Data); err != nil {
 				return err
 			}
 			continue
 		}
-		if _, err := fmt.Fprintf(a.out, "%s%s\n", m.From, readable(m.Data)); err != nil {
+		if _, err := fmt.Fprintf(a.out, "%s%s\n", clean(string(m.From), false), readable(m.Data)); err != nil {
 			return err
 		}
 	}
@@ -44,6 +45,16 @@ func (a *app) printResult(r mpi.Result, o sendOptions) error {
 		fmt.Fprintf(a.errw, "and %d more failures\n", r.Omitted)
 	}
 	return nil
+}
+
+// writeRaw writes the bytes of an answer. A terminal gets no control sequences that could harm it.
+func (a *app) writeRaw(data []byte) error {
+	if terminal.Is(a.out) {
+		var f terminal.Filter
+		data = f.Flush(f.Append(nil, data))
+	}
+	_, err := a.out.Write(data)
+	return err
 }
 
 // readable is data as it follows a peer ID: text on the same line, or below it, or a dump of bytes.

@@ -85,7 +85,8 @@ func (a *app) execute(args []string) int {
 	if wrong {
 		code = exitUsage
 	}
-	fmt.Fprintf(a.errw, "%s: %v\n", cmd.CommandPath(), err)
+	// The text may be of a peer, as the node passed it on.
+	fmt.Fprintf(a.errw, "%s: %s\n", cmd.CommandPath(), clean(err.Error(), true))
 	if wrong {
 		fmt.Fprintf(a.errw, "Run '%s' for usage.\n", helpFor(cmd))
 	}

@@ -62,12 +62,16 @@ func explain(err error) error {
 	return fmt.Errorf("%w; there is %s", err, strings.Join(e.Near, ", "))
 }
 
-// table writes rows in columns on standard output.
+// table writes rows in columns on standard output, safe for a terminal whoever chose their text.
 func (a *app) table(rows [][]string) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = clean(cell, false)
+		}
 		// No tab after the last column: it would be padded.
-		fmt.Fprintln(w, strings.Join(row, "\t"))
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	return w.Flush()
 }

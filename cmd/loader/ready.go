@@ -184,7 +184,7 @@ func (r readiness) warn(views []view) {
 	for i, v := range views {
 		for _, in := range v.list {
 			if in.State == mpi.Failing {
-				fmt.Fprintf(r.progress, "warning: node %d: %s failed: %s\n", i+1, in.Interpreter, clean(strings.TrimSpace(in.Error), true))
+				fmt.Fprintf(r.progress, "warning: node %d: %s failed: %s\n", i+1, clean(in.Interpreter.String(), false), clean(strings.TrimSpace(in.Error), true))
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 
 	ipfs "github.com/ipfs/kubo"
 	"github.com/spf13/cobra"
+
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/terminal"
 
 	"github.com/ipfs-mpi/ipfs-mpi/plugin"
 )
@@ -64,16 +67,20 @@ func builtIn() versions {
 }
 
 // printLine writes one JSON document on standard output, on one line.
-func (a *app) printLine(v any) error {
-	enc := json.NewEncoder(a.out)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
+func (a *app) printLine(v any) error { return a.encode(v, "") }
 
 // printJSON writes one JSON document on standard output, indented.
-func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.out)
+func (a *app) printJSON(v any) error { return a.encode(v, "  ") }
+
+// encode writes a JSON document whose texts may be of peers: it is safe for a terminal.
+func (a *app) encode(v any, indent string) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := a.out.Write(terminal.JSON(b.Bytes()))
+	return err
 }

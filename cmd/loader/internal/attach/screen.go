@@ -93,7 +93,7 @@ func (s *Screen) Event(e mpi.JobEvent) error {
 		if err != nil {
 			return err
 		}
-		return s.put(&s.out, append(line, '\n'))
+		return s.put(&s.out, append(terminal.JSON(line), '\n'))
 	}
 	switch e.Type {
 	case "state":
@@ -134,10 +134,22 @@ func (s *Screen) put(k *sink, text []byte) error {
 	}
 	s.erase()
 	if k.filter != nil {
-		text = k.filter.Append(nil, text)
+		text = k.filter.Append(s.others(k), text)
 	}
 	if _, err := k.w.Write(text); err != nil {
 		return fmt.Errorf("%w: %w", ErrOutput, err)
+	}
+	return nil
+}
+
+// others is what ends the colours of the other stream, which may be in the middle of a line of the
+// same terminal. mu is held.
+func (s *Screen) others(k *sink) []byte {
+	if o := &s.out; o != k && o.filter != nil {
+		return o.filter.Plain(nil)
+	}
+	if o := &s.err; o != k && o.filter != nil {
+		return o.filter.Plain(nil)
 	}
 	return nil
 }
@@ -205,10 +217,10 @@ func (s *Screen) say(text string) {
 	for _, k := range []*sink{&s.out, &s.err} { // on a terminal, behind their unfinished lines
 		if k.filter != nil && k.lines.Open() {
 			k.lines.Ended()
-			fmt.Fprintln(k.w)
+			_, _ = k.w.Write(k.filter.Append(nil, []byte("\n")))
 		}
 	}
-	fmt.Fprintf(s.o.Err, "%s\n", text)
+	fmt.Fprintf(s.o.Err, "%s\n", terminal.Clean(text, true))
 }
 
 // Flush writes what waits for the end of its line.
@@ -243,6 +255,11 @@ func (s *Screen) Close() {
 	s.mu.Lock()
 	s.closed = true
 	s.erase()
+	for _, k := range []*sink{&s.out, &s.err} { // what comes next is not the job's
+		if k.filter != nil {
+			_, _ = k.w.Write(k.filter.Plain(nil))
+		}
+	}
 	if s.timer != nil && s.timer.Stop() {
 		s.wg.Done()
 	}

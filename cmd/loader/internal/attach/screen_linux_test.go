@@ -68,6 +68,15 @@ func TestScreenOnTerminal(t *testing.T) {
 	s.Close()
 	want := "\rlooking for peers\x1b[K" + "\r2 of 4 slots " + strings.Repeat("x", 25) + "…\x1b[K" + "\r\x1b[K" +
 		"how many? \r\n" + `hello\x1b]0;owned\x07` + "\r\nunfinished\r\nsaid\r\n"
+	got := seen(t, master, tty)
+	if got != want {
+		t.Errorf("\n%q, want\n%q", got, want)
+	}
+}
+
+// seen is what was written to the terminal so far.
+func seen(t *testing.T, master, tty *os.File) string {
+	t.Helper()
 	got := make([]byte, 0, 4096)
 	io.WriteString(tty, "\x04") // the last
 	for !bytes.HasSuffix(got, []byte("\x04")) {
@@ -77,8 +86,33 @@ func TestScreenOnTerminal(t *testing.T) {
 		}
 		got = got[:len(got)+n]
 	}
-	got = got[:len(got)-1]
-	if string(got) != want {
+	return string(got[:len(got)-1])
+}
+
+// What a rank writes cannot hide or colour what others write on the same terminal: the other
+// stream, this command, and whatever follows it.
+func TestHostileOutputOnTerminal(t *testing.T) {
+	master, tty := pty(t)
+	s := NewScreen(Options{Out: tty, Err: tty, Wants: all()})
+	for _, e := range []mpi.JobEvent{
+		{Type: "stdout", Text: "\x1b[8mhidden\n"},
+		{Type: "stdout", Text: "\x1b[30;40mblack\nnext\n"},
+		{Type: "stdout", Text: "\x1b[31mred"},
+		{Type: "stderr", Text: "plain \x1b[32mgreen"},
+	} {
+		if err := s.Event(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Say("the job failed: \x1b[8m")
+	if err := s.Event(mpi.JobEvent{Type: "stdout", Text: "\x1b[7m"}); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	want := `\x1b[8mhidden` + "\r\n" + "\x1b[30;40mblack\x1b[0m\r\nnext\r\n" +
+		"\x1b[31mred" + "\x1b[0m" + "plain \x1b[32mgreen" + "\r\n" + "\x1b[0m\r\n" +
+		`the job failed: \x1b[8m` + "\r\n" + "\x1b[7m\x1b[0m"
+	if got := seen(t, master, tty); got != want {
 		t.Errorf("\n%q, want\n%q", got, want)
 	}
 }

@@ -3,14 +3,17 @@
 package terminal
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
 // Is reports whether f, a reader or a writer, is a terminal.
@@ -58,23 +61,32 @@ func Foreground(f any) bool {
 	return cerr != nil || err != nil || pgrp == unix.Getpgrp()
 }
 
-// Clean is a text that a peer chose, made safe for a terminal: what is not printable is escaped,
-// but for the line ends and tabs in multi-line text.
-func Clean(s string, multiline bool) string {
-	if !slices.ContainsFunc([]rune(s), func(r rune) bool { return !safe(r, multiline) }) {
-		return s
+// Clean is a text that a peer chose, made safe for a terminal: see [mpi.Printable].
+func Clean(s string, multiline bool) string { return mpi.Printable(s, multiline) }
+
+// JSON is a JSON document made safe for a terminal: characters of its strings that are not
+// printable are escaped. It stays the same document.
+func JSON(doc []byte) []byte {
+	if bytes.IndexFunc(doc, hidden) < 0 {
+		return doc
 	}
-	var b strings.Builder
-	for _, r := range s { // an invalid byte comes as U+FFFD, which is printable
-		if safe(r, multiline) {
-			b.WriteRune(r)
-		} else {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+	var out []byte
+	for len(doc) > 0 {
+		r, n := utf8.DecodeRune(doc)
+		switch {
+		case !hidden(r):
+			out = append(out, doc[:n]...)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
 		}
+		doc = doc[n:]
 	}
-	return b.String()
+	return out
 }
 
-func safe(r rune, multiline bool) bool {
-	return unicode.IsPrint(r) || multiline && (r == '\n' || r == '\t')
-}
+// hidden says of a character of a JSON document whether it is not printable. Package json has
+// escaped those below a space; the others are line ends and indentation.
+func hidden(r rune) bool { return r > '~' && !unicode.IsPrint(r) }
