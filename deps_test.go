@@ -70,6 +70,7 @@ var rules = []rule{
 	{packages: "mpi/worker/link", imports: []string{"mpi", "mpi/frame"}},
 	{packages: "mpi/worker/embedded", foreign: []string{zstandard}},
 	{packages: "mpi/worker/embedded/pack", imports: []string{"mpi/atomicfile"}, foreign: []string{zstandard}},
+	{packages: "mpi/worker/lockdown/lockdowntest", foreign: []string{goSystem}},
 	{packages: "mpi/worker/lockdown", foreign: []string{goSystem, "github.com/landlock-lsm/go-landlock/",
 		"github.com/elastic/go-seccomp-bpf", "kernel.org/pub/linux/libs/security/libcap/psx"}},
 	{packages: "mpi/worker/guests", imports: []string{"mpi/exec", "mpi/wasm", "mpi/worker/link", "mpi/worker/lockdown"}},

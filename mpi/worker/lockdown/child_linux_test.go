@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/lockdown/lockdowntest"
 )
 
 // childName begins the name, argument 0, under which this test's executable is a locked child. The
@@ -66,7 +68,7 @@ func child(mode string) {
 	} else {
 		r.Refused = map[string]string{}
 		threads = append(threads, newThreads(4)...)
-		for name, try := range attempts(parent, mode == "landlock") {
+		for name, try := range lockdowntest.Attempts(parent, childSocket, mode == "landlock") {
 			for i, run := range threads {
 				var errno unix.Errno
 				run(func() { errno = try() })

@@ -1,4 +1,4 @@
-package lockdown
+package lockdowntest
 
 import (
 	"fmt"
@@ -7,8 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attempts are what a locked process must not be able to do. Each answers 0 if it could.
-func attempts(parent int, landlockOnly bool) map[string]func() unix.Errno {
+// Attempts are what a locked process must not be able to do, by name. Each answers 0 if it could.
+// parent is the process that started this one, socket an open descriptor of a socket. landlockOnly
+// leaves out what only seccomp refuses.
+func Attempts(parent, socket int, landlockOnly bool) map[string]func() unix.Errno {
 	raw := func(call uintptr, args ...uintptr) unix.Errno {
 		var a [6]uintptr
 		copy(a[:], args)
@@ -55,9 +57,9 @@ func attempts(parent int, landlockOnly bool) map[string]func() unix.Errno {
 		"socket unix":   func() unix.Errno { return raw(unix.SYS_SOCKET, unix.AF_UNIX, unix.SOCK_DGRAM, 0) },
 		"socket packet": func() unix.Errno { return raw(unix.SYS_SOCKET, unix.AF_PACKET, unix.SOCK_RAW, 0) },
 		"socketpair":    func() unix.Errno { return raw(unix.SYS_SOCKETPAIR, unix.AF_UNIX, unix.SOCK_DGRAM, 0, here) },
-		"connect":       func() unix.Errno { return raw(unix.SYS_CONNECT, childSocket, uintptr(unsafe.Pointer(inet)), 16) },
-		"bind":          func() unix.Errno { return raw(unix.SYS_BIND, childSocket, uintptr(unsafe.Pointer(local)), 4) },
-		"listen":        func() unix.Errno { return raw(unix.SYS_LISTEN, childSocket, 1) },
+		"connect":       func() unix.Errno { return raw(unix.SYS_CONNECT, uintptr(socket), uintptr(unsafe.Pointer(inet)), 16) },
+		"bind":          func() unix.Errno { return raw(unix.SYS_BIND, uintptr(socket), uintptr(unsafe.Pointer(local)), 4) },
+		"listen":        func() unix.Errno { return raw(unix.SYS_LISTEN, uintptr(socket), 1) },
 		"fork": func() unix.Errno {
 			child, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 			if child == 0 && errno == 0 {
@@ -84,10 +86,10 @@ func attempts(parent int, landlockOnly bool) map[string]func() unix.Errno {
 		"a limit of the parent": func() unix.Errno { return raw(unix.SYS_PRLIMIT64, pid, unix.RLIMIT_CORE, 0, here) },
 		"become dumpable":       func() unix.Errno { return raw(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 1) },
 		"survive the parent":    func() unix.Errno { return raw(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, 0) },
-		"signals by descriptor": func() unix.Errno { return raw(unix.SYS_FCNTL, childSocket, unix.F_SETOWN, pid) },
+		"signals by descriptor": func() unix.Errno { return raw(unix.SYS_FCNTL, uintptr(socket), unix.F_SETOWN, pid) },
 		"shared anonymous mmap": mapping(raw, unix.MAP_SHARED|unix.MAP_ANONYMOUS),
 		"mmap of a stack":       mapping(raw, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_GROWSDOWN),
-		"ioctl":                 func() unix.Errno { return raw(unix.SYS_IOCTL, childSocket, unix.TIOCOUTQ, here) },
+		"ioctl":                 func() unix.Errno { return raw(unix.SYS_IOCTL, uintptr(socket), unix.TIOCOUTQ, here) },
 		"sched_setaffinity":     func() unix.Errno { return raw(unix.SYS_SCHED_SETAFFINITY, 0, 8, here) },
 		"setuid":                func() unix.Errno { return raw(unix.SYS_SETUID, 0) },
 		"name_to_handle_at":     func() unix.Errno { return raw(unix.SYS_OPEN_BY_HANDLE_AT, at, here, 0) },
