@@ -51,7 +51,7 @@ func (c *compilation) run() {
 		done = &link.Compiled{Failure: clip(err.Error(), link.MaxText)}
 	}
 	if c.s.cfg.ended != nil {
-		c.s.cfg.ended(0)
+		c.s.cfg.ended(c.s.out)
 	}
 	c.s.out.SendNow(done)
 	for len(code) > 0 {

@@ -124,7 +124,7 @@ func (u *unit) run() {
 	done()
 	u.cancel()
 	if s.cfg.ended != nil {
-		s.cfg.ended(u.m.Unit)
+		s.cfg.ended(s.out)
 	}
 	if out.Reason == "" {
 		u.output(out.Stdout)

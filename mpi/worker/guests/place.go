@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/lockdown"
@@ -27,9 +28,6 @@ func (s *server) place(p *link.Place) {
 		s.fail(err)
 		return
 	}
-	if s.cfg.placed != nil {
-		s.cfg.placed()
-	}
 	s.job.Store(&job)
 	s.out.SendNow(placed)
 }
@@ -46,8 +44,7 @@ func (s *server) ready(p *link.Place) (work, error) {
 		}
 		return &compilation{s: s, size: p.Module, runtime: wasm.New(wasm.Config{})}, nil
 	case link.KindHandler:
-		r := wasm.New(wasm.Config{HandlerSlots: int(p.Slots)})
-		program, err := r.Load(p.Code)
+		program, err := wasm.New(wasm.Config{HandlerSlots: int(p.Slots)}).Load(p.Code)
 		if err != nil {
 			return nil, err
 		}
@@ -55,6 +52,16 @@ func (s *server) ready(p *link.Place) (work, error) {
 			return nil, errors.New("it is an MPI program, not a handler")
 		}
 		return &handler{s: s, program: program, units: map[uint32]*unit{}}, nil
+	case link.KindRanks:
+		program, err := wasm.New(wasm.Config{}).Load(p.Code)
+		if err != nil {
+			return nil, err
+		}
+		m, ok := program.(exec.MPIProgram)
+		if !ok || !m.MPI() {
+			return nil, errors.New("it is a handler, not an MPI program")
+		}
+		return newGroup(s, m), nil
 	}
 	return nil, fmt.Errorf("a worker of the unknown kind %d", p.Kind)
 }

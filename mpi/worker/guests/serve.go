@@ -23,8 +23,9 @@ type Config struct {
 	// Lock is [lockdown.Apply], or what a test has for it.
 	Lock func(lockdown.Config) (lockdown.Report, error)
 
-	placed func()       // tests: before Placed is sent
-	ended  func(uint32) // tests: after a unit or a rank ran, before its end is sent
+	// ended is for tests: it is called after a unit, a rank or a compilation, before its end is
+	// said.
+	ended func(*link.Writer)
 }
 
 // server is one worker.
