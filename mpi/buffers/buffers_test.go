@@ -18,6 +18,22 @@ func TestPool(t *testing.T) {
 	}
 }
 
+// What is charged for a buffer is what it has, and large ones have at most a quarter more than was
+// asked for.
+func TestSize(t *testing.T) {
+	var p Pool
+	for n := 1; n <= 3<<(maxBits-1); n += max(n/7, 1) {
+		b := p.Get(n)
+		if len(*b) != Size(n) || len(*b) < n || n > 1<<fineBits && len(*b) > n+n/4 {
+			t.Fatalf("Get(%d) has %d bytes, Size says %d", n, len(*b), Size(n))
+		}
+		p.Put(b)
+		if again := p.Get(len(*b)); len(*again) != len(*b) {
+			t.Fatalf("Get(%d) has %d bytes", len(*b), len(*again))
+		}
+	}
+}
+
 func BenchmarkPool(b *testing.B) {
 	var p Pool
 	b.ReportAllocs()

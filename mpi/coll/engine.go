@@ -39,7 +39,8 @@ const (
 
 // Engine makes the schedules of one rank. It belongs to the rank's goroutine.
 type Engine struct {
-	// Limit bounds the bytes of all schedules of the engine, with their temporaries.
+	// Limit bounds the bytes of all schedules of the engine, with their temporaries as large as they
+	// are in memory.
 	Limit int64
 
 	end  *match.Endpoint
@@ -104,6 +105,7 @@ const (
 const (
 	stepSize    = int64(unsafe.Sizeof(step{}))
 	requestSize = int64(unsafe.Sizeof(match.Request{})) + 8
+	bufferSize  = int64(unsafe.Sizeof(datatype.Buffer{}))
 )
 
 // charge counts n bytes for the schedule.
@@ -118,10 +120,19 @@ func (s *Schedule) charge(n int64) bool {
 	return true
 }
 
+// Buffers is a list of n buffers, until Free, charged as temporaries are. If there is no room the
+// schedule fails, and it is nil.
+func (s *Schedule) Buffers(n int) []datatype.Buffer {
+	if n == 0 || !s.charge(int64(n)*bufferSize) {
+		return nil
+	}
+	return make([]datatype.Buffer, n)
+}
+
 // temp is n bytes of the host's memory, until Free. If there is no room the schedule fails, and
 // they are none.
 func (s *Schedule) temp(n int64) []byte {
-	if n == 0 || !s.charge(n) {
+	if n == 0 || !s.charge(int64(buffers.Size(int(n)))) {
 		return nil
 	}
 	b := s.engine.pool.Get(int(n))
