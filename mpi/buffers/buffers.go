@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Buffers have 1<<minBits to 1<<maxBits bytes: a power of two or, above 1<<fineBits, a multiple of a
-// quarter of the power of two below. Larger ones are made for each use.
+// Buffers have 1<<minBits to 1<<maxBits bytes: a power of two or, above 1<<fineBits, a multiple of
+// a quarter of the power of two below. Larger ones are made for each use.
 const (
 	minBits  = 8
 	fineBits = 20

@@ -39,8 +39,8 @@ const (
 
 // Engine makes the schedules of one rank. It belongs to the rank's goroutine.
 type Engine struct {
-	// Limit bounds the bytes of all schedules of the engine, with their temporaries as large as they
-	// are in memory.
+	// Limit bounds the bytes of all schedules of the engine, with their temporaries as large as
+	// they are in memory.
 	Limit int64
 
 	end  *match.Endpoint

@@ -20,6 +20,7 @@ type rank struct {
 	me, n  int
 	team   Team
 	number uint32
+	world  *match.World
 }
 
 // ranks runs f as n ranks of one communicator.
@@ -53,7 +54,7 @@ func between(t *testing.T, first, second int, f func(r *rank)) {
 		wg.Go(func() {
 			e := w.Endpoint(i)
 			defer e.Close()
-			r := &rank{T: t, Engine: NewEngine(e), me: i, n: first}
+			r := &rank{T: t, Engine: NewEngine(e), me: i, n: first, world: w}
 			r.team = Team{Context: 7, Rank: i, Members: groups[0]}
 			if second > 0 {
 				r.team.Remote = groups[1]

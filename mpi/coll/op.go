@@ -24,7 +24,7 @@ type User interface {
 	Close()
 }
 
-func (op *Op) combine(in, inout datatype.Buffer) error {
+func (op *Op) combine(in, inout datatype.Buffer, stop func() bool) error {
 	if op.User != nil {
 		return op.User.Combine(in, inout)
 	}
@@ -33,7 +33,7 @@ func (op *Op) combine(in, inout datatype.Buffer) error {
 	if !ok || !ok2 {
 		panic(fmt.Sprintf("coll: operands of a predefined operation are not packed: %d elements", in.Count))
 	}
-	op.Predefined.Reduce(op.Type, a, b)
+	op.Predefined.ReduceUntil(op.Type, a, b, stop)
 	return nil
 }
 

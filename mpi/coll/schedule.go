@@ -185,21 +185,25 @@ func (s *Schedule) Done() bool { return s.done.Load() }
 func (s *Schedule) Finish() error { return s.err }
 
 // run runs steps until a round has to be waited for, or the end. own says that this is the rank's
-// own goroutine.
+// own goroutine. When the job is over it stops where it is: the schedule is never done, because
+// messages may still be under way to its temporaries, and whoever waits is told of the job's end.
 func (s *Schedule) run(own bool) {
 	for s.next < len(s.steps) {
+		if s.end.Over() {
+			return
+		}
 		st := &s.steps[s.next]
 		switch st.kind {
 		case stepSend, stepRecv:
 			s.issue(st)
 		case stepCopy:
-			datatype.Copy(st.b, st.a)
+			datatype.CopyUntil(st.b, st.a, s.end.Over)
 		case stepReduce:
 			if s.op.User != nil && !own {
 				s.end.Schedule(s.resume, true)
 				return
 			}
-			if err := s.op.combine(st.a, st.b); err != nil {
+			if err := s.op.combine(st.a, st.b, s.end.Over); err != nil {
 				s.finish(err)
 				return
 			}

@@ -185,19 +185,8 @@ func Copy(dst, src Buffer) int64 {
 	if from, ok := src.Bytes(); ok {
 		return int64(dst.Unpack(from[:left], 0))
 	}
-	total := left
-	var to, from cursor
-	dstPieces, srcPieces := dst, src
-	to.seek(&dstPieces, 0)
-	from.seek(&srcPieces, 0)
-	for {
-		k := match(&to.piece, &from.piece, left, dst.Mem, src.Mem)
-		if left -= k; left == 0 {
-			return total
-		}
-		to.pass(k)
-		from.pass(k)
-	}
+	copyPieces(dst, src, left, nil)
+	return left
 }
 
 // match copies from the beginning of q to the beginning of p as much as one loop can, at most limit

@@ -5,35 +5,52 @@ package datatype
 func (t *Type) ExternalSize(count int64) (int64, bool) { return mul(t.external, count) }
 
 // PackExternal packs the data in the external32 representation into dst, whose length must be
-// ExternalSize.
-func (b Buffer) PackExternal(dst []byte) {
-	if b.Size() > 0 {
-		b.convert(dst, (*converter).out)
-	}
+// ExternalSize. It ends early, and reports false, when stop says so, which it asks now and then. A
+// nil stop never does.
+func (b Buffer) PackExternal(dst []byte, stop func() bool) bool {
+	return b.Size() == 0 || b.convert(dst, (*converter).out, stop)
 }
 
 // UnpackExternal is the reverse.
-func (b Buffer) UnpackExternal(src []byte) {
-	if b.Size() > 0 {
-		b.convert(src, (*converter).in)
-	}
+func (b Buffer) UnpackExternal(src []byte, stop func() bool) bool {
+	return b.Size() == 0 || b.convert(src, (*converter).in, stop)
 }
 
 // converter walks through the data and its external32 representation in parallel.
 type converter struct {
 	mem, ext []byte // ext is what is left of it
 	do       func(c *converter, at int64, k kind)
+
+	stop    func() bool
+	steps   int // since stop was asked
+	stopped bool
 }
 
-func (b Buffer) convert(ext []byte, do func(*converter, int64, kind)) {
-	c := converter{b.Mem, ext, do}
+// looksInElements is after how many basic elements a converter asks stop.
+const looksInElements = 1 << 15
+
+// over counts a step, and reports whether the conversion has to end.
+func (c *converter) over() bool {
+	if c.steps++; c.steps == looksInElements {
+		c.steps = 0
+		c.stopped = c.stopped || c.stop != nil && c.stop()
+	}
+	return c.stopped
+}
+
+func (b Buffer) convert(ext []byte, do func(*converter, int64, kind), stop func() bool) bool {
+	c := converter{mem: b.Mem, ext: ext, do: do, stop: stop}
 	if b.Type.kind != (kind{}) {
 		c.alike(b)
-		return
+		return !c.stopped
 	}
 	for i := range b.Count {
 		c.walk(b.Addr+i*b.Type.extent(), b.Type)
+		if c.over() {
+			break
+		}
 	}
+	return !c.stopped
 }
 
 // walk converts one element.
@@ -43,7 +60,13 @@ func (c *converter) walk(at int64, t *Type) {
 		return
 	}
 	for _, p := range t.parts {
+		if p.t.size == 0 {
+			continue
+		}
 		for i := range p.count {
+			if c.over() {
+				return
+			}
 			c.walk(at+t.place+p.disp+i*p.stride, p.t)
 		}
 	}
@@ -55,6 +78,9 @@ func (c *converter) alike(b Buffer) {
 	k := b.Type.kind
 	if bytes, ok := b.Bytes(); ok {
 		for at := b.Addr + b.Type.layout.off; len(bytes) > 0; bytes = bytes[k.size:] {
+			if c.over() {
+				return
+			}
 			c.do(c, at, k)
 			at += int64(k.size)
 		}
@@ -65,6 +91,9 @@ func (c *converter) alike(b Buffer) {
 		for i := range cur.count {
 			start := cur.off + i*cur.stride
 			for at := start; at < start+cur.n; at += int64(k.size) {
+				if c.over() {
+					return
+				}
 				c.do(c, at, k)
 			}
 		}

@@ -228,7 +228,7 @@ func (p *pair) compareExternal(t testing.TB) {
 		t.Fatalf("external size %d, want %d", n, len(want))
 	}
 	got := make([]byte, n)
-	p.PackExternal(got)
+	p.PackExternal(got, nil)
 	if !bytes.Equal(got, want) {
 		t.Errorf("external32 %x, want %x", got, want)
 	}
@@ -240,7 +240,7 @@ func (p *pair) compareExternal(t testing.TB) {
 	}
 	clean := bytes.Clone(mem)
 	p.Mem = mem
-	p.UnpackExternal(want)
+	p.UnpackExternal(want, nil)
 	if len(p.places) == len(unique(p.places)) && !bytes.Equal(mem, clean) {
 		t.Error("external32 does not come back")
 	}

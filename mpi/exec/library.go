@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -87,3 +88,7 @@ type MPIProgram interface {
 	// Instances readies the program for ranks, which end with ctx.
 	Instances(ctx context.Context) (Instances, error)
 }
+
+// ClockResolution is the smallest difference that a program can see on any clock. Finer ones serve
+// to measure caches, and so what others on the machine do.
+const ClockResolution = time.Microsecond

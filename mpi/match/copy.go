@@ -15,6 +15,11 @@ func copyData(dst, src *datatype.Buffer) {
 	datatype.Copy(*dst, *src)
 }
 
+// copyAll is copyData for any size: it ends early when the world is over.
+func (w *World) copyAll(dst, src *datatype.Buffer) {
+	datatype.CopyUntil(*dst, *src, w.Over)
+}
+
 // pack copies the first of the data of a buffer to dst.
 func pack(dst []byte, src *datatype.Buffer) {
 	if s, ok := src.Bytes(); ok {

@@ -156,6 +156,13 @@ func (e *Endpoint) Wait(ready func() bool) error {
 // the rank. It belongs to the rank's goroutine.
 func (e *Endpoint) Break(err error) { e.broken = err }
 
+// Over reports whether the world was aborted; any goroutine may ask.
+func (e *Endpoint) Over() bool { return e.w.Over() }
+
+// Err is what Wait and Poll would return now, for calls that go on for long without them. It is for
+// the rank's goroutine.
+func (e *Endpoint) Err() error { return e.err() }
+
 func (e *Endpoint) err() error {
 	if e.broken != nil {
 		return e.broken

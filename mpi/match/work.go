@@ -62,7 +62,7 @@ func (k *work) do() {
 func copyPinned(to, from *Request) {
 	defer to.e.unpin()
 	defer from.e.unpin()
-	copyData(&to.buf, &from.buf)
+	to.e.w.copyAll(&to.buf, &from.buf)
 }
 
 // fill copies all data of a message of another node to where it belongs. e is pinned.

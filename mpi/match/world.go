@@ -106,6 +106,9 @@ func (w *World) Abort(err error) {
 	}
 }
 
+// Over reports whether the world was aborted: whatever computes for long asks it now and then.
+func (w *World) Over() bool { return w.failure.Load() != nil }
+
 // err is what the world was aborted with.
 func (w *World) err() error {
 	if p := w.failure.Load(); p != nil {

@@ -30,6 +30,9 @@ type buffered struct {
 	size   int64 // size with overhead
 }
 
+// bufferedBytes is the charge for a message in a buffer.
+const bufferedBytes = requestBytes
+
 // packed copies the data of a buffer to a new block of guest memory, which release frees.
 func (p *Process) packed(b datatype.Buffer) (addr uint32, copied datatype.Buffer, err error) {
 	n := b.Size()
@@ -42,7 +45,7 @@ func (p *Process) packed(b datatype.Buffer) (addr uint32, copied datatype.Buffer
 // copied copies the data of a buffer to an address, contiguously, and returns the copy as a buffer.
 func (p *Process) copied(b datatype.Buffer, at int64) datatype.Buffer {
 	n := b.Size()
-	b.Pack(p.mem[at:at+n], 0)
+	b.PackUntil(p.mem[at:at+n], p.end.Over)
 	return datatype.Buffer{Mem: p.mem, Addr: at, Count: n, Type: datatype.Named(abi.Byte)}
 }
 
@@ -53,6 +56,7 @@ func (b *sendBuffer) prune(p *Process) {
 			return false
 		}
 		b.held -= m.size
+		p.refund(bufferedBytes)
 		if b.automatic {
 			p.release(uint32(m.at))
 		}
@@ -69,16 +73,28 @@ func (b *sendBuffer) hold(p *Process, data datatype.Buffer, out *buffered) error
 	if len(b.messages) >= b.pruneAt || b.held > b.pruneHeld {
 		b.prune(p)
 	}
-	err := b.tryHold(p, data, out)
-	if err == nil {
+	err := p.charge(bufferedBytes)
+	if err != nil {
+		b.prune(p)
+		if err = p.charge(bufferedBytes); err != nil {
+			return err
+		}
+	}
+	if err = b.tryHold(p, data, out); err == nil {
 		return nil
 	}
+	defer func() {
+		if err != nil {
+			p.refund(bufferedBytes)
+		}
+	}()
 	leaving := func(m *buffered) bool { return m.Leaving() }
-	if err := p.end.Wait(func() bool { return !slices.ContainsFunc(b.messages, leaving) }); err != nil {
+	if err = p.end.Wait(func() bool { return !slices.ContainsFunc(b.messages, leaving) }); err != nil {
 		return err
 	}
 	b.prune(p)
-	return b.tryHold(p, data, out)
+	err = b.tryHold(p, data, out)
+	return err
 }
 
 func (b *sendBuffer) tryHold(p *Process, data datatype.Buffer, out *buffered) error {
@@ -140,12 +156,16 @@ func (p *Process) bsend(on *Comm, m *message) error {
 		return err
 	}
 	b.sent++
+	if err := p.end.Err(); err != nil { // the copy may be a part
+		return err
+	}
 	if err := out.start(p); err != nil || !out.done() {
 		return err
 	}
 	// sent at once: its memory is reused for the next one
 	if last := len(b.messages) - 1; b.automatic && b.messages[last] == out {
 		p.release(uint32(out.at))
+		p.refund(bufferedBytes)
 		b.held -= out.size
 		b.messages[last] = nil
 		b.messages = b.messages[:last]

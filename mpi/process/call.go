@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/coll"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
@@ -23,9 +24,22 @@ type call struct {
 	f *abi.Function
 	a []uint64 // parameters: i32 in the lower half, the upper half zero; f64 as its bits
 	// the communicator whose error handler gets errors; nil for that of MPI_COMM_SELF
-	on     *Comm
-	waits  waits  // what it waits for: see describeWait
-	result uint64 // result of the function, if not MPI_SUCCESS
+	on *Comm
+	// the schedule that a collective's parameters are read for
+	building *coll.Schedule
+	waits    waits  // what it waits for: see describeWait
+	result   uint64 // result of the function, if not MPI_SUCCESS
+}
+
+// lookEvery is after how many steps a function with a list looks whether the job is over.
+const lookEvery = 1 << 10
+
+// look is called for step i of a function that may take long. It returns what the job ended with.
+func (c *call) look(i int) error {
+	if i%lookEvery == lookEvery-1 {
+		return c.end.Err()
+	}
+	return nil
 }
 
 // int is parameter i, an int or an MPI_Count.

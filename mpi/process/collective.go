@@ -79,7 +79,13 @@ func (k collective) make(c *call, persistent bool) (*Comm, *coll.Schedule, error
 		return nil, nil, err
 	}
 	s := c.schedule(comm, persistent)
-	if err := errors.Join(k.add(c, comm, s), s.Err()); err != nil {
+	c.building = s
+	err = k.add(c, comm, s)
+	c.building = nil
+	if s.Err() != nil {
+		err = s.Err()
+	}
+	if err != nil {
 		s.Free()
 		return nil, nil, collectiveError(err)
 	}
@@ -139,14 +145,42 @@ func (o *collectiveOperation) free(*Process) {
 	o.s = nil
 }
 
+// maxGathered bounds what the functions that make communicators gather from all ranks, in bytes.
+const maxGathered = 64 << 20
+
 // allgather returns the blocks of all members of an intracommunicator, by rank. All blocks have the
 // same size. It blocks until the last one is here.
 func (p *Process) allgather(c *Comm, mine []byte) ([][]byte, error) {
+	if n := int64(len(mine)) * int64(c.size()); n > maxGathered {
+		return nil, errorf(abi.ErrNoMem, "%d bytes of %d ranks are more than %d", n, c.size(), maxGathered)
+	}
 	all := make([]byte, len(mine)*c.size())
 	s := p.schedule(c, false)
 	one := datatype.Of(all)
 	one.Count = int64(len(mine))
 	s.Allgather(datatype.Of(mine), coll.Blocks{One: one})
+	if err := runNow(s); err != nil {
+		return nil, err
+	}
+	if len(mine) == 0 {
+		return make([][]byte, c.size()), nil
+	}
+	return slices.Collect(slices.Chunk(all, len(mine))), nil
+}
+
+// exchangeBlocks gives each member of an intracommunicator its block of mine, and returns those for
+// this process. It blocks until the last one is here.
+func (p *Process) exchangeBlocks(c *Comm, mine []byte) ([]byte, error) {
+	all := make([]byte, len(mine))
+	s := p.schedule(c, false)
+	send, recv := datatype.Of(mine), datatype.Of(all)
+	send.Count, recv.Count = send.Count/int64(c.size()), recv.Count/int64(c.size())
+	s.Alltoall(coll.Blocks{One: send}, coll.Blocks{One: recv})
+	return all, runNow(s)
+}
+
+// runNow runs a schedule to its end and frees it.
+func runNow(s *coll.Schedule) error {
 	err := s.Err()
 	if err == nil {
 		err = s.Run()
@@ -154,13 +188,7 @@ func (p *Process) allgather(c *Comm, mine []byte) ([][]byte, error) {
 	if s.Done() || !s.Started() {
 		s.Free()
 	}
-	if err != nil {
-		return nil, collectiveError(err)
-	}
-	if len(mine) == 0 {
-		return make([][]byte, c.size()), nil
-	}
-	return slices.Collect(slices.Chunk(all, len(mine))), nil
+	return collectiveError(err)
 }
 
 var collectiveFunctions = func() family {

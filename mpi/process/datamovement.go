@@ -128,6 +128,10 @@ func (c *call) ownBlocks(l layout, n int) (coll.Blocks, error) {
 }
 
 func (c *call) eachBlock(l layout, n int, block func(i int, count, disp int64) (datatype.Buffer, error)) (coll.Blocks, error) {
+	list := c.building.Buffers(n)
+	if err := c.building.Err(); err != nil {
+		return coll.Blocks{}, err
+	}
 	counts, err := c.counts(l.counts, int64(n))
 	if err != nil {
 		return coll.Blocks{}, err
@@ -136,7 +140,6 @@ func (c *call) eachBlock(l layout, n int, block func(i int, count, disp int64) (
 	if err != nil {
 		return coll.Blocks{}, err
 	}
-	list := make([]datatype.Buffer, n)
 	for i := range list {
 		if list[i], err = block(i, counts[i], displs[i]); err != nil {
 			return coll.Blocks{}, err

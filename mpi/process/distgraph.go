@@ -1,7 +1,9 @@
 package process
 
 import (
+	"bytes"
 	"encoding/binary"
+	"math"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
@@ -99,21 +101,19 @@ func distGraphCreate(c *call) error {
 	if _, err := c.infoOrNull(6); err != nil {
 		return err
 	}
-	sizes := make([]int32, comm.size()+1)
+	sizes := make([]int32, comm.size())
 	for i, b := range told {
 		sizes[i] = int32(len(b))
 	}
-	if weighted {
-		sizes[comm.size()] = 1
-	}
-	blocks, err := c.allgather(comm, appendRanks(nil, sizes))
+	block, err := c.exchangeBlocks(comm, appendRanks(nil, sizes))
 	if err != nil {
 		return err
 	}
-	if err := agree(blocks); err != nil {
+	incoming := parseRanks(block) // bytes that each process has for this one
+	if err := c.agree(comm, incoming, weighted); err != nil {
 		return err
 	}
-	heard, err := c.sendEdges(comm, told, blocks)
+	heard, err := c.sendEdges(comm, told, incoming)
 	if err != nil {
 		return err
 	}
@@ -131,19 +131,30 @@ func distGraphCreate(c *call) error {
 
 // agree checks that all processes agree whether the graph is weighted, and that none gets more than
 // maxEdges edges. All see the same numbers, so all return the same error.
-func agree(blocks [][]byte) error {
-	flag := len(blocks[0]) - 4
-	totals := make([]int64, len(blocks))
+func (c *call) agree(comm *Comm, incoming []int32, weighted bool) error {
+	total := int64(0)
+	for _, n := range incoming {
+		if n < 0 {
+			total = math.MaxInt32
+			break
+		}
+		total += int64(n)
+	}
+	mine := []int32{int32(min(total, math.MaxInt32)), 0}
+	if weighted {
+		mine[1] = 1
+	}
+	blocks, err := c.allgather(comm, appendRanks(nil, mine))
+	if err != nil {
+		return err
+	}
 	for _, b := range blocks {
-		if b[flag] != blocks[0][flag] {
+		if !bytes.Equal(b[4:], blocks[0][4:]) {
 			return errorf(abi.ErrArg, "some processes give MPI_UNWEIGHTED, and some do not")
 		}
-		for i := range totals {
-			totals[i] += int64(binary.LittleEndian.Uint32(b[4*i:]))
-		}
 	}
-	for i, n := range totals {
-		if n > maxEdges*edgeBytes {
+	for i, b := range blocks {
+		if binary.LittleEndian.Uint32(b) > maxEdges*edgeBytes {
 			return errorf(abi.ErrNoMem, "rank %d has more than %d edges", i, maxEdges)
 		}
 	}
@@ -152,7 +163,7 @@ func agree(blocks [][]byte) error {
 
 // sendEdges sends each process its edges, and returns those of this one, by the rank that sent
 // them.
-func (c *call) sendEdges(comm *Comm, told, blocks [][]byte) ([][]byte, error) {
+func (c *call) sendEdges(comm *Comm, told [][]byte, incoming []int32) ([][]byte, error) {
 	context := comm.internal(forEdges)
 	heard := make([][]byte, comm.size())
 	in, out := make([]match.Request, comm.size()), make([]match.Request, comm.size())
@@ -162,7 +173,7 @@ func (c *call) sendEdges(comm *Comm, told, blocks [][]byte) ([][]byte, error) {
 			heard[i] = told[i]
 			continue
 		}
-		if n := binary.LittleEndian.Uint32(blocks[i][4*comm.rank:]); n > 0 {
+		if n := incoming[i]; n > 0 {
 			heard[i] = make([]byte, n)
 			c.end.Recv(&in[i], c.private(context, m, 0, m), datatype.Of(heard[i]))
 			under = append(under, &in[i])

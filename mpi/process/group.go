@@ -86,6 +86,9 @@ func translateRanks(c *call) error {
 		return err
 	}
 	for i := 0; i < len(ranks); i += 4 {
+		if err := c.look(i / 4); err != nil {
+			return err
+		}
 		r := int32(binary.LittleEndian.Uint32(ranks[i:]))
 		switch {
 		case r == abi.ProcNull:

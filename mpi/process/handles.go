@@ -37,8 +37,13 @@ const (
 	smallObject = 256
 )
 
-// charge counts n bytes of host memory against the rank's quota; refund returns them.
+// charge counts n bytes of host memory against the rank's quota; refund returns them. Where there
+// is no room it first frees operations that are done and have no request any more.
 func (p *Process) charge(n int64) error {
+	if n > maxHeld-p.handles.held && len(p.unfinished) > 0 {
+		p.pruneAt = 0
+		p.unfinished = p.prune()
+	}
 	if n > maxHeld-p.handles.held {
 		return errorf(abi.ErrNoMem, "the program's MPI objects take more than %d MiB: free those that are not used any more", maxHeld>>20)
 	}

@@ -3,7 +3,6 @@ package process
 import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/coll"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
 // Neighborhood collectives (MPI 5.0, 8.6): each process exchanges blocks with its neighbours in the
@@ -33,11 +32,11 @@ func (c *call) sameForAll(n int) (coll.Blocks, error) {
 	if err != nil {
 		return coll.Blocks{}, err
 	}
-	list := make([]datatype.Buffer, n)
+	list := c.building.Buffers(n)
 	for i := range list {
 		list[i] = b
 	}
-	return coll.Blocks{Each: list}, nil
+	return coll.Blocks{Each: list}, c.building.Err()
 }
 
 func neighborAllgather(c *call, in, out int) (send, recv coll.Blocks, err error) {

@@ -201,12 +201,17 @@ func reduceLocal(c *call) error {
 	a, ok := in.Bytes()
 	b, ok2 := inout.Bytes()
 	if ok && ok2 {
-		op.Predefined.Reduce(t, a, b)
+		if !op.Predefined.ReduceUntil(t, a, b, c.end.Over) {
+			return c.end.Err()
+		}
 		return nil
 	}
 	const chunk = 1 << 10 // elements per call: pairs have gaps
 	a, b = make([]byte, min(n, chunk)*t.Size()), make([]byte, min(n, chunk)*t.Size())
 	for off := int64(0); off < in.Size(); off += int64(len(a)) {
+		if err := c.end.Err(); err != nil {
+			return err
+		}
 		k := in.Pack(a, off)
 		inout.Pack(b, off)
 		op.Predefined.Reduce(t, a[:k], b[:k])

@@ -58,7 +58,9 @@ func pack(c *call) error {
 	if err != nil {
 		return err
 	}
-	in.Pack(out, 0)
+	if !in.PackUntil(out, c.end.Over) {
+		return c.end.Err()
+	}
 	return c.writeCount(5, after)
 }
 
@@ -75,7 +77,9 @@ func unpack(c *call) error {
 	if err != nil {
 		return err
 	}
-	out.Unpack(in, 0)
+	if !out.UnpackUntil(in, c.end.Over) {
+		return c.end.Err()
+	}
 	return c.writeCount(2, after)
 }
 
@@ -126,7 +130,9 @@ func packExternal(c *call) error {
 	if err != nil {
 		return err
 	}
-	in.PackExternal(out)
+	if !in.PackExternal(out, c.end.Over) {
+		return c.end.Err()
+	}
 	return c.writeCount(6, after)
 }
 
@@ -147,7 +153,9 @@ func unpackExternal(c *call) error {
 	if err != nil {
 		return err
 	}
-	out.UnpackExternal(in)
+	if !out.UnpackExternal(in, c.end.Over) {
+		return c.end.Err()
+	}
 	return c.writeCount(3, after)
 }
 

@@ -184,6 +184,9 @@ func pready(c *call) error { return c.pready(c.handle(1), c.int(0)) }
 
 func preadyRange(c *call) error {
 	for i := c.int(0); i <= c.int(1); i++ {
+		if err := c.look(int(i)); err != nil {
+			return err
+		}
 		if err := c.pready(c.handle(2), i); err != nil {
 			return err
 		}
@@ -208,6 +211,9 @@ func preadyList(c *call) error {
 		return err
 	}
 	for i := range int(n) {
+		if err := c.look(i); err != nil {
+			return err
+		}
 		if err := c.pready(c.handle(2), int64(handleIn(list, i))); err != nil {
 			return err
 		}

@@ -16,7 +16,8 @@ type request struct {
 	op         operation
 	persistent bool
 	active     bool
-	list       uint64 // the last list that contained it: see requestList.repeated
+	list       uint64 // the last list that contained it
+	place      int32  // where that list contained it last: see requestList.again
 }
 
 // operation is the operation of a request. Package match or coll does the work. Only the rank's
@@ -151,6 +152,7 @@ func requestFree(c *call) error {
 	c.forget(r)
 	if r.active && !r.op.done() {
 		c.unfinished = append(c.prune(), r.op)
+		c.handles.held += requestBytes // it is kept: forget has just given them back
 		return nil
 	}
 	r.op.free(c.Process)
@@ -166,6 +168,7 @@ func (p *Process) prune() []operation {
 	for _, op := range p.unfinished {
 		if op.done() {
 			op.free(p)
+			p.refund(requestBytes)
 		} else {
 			left = append(left, op)
 		}
@@ -184,6 +187,7 @@ func (p *Process) settle() error {
 			return err
 		}
 		op.free(p)
+		p.refund(requestBytes)
 	}
 	p.unfinished = nil
 	return p.settleBuffers()
@@ -222,6 +226,9 @@ func startAll(c *call) error {
 		return err
 	}
 	for i := range int(n) {
+		if err := c.end.Err(); err != nil { // each may copy a message
+			return err
+		}
 		if err := c.restart(handleIn(list, i)); err != nil {
 			return err
 		}

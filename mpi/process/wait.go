@@ -79,7 +79,9 @@ type requestList struct {
 	handles  []byte // in the guest's memory
 	requests []*request
 	active   int
-	repeated bool   // a request occurs more than once
+	// of a request that occurs more than once, where it occurs next; 0 for nowhere. Nil if none
+	// does.
+	again    []int32
 	statuses []byte // in the guest's memory; nil if they are ignored
 }
 
@@ -101,6 +103,9 @@ func (c *call) list(n int64, at int) (requestList, error) {
 	}
 	c.listsRead++
 	for i := range int(n) {
+		if err := c.look(i); err != nil {
+			return l, err
+		}
 		r, err := c.request(handleIn(handles, i))
 		if err != nil {
 			return l, err
@@ -109,8 +114,13 @@ func (c *call) list(n int64, at int) (requestList, error) {
 			r = nil
 		} else {
 			l.active++
-			l.repeated = l.repeated || r.list == c.listsRead
-			r.list = c.listsRead
+			if r.list == c.listsRead {
+				if l.again == nil {
+					l.again = make([]int32, n)
+				}
+				l.again[r.place] = int32(i)
+			}
+			r.list, r.place = c.listsRead, int32(i)
 		}
 		l.requests = append(l.requests, r)
 	}
@@ -181,11 +191,10 @@ func (c *call) take(l *requestList, i, k int) (code int32, err error) {
 	if freed {
 		l.requests[i] = nil
 		retire(l.handles, i)
-		for j := i + 1; l.repeated && j < len(l.requests); j++ {
-			if l.requests[j] == r {
-				l.requests[j] = nil
-				retire(l.handles, j)
-			}
+		for j := i; l.again != nil && l.again[j] != 0; {
+			j = int(l.again[j])
+			l.requests[j] = nil
+			retire(l.handles, j)
 		}
 	}
 	l.status(k, st, keepError)
@@ -232,6 +241,9 @@ func (c *call) all(l *requestList) error {
 	var first error
 	var codes []int32
 	for i, r := range l.requests {
+		if err := c.look(i); err != nil {
+			return err
+		}
 		if r == nil {
 			l.status(i, emptyStatus, abi.Success)
 			continue
@@ -338,6 +350,9 @@ func (c *call) some(l *requestList) error {
 	var codes []int32
 	n := 0
 	for i, r := range l.requests {
+		if err := c.look(i); err != nil {
+			return err
+		}
 		if r == nil || !r.op.done() {
 			continue
 		}
