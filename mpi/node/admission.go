@@ -53,7 +53,7 @@ func (n *Node) admitTask(from mpi.PeerID, d frame.Deliver) (*task, mpi.Reason, s
 	if err := n.budget.take(from, room); err != nil {
 		return nil, mpi.Busy, err.Error()
 	}
-	p, why, detail := n.programs.find(d.Program)
+	p, why, detail := n.programs.find(d.Program, from == n.self && d.Request.Origin == n.self)
 	if p == nil {
 		n.budget.give(from, room)
 		return nil, why, detail

@@ -60,16 +60,20 @@ func (n *Node) MPIProgram(ctx context.Context, cid mpi.CID, own bool) (exec.Rank
 	ps.mu.Lock()
 	p := ps.all[cid]
 	if p == nil && !ps.shut {
-		if !ps.makeRoom() {
+		if !ps.makeRoom(own) {
 			ps.mu.Unlock()
 			return nil, nil, fmt.Errorf("the node is preparing as many programs of others as it may")
 		}
 		p = ps.add(cid)
 	}
+	if p != nil {
+		p.ask(own)
+	}
 	ps.mu.Unlock()
 	if p == nil {
 		return nil, nil, fmt.Errorf("the node is stopping")
 	}
+	defer p.leave()
 	select {
 	case <-p.settled:
 	case <-ctx.Done():
