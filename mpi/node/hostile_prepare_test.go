@@ -119,10 +119,10 @@ func TestHostileProgramsThatAreNeverReady(t *testing.T) {
 // Of programs that are wanted by many, and by nobody after a moment, few were ever in memory.
 func TestHostileCallersWhoHangUp(t *testing.T) {
 	n, s, compiling, cids := slowNode(t, 20, mpi.Bundle{Run: []byte("slow to compile")})
-	for range 3 {
+	for round := range 3 {
 		requests := push(n, cids)
 		await(t, n, func() bool { return compiling.Load() == 1 })
-		if opens := s.opens.Load(); opens > maxPreparing {
+		if opens := s.opens.Load(); round == 0 && opens > maxPreparing {
 			t.Errorf("%d programs were fetched", opens)
 		}
 		for _, id := range requests[1:] {
@@ -130,7 +130,6 @@ func TestHostileCallersWhoHangUp(t *testing.T) {
 		}
 		n.Receive(stranger, frame.Cancel{Request: requests[0]})
 		await(t, n, func() bool { return guests(n) == 0 && compiling.Load() == 0 })
-		s.opens.Store(0)
 	}
 }
 

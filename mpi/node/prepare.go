@@ -16,8 +16,10 @@ import (
 // places bound what is prepared at once. The programs of the store, and others that the node's
 // owner wants, have places of their own: no stranger's program keeps them waiting.
 type places struct {
-	prepare chan struct{} // held from before a program's bytes are read until it has been initialised
-	compile chan struct{} // held during a compilation, which uses all cores; not while init.wasm runs
+	// held from before a program's bytes are read until it has been initialised
+	prepare chan struct{}
+	// held during a compilation, which uses all cores; not while init.wasm runs
+	compile chan struct{}
 }
 
 // maxPreparing bounds the programs of a kind whose bytes are in memory.
@@ -231,7 +233,8 @@ func (p *program) open() (bundle *mpi.Bundle, leave func(), err error) {
 		p.err = err
 		p.ps.mu.Unlock()
 		var e *mpi.Error
-		if guest || errors.As(err, &e) && e.Code == mpi.CodeInvalid { // a message waits, or it is hopeless
+		// A message waits for it, or another try is useless.
+		if guest || errors.As(err, &e) && e.Code == mpi.CodeInvalid {
 			return nil, nil, err
 		}
 		p.ps.n.log.Warn("cannot fetch, will try again", "program", p, "err", err, "in", wait)
