@@ -62,11 +62,12 @@ var rules = []rule{
 	{packages: "mpi/store", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/selector"}, foreign: []string{
 		"github.com/ipfs/boxo/", goCID, kubo + "core/coreiface", "github.com/ipfs/go-ipld-format", multi, "golang.org/x/"}},
 	{packages: "mpi/wasm", imports: []string{
-		"mpi", "mpi/atomicfile", "mpi/exec", "mpi/abi", "mpi/wasm/module", "mpi/wasm/native", "mpi/wasm/wasi"}, foreign: []string{wasmtime, goSystem}},
+		"mpi", "mpi/atomicfile", "mpi/codecache", "mpi/exec", "mpi/abi", "mpi/wasm/module", "mpi/wasm/native", "mpi/wasm/wasi"}, foreign: []string{wasmtime, goSystem}},
 	{packages: "mpi/wasm/module", imports: []string{"mpi/abi", "mpi/wasm/wasi"}},
 	{packages: "mpi/wasm/native", foreign: []string{wasmtime}},
 	{packages: "mpi/wasm/wasi", foreign: []string{goSystem}},
-	{packages: "mpi/worker", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/worker/link"}, foreign: []string{goSystem}},
+	{packages: "mpi/codecache", imports: []string{"mpi/atomicfile"}},
+	{packages: "mpi/worker", imports: []string{"mpi", "mpi/codecache", "mpi/exec", "mpi/frame", "mpi/worker/link"}, foreign: []string{goSystem}},
 	{packages: "mpi/worker/link", imports: []string{"mpi", "mpi/frame"}},
 	{packages: "mpi/worker/embedded", foreign: []string{zstandard}},
 	{packages: "mpi/worker/embedded/pack", imports: []string{"mpi/atomicfile"}, foreign: []string{zstandard}},

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/codecache"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
@@ -291,7 +292,7 @@ func TestCachePrune(t *testing.T) {
 			age(path, 3*time.Hour) // the least recently used now
 		}
 	}
-	for name, d := range map[string]time.Duration{"old.tmp": 2 * tempAge, "new.tmp": 0, "another's": 100 * time.Hour} {
+	for name, d := range map[string]time.Duration{"old.tmp": 2 * time.Hour, "new.tmp": 0, "another's": 100 * time.Hour} {
 		path := filepath.Join(dir, name)
 		os.WriteFile(path, make([]byte, 1<<20), 0o600)
 		age(path, d)
@@ -302,7 +303,7 @@ func TestCachePrune(t *testing.T) {
 		switch name := filepath.Base(path); {
 		case path == first:
 			left = append(left, "one")
-		case strings.HasSuffix(name, entrySuffix):
+		case strings.HasSuffix(name, codecache.Suffix):
 			left = append(left, "code")
 		default:
 			left = append(left, name)
