@@ -8,6 +8,14 @@
 // close-on-exec is inherited once more; the worker closes it when it gives up its rights (package
 // lockdown).
 //
+// # Programs
+//
+// A [Runtime] is an [exec.Runtime] over a Set. Compile has a worker compile a module that is not in
+// the cache of compiled code. The messages of a program go to one worker, which is started by the
+// first of them and ended when none has come for a while. The ranks of a job get a worker of their
+// own, by RankGroup. What a worker says is checked as a stranger's: it can name only units, ranks,
+// nodes and files that it was given, and send only what it has credit for.
+//
 // # The end is certain
 //
 // A worker ends in one of these ways, and [End] says in words which:

@@ -13,6 +13,10 @@ type End struct {
 	Exit   int    // code, if no signal ended it
 	Memory int64  // bytes resident when it was last looked at, 0 if that is not known
 	Limit  int64  // bytes that it might use, 0 for no limit
+	Peak   int64  // bytes resident at most, 0 if that is not known
+	// OutOfMemory means that it used more than its limit, or crashed with so much in use that a
+	// lack of memory is the likely cause.
+	OutOfMemory bool
 }
 
 func (e *End) Error() string {
@@ -26,6 +30,9 @@ func (e *End) Error() string {
 // stopped is whether Stop was called.
 func (e *End) describe(killed string, stopped bool) {
 	e.Killed = killed != "" && e.Signal == "killed" // else it ended by itself before
+	// RLIMIT_DATA ends a process by a refusal, which Go and Rust answer with a crash. What is
+	// refused was not resident: hence half.
+	e.OutOfMemory = !e.Killed && (e.Signal != "" || e.Exit != 0) && e.Limit > 0 && e.Peak >= e.Limit/2
 	switch {
 	case e.Killed:
 		e.Cause = "the worker was killed: " + killed

@@ -78,6 +78,14 @@ func (m meter) resident() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
+// peak is how many bytes a process that has ended had resident at most.
+func peak(state *os.ProcessState) int64 {
+	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
+		return usage.Maxrss << 10
+	}
+	return 0
+}
+
 func (m meter) close() {
 	if m.statm != nil {
 		m.statm.Close()

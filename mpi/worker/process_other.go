@@ -21,3 +21,6 @@ type meter struct{}
 func newMeter(int) meter      { return meter{} }
 func (meter) resident() int64 { return 0 }
 func (meter) close()          {}
+
+// peak is not known here.
+func peak(*os.ProcessState) int64 { return 0 }

@@ -39,6 +39,7 @@ type Worker struct {
 
 	mu   sync.Mutex
 	why  string // why it was killed, "" if it was not
+	over bool   // why is its memory
 	gone bool   // the process was waited for
 	end  End    // set before done is closed
 }
@@ -88,13 +89,15 @@ func (w *Worker) Stop() {
 
 // Kill ends the process at once. why is for people, as in "it did not end in time": the first
 // reason counts. It does not wait.
-func (w *Worker) Kill(why string) {
+func (w *Worker) Kill(why string) { w.kill(why, false) }
+
+func (w *Worker) kill(why string, over bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.gone || w.why != "" {
 		return
 	}
-	w.why = why
+	w.why, w.over = why, over
 	w.process.Kill()
 }
 
@@ -187,7 +190,13 @@ func (w *Worker) wait() {
 		stopped = true
 	default:
 	}
+	if err == nil {
+		w.end.Peak = peak(state)
+	}
 	w.end.describe(w.why, stopped)
+	if w.over && w.end.Killed {
+		w.end.OutOfMemory = true
+	}
 	w.mu.Unlock()
 	w.out.Close(&w.end)
 	// A process that the worker has started may hold its socket still.
@@ -264,6 +273,6 @@ func (w *Worker) measure(m meter) {
 	}
 	w.memory.Store(n)
 	if limit := w.limit.Load(); limit > 0 && n > limit {
-		w.Kill(overMemory(n, limit))
+		w.kill(overMemory(n, limit), true)
 	}
 }

@@ -1,0 +1,151 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
+)
+
+// unit is one message in a worker.
+type unit struct {
+	number uint32
+	x      *exec.Exec
+
+	// Of the goroutine that reads from the worker, until ended is closed:
+
+	stdout []byte
+	lines  int
+	over   bool // Ended has come
+
+	outcome exec.Outcome  // set before ended is closed
+	ended   chan struct{} // closed when Ended has come, or the worker has ended
+}
+
+// maxLines is how many lines of standard error a unit has at most: some more than the engine gives.
+const maxLines = 300
+
+func (u *unit) output(data []byte) error {
+	if len(data) == 0 || len(u.stdout)+len(data) > u.x.Output {
+		return fmt.Errorf("%d bytes of output after %d of %d", len(data), len(u.stdout), u.x.Output)
+	}
+	u.stdout = append(u.stdout, data...)
+	return nil
+}
+
+func (u *unit) line(text []byte) error {
+	if u.lines++; u.lines > maxLines {
+		return fmt.Errorf("more than %d lines of standard error", maxLines)
+	}
+	if u.x.Stderr != nil {
+		u.x.Stderr(string(text))
+	}
+	return nil
+}
+
+func (u *unit) end(f *link.Ended) error {
+	why, err := reason(f.Reason, false)
+	if err != nil {
+		return err
+	}
+	u.over = true
+	u.outcome = exec.Outcome{Stdout: u.stdout, Stderr: bytes.Clone(f.Stderr), Reason: why, Exit: int(f.Exit),
+		Detail: printable(f.Detail), Memory: f.Memory, Elapsed: f.Elapsed}
+	close(u.ended)
+	return nil
+}
+
+// lose ends a unit whose worker has ended.
+func (u *unit) lose(out exec.Outcome) {
+	if !u.over {
+		u.over = true
+		u.outcome = out
+		close(u.ended)
+	}
+}
+
+// do runs one message, or reports that the worker ended before it took it.
+func (h *handler) do(ctx context.Context, x exec.Exec) (out exec.Outcome, taken bool) {
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	case <-h.over:
+		return out, false
+	case <-ctx.Done():
+		return notRun(ctx), true
+	}
+	u := h.begin(&x)
+	if u == nil {
+		return out, false
+	}
+	defer h.finish(u)
+	m := &link.Message{Unit: u.number, Size: int64(len(x.Stdin)), Output: int64(x.Output), Memory: min(x.Memory, 1<<32),
+		Timeout: x.Timeout, Files: x.Files != nil, Args: x.Args, Env: x.Env}
+	if err := h.w.Send(ctx, m); err != nil {
+		switch {
+		case errors.Is(err, link.ErrMalformed):
+			return failed(mpi.Internal, err.Error()), true
+		case ctx.Err() != nil:
+			return notRun(ctx), true
+		}
+		<-u.ended // the worker has ended
+		return u.outcome, h.r.ctx.Err() != nil
+	}
+	for rest := x.Stdin; len(rest) > 0; {
+		n := min(len(rest), link.MaxData)
+		if h.w.Send(ctx, &link.MessageIn{Unit: u.number, Data: rest[:n]}) != nil {
+			break // ctx has ended, or the worker
+		}
+		rest = rest[n:]
+	}
+	return h.await(ctx, u), true
+}
+
+// notRun is the outcome of a message that was not sent before ctx ended.
+func notRun(ctx context.Context) exec.Outcome {
+	if ctx.Err() == context.DeadlineExceeded {
+		return failed(mpi.TimedOut, "its time was up before it started")
+	}
+	return failed(mpi.Cancelled, "cancelled before it started")
+}
+
+// await returns how a unit ended. The worker is killed if the unit does not end within the grace
+// after its context, or after its time.
+func (h *handler) await(ctx context.Context, u *unit) exec.Outcome {
+	grace := h.w.config.Grace
+	timer := time.NewTimer(u.x.Timeout + grace)
+	defer timer.Stop()
+	select {
+	case <-u.ended:
+		return u.outcome
+	case <-timer.C: // the engine should have ended it
+	case <-ctx.Done():
+		h.w.SendNow(&link.Cancel{Unit: u.number})
+		timer.Reset(grace)
+		select {
+		case <-u.ended:
+			if !u.outcome.Crashed {
+				return u.outcome
+			}
+		case <-timer.C:
+		}
+	}
+	h.w.Kill(fmt.Sprintf("a message did not end within %v of its time or its cancellation", grace))
+	<-u.ended
+	out := u.outcome
+	if !out.Crashed {
+		return out
+	}
+	switch ctx.Err() {
+	case nil, context.DeadlineExceeded:
+		out.Reason = mpi.TimedOut
+	default:
+		out.Reason = mpi.Cancelled
+	}
+	return out
+}
