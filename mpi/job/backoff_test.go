@@ -114,43 +114,74 @@ func TestPlacedAndNotStarted(t *testing.T) {
 	})
 }
 
-// An origin has as many parts here as it may have jobs: parts whose ranks have ended take no slots.
-// However many there are of others, the node's own jobs find room.
-func TestPartsOfOneOrigin(t *testing.T) {
+// Origins never stop jobs whose ranks have ended. Each has a share of such parts here, none keeps
+// out others or the node's own jobs, and after a while the parts go by themselves.
+func TestHostileJobsThatAreNeverStopped(t *testing.T) {
 	withIsolated(t, goPrograms{"wait": func(*goRank) {}}, func(t *testing.T, n *isolatedNode) {
-		run := func(origin mpi.PeerID) {
+		run := func(origin mpi.PeerID) (ran int) {
 			for range maxOpenJobs {
 				got := n.offer(origin, 1)
+				if got.Ranks == 0 {
+					if got.Reason != mpi.Busy {
+						t.Errorf("it is refused for %s: %s", got.Reason, got.Detail)
+					}
+					return ran
+				}
 				n.receive(origin, frame.Place{
-					Job: got.Job, Nodes: []mpi.PeerID{"self"}, Ranks: []uint32{0}, Args: []string{"x"}})
+					Job: got.Job, Nodes: []mpi.PeerID{"self", "other"}, Ranks: []uint32{0, 1}, Args: []string{"x"}})
 				synctest.Wait()
 				n.receive(origin, frame.Start{Job: got.Job})
+				ran++
 			}
+			return ran
 		}
-		run("many")
-		if got := n.offer("many", 1); got.Ranks != 0 || got.Reason != mpi.Busy {
-			t.Errorf("one more is %+v", got)
+		left := maxEnded
+		for _, origin := range []mpi.PeerID{"many", "more", "third", "last"} {
+			want := (left + 2) / 3
+			if got := run(origin); got < want-1 || got > want+1 {
+				t.Errorf("%s has %d parts, want %d", origin, got, want)
+			}
+			left -= want
 		}
 		if got := n.offer("other", 1); got.Ranks != 1 {
 			t.Errorf("another origin gets %+v", got)
 		} else {
 			n.receive("other", frame.Stop{Job: got.Job})
 		}
-		for _, origin := range []mpi.PeerID{"more", "third", "last"} {
-			run(origin)
-		}
-		if got := n.offer("other", 1); got.Ranks != 0 || got.Reason != mpi.Busy {
-			t.Errorf("another origin, with as many parts as there may be, gets %+v", got)
-		}
 		own := frame.Offer{Job: mpi.NewRequestID("self"), Program: cidOf("wait"), Ranks: 1}
 		if got := n.offered("self", own); got.Ranks != 1 {
 			t.Errorf("the node's own job gets %+v", got)
+		}
+		n.receive("self", frame.Stop{Job: own.Job})
+		synctest.Wait()
+		n.mu.Lock()
+		for _, p := range n.parts {
+			if len(p.machine.place.Nodes)+len(p.machine.place.Ranks)+len(p.unwatch) > 1 {
+				t.Errorf("it keeps %+v of its place, and watches %d peers", p.machine.place, len(p.unwatch))
+			}
+		}
+		n.mu.Unlock()
+		time.Sleep(waitTime)
+		synctest.Wait()
+		n.Service.mu.RLock()
+		defer n.Service.mu.RUnlock()
+		if len(n.parts) != 0 || n.slots.count() != 0 {
+			t.Errorf("%d parts and %d slots stay", len(n.parts), n.slots.count())
+		}
+		stopped := 0
+		for _, f := range n.said["many"] {
+			if _, ok := f.(frame.Stopped); ok {
+				stopped++
+			}
+		}
+		if stopped == 0 {
+			t.Error("the origin is not told that nothing is left")
 		}
 	})
 }
 
 // Every Place and Start is answered, also those that come as the reservation ends or after it.
-func TestPlaceThatComesTooLate(t *testing.T) {
+func TestHostilePlaceThatComesTooLate(t *testing.T) {
 	withIsolated(t, failing, func(t *testing.T, n *isolatedNode) {
 		for _, wait := range []time.Duration{frame.ReservationTime, frame.ReservationTime + time.Second} {
 			got := n.offer("late", 2)

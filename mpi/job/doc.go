@@ -51,7 +51,7 @@
 //	preparing   groupReady: the program is fetched and compiled
 //	ready       Start, within 10.5 min
 //	executing   ranksEnded
-//	waiting     Stop: ranks of other nodes may still want an answer
+//	waiting     Stop, within 1 min: ranks of other nodes may still want an answer
 //	closing     groupGone
 //	left
 //

@@ -58,6 +58,11 @@ func (p hostPhase) String() string { return hostPhaseNames[p] }
 // some.
 const startTime = fetchTimeout + 30*time.Second
 
+// waitTime is how long a part waits for Stop once its ranks have ended. Then it goes unasked, so
+// that what an origin never stops does not stay. For the origin it is as if the node had answered
+// Stop.
+const waitTime = time.Minute
+
 // newHost is a host that has reserved slots.
 func newHost(self mpi.PeerID, id mpi.JobID, slots int, admits func(mpi.PeerID) bool, now time.Time) *host {
 	return &host{self: self, id: id, admits: admits, kept: slots, expiry: now.Add(frame.ReservationTime)}
@@ -81,9 +86,14 @@ func (h *host) step(now time.Time, e hostEvent) []action {
 	case rankEnded:
 		h.rankEnded(e.f)
 	case ranksEnded:
-		// The rest of the place may be large.
-		h.phase, h.place = waiting, frame.Place{Nodes: h.place.Nodes, Timeout: h.place.Timeout}
+		// The rest of the place may be large. Whether other nodes are lost is the origin's to see.
+		h.phase, h.place = waiting, frame.Place{Timeout: h.place.Timeout}
+		h.local = nil
+		if !h.aborted {
+			h.expiry = h.now.Add(waitTime)
+		}
 		h.free()
+		h.do(restRanks{})
 	case groupGone:
 		h.free()
 		h.leave()
@@ -111,9 +121,12 @@ func (h *host) wake() time.Time { return earliest([]time.Time{h.expiry, h.limit}
 func (h *host) due() {
 	if is(h.expiry, h.now) {
 		h.expiry = time.Time{}
-		if h.phase == holding {
+		switch h.phase {
+		case holding:
 			h.stop("the slots that were kept for it were not taken")
-		} else {
+		case waiting:
+			h.stop("its ranks have ended, and it was not stopped")
+		default:
 			h.fail(frame.Failed{Rank: -1, Reason: mpi.TimedOut,
 				Detail: fmt.Sprintf("it was not started within %v", startTime)})
 		}

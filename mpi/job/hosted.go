@@ -29,6 +29,7 @@ type hosted struct {
 	ranks   *rankOwner                     // hears of them; once they are placed
 	group   atomic.Pointer[exec.RankGroup] // once it is prepared, until it is freed
 	faulty  atomic.Bool                    // it was told of a fault: one event is enough
+	ended   bool                           // its ranks have; guarded by the service's mutex
 
 	// run's:
 	machine *host
@@ -57,6 +58,9 @@ func (svc *Service) offered(from mpi.PeerID, f frame.Offer) frame.Reservation {
 		return none(mpi.Busy, "the node has a part in %d jobs already", len(svc.parts))
 	case from != svc.self && svc.partsOf(from) >= maxOpenJobs:
 		return none(mpi.Busy, "the node has a part in %d jobs of this origin already", maxOpenJobs)
+	}
+	if all, own := svc.endedParts(from); from != svc.self && own >= (maxEnded-all+1)/2 {
+		return none(mpi.Busy, "%d jobs of this origin have ended here and were not stopped", own)
 	}
 	if why := svc.backoff.refuse(from); why != "" {
 		return none(mpi.Busy, "%s", why)
@@ -97,6 +101,31 @@ func (svc *Service) partsOf(origin mpi.PeerID) int {
 		}
 	}
 	return n
+}
+
+// endedParts counts the parts of other origins whose ranks have ended, and of these those of one
+// origin. The caller has the mutex.
+func (svc *Service) endedParts(origin mpi.PeerID) (all, own int) {
+	for _, p := range svc.parts {
+		if p.ended && p.id.Origin != svc.self {
+			all++
+			if p.id.Origin == origin {
+				own++
+			}
+		}
+	}
+	return all, own
+}
+
+// rest has a part whose ranks have ended keep only what it has to answer with.
+func (svc *Service) rest(p *hosted) {
+	svc.mu.Lock()
+	p.ended = true
+	svc.mu.Unlock()
+	for _, stop := range p.unwatch[1:] { // all but the origin
+		stop()
+	}
+	p.unwatch = p.unwatch[:1:1]
 }
 
 // newHosted is a part that has slots reserved for an offer.
@@ -174,6 +203,8 @@ func (p *hosted) step(e hostEvent) {
 		case startRanks:
 			p.svc.load.add(p, len(m.local))
 			(*p.group.Load()).Start()
+		case restRanks:
+			p.svc.rest(p)
 		case abort:
 			p.abort(errors.New(a.why))
 		case freeGroup:

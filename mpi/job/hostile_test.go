@@ -1,8 +1,10 @@
 package job
 
 import (
+	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/libp2p/go-libp2p"
 	p2phost "github.com/libp2p/go-libp2p/core/host"
@@ -308,6 +310,46 @@ func TestReasonForNoSlots(t *testing.T) {
 		s.say(t, n, frame.Reservation{Job: o.Job, Reason: said})
 		n.follow(t, j.ID).failed(t, want, -1, 1, string(said))
 		hears[frame.Stop](t, s)
+	}
+}
+
+// What a node says for people is safe to show, whoever reads the job's record.
+func TestHostileDetail(t *testing.T) {
+	const evil = "\x1b]52;c;Zm9v\x07\u009b8m\u202e"
+	n := startJobs(t, 1, failing)[0]
+	s := newStranger(t, n)
+	for _, says := range []func(o frame.Offer) []frame.Frame{
+		func(o frame.Offer) []frame.Frame {
+			return []frame.Frame{frame.Reservation{Job: o.Job, Reason: evil, Detail: evil}}
+		},
+		func(o frame.Offer) []frame.Frame {
+			return []frame.Frame{frame.Reservation{Job: o.Job, Ranks: 1}, frame.Failed{Job: o.Job, Rank: 0, Reason: evil, Detail: evil}}
+		},
+	} {
+		j, err := n.StartJob(t.Context(), mpi.JobSpec{File: "wait", Ranks: 1, Peers: []mpi.PeerID{s.Self()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := hears[frame.Offer](t, s)
+		s.say(t, n, says(o)...)
+		l := n.follow(t, j.ID)
+		text := string(l.Cause.Reason) + l.Cause.Detail + l.Progress
+		for _, e := range l.events {
+			text += e.Text
+		}
+		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || !strings.Contains(text, `52;c;Zm9v\a`) {
+			t.Errorf("it says %q", text)
+		}
+		for stop := false; !stop; {
+			select {
+			case f := <-s.frames: // a Place before it, perhaps
+				_, stop = f.(frame.Stop)
+			case <-time.After(patient):
+				t.Fatal("no Stop")
+			}
+		}
+		s.say(t, n, frame.Stopped{Job: o.Job})
+		idle(t, n)
 	}
 }
 

@@ -93,7 +93,7 @@ func (svc *Service) receive(from mpi.PeerID, f frame.JobFrame) {
 		j := svc.mine[f.Of().Nonce]
 		svc.mu.RUnlock()
 		if j != nil && f.Of().Origin == svc.self {
-			j.receive(from, f)
+			j.receive(from, printable(f))
 		}
 	case frame.Offer:
 		if f.Job.Origin == from {
@@ -121,4 +121,23 @@ func (svc *Service) unknown(from mpi.PeerID, f frame.JobFrame) {
 		svc.post(from, frame.Failed{Job: f.Of(), Rank: -1, Reason: mpi.NoSlots,
 			Detail: "the node has not kept its slots so long"}, nil)
 	}
+}
+
+// printable is what a node says with its texts, of which sentences are made, safe to show.
+func printable(f frame.JobFrame) frame.JobFrame {
+	clean := func(why *mpi.Reason, detail *string) {
+		*why, *detail = mpi.Reason(mpi.Printable(string(*why), false)), mpi.Printable(*detail, false)
+	}
+	switch x := f.(type) {
+	case frame.Reservation:
+		clean(&x.Reason, &x.Detail)
+		return x
+	case frame.Exit:
+		clean(&x.Reason, &x.Detail)
+		return x
+	case frame.Failed:
+		clean(&x.Reason, &x.Detail)
+		return x
+	}
+	return f
 }

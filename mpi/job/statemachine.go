@@ -129,6 +129,7 @@ type (
 	freeSlots  struct{ ranks int }  // of ranks that have ended
 	makeGroup  struct{}             // groupReady comes of it
 	startRanks struct{}             // rankEnded and ranksEnded come of it
+	restRanks  struct{}             // they have ended: of other nodes nothing is watched any more
 	abort      struct{ why string } // the ranks
 	freeGroup  struct{}             // groupGone comes of it
 	giveInput  struct{ data []byte }
@@ -140,6 +141,7 @@ func (takeSlots) isAction()  {}
 func (freeSlots) isAction()  {}
 func (makeGroup) isAction()  {}
 func (startRanks) isAction() {}
+func (restRanks) isAction()  {}
 func (abort) isAction()      {}
 func (freeGroup) isAction()  {}
 func (giveInput) isAction()  {}

@@ -38,23 +38,36 @@ func TestTranscripts(t *testing.T) {
 		t.Fatal("no transcripts", err)
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
+		transcript(t, file)
+	}
+}
+
+// Those of nodes that break rules, or are slow: what they say of an earlier round of offers, what a
+// node says that was only asked, and a node that lets go of its slots or ranks without a reason.
+func TestHostileTranscripts(t *testing.T) {
+	for _, name := range []string{"origin_hostile", "origin_rounds", "origin_late_frames", "origin_reservation_expired", "host_reservation_expired"} {
+		transcript(t, filepath.Join("testdata", name+".txt"))
+	}
+}
+
+// transcript plays a file and compares what comes of it, or writes that.
+func transcript(t *testing.T, file string) {
+	t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p player
+		got := p.play(t, string(text))
+		switch {
+		case *rewrite:
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			var p player
-			got := p.play(t, string(text))
-			switch {
-			case *rewrite:
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			case got != string(text):
-				t.Errorf("%s: it is now\n%s", file, difference(string(text), got))
-			}
-		})
-	}
+		case got != string(text):
+			t.Errorf("%s: it is now\n%s", file, difference(string(text), got))
+		}
+	})
 }
 
 // difference is the first lines that differ, with those before them.

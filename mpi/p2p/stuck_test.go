@@ -17,7 +17,7 @@ import (
 )
 
 // A peer that reads nothing and repeats its last Ack does not hold the caller of a Send.
-func TestSendIsNotHeldByAPeerThatOnlySpeaks(t *testing.T) {
+func TestHostilePeerThatOnlySpeaks(t *testing.T) {
 	x := newNode(t, Config{PingEvery: 50 * time.Millisecond, PingTimeout: 100 * time.Millisecond})
 	h := newHost(t)
 	opened := make(chan struct{}, 64)
@@ -70,7 +70,7 @@ func TestSendIsNotHeldByAPeerThatOnlySpeaks(t *testing.T) {
 }
 
 // Posts of all sessions have one bound, and few in a session that has few.
-func TestPostsOfAllPeersAreBounded(t *testing.T) {
+func TestHostilePostsUnread(t *testing.T) {
 	tr := New(newHost(t), ForJobs(Config{}))
 	o := newOutbound(tr, tr.host.ID(), "peer")
 	defer o.cancel()
