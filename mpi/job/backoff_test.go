@@ -154,13 +154,13 @@ func TestHostileJobsThatAreNeverStopped(t *testing.T) {
 		}
 		n.receive("self", frame.Stop{Job: own.Job})
 		synctest.Wait()
-		n.mu.Lock()
+		n.Service.mu.RLock()
 		for _, p := range n.parts {
 			if len(p.machine.place.Nodes)+len(p.machine.place.Ranks)+len(p.unwatch) > 1 {
 				t.Errorf("it keeps %+v of its place, and watches %d peers", p.machine.place, len(p.unwatch))
 			}
 		}
-		n.mu.Unlock()
+		n.Service.mu.RUnlock()
 		time.Sleep(waitTime)
 		synctest.Wait()
 		n.Service.mu.RLock()
@@ -169,7 +169,7 @@ func TestHostileJobsThatAreNeverStopped(t *testing.T) {
 			t.Errorf("%d parts and %d slots stay", len(n.parts), n.slots.count())
 		}
 		stopped := 0
-		for _, f := range n.said["many"] {
+		for _, f := range n.hear("many") {
 			if _, ok := f.(frame.Stopped); ok {
 				stopped++
 			}
