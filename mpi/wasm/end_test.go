@@ -21,8 +21,8 @@ func bombName() string {
 	return name + "Evv"
 }
 
-// TestNoDemangling ends programs in each way, in a function whose name must not be demangled.
-func TestNoDemangling(t *testing.T) {
+// TestHostileNames ends programs in each way, in a function whose name must not be demangled.
+func TestHostileNames(t *testing.T) {
 	const poll = `(drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))`
 	r := newRuntime(t)
 	for name, tt := range map[string]struct {
@@ -50,11 +50,52 @@ func TestNoDemangling(t *testing.T) {
 		if out.Reason != tt.reason || len(out.Detail) > 1000 {
 			t.Errorf("%s: %s: %s", name, out.Reason, out.Detail)
 		}
+		if name != "sleeps" {
+			continue
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Millisecond, cancel) // before it sleeps, or within
+		x.Timeout = time.Hour
+		if out := p.Run(ctx, x); out.Reason != mpi.Cancelled || len(out.Detail) > 1000 {
+			t.Errorf("cancelled: %s: %s", out.Reason, out.Detail)
+		}
 	}
 }
 
-// TestHandlerStops ends handlers that never call the host at their time, and with their caller.
-func TestHandlerStops(t *testing.T) {
+// TestHostileRankNames ends ranks in such a function: as MPI_Abort does, and with their job while
+// they sleep and while they compute.
+func TestHostileRankNames(t *testing.T) {
+	r := newRuntime(t)
+	for name, tt := range map[string]struct {
+		body   string
+		reason mpi.Reason
+	}{
+		"aborts": {"(drop (call $rank (i32.const 0) (i32.const 0)))", mpi.Aborted},
+		"sleeps": {"(i64.store (i32.const 24) (i64.const -1)) (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))", mpi.Cancelled},
+		"loops":  {"(loop $l (br $l))", mpi.Cancelled},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		wat := fmt.Sprintf(`(module
+		  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+		  (import "env" "MPI_Comm_rank" (func $rank (param i32 i32) (result i32)))
+		  (memory (export "memory") 1)
+		  (func $"%s" %s) (func (export "_start") (call $"%[1]s")))`, bombName(), tt.body)
+		x := execLimits()
+		x.MPI = &library{do: func(*library, string, []uint64) (uint64, error) {
+			return 0, &exec.ExitError{Reason: mpi.Aborted, Exit: 1, Detail: "it called MPI_Abort"}
+		}}
+		if tt.reason == mpi.Cancelled {
+			time.AfterFunc(10*time.Millisecond, cancel)
+		}
+		if out := groupOf(t, r, ctx, wat).Run(x); out.Reason != tt.reason || len(out.Detail) > 1000 {
+			t.Errorf("%s: %s: %s", name, out.Reason, out.Detail)
+		}
+	}
+}
+
+// TestHostileHandlers ends handlers that never call the host at their time, and with their caller.
+func TestHostileHandlers(t *testing.T) {
 	r := newRuntime(t)
 	for name, body := range map[string]string{
 		"a loop":   "(loop $l (br $l))",

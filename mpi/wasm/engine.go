@@ -16,6 +16,7 @@ const settings = native.Version + "\n" + native.Settings + "\n" + module.Safepoi
 const (
 	maxTables        = 4
 	maxTableElements = 1 << 18
+	maxInstance      = 8 << 20 // bytes: see module.InstanceBytes
 )
 
 // handlerStack is the stack of a handler, in bytes. It is part of the stack of the thread that runs

@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -41,6 +42,9 @@ func inspect(wasm []byte) (out []byte, info moduleInfo, err error) {
 	use := m.Use()
 	if err := use.Err(); err != nil {
 		return nil, info, err
+	}
+	if n := m.InstanceBytes(); n > maxInstance {
+		return nil, info, fmt.Errorf("its globals and functions take up to %s of the host for each instance: at most %s are allowed", size(n), size(maxInstance))
 	}
 	info.imports, info.mpi = m.Imports, len(use.MPI) > 0
 	info.alone = slices.ContainsFunc(m.Built, func(tool string) bool {

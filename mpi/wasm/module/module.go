@@ -123,3 +123,16 @@ func (m *Module) FunctionTable() (name string, ok bool) {
 func (m *Module) hasFunctionTable() bool {
 	return len(m.Tables) > 0 && m.Tables[0].Elem == 'r' && !m.Tables[0].Wide
 }
+
+// What an instance takes of the host's memory for each global, and for each function at most: for
+// one that is imported, exported or in a table.
+const (
+	globalBytes   = 16
+	functionBytes = 32
+)
+
+// InstanceBytes is what each instance takes of the host's memory at most, besides its memories and
+// tables.
+func (m *Module) InstanceBytes() int64 {
+	return globalBytes*int64(m.globals) + functionBytes*int64(len(m.funcs))
+}
