@@ -86,7 +86,8 @@ func scanEnvelope(in []byte) (doc scanned, ok bool) {
 			if doc.env.Messages != nil {
 				return false
 			}
-			doc.env.Messages = make([]Message, 0, 1)
+			// Each message has a brace: room for all of them at once, not for some many times.
+			doc.env.Messages = make([]Message, 0, max(min(bytes.Count(in[s.at:], []byte("{")), MaxBatch), 1))
 			return s.array(func() bool {
 				doc.env.Messages = append(doc.env.Messages, Message{})
 				return s.message(&doc)

@@ -188,7 +188,7 @@ func BenchmarkAppendEnvelope(b *testing.B) {
 }
 
 // A program that writes a great many small messages takes no more memory than their text is worth.
-func TestDecodeManySmallMessages(t *testing.T) {
+func TestHostileSmallMessages(t *testing.T) {
 	const item = `{"Data":[]},`
 	in := []byte(`{"Pid":1,"messages":[` + strings.Repeat(item, 100_000) + `{"Data":[1]}]}`)
 	var before, after runtime.MemStats
