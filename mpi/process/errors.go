@@ -93,6 +93,9 @@ type errorCodes struct {
 
 const maxErrorCodes = 1 << 16
 
+// errorCodeBytes is the charge for an error code or class, without its text.
+const errorCodeBytes = 128
+
 // last is MPI_LASTUSEDCODE.
 func (t *errorCodes) last() int32 { return abi.ErrLastcode + t.added }
 
@@ -181,8 +184,12 @@ func (c *call) addErrorCode(class int32, out int) error {
 	if _, err := c.bytes(c.ptr(out), 4); err != nil {
 		return err
 	}
+	if err := c.charge(errorCodeBytes); err != nil {
+		return err
+	}
 	code, err := c.codes.add(class)
 	if err != nil {
+		c.refund(errorCodeBytes)
 		return err
 	}
 	return c.writeInt(c.ptr(out), int64(code))
@@ -197,18 +204,34 @@ func addErrorString(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.charge(int64(len(text))); err != nil {
+		return err
+	}
+	c.refund(int64(len(c.codes.texts[code])))
 	c.codes.texts[code] = text
 	return nil
 }
 
-func removeErrorClass(c *call) error { return c.codes.remove(int32(c.int(0)), true) }
-func removeErrorCode(c *call) error  { return c.codes.remove(int32(c.int(0)), false) }
+func (c *call) removeError(isClass bool) error {
+	code := int32(c.int(0))
+	text := c.codes.texts[code]
+	err := c.codes.remove(code, isClass)
+	if err == nil {
+		c.refund(errorCodeBytes + int64(len(text)))
+	}
+	return err
+}
+
+func removeErrorClass(c *call) error { return c.removeError(true) }
+func removeErrorCode(c *call) error  { return c.removeError(false) }
 
 func removeErrorString(c *call) error {
 	code := int32(c.int(0))
-	if _, ok := c.codes.texts[code]; !ok {
+	text, ok := c.codes.texts[code]
+	if !ok {
 		return errorf(abi.ErrArg, "the program added no text to %d", code)
 	}
+	c.refund(int64(len(text)))
 	delete(c.codes.texts, code)
 	return nil
 }

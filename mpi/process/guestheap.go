@@ -21,6 +21,7 @@ type gap struct{ addr, size int64 }
 const (
 	heapAlign  = 16
 	heapGrowth = 1 << 16 // minimum growth in bytes
+	blockBytes = 64      // the charge for a block, with a gap behind it
 )
 
 // alloc returns the address of n bytes, divisible by 16. They are not cleared.
@@ -36,8 +37,19 @@ func (p *Process) allocAligned(n, align int64) (uint32, error) {
 	if len(h.blocks) >= maxObjects {
 		return 0, errorf(abi.ErrNoMem, "more than %d blocks of memory: free those that are not used any more", maxObjects)
 	}
-	n = (max(n, 1) + heapAlign - 1) &^ (heapAlign - 1)
-	align = max(align, heapAlign)
+	if err := p.charge(blockBytes); err != nil {
+		return 0, err
+	}
+	addr, err := p.allocate((max(n, 1)+heapAlign-1)&^(heapAlign-1), max(align, heapAlign))
+	if err != nil {
+		p.refund(blockBytes)
+	}
+	return addr, err
+}
+
+// allocate is allocAligned for checked sizes, without the charge.
+func (p *Process) allocate(n, align int64) (uint32, error) {
+	h := &p.heap
 	if addr, ok := h.take(n, align); ok {
 		return addr, nil
 	}
@@ -58,6 +70,7 @@ func (p *Process) release(addr uint32) bool {
 	n, ok := p.heap.blocks[addr]
 	if ok {
 		delete(p.heap.blocks, addr)
+		p.refund(blockBytes)
 		p.heap.give(int64(addr), n)
 	}
 	return ok

@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
@@ -57,7 +58,7 @@ func TestHostileBufferedMessages(t *testing.T) {
 		for range n {
 			g.must("MPI_Bsend", at, size, abi.Byte, 0, 1, abi.CommSelf)
 		}
-		if now := g.p.handles.held; now-held != n*bufferedBytes {
+		if now := g.p.handles.held; now-held != n*(bufferedBytes+blockBytes) {
 			t.Errorf("%d bytes are charged for %d messages", now-held, n)
 		}
 		for range n {
@@ -246,6 +247,51 @@ func TestHostileClock(t *testing.T) {
 			if math.Abs(micros-math.Round(micros)) > 1e-3 {
 				t.Fatalf("%g µs", micros)
 			}
+		}
+	})
+}
+
+// The host's notes of the guest's own memory are charged: a block of one byte takes more of them.
+func TestHostileBlocks(t *testing.T) {
+	job(t, 1, func(g *guest) {
+		const n = 10_000
+		held := g.p.handles.held
+		at := g.alloc(4)
+		var list []int32
+		for range n {
+			g.must("MPI_Alloc_mem", 1, abi.InfoNull, at)
+			list = append(list, g.getInt(at))
+		}
+		if now := g.p.handles.held; now-held != n*blockBytes {
+			t.Errorf("%d bytes are charged for %d blocks", now-held, n)
+		}
+		for _, addr := range list {
+			g.must("MPI_Free_mem", addr)
+		}
+		if now := g.p.handles.held; now != held {
+			t.Errorf("%d bytes are charged, %d before", now, held)
+		}
+	})
+}
+
+// Error codes and their texts are charged.
+func TestHostileErrorCodes(t *testing.T) {
+	job(t, 1, func(g *guest) {
+		held := g.p.handles.held
+		class := g.out("MPI_Add_error_class")
+		code := g.out("MPI_Add_error_code", class)
+		text := strings.Repeat("x", 500)
+		g.must("MPI_Add_error_string", code, g.str(text))
+		g.must("MPI_Add_error_string", code, g.str(text))
+		if now := g.p.handles.held; now-held != 2*errorCodeBytes+500 {
+			t.Errorf("%d bytes are charged", now-held)
+		}
+		g.must("MPI_Remove_error_string", code)
+		g.must("MPI_Add_error_string", code, g.str(text))
+		g.must("MPI_Remove_error_code", code)
+		g.must("MPI_Remove_error_class", class)
+		if now := g.p.handles.held; now != held {
+			t.Errorf("%d bytes are charged, %d before", now, held)
 		}
 	})
 }
