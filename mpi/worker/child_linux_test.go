@@ -29,7 +29,9 @@ func TestMain(m *testing.M) {
 	if mode, ok := strings.CutPrefix(os.Args[0], daemonName); ok {
 		daemon(mode)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	os.RemoveAll(built.dir)
+	os.Exit(code)
 }
 
 // child is a worker. It echoes Packets, and ends when it is stopped, or as its mode says.

@@ -37,7 +37,7 @@ type group struct {
 	output   int64   // bytes of output and files that the worker may send
 	input    int64   // bytes of standard input that it has not read
 	inputEnd bool    // all of standard input was given
-	to       []int64 // by node: bytes of packets that the worker may send
+	to       []int64 // by node: bytes of packets that the worker may send, once there is more than 0
 	from     []int64 // by node: bytes of packets that it has not dealt with
 	room     int64   // bytes of files that it was given room for
 	asked    []int64 // what it asks of room or gives back, in order
@@ -162,7 +162,7 @@ func (g *group) Packets(node int, data []byte) {
 		return
 	}
 	g.mu.Lock()
-	g.from[node] += int64(len(data))
+	g.from[node] += int64(len(data)) + frame.PacketsCost
 	g.mu.Unlock()
 	g.w.SendNow(&link.Packets{Node: uint32(node), Data: data})
 }
@@ -174,7 +174,7 @@ func (g *group) PacketCredit(node int, n int64) {
 	}
 	n = min(n, link.MaxCredit)
 	g.mu.Lock()
-	g.to[node] += n
+	g.to[node] = min(g.to[node]+n, frame.PacketWindow(g.cfg.Count))
 	g.mu.Unlock()
 	g.w.SendNow(&link.Credit{Stream: link.StreamPackets, Node: uint32(node), Bytes: n})
 }

@@ -63,9 +63,9 @@ func (g *group) packets(f *link.Packets) error {
 	}
 	g.mu.Lock()
 	left := g.to[node]
-	g.to[node] -= int64(len(f.Data))
+	g.to[node] -= int64(len(f.Data)) + frame.PacketsCost
 	g.mu.Unlock()
-	if left <= 0 { // see frame.Packets: there is credit for at least one byte
+	if left <= 0 { // see frame.Packets: it takes one more frame than there is credit
 		return fmt.Errorf("%d bytes of packets to node %d, without credit", len(f.Data), node)
 	}
 	g.owner.Packets(node, f.Data)
@@ -75,8 +75,7 @@ func (g *group) packets(f *link.Packets) error {
 func (g *group) credit(f *link.Credit) error {
 	node := int(f.Node)
 	switch {
-	case f.Bytes < 1:
-		return errors.New("credit for nothing")
+	case f.Bytes == 0:
 	case f.Stream == link.StreamIn && node == 0:
 		g.mu.Lock()
 		g.input -= f.Bytes
