@@ -72,6 +72,10 @@ func child(mode string) {
 		if err != nil {
 			os.Exit(21)
 		}
+		if strings.HasPrefix(mode, liarMode) {
+			liar(mode, out, f)
+			continue
+		}
 		switch f := f.(type) {
 		case *link.Packets:
 			out.SendNow(f)

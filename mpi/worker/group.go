@@ -34,15 +34,16 @@ type group struct {
 	over    bool // the worker has ended, which the owner was told
 	faulted bool
 
-	output   int64   // bytes of output and files that the worker may send
-	input    int64   // bytes of standard input that it has not read
-	inputEnd bool    // all of standard input was given
-	to       []int64 // by node: bytes of packets that the worker may send, once there is more than 0
-	from     []int64 // by node: bytes of packets that it has not dealt with
-	room     int64   // bytes of files that it was given room for
-	asked    []int64 // what it asks of room or gives back, in order
-	asks     int     // requests in asked
-	asking   bool    // a goroutine asks
+	output   int64 // bytes of output and files that the worker may send
+	input    int64 // bytes of standard input that it has not read
+	inputEnd bool  // all of standard input was given
+	// by node: bytes of packets that the worker may send, once there is more than 0
+	to     []int64
+	from   []int64 // by node: bytes of packets that it has not dealt with
+	room   int64   // bytes of files that it was given room for
+	asked  []int64 // what it asks of room or gives back, in order
+	asks   int     // requests in asked
+	asking bool    // a goroutine asks
 }
 
 // groupRank is a rank of a group.
