@@ -82,7 +82,7 @@ var rules = []rule{
 	{packages: "http", imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/"}},
 
 	// What puts it together. The plugin must not import what does not build in plugin mode.
-	{packages: "plugin", imports: []string{"http", "mpi", "mpi/*"},
+	{packages: "plugin", imports: []string{"http", "mpi", "mpi/*", "mpi/worker/embedded"},
 		foreign: []string{kubo, libp2p, multi, "github.com/ipfs/go-log/", humanSize, "github.com/prometheus/"},
 		never:   []string{kubo + "plugin/loader", kubo + "cmd/"}},
 	{packages: "plugin/so", imports: []string{"plugin"}, foreign: []string{kubo + "plugin"}, never: []string{kubo + "plugin/loader"}},

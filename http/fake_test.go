@@ -112,7 +112,7 @@ func unknown(file string) error {
 
 func (n *fakeNode) Status() mpi.NodeStatus {
 	return mpi.NodeStatus{Peer: self, Agent: "ipfs-mpi/0.1.0", Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Slots: 2, Peers: 2,
-		Store: mpi.StoreStatus{Path: "/ipfs/QmStore", Root: "bafystore"}}
+		Store: mpi.StoreStatus{Path: "/ipfs/QmStore", Root: "bafystore"}, Workers: mpi.NodeWorkers{Lockdown: "whole"}}
 }
 
 func (n *fakeNode) Interpreters() []mpi.InterpreterStatus {

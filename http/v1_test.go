@@ -19,7 +19,7 @@ func TestV1Documents(t *testing.T) {
 		{"/healthz", `{"status":"ok"}`},
 		{"/v1/node", `{"peer":"12D3KooWSelf","agent":"ipfs-mpi/0.1.0","started":"2026-01-02T03:04:05Z","slots":2,"running":0,"queued":0,"open":0,"peers":2,
 			"store":{"path":"/ipfs/QmStore","root":"bafystore","serves":[],"bytes":0},
-			"totals":{"requests":0,"delivered":0,"refused":0,"handled":0,"failed":0,"answers":0}}`},
+			"totals":{"requests":0,"delivered":0,"refused":0,"handled":0,"failed":0,"answers":0},"workers":{"lockdown":"whole"}}`},
 		{"/v1/interpreters", `{"interpreters":[{"name":"echo","version":"1.0.0","cid":"bafyecho","state":"ready","kind":"handler","peers":2}]}`},
 		{"/v1/pools/echo/1.0.0", pool},
 		{"/v1/pools/echo", pool},

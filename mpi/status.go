@@ -14,6 +14,14 @@ type NodeStatus struct {
 	Peers   int         `json:"peers"`   // that answered a hello
 	Store   StoreStatus `json:"store"`
 	Totals  NodeTotals  `json:"totals"`
+	Workers NodeWorkers `json:"workers"`
+}
+
+// NodeWorkers says how the processes are locked down in which programs run.
+type NodeWorkers struct {
+	// Lockdown is "whole", "partial", or "unknown" until the first program has run.
+	Lockdown string `json:"lockdown"`
+	Missing  string `json:"missing,omitempty"` // what the system lacks, for people
 }
 
 // NodeTotals count since the node's start.

@@ -24,10 +24,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/job"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/node"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/ranks"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/rendezvous"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/store"
-	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker"
 )
 
 // Parts is what a service stands on: a daemon's own parts, or the sidecar's.
@@ -46,7 +45,8 @@ type Service struct {
 	dir   string // Repo/mpi
 
 	transport *p2p.Transport
-	runtime   *wasm.Runtime
+	runtime   *worker.Runtime    // nil in a build without the worker
+	program   *worker.Executable // that of workers; as runtime
 	node      *node.Node
 	jobs      *job.Service
 	api       *http.Server
@@ -78,16 +78,16 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 		Agent: agent, HandlerSlots: uint32(cfg.HandlerSlots), Admit: admit, Log: parts.Log,
 	})
 	s.transport.Greet(pools)
-	s.runtime = wasm.New(wasm.Config{
-		CacheDir: filepath.Join(s.dir, "cache"), Log: parts.Log,
-		HandlerSlots: cfg.HandlerSlots,
-	})
+	runtime, err := s.newRuntime()
+	if err != nil {
+		return nil, err
+	}
 	st := store.New(parts.API, store.Config{
 		Path: cfg.Store, Serve: cfg.Serve, MaxStore: cfg.MaxStore, KeepUnused: cfg.KeepUnused,
 		StateFile: filepath.Join(s.dir, "pins.json"), Log: parts.Log,
 	})
 	s.node = node.New(node.Config{
-		Transport: s.transport, Pools: pools, Store: st, Runtime: ranks.Over(s.runtime, ranks.Config{Processors: ranks.GOMAXPROCS, Log: parts.Log}), Admit: admit,
+		Transport: s.transport, Pools: pools, Store: st, Runtime: runtime, Workers: s.lockdown, Admit: admit,
 		Agent: agent, HandlerSlots: cfg.HandlerSlots, Memory: cfg.Memory, Timeout: cfg.Timeout, MaxMessage: cfg.MaxMessage,
 		AnyProgram: cfg.Programs == ProgramsAny, Programs: cfg.Listed,
 		Log: parts.Log,
@@ -115,6 +115,9 @@ func (s *Service) Start(ctx context.Context) error {
 	}
 	for _, note := range s.cfg.Notes {
 		s.parts.Log.Warn(note)
+	}
+	if s.runtime != nil {
+		s.runtime.Start()
 	}
 	if err := s.jobs.Start(); err != nil { // before peers hear of the node
 		return errors.Join(err, s.Close(ctx))
@@ -149,6 +152,9 @@ func (s *Service) Close(ctx context.Context) error {
 		s.err = errors.Join(removeIfThere(s.apiFile()), s.api.Close(api), s.jobs.Close(ctx), s.node.Close(ctx))
 		if s.uninstrument != nil {
 			s.err = errors.Join(s.err, s.uninstrument(ctx))
+		}
+		if s.program != nil {
+			s.err = errors.Join(s.err, s.program.Close())
 		}
 	})
 	return s.err

@@ -49,7 +49,9 @@ type Config struct {
 	AnyProgram   bool                  // run programs by CID that are not of the store
 	Programs     []mpi.CID             // programs not of the store that run if AnyProgram is false
 
-	Log *slog.Logger // nil discards
+	// Workers is asked how programs are locked down; nil for unknown.
+	Workers func() mpi.NodeWorkers
+	Log     *slog.Logger // nil discards
 }
 
 // Limits and timeouts of a node.

@@ -232,8 +232,13 @@ func (n *Node) Status() mpi.NodeStatus {
 	n.mu.Lock()
 	open := len(n.requests)
 	n.mu.Unlock()
+	workers := mpi.NodeWorkers{Lockdown: "unknown"}
+	if n.cfg.Workers != nil {
+		workers = n.cfg.Workers()
+	}
 	return mpi.NodeStatus{
-		Peer: n.self, Agent: n.cfg.Agent, Started: n.started, Slots: n.cfg.HandlerSlots,
+		Workers: workers,
+		Peer:    n.self, Agent: n.cfg.Agent, Started: n.started, Slots: n.cfg.HandlerSlots,
 		Running: int(n.running.Load()), Queued: n.queue.len(), Open: open, Peers: len(n.cfg.Pools.Known()),
 		Store: n.cfg.Store.Status(),
 		Totals: mpi.NodeTotals{

@@ -91,6 +91,7 @@ type Runtime struct {
 	codes   map[codeID]*code
 	flights map[codeID]*flight
 	missing string
+	told    bool // a worker was locked down: missing is known
 }
 
 // NewRuntime makes a runtime. It starts and reads nothing before Start.
@@ -130,17 +131,18 @@ func (r *Runtime) Close() error {
 	return err
 }
 
-// Missing is what the system lacks for locking down workers, empty for nothing or as long as no
+// Missing is what the system lacks for locking down workers, empty for nothing. It is known once a
 // worker has told.
-func (r *Runtime) Missing() string {
+func (r *Runtime) Missing() (missing string, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.missing
+	return r.missing, r.told
 }
 
 func (r *Runtime) noteMissing(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.told = true
 	if text != "" && r.missing == "" {
 		r.missing = text
 		r.log.Warn("workers are not locked down fully", "missing", text)

@@ -1,0 +1,61 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/embedded"
+)
+
+// newRuntime is what runs programs: workers, of which it starts none. A build without the worker
+// runs no program, and says so.
+func (s *Service) newRuntime() (exec.Runtime, error) {
+	image, err := embedded.Open()
+	if errors.Is(err, embedded.ErrMissing) {
+		s.parts.Log.Warn("no program can run", "why", err)
+		return noRuntime{err}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer image.Close()
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, err
+	}
+	if s.program, err = worker.Load(image, s.dir); err != nil {
+		return nil, err
+	}
+	s.runtime = worker.NewRuntime(worker.RuntimeConfig{
+		Workers: worker.Config{Executable: s.program}, CacheDir: filepath.Join(s.dir, "cache"),
+		HandlerSlots: s.cfg.HandlerSlots, Demand: s.cfg.Lockdown == LockdownRequired, Log: s.parts.Log,
+	})
+	return s.runtime, nil
+}
+
+// lockdown says how workers are locked down.
+func (s *Service) lockdown() mpi.NodeWorkers {
+	if s.runtime == nil {
+		return mpi.NodeWorkers{Lockdown: "unknown", Missing: embedded.ErrMissing.Error()}
+	}
+	switch missing, known := s.runtime.Missing(); {
+	case !known:
+		return mpi.NodeWorkers{Lockdown: "unknown"}
+	case missing != "":
+		return mpi.NodeWorkers{Lockdown: "partial", Missing: missing}
+	}
+	return mpi.NodeWorkers{Lockdown: "whole"}
+}
+
+// noRuntime is the runtime of a build without the worker.
+type noRuntime struct{ err error }
+
+// Compile implements [exec.Runtime].
+func (r noRuntime) Compile(context.Context, []byte) (exec.Program, error) { return nil, r.err }
+
+// Close implements [exec.Runtime].
+func (noRuntime) Close() error { return nil }
