@@ -10,29 +10,41 @@ import (
 )
 
 // listener makes a [conn] of each connection.
-type listener struct{ net.Listener }
+type listener struct {
+	net.Listener
+	server *Server
+}
 
 func (l *listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c}, nil
+	return &conn{Conn: c, server: l.server}, nil
 }
 
 // conn detects a client that hangs up in a case where net/http does not. While a handler runs,
 // net/http reads one byte in the background: an error means that the client is gone. If the client
 // sends its next request early, the read succeeds, and net/http reads no more. conn then reads up
 // to maxAhead bytes itself, and cancels the connection's context on an error.
+//
+// It also answers plain requests (plain.go), within net/http's first read of the connection.
 type conn struct {
 	net.Conn
-	mu       sync.Mutex // guards the rest; ahead and err are the watcher's until it has ended
-	gone     context.CancelFunc
-	deadline time.Time
-	watcher  chan struct{} // closed when the watcher has ended; nil if there is none
-	closed   bool
-	ahead    []byte // read and not yet taken
-	err      error  // what comes after ahead
+	server *Server
+	begun  bool            // there was a read
+	ctx    context.Context // of the connection
+
+	mu        sync.Mutex // guards the rest; ahead and err are the watcher's until it has ended
+	busy      bool       // a plain request runs
+	watched   bool       // its body has been read: what comes now is the next request, or the end
+	closeSoon bool       // to be closed when it has ended
+	gone      context.CancelFunc
+	deadline  time.Time
+	watcher   chan struct{} // closed when the watcher has ended; nil if there is none
+	closed    bool
+	ahead     []byte // read and not yet taken
+	err       error  // what comes after ahead
 }
 
 // connContext gives a connection its context.
@@ -43,7 +55,7 @@ func connContext(ctx context.Context, nc net.Conn) context.Context {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	c.mu.Lock()
-	c.gone = cancel
+	c.gone, c.ctx = cancel, ctx
 	c.mu.Unlock()
 	return ctx
 }
@@ -52,7 +64,21 @@ func connContext(ctx context.Context, nc net.Conn) context.Context {
 // not watched.
 const maxAhead = 4 << 10
 
+// Read implements [net.Conn].
 func (c *conn) Read(p []byte) (int, error) {
+	if !c.begun && c.ctx != nil {
+		c.begun = true
+		return c.readPlain(p)
+	}
+	n, err := c.readSocket(p)
+	if len(p) == 1 && n == 1 && err == nil {
+		c.watch()
+	}
+	return n, err
+}
+
+// readSocket reads what the watcher has read, and then the connection.
+func (c *conn) readSocket(p []byte) (int, error) {
 	c.unwatch()
 	if len(c.ahead) > 0 {
 		n := copy(p, c.ahead)
@@ -62,25 +88,59 @@ func (c *conn) Read(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
-	n, err := c.Conn.Read(p)
-	if len(p) == 1 && n == 1 && err == nil {
-		c.watch()
-	}
-	return n, err
+	return c.Conn.Read(p)
+}
+
+// begin notes that a plain request runs; false if the connection is closed.
+func (c *conn) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = !c.closed
+	return c.busy
+}
+
+// finish notes that a plain request has ended; false if the connection ends with it.
+func (c *conn) finish() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy, c.watched = false, false
+	return !c.closed && !c.closeSoon && c.ctx.Err() == nil
 }
 
 func (c *conn) watch() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.gone == nil {
+	c.watchLocked()
+}
+
+// bodyRead notes that a plain request's body has been read.
+func (c *conn) bodyRead() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watched = true
+}
+
+// watchPlain watches the connection if a plain request runs, and has been read. The timer that
+// calls it may be late, and mean the request before.
+func (c *conn) watchPlain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watched {
+		c.watchLocked()
+	}
+}
+
+// watchLocked is called with the mutex held.
+func (c *conn) watchLocked() {
+	if c.closed || c.gone == nil || c.watcher != nil {
 		return
 	}
 	done, gone := make(chan struct{}), c.gone
+	buf := make([]byte, maxAhead)
+	n := copy(buf, c.ahead)
 	c.watcher = done
 	go func() {
 		defer close(done)
-		buf := make([]byte, maxAhead)
-		n := 0
 		for n < len(buf) {
 			m, err := c.Conn.Read(buf[n:])
 			n += m
@@ -131,13 +191,26 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
-// Close implements [net.Conn]. It joins the watcher.
-func (c *conn) Close() error {
-	err := c.Conn.Close()
+// readDeadline is the one that is set.
+func (c *conn) readDeadline() time.Time {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.deadline
+}
+
+// Close implements [net.Conn]. It joins the watcher. While a plain request runs, for which net/http
+// takes the connection to be idle, it only has the connection closed after it.
+func (c *conn) Close() error {
+	c.mu.Lock()
+	if c.busy && !c.server.cutting.Load() {
+		c.closeSoon = true
+		c.mu.Unlock()
+		return nil
+	}
 	c.closed = true
 	done, gone := c.watcher, c.gone
 	c.mu.Unlock()
+	err := c.Conn.Close()
 	if gone != nil {
 		gone()
 	}
@@ -145,4 +218,34 @@ func (c *conn) Close() error {
 		<-done
 	}
 	return err
+}
+
+// connSet is the connections whose requests have been plain.
+type connSet struct {
+	mu  sync.Mutex
+	all map[*conn]struct{}
+}
+
+func (s *connSet) add(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil {
+		s.all = map[*conn]struct{}{}
+	}
+	s.all[c] = struct{}{}
+}
+
+func (s *connSet) remove(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, c)
+}
+
+// close closes those that have nothing to do.
+func (s *connSet) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.all {
+		c.Close()
+	}
 }

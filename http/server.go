@@ -80,6 +80,10 @@ type Server struct {
 	bufs  sync.Pool // of *[]byte
 	srv   *http.Server
 	conns atomic.Int64 // open connections
+	// plainConns are those that answer plain requests. cutting is set once requests that run are cut
+	// off.
+	plainConns connSet
+	cutting    atomic.Bool
 
 	// base is the parent of every request's context; stop cancels it.
 	base context.Context
@@ -144,7 +148,7 @@ func (s *Server) Start() error {
 		s.log.Warn("http: the API listens beyond this machine without a token: whoever reaches it can use it", "addr", a.String())
 	}
 	s.wg.Go(func() {
-		if err := s.srv.Serve(&listener{ln}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		if err := s.srv.Serve(&listener{ln, s}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.log.Error("http: the API stopped listening", "addr", ln.Addr().String(), "err", err)
 		}
 	})
@@ -195,6 +199,7 @@ func (s *Server) close() error {
 	idle := s.gate.close()
 	s.endStreams()
 	s.srv.SetKeepAlivesEnabled(false)
+	s.plainConns.close()
 	if ln != nil {
 		ln.Close()
 	}
@@ -202,7 +207,7 @@ func (s *Server) close() error {
 	select {
 	case <-idle:
 	case <-s.base.Done():
-		time.AfterFunc(lastWord, func() { s.srv.Close() })
+		time.AfterFunc(lastWord, s.cut)
 		late := time.NewTimer(grace)
 		defer late.Stop()
 		select {
@@ -212,11 +217,17 @@ func (s *Server) close() error {
 		}
 	}
 	s.stop(errStopping)
-	s.srv.Close()
+	s.cut()
 	if err == nil {
 		s.wg.Wait()
 	}
 	return err
+}
+
+// cut closes all connections.
+func (s *Server) cut() {
+	s.cutting.Store(true)
+	s.srv.Close()
 }
 
 // connState counts connections, in the wait group too, and drops those over the limit. The
