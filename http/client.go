@@ -28,6 +28,7 @@ type Client struct {
 	base  string
 	token string
 	http  *http.Client
+	calls *calls // of Send; nil if net/http carries it
 }
 
 // Bounds on answers, in bytes. The server may not be a node.
@@ -38,9 +39,11 @@ const (
 
 // NewClient makes a client of the API at base, a URL as [Discover] finds it; token may be empty.
 func NewClient(base, token string) *Client {
+	base = strings.TrimRight(base, "/")
 	return &Client{
-		base:  strings.TrimRight(base, "/"),
+		base:  base,
 		token: token,
+		calls: newCalls(base, messagesPath, mediaCBOR, token),
 		http: &http.Client{
 			// No proxy: the API is local, and a proxy would see its token.
 			Transport: &http.Transport{
@@ -55,7 +58,12 @@ func NewClient(base, token string) *Client {
 }
 
 // Close closes the client's idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	if c.calls != nil {
+		c.calls.close(time.Now())
+	}
+}
 
 // Health asks whether the API answers. It needs no token.
 func (c *Client) Health(ctx context.Context) error {
@@ -131,21 +139,16 @@ func (c *Client) Send(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	if err != nil {
 		return mpi.Result{}, fmt.Errorf("http: encode the request: %w", err)
 	}
-	res, err := c.do(ctx, http.MethodPost, "/v1/messages", body)
+	res, in, err := c.call(ctx, body)
 	if err != nil {
 		return mpi.Result{Pid: r.Pid}, err
 	}
-	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		var p sendProblem
-		err := readProblem(res, &p.Problem, &p)
+		err := problemOf(res, c.base+messagesPath, in, &p.Problem, &p)
 		p.sendResponse.Failures = p.Failures
 		p.Pid = r.Pid
 		return p.sendResponse.result(), err
-	}
-	in, err := read(res, maxAnswer)
-	if err != nil {
-		return mpi.Result{Pid: r.Pid}, err
 	}
 	var out sendResponse
 	if scanResponse(in, &out) {
@@ -156,6 +159,35 @@ func (c *Client) Send(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 		return mpi.Result{Pid: r.Pid}, fmt.Errorf("http: answer of %s is not understood: %w", c.base, err)
 	}
 	return out.result(), nil
+}
+
+// call posts the body of a request for messages, and reads the answer.
+func (c *Client) call(ctx context.Context, body []byte) (*http.Response, []byte, error) {
+	if c.calls == nil || len(body) > maxCall {
+		res, err := c.do(ctx, http.MethodPost, messagesPath, body)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer res.Body.Close()
+		in, err := read(res, answerLimit(res))
+		return res, in, err
+	}
+	res, in, err := c.calls.do(ctx, body)
+	switch {
+	case err != nil && res != nil && ctx.Err() == nil:
+		return nil, nil, fmt.Errorf("http: read the answer of %s: %w", c.base+messagesPath, err)
+	case err != nil:
+		return nil, nil, c.unasked(ctx, err)
+	}
+	return res, in, nil
+}
+
+// answerLimit is how many bytes of an answer are read.
+func answerLimit(res *http.Response) int64 {
+	if res.StatusCode != http.StatusOK {
+		return maxProblem
+	}
+	return maxAnswer
 }
 
 // get asks for a document.
@@ -213,42 +245,64 @@ func (c *Client) send(ctx context.Context, method, path, mediaType string, body 
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	res, err := c.http.Do(req)
-	switch {
-	case err == nil:
-		return res, nil
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return nil, fmt.Errorf("http: nothing answers at %s: is the daemon running there, with the mpi plugin? (%w)", c.base, err)
+	if err != nil {
+		return nil, c.unasked(ctx, err)
 	}
-	return nil, fmt.Errorf("http: ask the API: %w", err)
+	return res, nil
 }
 
-// readProblem decodes the body of res into doc, of which p is a part, and returns p. If the body is
-// no problem document, p is made from the status.
+// unasked is the error of a request that no node answered.
+func (c *Client) unasked(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("http: nothing answers at %s: is the daemon running there, with the mpi plugin? (%w)", c.base, err)
+	}
+	return fmt.Errorf("http: ask the API: %w", err)
+}
+
+// readProblem decodes the body of res into doc, of which p is a part, and returns p.
 func readProblem(res *http.Response, p *Problem, doc any) error {
-	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	in, err := read(res, maxProblem)
 	if err != nil {
 		return err
 	}
+	return problemOf(res, res.Request.URL.String(), in, p, doc)
+}
+
+// problemOf decodes the body of an answer of that URL as readProblem does. If the body is no
+// problem document, p is made from the status.
+func problemOf(res *http.Response, url string, in []byte, p *Problem, doc any) error {
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	if kind == "application/problem+json" {
 		if err := json.Unmarshal(in, doc); err == nil && p.Title != "" {
 			return p
 		}
 	}
 	*p = Problem{Type: "about:blank", Title: http.StatusText(res.StatusCode), Status: res.StatusCode,
-		Detail: fmt.Sprintf("%s answers %s, and not as the mpi API does: %s", res.Request.URL, res.Status, clip(strings.TrimSpace(string(in))))}
+		Detail: fmt.Sprintf("%s answers %s, and not as the mpi API does: %s", url, res.Status, clip(strings.TrimSpace(string(in))))}
 	return p
 }
 
 func read(res *http.Response, most int64) ([]byte, error) {
-	in, err := io.ReadAll(io.LimitReader(res.Body, most+1))
+	in, err := readUpTo(res.Body, res.ContentLength, most)
 	if err != nil {
 		return nil, fmt.Errorf("http: read the answer of %s: %w", res.Request.URL, err)
 	}
-	if int64(len(in)) > most {
-		return nil, fmt.Errorf("http: the answer of %s is over %d bytes", res.Request.URL, most)
-	}
 	return in, nil
+}
+
+// readUpTo reads a body of at most that many bytes. length is what it is said to have, or negative.
+func readUpTo(body io.Reader, length, most int64) ([]byte, error) {
+	if length >= 0 && length <= 64<<10 {
+		in := make([]byte, length)
+		_, err := io.ReadFull(body, in)
+		return in, err
+	}
+	in, err := io.ReadAll(io.LimitReader(body, most+1))
+	if err == nil && int64(len(in)) > most {
+		err = fmt.Errorf("it is over %d bytes", most)
+	}
+	return in, err
 }

@@ -8,7 +8,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-const healthPath = "/healthz"
+const (
+	healthPath   = "/healthz"
+	messagesPath = "/v1/messages"
+)
 
 // handler answers a request, or returns the error to answer with.
 type handler func(w http.ResponseWriter, r *http.Request) error
