@@ -10,9 +10,9 @@ import (
 
 // A plain request is a POST of messages that has a Content-Length, and only headers that the usual
 // clients send, each at most once and in ASCII. A [conn] answers such requests itself, with the
-// server's own handler: that takes a third of what net/http takes for one. From the first request on
-// that is not plain, or whose head does not come in one piece, a connection is net/http's, which
-// gets the bytes as they came.
+// server's own handler, and saves what net/http spends on each: a goroutine that reads ahead, and
+// deadlines. From the first request on that is not plain, or whose head does not come in one
+// piece, a connection is net/http's, which gets the bytes as they came.
 
 // plainHeaders are the headers that a plain request may have, by their names in lower case.
 var plainHeaders = map[string]string{

@@ -80,8 +80,8 @@ type Server struct {
 	bufs  sync.Pool // of *[]byte
 	srv   *http.Server
 	conns atomic.Int64 // open connections
-	// plainConns are those that answer plain requests. cutting is set once requests that run are cut
-	// off.
+	// plainConns are those that answer plain requests. cutting is set once requests that run
+	// are cut off.
 	plainConns connSet
 	cutting    atomic.Bool
 
