@@ -99,7 +99,7 @@ var rules = []rule{
 		"cmd/loader/internal/terminal", "http", "mpi", "mpi/atomicfile", "mpi/backoff"}, foreign: []string{goSystem}},
 
 	// The worker is small, and has nothing of Kubo: see TestWorkerIsSmall.
-	{packages: "cmd/worker", imports: []string{"mpi/worker/guests", "mpi/worker/lockdown"}},
+	{packages: "cmd/worker", imports: []string{"mpi/worker/guests", "mpi/worker/lockdown"}, foreign: []string{goSystem}},
 
 	// What runs in guests stands alone; what builds it knows the compilers.
 	{packages: "sdk"},

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime/debug"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/guests"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/lockdown"
@@ -26,7 +25,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, what)
 		os.Exit(2)
 	}
-	debug.SetTraceback("crash") // a crash ends by a signal, which tells the daemon more
+	abortEnds()
 	if err := guests.Serve(guests.Config{Conn: conn, Lock: lockdown.Apply}); err != nil {
 		os.Exit(1) // nobody reads what is printed; what the daemon has to know was in a frame
 	}

@@ -34,12 +34,13 @@ type owner struct {
 	fault  string
 	broken string
 	closed bool          // after Close
+	faults chan struct{} // closed at the fault
 	over   chan struct{} // closed when all ranks have ended
 }
 
 func newOwner(t testing.TB, self, n int) *owner {
 	return &owner{t: t, self: self, n: n, out: map[int]string{}, files: map[string][]byte{}, ended: map[int]exec.Outcome{},
-		over: make(chan struct{})}
+		faults: make(chan struct{}), over: make(chan struct{})}
 }
 
 // lock locks, and checks that the group has not been closed.
@@ -105,6 +106,8 @@ func (o *owner) Fault(why string) {
 	defer o.mu.Unlock()
 	if o.fault != "" {
 		o.t.Errorf("a second fault: %s", why)
+	} else {
+		close(o.faults)
 	}
 	o.fault = why
 }

@@ -1,0 +1,180 @@
+package worker
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+)
+
+// causes are the words for the end of the real worker by each signal.
+var causes = map[syscall.Signal]string{
+	syscall.SIGKILL: "the worker was killed from outside",
+	syscall.SIGABRT: "the worker crashed: aborted",
+	syscall.SIGSTOP: "the worker was killed: it did not answer for 2s",
+}
+
+var signals = []syscall.Signal{syscall.SIGKILL, syscall.SIGABRT, syscall.SIGSTOP}
+
+func checkCrash(t *testing.T, out exec.Outcome, sig syscall.Signal) {
+	t.Helper()
+	if out.Reason != mpi.Internal || !out.Crashed || !strings.HasPrefix(out.Detail, causes[sig]) {
+		t.Errorf("%v: %s: %s, crashed %v", sig, out.Reason, out.Detail, out.Crashed)
+	}
+}
+
+// TestKills ends workers by signals at random moments under jobs and messages: only theirs fail,
+// with the true cause, and the next ones run. Nothing is left: no process, descriptor or goroutine.
+func TestKills(t *testing.T) {
+	before := descriptors(t)
+	t.Run("all", func(t *testing.T) {
+		r := newRuntime(t, RuntimeConfig{HandlerSlots: 4,
+			Workers: Config{Silence: 2 * time.Second, Ping: 50 * time.Millisecond, Watch: 20 * time.Millisecond}})
+		spin, wait, cat := compile(t, r, spinWAT), compile(t, r, waitWAT), compile(t, r, catWAT)
+		rounds := 9
+		if testing.Short() {
+			rounds = 3
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for i := range rounds {
+				killMessages(t, spin, signals[i%3])
+			}
+		})
+		wg.Go(func() {
+			for i := range rounds {
+				killRanks(t, wait, signals[i%3])
+			}
+		})
+		// Others do not notice.
+		o := newOwner(t, 0, 4)
+		o.ready(t.Context(), compile(t, r, ranksWAT), rankConfig(make([]int, 4), 0, 1))
+		o.group.Start()
+		for rank, out := range o.wait() {
+			if out.Reason != "" {
+				t.Errorf("rank %d of another job: %+v", rank, out)
+			}
+		}
+		for range 20 * rounds {
+			if out := cat.Run(t.Context(), message("x")); out.Reason != "" || string(out.Stdout) != "x" {
+				t.Errorf("a message of another program: %+v", out)
+			}
+		}
+		wg.Wait()
+	})
+	if after := descriptors(t); after > before {
+		t.Errorf("%d descriptors are open, %d were", after, before)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// moment waits for a while by chance.
+func moment() { time.Sleep(time.Duration(rand.IntN(20_000)) * time.Microsecond) }
+
+func killMessages(t *testing.T, p exec.Program, sig syscall.Signal) {
+	outs := make(chan exec.Outcome, 3)
+	for range cap(outs) {
+		go func() { outs <- p.Run(t.Context(), message("")) }()
+	}
+	h := allRun(t, p, cap(outs))
+	moment()
+	unix.Kill(h.w.Pid(), sig)
+	for range cap(outs) {
+		checkCrash(t, <-outs, sig)
+	}
+	<-h.over
+	if len(h.slots) != 0 {
+		t.Errorf("%d slots are not back", len(h.slots))
+	}
+}
+
+// allRun waits until n messages of a program run in one worker.
+func allRun(t *testing.T, p exec.Program, n int) *handler {
+	for {
+		running(t, p)
+		s := &p.(*program).code.handlers
+		s.mu.Lock()
+		h := s.current
+		s.mu.Unlock()
+		if h != nil {
+			h.mu.Lock()
+			units := len(h.units)
+			h.mu.Unlock()
+			if units == n {
+				return h
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func killRanks(t *testing.T, p exec.Program, sig syscall.Signal) {
+	o := newOwner(t, 0, 2)
+	o.ready(t.Context(), p, rankConfig(make([]int, 2), 0, 1))
+	g := o.group.(*group)
+	started := rand.IntN(4) > 0
+	if started {
+		g.Start()
+	}
+	moment()
+	unix.Kill(g.w.Pid(), sig)
+	if !started { // the owner is told, and starts them all the same
+		<-o.faults
+		g.Start()
+	}
+	for _, out := range o.wait() {
+		checkCrash(t, out, sig)
+	}
+	if started == (o.fault != "") {
+		t.Errorf("started %v, fault %q", started, o.fault)
+	}
+}
+
+// TestCancelOfStopped: what is cancelled ends within the grace, also in a worker that stands still;
+// so do the others that it ran, with its cause.
+func TestCancelOfStopped(t *testing.T) {
+	r := newRuntime(t, RuntimeConfig{HandlerSlots: 2, Workers: Config{Grace: 100 * time.Millisecond, Silence: time.Hour}})
+	p := compile(t, r, spinWAT)
+	ctx, cancel := context.WithCancel(t.Context())
+	one, other := make(chan exec.Outcome, 1), make(chan exec.Outcome, 1)
+	go func() { one <- p.Run(ctx, message("")) }()
+	go func() { other <- p.Run(t.Context(), message("")) }()
+	h := allRun(t, p, 2)
+	unix.Kill(h.w.Pid(), syscall.SIGSTOP)
+	cancel()
+	if out := <-one; out.Reason != mpi.Cancelled {
+		t.Errorf("%+v", out)
+	}
+	const cause = "the worker was killed: a message did not end within 100ms of its time or its cancellation"
+	if out := <-other; out.Reason != mpi.Internal || out.Detail != cause || !out.Crashed {
+		t.Errorf("%+v", out)
+	}
+	w := compile(t, r, waitWAT)
+	o := newOwner(t, 0, 2)
+	ctx, cancel = context.WithCancel(t.Context())
+	o.ready(ctx, w, rankConfig(make([]int, 2), 0, 1))
+	o.group.Start()
+	unix.Kill(o.group.(*group).w.Pid(), syscall.SIGSTOP)
+	cancel()
+	for _, out := range o.wait() {
+		if out.Reason != mpi.Cancelled || out.Crashed {
+			t.Errorf("%+v", out)
+		}
+	}
+}
