@@ -18,8 +18,10 @@ const maxPooled = 1 << 20
 
 // body reads the request's body into a buffer that grows with the bytes received, whatever
 // Content-Length says, and calls decode, which must not retain it. sh is the request's share of the
-// memory quota: the buffer's size until decode returns, then the size that decode returned.
-func (s *Server) body(w http.ResponseWriter, r *http.Request, sh *share, decode func([]byte) (size int64, err error)) error {
+// memory quota: the buffer's size and what cost says of it until decode returns, then the size that
+// decode returned. cost bounds what decode allocates; it is nil for a body that is not decoded. Few
+// requests decode at once.
+func (s *Server) body(w http.ResponseWriter, r *http.Request, sh *share, cost func([]byte) int64, decode func([]byte) (size int64, err error)) error {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return mpi.Errorf(codeMedia, "Content-Encoding %q is not understood: send the body as it is", enc)
 	}
@@ -39,6 +41,17 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, sh *share, decode 
 	}()
 	if err := s.readAll(w, r, sh, buf); err != nil {
 		return err
+	}
+	if cost != nil {
+		if !sh.set(int64(cap(*buf)) + cost(*buf)) {
+			return errRoom()
+		}
+		select {
+		case s.decoding <- struct{}{}:
+			defer func() { <-s.decoding }()
+		case <-r.Context().Done():
+			return r.Context().Err()
+		}
 	}
 	size, err := decode(*buf)
 	if err != nil {

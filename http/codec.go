@@ -23,6 +23,7 @@ const (
 type codec struct {
 	mediaType string
 	decode    func([]byte, document) error // does not retain its input
+	cost      func([]byte) int64           // bytes that it allocates for messages at most
 	encode    func(any) ([]byte, error)
 }
 
@@ -33,13 +34,47 @@ type document interface {
 }
 
 func jsonCodec() *codec {
-	return &codec{mediaJSON, decodeJSON, func(doc any) ([]byte, error) {
+	return &codec{mediaJSON, decodeJSON, costJSON, func(doc any) ([]byte, error) {
 		out, err := json.Marshal(doc)
 		return append(out, '\n'), err
 	}}
 }
 
-func cborCodec() *codec { return &codec{mediaCBOR, decodeCBOR, cbor.Marshal} }
+func cborCodec() *codec { return &codec{mediaCBOR, decodeCBOR, costCBOR, cbor.Marshal} }
+
+// messageCost is what a message without data takes while it is decoded, in bytes: in the list of
+// the document, which grows by doubling, and in that for the node.
+const messageCost = 256
+
+// costJSON bounds the memory that messages in JSON are decoded into. Longer lists are refused.
+func costJSON(in []byte) int64 {
+	return int64(len(in)) + messageCost*int64(min(bytes.Count(in, []byte("{")), mpi.MaxBatch))
+}
+
+// costCBOR is costJSON for CBOR.
+func costCBOR(in []byte) int64 {
+	n := len(in)
+	s := cborScanner{in: in}
+	s.object(func(key []byte) (ok bool) {
+		switch string(key) {
+		case "file", "timeout":
+			_, ok = s.text()
+		case "pid", "expected":
+			_, ok = s.integer()
+		case "messages":
+			var count uint64
+			if count, ok = s.head(cborArray); ok {
+				n = int(min(count, uint64(n)))
+			}
+			return false // the rest is not of interest
+		}
+		return ok
+	})
+	return int64(len(in)) + messageCost*int64(min(n, mpi.MaxBatch))
+}
+
+// costJob bounds the memory that a job is decoded into, which has three lists of strings.
+func costJob(in []byte) int64 { return int64(len(in)) + 64*int64(min(len(in), 3*mpi.MaxBatch)) }
 
 func decodeJSON(in []byte, doc document) error {
 	keys, many := doc.words()

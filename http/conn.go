@@ -26,7 +26,8 @@ func (l *listener) Accept() (net.Conn, error) {
 // conn detects a client that hangs up in a case where net/http does not. While a handler runs,
 // net/http reads one byte in the background: an error means that the client is gone. If the client
 // sends its next request early, the read succeeds, and net/http reads no more. conn then reads up
-// to maxAhead bytes itself, and cancels the connection's context on an error.
+// to maxAhead bytes itself, and asks the system every hangUpCheck whether the client is gone when
+// there are more. Then it cancels the connection's context.
 //
 // It also answers plain requests (plain.go), within net/http's first read of the connection.
 type conn struct {
@@ -42,6 +43,7 @@ type conn struct {
 	gone      context.CancelFunc
 	deadline  time.Time
 	watcher   chan struct{} // closed when the watcher has ended; nil if there is none
+	unwatched chan struct{} // closed to end it
 	closed    bool
 	ahead     []byte // read and not yet taken
 	err       error  // what comes after ahead
@@ -53,16 +55,17 @@ func connContext(ctx context.Context, nc net.Conn) context.Context {
 	if !ok {
 		return ctx
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(context.WithValue(ctx, connKey{}, nc))
 	c.mu.Lock()
 	c.gone, c.ctx = cancel, ctx
 	c.mu.Unlock()
 	return ctx
 }
 
-// maxAhead bounds the bytes read of requests that a client sends early. A client that sends more is
-// not watched.
-const maxAhead = 4 << 10
+const (
+	maxAhead    = 4 << 10     // bytes read of requests that a client sends early
+	hangUpCheck = time.Second // between two looks at a client that has sent more
+)
 
 // Read implements [net.Conn].
 func (c *conn) Read(p []byte) (int, error) {
@@ -135,10 +138,10 @@ func (c *conn) watchLocked() {
 	if c.closed || c.gone == nil || c.watcher != nil {
 		return
 	}
-	done, gone := make(chan struct{}), c.gone
+	done, stop, gone := make(chan struct{}), make(chan struct{}), c.gone
 	buf := make([]byte, maxAhead)
 	n := copy(buf, c.ahead)
-	c.watcher = done
+	c.watcher, c.unwatched = done, stop
 	go func() {
 		defer close(done)
 		for n < len(buf) {
@@ -154,6 +157,19 @@ func (c *conn) watchLocked() {
 			}
 		}
 		c.ahead = buf[:n]
+		if n < len(buf) {
+			return
+		}
+		tick := time.NewTicker(hangUpCheck)
+		defer tick.Stop()
+		for !hungUp(c.Conn) {
+			select {
+			case <-tick.C:
+			case <-stop:
+				return
+			}
+		}
+		gone()
 	}()
 }
 
@@ -162,6 +178,7 @@ func (c *conn) unwatch() {
 	c.mu.Lock()
 	done := c.watcher
 	if done != nil {
+		c.stopWatch()
 		c.Conn.SetReadDeadline(time.Unix(1, 0))
 	}
 	c.mu.Unlock()
@@ -173,6 +190,14 @@ func (c *conn) unwatch() {
 	defer c.mu.Unlock()
 	c.watcher = nil
 	c.Conn.SetReadDeadline(c.deadline)
+}
+
+// stopWatch tells the watcher to end. The caller holds the mutex.
+func (c *conn) stopWatch() {
+	if c.unwatched != nil {
+		close(c.unwatched)
+		c.unwatched = nil
+	}
 }
 
 // SetReadDeadline implements [net.Conn].
@@ -208,6 +233,7 @@ func (c *conn) Close() error {
 		return nil
 	}
 	c.closed = true
+	c.stopWatch()
 	done, gone := c.watcher, c.gone
 	c.mu.Unlock()
 	err := c.Conn.Close()

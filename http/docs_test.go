@@ -147,14 +147,16 @@ func TestDocumentedWords(t *testing.T) {
 	c := Config{}.withDefaults()
 	text := strings.Join(strings.Fields(string(page)), " ") // a paragraph may break anywhere
 	for _, limit := range []string{
-		fmt.Sprintf("| a body | %d MiB; all requests together %d MiB |", c.MaxBody>>20, c.MaxBodies>>20),
+		fmt.Sprintf("| a body | %d MiB |", c.MaxBody>>20),
+		fmt.Sprintf("what waits for followers | %d MiB; beyond it, `busy` |", c.MaxBodies>>20),
 		fmt.Sprintf("| the headers | %d KiB, within %.0f s |", c.MaxHeader>>10, c.HeaderTimeout.Seconds()),
 		fmt.Sprintf("| a body's time to come | %.0f min", c.BodyTimeout.Minutes()),
 		fmt.Sprintf("| messages in a request, elements of any other list | %d |", mpi.MaxBatch),
 		fmt.Sprintf("how many, from 1 to %d.", mpi.MaxRanks),
 		fmt.Sprintf("at most %d days. Arguments and environment are at most %d each, and %d MiB together.", mpi.MaxJobTime/(24*time.Hour), mpi.MaxJobWords, mpi.MaxJobText>>20),
 		fmt.Sprintf("A comment comes every %.0f s", heartbeat.Seconds()),
-		fmt.Sprintf("| requests at once | %d, connections four times as many |", c.MaxConcurrent),
+		fmt.Sprintf("| requests at once | %d |", c.MaxConcurrent),
+		fmt.Sprintf("| connections | %d; then the one", 4*c.MaxConcurrent),
 		fmt.Sprintf("| a client that does not take its answer | %.0f s without progress |", c.WriteTimeout.Seconds()),
 		fmt.Sprintf("| an idle connection | %.0f min |", c.IdleTimeout.Minutes()),
 		fmt.Sprintf("| reading the rest of a refused body | %.0f s, %d GiB, %d ms without progress |",

@@ -373,16 +373,24 @@ func TestConcurrencyLimit(t *testing.T) {
 
 func TestConnectionLimit(t *testing.T) {
 	s := serve(t, newFake(t), Config{MaxConcurrent: 1})
+	var first *net.TCPConn
 	for range 4 {
 		c := dial(t, s)
+		if first == nil {
+			first = c
+		}
 		io.WriteString(c, get("/healthz", ""))
 		if res, _ := answer(t, bufio.NewReader(c)); res.StatusCode != 200 {
 			t.Fatal(res.Status)
 		}
 	}
-	c := dial(t, s)
-	if n, err := c.Read(make([]byte, 1)); err == nil {
-		t.Errorf("a fifth connection gets %d bytes", n)
+	c := dial(t, s) // the longest idle one goes
+	io.WriteString(c, get("/v1/node", ""))
+	if res, _ := answer(t, bufio.NewReader(c)); res.StatusCode != 200 {
+		t.Error(res.Status)
+	}
+	if n, err := first.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+		t.Errorf("the first connection gets %d bytes, %v", n, err)
 	}
 }
 

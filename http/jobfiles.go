@@ -103,7 +103,7 @@ func (s *Server) v1Programs(w http.ResponseWriter, r *http.Request) error {
 	sh := share{of: s.room}
 	defer sh.set(0)
 	var cid mpi.CID
-	err := s.body(w, r, &sh, func(in []byte) (int64, error) {
+	err := s.body(w, r, &sh, nil, func(in []byte) (int64, error) {
 		if !bytes.HasPrefix(in, []byte("\x00asm")) {
 			return 0, mpi.Errorf(mpi.CodeInvalid, "body: it is not WebAssembly, which begins with the bytes 00 61 73 6d: send the .wasm file as it is (curl --data-binary @prog.wasm)")
 		}

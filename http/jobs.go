@@ -61,7 +61,7 @@ func (s *Server) v1JobsPost(w http.ResponseWriter, r *http.Request) error {
 	sh := share{of: s.room}
 	defer sh.set(0)
 	var spec mpi.JobSpec
-	err = s.body(w, r, &sh, func(b []byte) (int64, error) {
+	err = s.body(w, r, &sh, costJob, func(b []byte) (int64, error) {
 		var req jobRequest
 		if err := in.decode(b, &req); err != nil {
 			return 0, err

@@ -87,6 +87,8 @@ func (s *Server) v1JobLogs(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	lines := &Lines{Tag: o.Tag}
+	held := share{of: s.room}
+	defer held.set(0)
 	var buf []byte
 	err = s.node.JobEvents(st.ctx, job.ID, 0, func(e mpi.JobEvent) error {
 		buf = buf[:0]
@@ -95,6 +97,10 @@ func (s *Server) v1JobLogs(w http.ResponseWriter, r *http.Request) error {
 		}
 		if o.Wants(e) {
 			buf = lines.Append(buf, e)
+			if !held.set(2 * int64(lines.size)) { // lines grow by doubling
+				buf = lines.Flush(buf)
+				held.set(0)
+			}
 		}
 		if len(buf) > 0 {
 			if _, err := st.Write(buf); err != nil {

@@ -107,7 +107,7 @@ func (s *Server) v1Messages(w http.ResponseWriter, r *http.Request) error {
 	defer sh.set(0)
 	var pid int64
 	var messages []mpi.Message
-	err = s.body(w, r, &sh, func(b []byte) (int64, error) {
+	err = s.body(w, r, &sh, in.cost, func(b []byte) (int64, error) {
 		var req sendRequest
 		if err := in.decode(b, &req); err != nil {
 			return 0, err

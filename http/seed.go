@@ -38,7 +38,7 @@ func (s *Server) seedPost(w http.ResponseWriter, r *http.Request) error {
 	sh := share{of: s.room}
 	defer sh.set(0)
 	var env mpi.Envelope
-	err = s.body(w, r, &sh, func(in []byte) (int64, error) {
+	err = s.body(w, r, &sh, costJSON, func(in []byte) (int64, error) {
 		if err := checkBatch(in, mpi.MaxBatch, manyMessages); err != nil {
 			return 0, err
 		}

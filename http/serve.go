@@ -26,6 +26,7 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	entered := false
 	defer func() {
 		if entered {
+			s.conns.works(connOf(r.Context()), false)
 			s.gate.leave()
 		}
 	}()
@@ -46,10 +47,12 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Path != healthPath {
 		if err := s.gate.enter(); err != nil {
+			w.Header().Set("Connection", "close")
 			s.fail(w, r, err)
 			return
 		}
 		entered = true
+		s.conns.works(connOf(r.Context()), true)
 	}
 	s.mux.ServeHTTP(w, r)
 }
@@ -83,6 +86,7 @@ func (s *Server) screen(w http.ResponseWriter, r *http.Request) bool {
 		err = s.guard.token(w, r)
 	}
 	if err != nil {
+		w.Header().Set("Connection", "close") // who may not use the API does not keep a connection
 		s.fail(w, r, err)
 	}
 	return err == nil

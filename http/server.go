@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,8 @@ type Config struct {
 	AllowedOrigins []string
 
 	MaxBody int64 // bytes of one request's body; 64 MiB
-	// bytes of all requests in memory at once; four times MaxBody, at least MaxBody and 1 MiB
+	// bytes of all requests in memory at once, streams included; four times MaxBody or 32 MiB; at
+	// least twice MaxBody and 1 MiB
 	MaxBodies     int64
 	MaxConcurrent int // requests at once; 1024
 	MaxHeader     int // bytes of one request's headers; 64 KiB
@@ -42,8 +44,8 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	orString(&c.Listen, "127.0.0.1:8000")
 	orNumber(&c.MaxBody, 64<<20)
-	orNumber(&c.MaxBodies, 4*c.MaxBody)
-	c.MaxBodies = max(c.MaxBodies, c.MaxBody+1<<20)
+	orNumber(&c.MaxBodies, max(4*c.MaxBody, 32<<20))
+	c.MaxBodies = max(c.MaxBodies, 2*c.MaxBody+1<<20)
 	orNumber(&c.MaxConcurrent, 1024)
 	orNumber(&c.MaxHeader, 64<<10)
 	orNumber(&c.HeaderTimeout, 10*time.Second)
@@ -77,9 +79,11 @@ type Server struct {
 	mux   *http.ServeMux
 	gate  *gate
 	room  *room
-	bufs  sync.Pool // of *[]byte
-	srv   *http.Server
-	conns atomic.Int64 // open connections
+	// decoding has a place for each body that is decoded at once
+	decoding chan struct{}
+	bufs     sync.Pool // of *[]byte
+	srv      *http.Server
+	conns    conns
 	// plainConns are those that answer plain requests. cutting is set once requests that run
 	// are cut off.
 	plainConns connSet
@@ -111,6 +115,8 @@ func New(node Node, cfg Config) *Server {
 		guard: newGuard(cfg),
 		gate:  &gate{max: cfg.MaxConcurrent, idle: make(chan struct{})},
 		room:  &room{},
+
+		decoding: make(chan struct{}, runtime.NumCPU()),
 	}
 	s.room.free.Store(cfg.MaxBodies)
 	s.base, s.stop = context.WithCancelCause(context.Background())
@@ -230,18 +236,18 @@ func (s *Server) cut() {
 	s.srv.Close()
 }
 
-// connState counts connections, in the wait group too, and drops those over the limit. The
-// accepting goroutine keeps the group above zero while this may add to it.
+// connState counts connections, in the wait group too, and closes one over the limit. The accepting
+// goroutine keeps the group above zero while this may add to it.
 func (s *Server) connState(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.wg.Add(1)
-		if s.conns.Add(1) > 4*int64(s.cfg.MaxConcurrent) {
-			s.log.Debug("http: too many connections: one was dropped", "remote", c.RemoteAddr().String())
-			c.Close()
+		if old := s.conns.add(c, 4*s.cfg.MaxConcurrent); old != nil {
+			s.log.Debug("http: too many connections: one was closed", "remote", old.RemoteAddr().String())
+			old.Close()
 		}
 	case http.StateClosed, http.StateHijacked:
-		s.conns.Add(-1)
+		s.conns.remove(c)
 		s.wg.Done()
 	}
 }

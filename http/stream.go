@@ -33,12 +33,16 @@ type stream struct {
 	mu    sync.Mutex // guards what follows
 	buf   []byte
 	ended bool
+	share share // of the memory quota, for buf and what is being sent
 }
 
 // stream makes an answer of the media type. If beat is not empty, it is sent after each heartbeat
 // of silence. The caller must close it.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, mediaType string, beat string) *stream {
-	st := &stream{s: s, w: w, head: r.Method == http.MethodHead, beat: []byte(beat), more: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+	st := &stream{
+		s: s, w: w, head: r.Method == http.MethodHead, beat: []byte(beat), share: share{of: s.room},
+		more: make(chan struct{}, 1), room: make(chan struct{}, 1),
+	}
 	st.ctx, st.cancel = context.WithCancelCause(r.Context())
 	// A stream ends when the server begins to close: it may never end by itself.
 	st.undo = context.AfterFunc(s.streams, func() { st.cancel(errStopping) })
@@ -77,7 +81,7 @@ func (st *stream) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		st.mu.Lock()
-		if len(st.buf) == 0 || len(st.buf)+len(p) <= streamAhead {
+		if len(st.buf) == 0 || len(st.buf)+len(p) <= streamAhead && st.charge(len(st.buf)+len(p)) {
 			st.buf = append(st.buf, p...)
 			st.mu.Unlock()
 			signal(st.more)
@@ -89,6 +93,12 @@ func (st *stream) Write(p []byte) (int, error) {
 		case <-st.ctx.Done():
 		}
 	}
+}
+
+// charge takes the memory for n bytes that wait and as many that are being sent, until the stream
+// is closed. The caller holds the mutex.
+func (st *stream) charge(n int) bool {
+	return 2*int64(n) <= st.share.n || st.share.set(2*int64(n))
 }
 
 // end sends what is buffered and ends the answer. If err is not nil, the answer is incomplete: the
@@ -111,6 +121,10 @@ func (st *stream) close() {
 	st.undo()
 	st.cancel(nil)
 	st.wg.Wait()
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.buf = nil
+	st.share.set(0)
 }
 
 func (st *stream) send() {
