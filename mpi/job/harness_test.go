@@ -129,7 +129,7 @@ func (n testNode) own() []mpi.InterpreterStatus {
 
 // startJobs starts n nodes that serve each of the programs, connected to each other, and waits
 // until each sees all others. They are closed when the test ends.
-func startJobs(t *testing.T, n int, programs goPrograms, set ...func(i int, c *setup)) []testNode {
+func startJobs(t testing.TB, n int, programs goPrograms, set ...func(i int, c *setup)) []testNode {
 	t.Helper()
 	nodes := make([]testNode, n)
 	for i := range nodes {
@@ -152,7 +152,7 @@ func startJobs(t *testing.T, n int, programs goPrograms, set ...func(i int, c *s
 	return nodes
 }
 
-func newNode(t *testing.T, i int, set ...func(i int, c *setup)) testNode {
+func newNode(t testing.TB, i int, set ...func(i int, c *setup)) testNode {
 	t.Helper()
 	h, err := libp2p.New(libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"), libp2p.DisableRelay())
 	if err != nil {
@@ -197,7 +197,7 @@ func (n testNode) Close(ctx context.Context) error {
 	return errors.Join(n.Service.Close(ctx), n.node.Close(ctx))
 }
 
-func connect(t *testing.T, a, b p2phost.Host) {
+func connect(t testing.TB, a, b p2phost.Host) {
 	t.Helper()
 	if err := a.Connect(t.Context(), peer.AddrInfo{ID: b.ID(), Addrs: b.Addrs()}); err != nil {
 		t.Fatal(err)
@@ -205,7 +205,7 @@ func connect(t *testing.T, a, b p2phost.Host) {
 }
 
 // await asks the network again and again until the condition holds.
-func await(t *testing.T, n testNode, cond func() bool) {
+func await(t testing.TB, n testNode, cond func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patient)
 	defer cancel()
