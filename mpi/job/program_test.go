@@ -34,6 +34,9 @@ type goRank struct {
 // ended is what ends a goRank from within.
 type ended struct{ err error }
 
+// errCrash is the end of a goRank that crashes the process in which it runs.
+var errCrash = errors.New("the worker crashed")
+
 // call calls an MPI function; a call that fails ends the rank.
 func (g *goRank) call(name string, args ...int) int {
 	i, ok := abi.Lookup(name)
@@ -140,6 +143,8 @@ func (x goGroup) Run(e exec.Exec) (out exec.Outcome) {
 		switch {
 		case !ok:
 		case errors.As(end.err, &exit) && exit.Reason == mpi.Exited && exit.Exit == 0:
+		case end.err == errCrash:
+			out.Reason, out.Detail, out.Crashed = mpi.Internal, errCrash.Error(), true
 		case exit != nil:
 			out.Reason, out.Exit, out.Detail = exit.Reason, exit.Exit, exit.Detail
 		default:

@@ -1,0 +1,86 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+)
+
+// crashing is an engine whose handlers crash their worker while they are to.
+type crashing struct {
+	exec.Runtime
+	on *atomic.Bool
+}
+
+func (r crashing) Compile(ctx context.Context, wasm []byte) (exec.Program, error) {
+	p, err := r.Runtime.Compile(ctx, wasm)
+	return crashingProgram{p, r.on}, err
+}
+
+type crashingProgram struct {
+	exec.Program
+	on *atomic.Bool
+}
+
+func (p crashingProgram) Run(ctx context.Context, x exec.Exec) exec.Outcome {
+	if p.on.Load() {
+		return exec.Outcome{Reason: mpi.Internal, Detail: "the worker crashed", Crashed: true}
+	}
+	return p.Program.Run(ctx, x)
+}
+
+// A program that crashes its worker three times is set aside, for messages and for jobs, until its
+// owner clears it.
+func TestCrashedProgramIsSetAside(t *testing.T) {
+	var on atomic.Bool
+	n := start(t, 1, func(_ int, c *Config) { c.Runtime = crashing{c.Runtime, &on} })[0]
+	id := cidOf("guest")
+	on.Store(true)
+	for range maxCrashes {
+		if s := n.Interpreters()[0]; s.State != mpi.Ready {
+			t.Fatalf("it is %s: %s", s.State, s.Error)
+		}
+		if got, _ := do(t, n, n.Self(), "echo x"); len(got.Failures) != 1 || got.Failures[0].Reason != mpi.Internal {
+			t.Fatalf("%+v", got)
+		}
+	}
+	on.Store(false)
+	got, _ := do(t, n, n.Self(), "echo x")
+	if len(got.Failures) != 1 || got.Failures[0].Reason != mpi.NotServed || !strings.Contains(got.Failures[0].Detail, "set aside: it crashed its worker three times") {
+		t.Errorf("a message: %+v", got)
+	}
+	if why, detail := n.RunsRanks(id, true); why != mpi.NotServed || !strings.Contains(detail, "set aside") {
+		t.Errorf("ranks: %s: %s", why, detail)
+	}
+	if s := n.programs.list()[0]; s.State != mpi.Failing || !strings.Contains(s.Error, "set aside") {
+		t.Errorf("it is %s: %s", s.State, s.Error)
+	}
+	if c := n.totals.crashed.Load(); c != maxCrashes {
+		t.Errorf("%d crashes are counted", c)
+	}
+	if !n.Clear(id) || n.Clear(id) {
+		t.Error("it was not cleared once")
+	}
+	if got, err := do(t, n, n.Self(), "echo x"); err != nil {
+		t.Errorf("once it is cleared: %+v, %v", got, err)
+	}
+}
+
+// Crashes of more programs than are counted forget those that crashed least.
+func TestCrashesAreBounded(t *testing.T) {
+	c := crashes{}
+	for range maxCrashes {
+		c.add("bad")
+	}
+	for i := range 2 * maxCrashed {
+		c.add(mpi.CID(fmt.Sprint(i)))
+	}
+	if len(c) > maxCrashed || !strings.Contains(c.aside("bad"), "three times") || c.aside("0") != "" {
+		t.Errorf("%d programs are counted, and the one set aside is: %q", len(c), c.aside("bad"))
+	}
+}
