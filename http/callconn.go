@@ -16,6 +16,7 @@ import (
 // net/http has two goroutines for each connection, and waking them takes longer than the rest of
 // a call.
 type calls struct {
+	dial dialFunc
 	addr string // host and port
 	head string // of a request, up to the number of Content-Length
 
@@ -42,12 +43,12 @@ const (
 )
 
 // newCalls is nil if the API at base is not to be reached by plain HTTP, or path or token are odd.
-func newCalls(base, path, mediaType, token string) *calls {
+func newCalls(base, path, mediaType, token string, dial dialFunc) *calls {
 	u, err := url.Parse(base + path)
 	if err != nil || u.Scheme != "http" || u.User != nil || u.Host == "" || u.RawQuery != "" || !visible(u.Host+token) {
 		return nil
 	}
-	c := &calls{addr: u.Host}
+	c := &calls{dial: dial, addr: u.Host}
 	if u.Port() == "" {
 		c.addr = net.JoinHostPort(u.Hostname(), "80")
 	}
@@ -116,7 +117,7 @@ func (c *calls) take(ctx context.Context) (*callConn, error) {
 		c.mu.Unlock()
 		switch {
 		case conn == nil:
-			raw, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", c.addr)
+			raw, err := c.dial(ctx, "tcp", c.addr)
 			if err != nil {
 				return nil, err
 			}

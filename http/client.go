@@ -38,16 +38,20 @@ const (
 )
 
 // NewClient makes a client of the API at base, a URL as [Discover] finds it; token may be empty.
-func NewClient(base, token string) *Client {
+func NewClient(base, token string) *Client { return newClient(base, token, dialer.DialContext) }
+
+var dialer = net.Dialer{Timeout: 10 * time.Second}
+
+func newClient(base, token string, dial dialFunc) *Client {
 	base = strings.TrimRight(base, "/")
 	return &Client{
 		base:  base,
 		token: token,
-		calls: newCalls(base, messagesPath, mediaCBOR, token),
+		calls: newCalls(base, messagesPath, mediaCBOR, token, dial),
 		http: &http.Client{
 			// No proxy: the API is local, and a proxy would see its token.
 			Transport: &http.Transport{
-				DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+				DialContext:         dial,
 				MaxIdleConnsPerHost: 64,
 				IdleConnTimeout:     time.Minute,
 				DisableCompression:  true,

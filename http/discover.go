@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -23,34 +24,46 @@ func Discover(api, repo string) (string, error) {
 	if api != "" {
 		return ParseAPI(api)
 	}
-	if repo == "" {
-		repo = os.Getenv("IPFS_PATH")
-	}
-	if repo == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("http: no repository to find the API in: %w: give the API's address, or set IPFS_PATH", err)
-		}
-		repo = filepath.Join(home, ".ipfs")
+	repo, err := repository(repo)
+	if err != nil {
+		return "", err
 	}
 	name := filepath.Join(repo, filepath.FromSlash(APIFile))
-	f, err := os.Open(name)
+	text, err := readSmall(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("http: no node with the mpi plugin runs on %s (there is no %s): start its daemon, or give the API's address", repo, name)
 	}
 	if err != nil {
 		return "", fmt.Errorf("http: find the API: %w", err)
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, 4<<10))
-	if err != nil {
-		return "", fmt.Errorf("http: find the API: %w", err)
-	}
-	u, err := ParseAPI(strings.TrimSpace(string(text)))
+	u, err := ParseAPI(text)
 	if err != nil {
 		return "", fmt.Errorf("%w (from %s)", err, name)
 	}
 	return u, nil
+}
+
+// repository is the one that is given, or else $IPFS_PATH, or ~/.ipfs.
+func repository(given string) (string, error) {
+	if repo := cmp.Or(given, os.Getenv("IPFS_PATH")); repo != "" {
+		return repo, nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("http: no repository to find the API in: %w: give the API's address, or set IPFS_PATH", err)
+	}
+	return filepath.Join(home, ".ipfs"), nil
+}
+
+// readSmall is the text of a small file, without white space around it.
+func readSmall(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 4<<10))
+	return strings.TrimSpace(string(text)), err
 }
 
 // ParseAPI makes a URL of an API's address: a URL, host:port, or a multiaddr of TCP such as

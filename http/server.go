@@ -19,6 +19,8 @@ type Config struct {
 	Listen string // "127.0.0.1:8000"
 	// Token, if set, is what requests must bear: "Authorization: Bearer <token>".
 	Token string
+	// ProofKey, if set, is what the server proves with that it is the one that wrote a [KeyFile].
+	ProofKey string
 	// AllowedHosts are further names and IPs that Host may have, without a port. localhost,
 	// loopback addresses and the address listened on are always allowed.
 	AllowedHosts []string

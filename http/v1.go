@@ -123,7 +123,8 @@ func lookup(r *http.Request) (params, bool, error) {
 }
 
 // health says only that the API answers: it needs no token.
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
+	s.prove(w, r)
 	if s.gate.stopping() {
 		return mpi.Errorf(mpi.CodeStopping, "the node is shutting down")
 	}

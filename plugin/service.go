@@ -50,6 +50,7 @@ type Service struct {
 	node      *node.Node
 	jobs      *job.Service
 	api       *http.Server
+	proofKey  string // of api
 
 	uninstrument func(context.Context) error // of instrument; nil if it was not called
 
@@ -97,11 +98,12 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 		Pools:     pools, Store: st, Programs: s.node, Admit: admit, RankSlots: cfg.RankSlots, Memory: cfg.Memory,
 		Dir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Log: parts.Log,
 	})
+	s.proofKey = http.NewProofKey()
 	s.api = http.New(struct {
 		*node.Node
 		*job.Service
 	}{s.node, s.jobs}, http.Config{
-		Listen: listen, Token: cfg.Token, Log: parts.Log,
+		Listen: listen, Token: cfg.Token, ProofKey: s.proofKey, Log: parts.Log,
 		MaxBody: max(64<<20, 5*cfg.MaxMessage), // JSON takes up to four bytes for one of Data
 	})
 	return s, nil
@@ -149,7 +151,7 @@ func (s *Service) Close(ctx context.Context) error {
 	s.once.Do(func() {
 		api, cancel := context.WithTimeout(ctx, apiCloseTimeout)
 		defer cancel()
-		s.err = errors.Join(removeIfThere(s.apiFile()), s.api.Close(api), s.jobs.Close(ctx), s.node.Close(ctx))
+		s.err = errors.Join(removeIfThere(s.apiFile()), removeIfThere(s.keyFile()), s.api.Close(api), s.jobs.Close(ctx), s.node.Close(ctx))
 		if s.uninstrument != nil {
 			s.err = errors.Join(s.err, s.uninstrument(ctx))
 		}
@@ -160,12 +162,21 @@ func (s *Service) Close(ctx context.Context) error {
 	return s.err
 }
 
-func (s *Service) apiFile() string { return filepath.Join(s.dir, "api") }
+func (s *Service) apiFile() string {
+	return filepath.Join(s.parts.Repo, filepath.FromSlash(http.APIFile))
+}
+func (s *Service) keyFile() string {
+	return filepath.Join(s.parts.Repo, filepath.FromSlash(http.KeyFile))
+}
 
-// announce writes the actual address of the API, as a multiaddr, the way Kubo does with its own.
+// announce writes the actual address of the API, as a multiaddr, the way Kubo does with its own,
+// and the key by which the API proves that it is ours.
 func (s *Service) announce() error {
 	addr, err := manet.FromNetAddr(s.api.NetAddr())
 	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(s.keyFile(), []byte(s.proofKey+"\n"), 0o600); err != nil {
 		return err
 	}
 	return atomicfile.Write(s.apiFile(), []byte(addr.String()+"\n"), 0o600)

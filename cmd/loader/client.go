@@ -21,11 +21,12 @@ const tokenEnv = "IPFS_MPI_TOKEN"
 // client is for the API that --api names, or the one of the node that runs on $IPFS_PATH, or of a
 // sidecar with the default state directory.
 func (a *app) client() (*api.Client, error) {
-	url, err := api.Discover(a.apiURL, "")
+	token := os.Getenv(tokenEnv)
+	c, err := api.Open(a.apiURL, "", token)
 	if err != nil && a.apiURL == "" {
 		if dir, derr := sidecar.DefaultStateDir(); derr == nil {
-			if u, derr := api.Discover("", dir); derr == nil {
-				url, err = u, nil
+			if side, derr := api.Open("", dir, token); derr == nil {
+				c, err = side, nil
 			}
 		}
 		if err != nil {
@@ -35,7 +36,7 @@ func (a *app) client() (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return api.NewClient(url, os.Getenv(tokenEnv)), nil
+	return c, nil
 }
 
 // ask wraps the code of a command that uses the API.
