@@ -70,6 +70,7 @@ func (e *Endpoint) dropStranded(from *Endpoint) {
 // wipe forgets all that is in the mailbox, which is locked.
 func (e *Endpoint) wipe() {
 	e.posted, e.unexpected = posted{}, unexpectedQueue{}
+	e.rings.Store(nil)
 	e.notes, e.ids, e.sends, e.recvs = nil, nil, nil, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
@@ -17,6 +18,8 @@ type Endpoint struct {
 	cancel context.CancelFunc
 	waits  waits // the owner's
 	broken error // see Break; the owner's
+	// rings to this rank; nil for none; changed with mu held
+	rings atomic.Pointer[[]ringed]
 
 	describe  func(*Waiting) // nil for nobody
 	published bool           // why the owner waits; the owner's
@@ -49,8 +52,17 @@ type Endpoint struct {
 
 	// Whoever changes seq wakes the owner, who parks on it.
 	seq    atomic.Uint32
-	parked atomic.Uint32
 	parker parker
+
+	_ [64]byte
+
+	// What senders look at after each message: it changes rarely.
+	parked  atomic.Uint32
+	watched atomic.Int32 // requests with a task to follow: see Request.Then
+
+	_ [64]byte
+
+	out outbox
 
 	_ [64]byte
 
@@ -59,7 +71,8 @@ type Endpoint struct {
 
 // peer is what is between this rank and another one.
 type peer struct {
-	held     int // bytes of its eager messages, of which it has not got the credit back
+	// of another node: bytes of its eager messages, of which it has not got the credit back
+	held     int
 	owed     int // of those, bytes of messages that are matched
 	requests int // its messages that are to come, not matched
 	credit   int // of another node: bytes that it has room for
@@ -131,6 +144,22 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 		e.sendRemote(r)
 		return
 	}
+	small := false
+	if r.size <= maxRinged && mode != Synchronous && e.w.failed.Load() == nil {
+		var data []byte
+		if data, small = b.Bytes(); small && e.sendRinged(to, &env, data) {
+			r.finishOwn()
+			return
+		}
+	}
+	e.sendMailbox(r, to, small)
+}
+
+// sendMailbox sends to a rank of this node by its mailbox. small says that the message would have
+// gone through a ring, had there been one with room.
+func (e *Endpoint) sendMailbox(r *Request, to *Endpoint, small bool) {
+	env := &r.env
+	var c collected
 	var l mailboxLock
 	defer l.rescue()
 	l.lock(to)
@@ -139,10 +168,15 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 		r.finishOwn()
 		return
 	}
+	to.drain(e.rank, nil, &c) // what this rank sent before
+	if small && !to.closed.Load() && e.equip(to) {
+		c.probing = true // the owner, if it waits, does not look into this ring yet
+	}
 	p := to.posted.match(env.Context, e.rank, env.Tag)
 	if p == nil {
 		probing, done := to.receiveNote(r)
 		l.unlock()
+		c.finish(to)
 		if done {
 			r.finishOwn()
 		}
@@ -162,6 +196,7 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 		l.unlock()
 		copyPinned(p, r)
 	}
+	c.complete() // p.finish tells the owner
 	p.finish()
 	r.finishOwn()
 }
@@ -172,17 +207,21 @@ func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) 
 func (e *Endpoint) receiveNote(r *Request) (probing, done bool) {
 	eager := r.mode != Synchronous && r.size <= int64(e.w.cfg.Eager)
 	from := r.e.rank
-	switch {
-	case e.closed.Load():
+	if e.closed.Load() {
 		if eager {
 			return false, true // as if the receiver had ended later without receiving it
 		}
 		return false, e.strand(r).done != nil
-	case eager && e.reserve(from, int(r.size)):
-		a := e.note(r.env.Context, from, r.env.Source, r.env.Tag, r.size)
-		pack(e.room(a), &r.buf)
-		return e.enqueue(a), true
-	case !r.count():
+	}
+	if eager {
+		if p := r.e.reserve(e, int(r.size)); p != nil {
+			a := e.note(r.env.Context, from, r.env.Source, r.env.Tag, r.size)
+			a.pair = p
+			pack(e.room(a), &r.buf)
+			return e.enqueue(a), true
+		}
+	}
+	if !r.count() {
 		return false, true
 	}
 	a := e.note(r.env.Context, from, r.env.Source, r.env.Tag, r.size)
@@ -201,16 +240,6 @@ func (e *Endpoint) enqueue(a *unexpected) (probing bool) {
 	return probing
 }
 
-// reserve takes room for an eager message of a rank of this node. The mailbox is locked.
-func (e *Endpoint) reserve(from, size int) bool {
-	p := e.peer(from)
-	if p.held+size+Overhead > e.w.cfg.Room {
-		return false
-	}
-	p.held += size + Overhead
-	return true
-}
-
 // unpin ends what Close waits for.
 func (e *Endpoint) unpin() {
 	if e.pins.Add(-1) == 0 && e.closed.Load() {
@@ -222,29 +251,37 @@ func (e *Endpoint) unpin() {
 func (e *Endpoint) Recv(r *Request, env Envelope, b datatype.Buffer) {
 	r.begin(e, env, b)
 	r.state.Store(pending)
+	var c collected
 	var l mailboxLock
 	defer l.rescue()
 	l.lock(e)
+	if env.Peer == abi.AnySource {
+		e.drain(env.Peer, nil, &c)
+	}
 	if a := e.unexpected.find(&r.env); a != nil {
 		e.matched(a)
 		left := e.consume(r, a)
 		l.unlock()
+		c.finish(e)
 		left.do()
 		return
 	}
-	if int64(e.posted.count)+e.pending.Load() >= int64(e.w.cfg.Queue) {
-		r.Err = ErrQueue
+	done := env.Peer != abi.AnySource && e.drain(env.Peer, r, &c)
+	if !done {
+		if int64(e.posted.count)+e.pending.Load() >= int64(e.w.cfg.Queue) {
+			r.Err = ErrQueue
+		}
+		done = r.Err != nil || e.fails(r)
 	}
-	if r.Err != nil || e.fails(r) {
-		l.unlock()
-		r.finishOwn()
-		return
-	}
-	if !e.closed.Load() {
+	if !done && !e.closed.Load() {
 		r.where = inPosted
 		e.posted.add(r)
 	}
 	l.unlock()
+	c.finish(e)
+	if done {
+		r.finishOwn()
+	}
 }
 
 // matched takes a message out of those that a receive can find. The mailbox is locked.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
@@ -119,6 +120,11 @@ func (e *Endpoint) failRank(rank int, err error) (done []*Request, cancel []fram
 	}
 	if e.closed.Load() {
 		return done, nil
+	}
+	var c collected
+	e.drain(abi.AnySource, nil, &c) // what came before it failed
+	for r := c.done.head; r != nil; r = r.links.next {
+		done = append(done, r)
 	}
 	for _, r := range e.posted.needing(rank) {
 		e.posted.remove(r)

@@ -13,11 +13,18 @@
 //
 // # Between ranks of one node
 //
-// The sender locks the receiver's mailbox. If a matching receive is posted, the sender copies from
-// its own guest's memory to the receiver's, and both requests are complete. Otherwise a message of
-// at most [Config].Eager bytes is copied to the host, if there is room for it, and the send is
-// complete. Of any other message a note stays that names the sender's request; the receiver copies
-// straight from the sender's memory when it posts its receive.
+// A small message, of at most 104 bytes, goes through a ring, once some have gone from the same
+// rank to the same other: see ring. The sender copies it into the ring, locks nothing, and its send
+// is complete. The receiver takes it out in the calls that wait, poll, probe or receive, and
+// matches it then. Whoever locks a mailbox to look for a message takes what is in the rings out
+// first, so messages of one sender stay in order, whichever way they go. Rings are taken out of
+// [Config].Room, and a rank has at most 32.
+//
+// For any other message the sender locks the receiver's mailbox. If a matching receive is posted,
+// the sender copies from its own guest's memory to the receiver's, and both requests are complete.
+// Otherwise a message of at most [Config].Eager bytes is copied to the host, if there is room for
+// it, and the send is complete. Of any other message a note stays that names the sender's request;
+// the receiver copies straight from the sender's memory when it posts its receive.
 //
 // Copies of more than a few KiB are done without the mutex: the memories of both ends are pinned
 // meanwhile, and [Endpoint.Close] waits for pins.
@@ -53,6 +60,8 @@
 // # Progress
 //
 // Whoever completes a request does all that is left to do for it; the rank itself need not call.
+// While a task is to follow a request of a rank that does not wait, senders deliver what they put
+// into its rings, for the same reason.
 // The owner, if it waits, is woken: it spins for a while, if spinning succeeded lately, and then
 // parks on a word that the kernel wakes it by. What has to follow a request, such as the next step
 // of a collective operation, is a task: see [Request.Then] and [Endpoint.Schedule].

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
@@ -13,10 +14,11 @@ import (
 )
 
 // model is matching as MPI 5.0, 3.5 tells it, in the plainest way: two lists for each rank,
-// searched from the front.
+// searched from the front. What is in a ring comes when something takes it out.
 type model struct {
 	posted     [][]*modelRecv // of each rank
 	unexpected [][]*modelSend
+	ringed     map[[2]int][]*modelSend // from a rank to one of its node, in a ring
 }
 
 type modelSend struct {
@@ -35,6 +37,7 @@ type modelRecv struct {
 	buf     []byte
 	got     *modelSend
 	gone    bool
+	watched bool // a task follows it
 }
 
 func (m *model) enqueue(s *modelSend) {
@@ -72,6 +75,21 @@ func (m *model) cancelSend(s *modelSend) {
 	}
 }
 
+// drain takes what a rank has in its ring to another out, until want takes a message.
+func (m *model) drain(from, to int, want *modelRecv) (found bool) {
+	pair := [2]int{from, to}
+	for len(m.ringed[pair]) > 0 && !found {
+		s := m.ringed[pair][0]
+		m.ringed[pair] = m.ringed[pair][1:]
+		if m.enqueue(s); s.matched || want == nil || !want.env.accepts(s.env.Context, from, s.env.Tag) {
+			continue
+		}
+		m.unexpected[to] = m.unexpected[to][:len(m.unexpected[to])-1]
+		want.got, s.matched, found = s, true, true
+	}
+	return found
+}
+
 // run is one random history, on ranks of two nodes.
 type run struct {
 	*network
@@ -81,7 +99,33 @@ type run struct {
 	recvs  []*modelRecv
 	flying map[[2]int][]*modelSend // from a rank to one of another node, before they arrive
 	named  map[[2]uint64]*modelSend
+	tasks  sync.WaitGroup // that are to follow receives
+	rings  int            // messages that went through a ring
 	log    []string
+}
+
+// arrive takes what one rank, or with AnySource all, has in rings to another out.
+func (r *run) arrive(from, to int) {
+	if rings := r.end(to).rings.Load(); rings != nil {
+		for _, x := range *rings {
+			if x.from == from || from == abi.AnySource {
+				r.drain(x.from, to, nil)
+			}
+		}
+	}
+}
+
+// tail is how many messages a rank has put into its ring to another.
+func (r *run) tail(from, to int) uint32 {
+	if p := r.end(from).out.pairs[to]; p != nil && p.ring != nil {
+		return p.ring.tail
+	}
+	return 0
+}
+
+// watches reports whether a task is to follow a receive that a rank has posted.
+func (r *run) watches(rank int) bool {
+	return slices.ContainsFunc(r.posted[rank], func(v *modelRecv) bool { return v.watched })
 }
 
 func (r *run) fatal(format string, args ...any) {
@@ -117,13 +161,24 @@ func (r *run) send() {
 	mode := []Mode{Standard, Synchronous}[r.random.IntN(2)]
 	r.sends = append(r.sends, s)
 	r.log = append(r.log, fmt.Sprintf("send %d: %d to %d, context %d, tag %d, mode %d, %d bytes", s.number, s.from, s.env.Peer, s.env.Context, s.env.Tag, mode, len(s.data)))
-	if r.nodes[s.from] == r.nodes[s.env.Peer] {
-		r.enqueue(s)
-	} else {
-		pair := [2]int{s.from, s.env.Peer}
+	pair := [2]int{s.from, s.env.Peer}
+	if r.nodes[s.from] != r.nodes[s.env.Peer] {
 		r.flying[pair] = append(r.flying[pair], s)
 	}
+	before := r.tail(s.from, s.env.Peer)
 	r.end(s.from).Send(&s.request, s.env, datatype.Of(s.data), mode)
+	switch {
+	case r.nodes[s.from] != r.nodes[s.env.Peer]:
+	case r.tail(s.from, s.env.Peer) == before: // by the mailbox, after what is in the ring
+		r.drain(s.from, s.env.Peer, nil)
+		r.enqueue(s)
+	default:
+		r.rings++
+		r.ringed[pair] = append(r.ringed[pair], s)
+		if r.watches(s.env.Peer) {
+			r.arrive(abi.AnySource, s.env.Peer)
+		}
+	}
 }
 
 func (r *run) envelope() Envelope {
@@ -139,13 +194,27 @@ func (r *run) recv() {
 	rank := r.random.IntN(len(r.nodes))
 	r.log = append(r.log, fmt.Sprintf("receive %d: rank %d, %+v", len(r.recvs), rank, v.env))
 	r.recvs = append(r.recvs, v)
-	r.post(rank, v)
+	if v.env.Peer == abi.AnySource {
+		r.arrive(abi.AnySource, rank)
+	}
+	if r.find(rank, v.env) >= 0 || v.env.Peer == abi.AnySource || !r.drain(v.env.Peer, rank, v) {
+		r.post(rank, v)
+	}
 	r.end(rank).Recv(&v.request, v.env, datatype.Of(v.buf))
+	if r.random.IntN(8) == 0 {
+		r.tasks.Add(1)
+		if v.watched = v.request.Then(r.tasks.Done); !v.watched {
+			r.tasks.Done()
+		} else {
+			r.arrive(abi.AnySource, rank)
+		}
+	}
 }
 
 // probe probes, and sometimes takes what it finds.
 func (r *run) probe() {
 	rank, env := r.random.IntN(len(r.nodes)), r.envelope()
+	r.arrive(env.Peer, rank)
 	i := r.find(rank, env)
 	st, ok := r.end(rank).Probe(env)
 	if ok != (i >= 0) || ok && (st.Source != int32(r.unexpected[rank][i].from) || st.Bytes != int64(len(r.unexpected[rank][i].data))) {
@@ -164,6 +233,9 @@ func (r *run) cancel() {
 	if len(r.recvs) > 0 && r.random.IntN(2) == 0 {
 		v := r.recvs[r.random.IntN(len(r.recvs))]
 		for rank := range r.posted {
+			if slices.Contains(r.posted[rank], v) {
+				r.arrive(v.env.Peer, rank)
+			}
 			if i := slices.Index(r.posted[rank], v); i >= 0 {
 				r.posted[rank] = slices.Delete(r.posted[rank], i, i+1)
 				v.gone = true
@@ -204,6 +276,10 @@ func (r *run) check() {
 			break
 		}
 	}
+	for rank := range r.nodes {
+		r.arrive(abi.AnySource, rank)
+		r.end(rank).Poll()
+	}
 	for i, v := range r.recvs {
 		switch {
 		case v.gone:
@@ -228,22 +304,45 @@ func (r *run) check() {
 }
 
 // MPI 5.0, 3.5, 3.8: whatever the history, messages, receives, probes and cancels do what the model
-// does.
+// does, with rings between the ranks of a node or without room for them.
 func TestModel(t *testing.T) {
 	histories := 300
 	if testing.Short() {
 		histories = 30
 	}
-	for seed := range uint64(histories) {
-		n := newNetwork(t, []int{0, 0, 1, 1}, seed, Config{Eager: 100, Room: 600})
-		r := &run{network: n, random: rand.New(rand.NewPCG(seed, 1)), flying: map[[2]int][]*modelSend{}, named: map[[2]uint64]*modelSend{}}
-		r.posted, r.model.unexpected = make([][]*modelRecv, 4), make([][]*modelSend, 4)
-		r.log = append(r.log, fmt.Sprintf("seed %d", seed))
-		r.watch()
-		for range 200 {
-			r.step()
-		}
-		r.check()
-		n.close()
+	for name, cfg := range map[string]Config{"mailbox": {Eager: 100, Room: 600}, "rings": {Eager: 100, Room: 4 << 10}} {
+		t.Run(name, func(t *testing.T) {
+			rings := 0
+			for seed := range uint64(histories) {
+				rings += history(t, seed, cfg)
+			}
+			if (rings > 0) != (name == "rings") {
+				t.Errorf("%d messages went through a ring", rings)
+			}
+		})
 	}
+}
+
+// history runs one, and returns how many messages went through a ring.
+func history(t *testing.T, seed uint64, cfg Config) int {
+	n := newNetwork(t, []int{0, 0, 1, 1}, seed, cfg)
+	defer n.close()
+	for _, w := range n.worlds {
+		w.ringAfter, w.ringSlots = int(seed%3), 4
+	}
+	r := &run{network: n, random: rand.New(rand.NewPCG(seed, 1)), flying: map[[2]int][]*modelSend{}, named: map[[2]uint64]*modelSend{}}
+	r.posted, r.model.unexpected, r.ringed = make([][]*modelRecv, 4), make([][]*modelSend, 4), map[[2]int][]*modelSend{}
+	r.log = append(r.log, fmt.Sprintf("seed %d", seed))
+	r.watch()
+	for range 200 {
+		r.step()
+	}
+	r.check()
+	for _, v := range r.recvs {
+		if v.watched && !v.request.Done() {
+			r.tasks.Done()
+		}
+	}
+	r.tasks.Wait() // each task ran
+	return r.rings
 }

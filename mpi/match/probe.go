@@ -3,32 +3,40 @@ package match
 import "github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 
 // Probe looks for a message without receiving it.
-func (e *Endpoint) Probe(env Envelope) (Status, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	a := e.unexpected.find(&env)
+func (e *Endpoint) Probe(env Envelope) (st Status, ok bool) {
+	e.look(&env, func(a *unexpected) { st, ok = a.status(), true })
+	return st, ok
+}
+
+// look calls found, with the mailbox locked, for the message that arrived first of those that a
+// receive takes, if there is one.
+func (e *Endpoint) look(env *Envelope, found func(*unexpected)) {
+	var c collected
+	var l mailboxLock
+	defer l.rescue()
+	l.lock(e)
+	e.drain(env.Peer, nil, &c)
+	a := e.unexpected.find(env)
 	if a == nil {
 		e.probing = true
-		return Status{}, false
+	} else {
+		found(a)
 	}
-	return a.status(), true
+	l.unlock()
+	c.finish(e)
 }
 
 // Take is a matched probe: the message can be received by RecvMessage alone from now on.
-func (e *Endpoint) Take(env Envelope) (*Message, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	a := e.unexpected.find(&env)
-	if a == nil {
-		e.probing = true
-		return nil, false
-	}
-	e.matched(a)
-	if a.send != nil {
-		a.send.where = inCopy
-	}
-	e.unexpected.taken.push(a, &a.links)
-	return &Message{Status: a.status(), a: a}, true
+func (e *Endpoint) Take(env Envelope) (m *Message, ok bool) {
+	e.look(&env, func(a *unexpected) {
+		e.matched(a)
+		if a.send != nil {
+			a.send.where = inCopy
+		}
+		e.unexpected.taken.push(a, &a.links)
+		m, ok = &Message{Status: a.status(), a: a}, true
+	})
+	return m, ok
 }
 
 // RecvMessage starts to receive a message that Take found, once.
@@ -56,9 +64,13 @@ func (e *Endpoint) Cancel(r *Request) {
 	if to := r.env.Peer; r.send && e.w.endpoints[to] != nil {
 		mailbox = e.w.endpoints[to]
 	}
+	var c collected
 	var l mailboxLock
 	defer l.rescue()
 	l.lock(mailbox)
+	if r.where == inPosted {
+		e.drain(r.env.Peer, nil, &c)
+	}
 	switch r.where {
 	case nowhere: // for ever
 	case inStranded:
@@ -80,10 +92,12 @@ func (e *Endpoint) Cancel(r *Request) {
 		return
 	default:
 		l.unlock()
+		c.finish(e)
 		return
 	}
 	r.where = inCopy
 	l.unlock()
+	c.finish(e)
 	r.Status = Status{Cancelled: true}
 	r.finish()
 }

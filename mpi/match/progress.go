@@ -125,8 +125,16 @@ func (e *Endpoint) Wait(ready func() bool) error {
 	if err := e.err(); err != nil {
 		return err
 	}
-	if e.tasks.n.Load() == 0 && ready() {
-		return nil
+	if e.tasks.n.Load() == 0 {
+		if ready() {
+			return nil
+		}
+		if e.hasMail() {
+			e.collectOwn()
+			if ready() {
+				return nil
+			}
+		}
 	}
 	before := e.tasks.waiting.Swap(1)
 	e.unpublish() // what a call waits for that runs this one in a callback
@@ -138,6 +146,9 @@ func (e *Endpoint) Wait(ready func() bool) error {
 		}
 		if e.tasks.n.Load() > 0 && e.run() {
 			continue
+		}
+		if e.hasMail() {
+			e.collectOwn()
 		}
 		if ready() {
 			return nil
@@ -174,8 +185,20 @@ func (e *Endpoint) err() error {
 func (e *Endpoint) leave(before int32) {
 	e.unpublish()
 	e.tasks.waiting.Store(before)
-	if before == 0 && e.tasks.n.Load() > 0 {
+	if before != 0 {
+		return
+	}
+	e.collectWatched()
+	if e.tasks.n.Load() > 0 {
 		e.help()
+	}
+}
+
+// collectWatched delivers what is in the rings if a task is to follow a request and the rank does
+// not wait: from now on senders do that.
+func (e *Endpoint) collectWatched() {
+	if e.watched.Load() != 0 && e.tasks.waiting.Load() == 0 && e.hasMail() {
+		e.collect()
 	}
 }
 
@@ -187,6 +210,9 @@ func (e *Endpoint) WaitFor(r *Request) error { return e.Wait(r.Done) }
 func (e *Endpoint) Poll() error {
 	if err := e.err(); err != nil {
 		return err
+	}
+	if e.hasMail() {
+		e.collectOwn()
 	}
 	if e.tasks.n.Load() > 0 {
 		before := e.tasks.waiting.Swap(1)

@@ -95,12 +95,12 @@ func (e *Endpoint) clear(r *Request, from int, id uint64) work {
 // it is on another node: that its message was matched, if it wants to know, and credit if that is
 // enough for a packet. The mailbox is locked.
 func (e *Endpoint) repay(a *unexpected) (left work) {
-	p := e.peer(a.peer)
 	cost := int(a.size) + Overhead
 	if !a.remote {
-		p.held -= cost
+		a.pair.giveBack(int64(cost))
 		return
 	}
+	p := e.peer(a.peer)
 	if a.id != 0 {
 		left.tell = e
 		left.reply = frame.Packet{Kind: frame.PacketAck, From: int32(e.rank), To: int32(a.peer), ID: a.id}

@@ -83,11 +83,15 @@ func (r *Request) Leaving() bool {
 // nothing, if the request is done already.
 func (r *Request) Then(then func()) bool {
 	r.then = then
-	if r.state.CompareAndSwap(pending, watched) {
-		return true
+	e := r.e
+	e.watched.Add(1)
+	if !r.state.CompareAndSwap(pending, watched) {
+		e.watched.Add(-1)
+		r.then = nil
+		return false
 	}
-	r.then = nil
-	return false
+	e.collectWatched()
+	return true
 }
 
 // begin readies a request for use. Who makes it visible to others stores pending before.
@@ -102,6 +106,13 @@ func (r *Request) begin(e *Endpoint, env Envelope, b datatype.Buffer) {
 // after that. No mailbox is locked.
 func (r *Request) finish() {
 	e := r.e
+	r.complete()
+	e.notify()
+}
+
+// complete is finish without telling the owner.
+func (r *Request) complete() {
+	e := r.e
 	r.buf = datatype.Buffer{}
 	if r.counted {
 		e.pending.Add(-1)
@@ -109,10 +120,9 @@ func (r *Request) finish() {
 	if r.state.Swap(complete) == watched {
 		then := r.then
 		r.then = nil
-		e.Schedule(then, false) // tells the owner
-		return
+		e.watched.Add(-1)
+		e.Schedule(then, false)
 	}
-	e.notify()
 }
 
 // finishOwn completes a request that nobody else has seen, within the call that started it. Nothing

@@ -39,14 +39,15 @@ func (w *waits) spun(found bool) {
 	}
 }
 
-// sleep returns once seq is not what it was, or for no reason.
+// sleep returns once seq is not what it was or a ring has a message, or for no reason.
 func (e *Endpoint) sleep(was uint32) {
 	if !e.spins(was) {
 		e.park(was)
 	}
 }
 
-// spins spins if that pays, and reports whether seq changed meanwhile.
+// spins spins if that pays, and reports whether seq changed or a message came into a ring
+// meanwhile.
 func (e *Endpoint) spins(was uint32) bool {
 	load := e.w.cfg.Load
 	if load.ranks.Load()+load.others.Load() <= maxSpinPerCore*e.w.cores && e.waits.spins() {
@@ -57,10 +58,10 @@ func (e *Endpoint) spins(was uint32) bool {
 	return false
 }
 
-// spin reports whether seq changed from was within maxSpin. It yields its core to other threads
-// that are ready: now and then while there is a core for each rank that runs or spins, all the time
-// while there are more ranks. So cores do not go to sleep between one message and the next, which
-// they wake from slowly, and no rank waits for one that only spins.
+// spin reports whether seq changed from was, or a ring has a message, within maxSpin. It yields its
+// core to other threads that are ready: now and then while there is a core for each rank that runs
+// or spins, all the time while there are more ranks. So cores do not go to sleep between one
+// message and the next, which they wake from slowly, and no rank waits for one that only spins.
 func (e *Endpoint) spin(was uint32) bool {
 	load := e.w.cfg.Load
 	for start := (time.Time{}); ; {
@@ -69,7 +70,7 @@ func (e *Endpoint) spin(was uint32) bool {
 			rounds = 1
 		}
 		for range 64 * rounds {
-			if e.seq.Load() != was {
+			if e.seq.Load() != was || e.hasMail() {
 				return true
 			}
 		}
@@ -82,12 +83,12 @@ func (e *Endpoint) spin(was uint32) bool {
 	}
 }
 
-// park sleeps until seq is not what it was, or for no reason.
+// park sleeps until seq is not what it was or a ring has a message, or for no reason.
 func (e *Endpoint) park(was uint32) {
 	load := &e.w.cfg.Load.busy
 	load.Add(-1)
 	e.parked.Store(1)
-	if e.seq.Load() == was {
+	if e.seq.Load() == was && !e.hasMail() {
 		e.parker.park(&e.seq, was)
 	}
 	e.parked.Store(0)

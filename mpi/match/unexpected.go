@@ -18,6 +18,7 @@ type unexpected struct {
 	small  []byte   // memory for it that stays with the unexpected when it is used again
 	big    *[]byte  // memory for it from the pool
 	send   *Request // of this node, whose memory has the data
+	pair   *pair    // of an eager message of this node
 	id     uint64   // the sender's name for it, of another node
 	remote bool     // it came from another node
 	eager  bool     // data came with it

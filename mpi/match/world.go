@@ -26,6 +26,8 @@ type World struct {
 	stop   func() bool // cancels the watch of New's context
 	ranks  func() []int32
 
+	ringAfter, ringSlots int // the constants of these names, but in tests
+
 	mu     sync.Mutex
 	closed bool
 	pumps  map[int]*pump // by rank they send to
@@ -67,6 +69,7 @@ func New(ctx context.Context, cfg Config) *World {
 		}
 		return all
 	})
+	w.ringAfter, w.ringSlots = ringAfter, ringSlots
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	seed := rand.Uint64()
 	for _, rank := range cfg.Local {
