@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
 	"golang.org/x/sys/unix"
@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 
 // child is a worker. It echoes Packets, and ends when it is stopped, or as its mode says.
 func child(mode string) {
+	abortEnds()
 	conn, err := net.FileConn(os.NewFile(workerSocket, "socket"))
 	if err != nil {
 		os.Exit(20)
@@ -91,6 +92,15 @@ func child(mode string) {
 	}
 }
 
+// abortEnds gives SIGABRT its default action, as cmd/worker does.
+func abortEnds() {
+	var action struct {
+		handler, flags, restorer uintptr
+		mask                     uint64
+	}
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGABRT), uintptr(unsafe.Pointer(&action)), 0, unsafe.Sizeof(action.mask), 0, 0)
+}
+
 // held is memory that a child keeps.
 var held []byte
 
@@ -104,7 +114,6 @@ func place(mode string, conn net.Conn) {
 		}
 		select {}
 	case "abort":
-		debug.SetTraceback("crash") // the Go runtime then ends by the signal, not by exit code 2
 		unix.Kill(os.Getpid(), syscall.SIGABRT)
 		select {}
 	case "exit later":

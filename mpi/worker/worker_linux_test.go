@@ -315,10 +315,9 @@ func hit(t *testing.T, w *Worker, sig syscall.Signal) {
 			break
 		}
 	}
-	// Go's own handler of SIGABRT writes a trace and exits with 2.
 	want := map[syscall.Signal]string{
 		syscall.SIGKILL: "the worker was killed from outside",
-		syscall.SIGABRT: "the worker ended with exit code 2",
+		syscall.SIGABRT: "the worker crashed: aborted",
 		syscall.SIGSTOP: "the worker was killed: it did not answer for 3s",
 	}[sig]
 	if got := w.End().Cause; !strings.HasPrefix(got, want) {

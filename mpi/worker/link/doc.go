@@ -52,6 +52,8 @@
 // # Use
 //
 // A [Writer] is for many goroutines: Send puts a frame into a buffer, and one goroutine, which
-// [Writer.Run] is, writes what has gathered since its last write. A [Reader] is for one goroutine;
-// a payload is valid until its next call of Next.
+// [Writer.Run] is, writes what has gathered since its last write. A frame that is alone is written
+// by its sender, as far as the socket takes it without waiting. Frames are not merged: packets
+// count for frame.PacketsCost each, which both ends must count alike. A [Reader] is for one
+// goroutine; a payload is valid until its next call of Next.
 package link

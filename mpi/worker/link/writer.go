@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // maxPending is how many bytes wait to be written before [Writer.Send] waits.
@@ -18,15 +21,25 @@ const (
 	keepFree   = 16
 )
 
+// gap is the time between two frames after which they are not of one burst. Bursts gather; a frame
+// that is alone is written by its sender, which saves a change of goroutine.
+const gap = 10 * time.Microsecond
+
 // ErrClosed is the error of a [Writer] that was closed.
 var ErrClosed = errors.New("link: closed")
 
 // Writer puts frames on a socket in batches: while one write is under way, frames gather for the
-// next. Send is for many goroutines. Run is the one that writes.
+// next. Send is for many goroutines. Run is the one that writes, but for a frame that is alone.
 type Writer struct {
 	w io.Writer
 
+	direct syscall.RawConn // for writes that do not wait; nil for none
+
 	mu      sync.Mutex
+	writing bool          // a write is under way
+	last    time.Time     // when a frame was queued while no other was
+	burst   int           // frames up to the last one that followed each other fast
+	before  int           // the same, of the burst before
 	pending [][]byte      // buffers of frames to write
 	queued  int           // bytes of them
 	free    [][]byte      // written buffers
@@ -35,8 +48,15 @@ type Writer struct {
 	wake    chan struct{} // of capacity 1: pending is not empty, or err is set
 }
 
-// NewWriter writes to w, once [Writer.Run] runs.
-func NewWriter(w io.Writer) *Writer { return &Writer{w: w, wake: make(chan struct{}, 1)} }
+// NewWriter writes to w, once [Writer.Run] runs. What is queued while nothing else is may be
+// written before.
+func NewWriter(w io.Writer) *Writer {
+	out := &Writer{w: w, wake: make(chan struct{}, 1)}
+	if c, ok := w.(syscall.Conn); ok {
+		out.direct, _ = c.SyscallConn()
+	}
+	return out
+}
 
 // Send queues a frame, in order with the others of the same goroutine. It waits while a mebibyte is
 // queued, at most until ctx ends. The frame is the caller's again when it returns.
@@ -67,10 +87,13 @@ func (w *Writer) SendNow(f Frame) error {
 	return w.queue(f)
 }
 
-// queue appends a frame. The caller holds mu.
+// queue appends a frame. The caller holds mu, which is free while a frame is written at once.
 func (w *Writer) queue(f Frame) error {
 	if w.err != nil {
 		return w.err
+	}
+	if w.direct != nil && w.alone() {
+		return w.writeNow(f)
 	}
 	last := len(w.pending) - 1
 	if last < 0 || len(w.pending[last]) >= batchBytes {
@@ -86,11 +109,66 @@ func (w *Writer) queue(f Frame) error {
 		}
 		return err
 	}
+	w.wakeUp()
+	return nil
+}
+
+// alone counts a frame, and reports whether it is likely that none follows at once: it came alone,
+// and so did the one before. The caller holds mu.
+func (w *Writer) alone() bool {
+	if w.writing || len(w.pending) > 0 {
+		w.burst++
+		return false
+	}
+	now := time.Now()
+	if now.Sub(w.last) <= gap {
+		w.burst++
+	} else {
+		w.before, w.burst = w.burst, 1
+	}
+	w.last = now
+	return w.burst == 1 && w.before <= 1
+}
+
+// writeNow writes a frame that is alone, as far as the socket takes it at once. The caller holds
+// mu.
+func (w *Writer) writeNow(f Frame) error {
+	b, err := Append(w.buffer(), f)
+	if err != nil {
+		w.recycle(b)
+		return err
+	}
+	w.writing = true
+	w.mu.Unlock()
+	n := 0
+	var failed error
+	err = w.direct.Write(func(fd uintptr) bool {
+		n, failed = writeOnce(fd, b)
+		return true
+	})
+	w.mu.Lock()
+	w.writing = false
+	switch err = errors.Join(err, failed); {
+	case err != nil:
+		w.close(err)
+		return err
+	case n < len(b):
+		w.queued += len(b) - n
+		w.pending = slices.Insert(w.pending, 0, b[:copy(b, b[n:])])
+	default:
+		w.recycle(b)
+	}
+	if len(w.pending) > 0 || w.err != nil {
+		w.wakeUp()
+	}
+	return nil
+}
+
+func (w *Writer) wakeUp() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // Run writes until a write fails or [Writer.Close] is called, and returns that error. What was
@@ -119,6 +197,9 @@ func (w *Writer) Run() error {
 func (w *Writer) take() ([]byte, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.writing {
+		return nil, nil // writeNow wakes Run
+	}
 	if len(w.pending) == 0 {
 		if len(w.free) > 1 {
 			clear(w.free[1:]) // else their memory stays
@@ -127,6 +208,7 @@ func (w *Writer) take() ([]byte, error) {
 		return nil, w.err
 	}
 	batch := w.pending[0]
+	w.writing = true
 	w.queued -= len(batch)
 	n := copy(w.pending, w.pending[1:])
 	w.pending[n] = nil
@@ -142,8 +224,14 @@ func (w *Writer) take() ([]byte, error) {
 func (w *Writer) give(batch []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.free) < keepFree {
-		w.free = append(w.free, batch[:0])
+	w.writing = false
+	w.recycle(batch)
+}
+
+// recycle keeps a buffer for the next frames. The caller holds mu.
+func (w *Writer) recycle(b []byte) {
+	if len(w.free) < keepFree && cap(b) > 0 {
+		w.free = append(w.free, b[:0])
 	}
 }
 
@@ -166,6 +254,11 @@ func (w *Writer) Close(err error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.close(err)
+}
+
+// close is Close. The caller holds mu.
+func (w *Writer) close(err error) {
 	if w.err == nil {
 		w.err = err
 	}
@@ -173,8 +266,5 @@ func (w *Writer) Close(err error) {
 		close(w.room)
 		w.room = nil
 	}
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
+	w.wakeUp()
 }
