@@ -315,3 +315,11 @@ func (d *daemon) result() (r result) {
 		}
 	}
 }
+
+// limit is a limit of a process's memory, which the race detector does not take.
+func limit(n int64) int64 {
+	if underRace {
+		return 0
+	}
+	return n
+}
