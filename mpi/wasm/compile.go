@@ -175,6 +175,9 @@ func (r *Runtime) make(id codeID, wasm []byte) (c *code, image []byte, err error
 
 // translate makes machine code of a module.
 func (r *Runtime) translate(e *native.Engine, wasm []byte) (*native.Module, error) {
+	if err := r.checkCost(wasm); err != nil {
+		return nil, err
+	}
 	r.compiling <- struct{}{}
 	defer func() { <-r.compiling }()
 	validator, err := r.engine(validating)

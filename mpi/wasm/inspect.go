@@ -32,6 +32,13 @@ func (r *Runtime) addSafepoints(wasm []byte) ([]byte, error) {
 	return module.AddSafepoints(wasm)
 }
 
+// checkCost is [module.CheckCost], for one module at a time.
+func (r *Runtime) checkCost(wasm []byte) error {
+	r.inspecting <- struct{}{}
+	defer func() { <-r.inspecting }()
+	return module.CheckCost(wasm)
+}
+
 // inspect checks that a module can be linked and started. An MPI program is changed to export its
 // table of functions.
 func inspect(wasm []byte) (out []byte, info moduleInfo, err error) {

@@ -13,7 +13,8 @@ const (
 	bulk // takes as long as what it works on is large
 )
 
-// instruction reads one. It knows those of WebAssembly 2.0, tail calls and relaxed SIMD, and leaves
+// instruction reads one, and leaves its first number in r.first: an index, or
+// the type of a block. It knows those of WebAssembly 2.0, tail calls and relaxed SIMD, and leaves
 // it to the engine whether they are valid where they stand; but none may name another memory than
 // the first.
 func (r *reader) instruction() kind {
@@ -30,23 +31,24 @@ func (r *reader) instruction() kind {
 	case op == 0x0b:
 		return end
 	case op == 0x10, op == 0x12: // call, return_call
-		r.u32()
+		r.first = r.u32()
 		return call
 	case op == 0x11, op == 0x13: // call_indirect, return_call_indirect
-		r.u32()
+		r.first = r.u32()
 		r.u32()
 		return call
 	case op == 0x0c, op == 0x0d: // br, br_if
-		r.u32()
+		r.first = r.u32()
 	case op == 0x0e: // br_table
-		for range r.count(len(r.b), "labels") {
+		n := r.count(len(r.b), "labels")
+		for range n {
 			r.u32()
 		}
-		r.u32()
+		r.first, r.labels = r.u32(), n // the last one, where none of the list is meant
 	case op == 0x1c: // select, with types
 		r.valTypes()
 	case op >= 0x20 && op <= 0x26, op == 0xd2: // locals, globals, elements of tables, ref.func
-		r.u32()
+		r.first = r.u32()
 	case op >= 0x28 && op <= 0x3e: // loads and stores
 		r.memArg()
 	case op == 0x3f: // memory.size
@@ -134,13 +136,24 @@ func (r *reader) memory() {
 // blockType reads what a block takes and leaves: nothing, one value, or as the type of a number
 // says.
 func (r *reader) blockType() {
+	r.first = noType
 	switch c := r.byte(); {
 	case c == nullable:
 		r.number(5)
 	case c >= 0x80:
+		rest := r.b
 		r.number(4)
+		r.first = uint32(c & 0x7f)
+		for i, b := range rest[:len(rest)-len(r.b)] {
+			r.first |= uint32(b&0x7f) << (7 * (i + 1))
+		}
+	case c < 0x40: // above are negative numbers, which are types of values
+		r.first = uint32(c)
 	}
 }
+
+// noType is the type of a block that is not one of the type section.
+const noType = 1<<32 - 1
 
 // number reads a signed LEB128 number of at most so many bytes.
 func (r *reader) number(bytes int) {

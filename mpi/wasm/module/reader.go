@@ -13,6 +13,10 @@ type reader struct {
 	at   int64 // where b begins in the module
 	what string
 	err  error
+
+	// Of the last instruction: see there.
+	first  uint32
+	labels int // of a br_table, but for the last one
 }
 
 func (r *reader) fail(format string, args ...any) {
