@@ -153,7 +153,8 @@ func (g *group) run(r int, start time.Time) {
 	out := g.guarded(r, start, stdout, stderr)
 	stop()
 	flusher.Wait()
-	if g.running.Add(-1) == 0 {
+	if g.running.Add(-1) == 0 { // nobody needs them any more, and they may be large
+		g.cfg.Args, g.cfg.Env, g.cfg.Files = nil, nil, nil
 		g.h.cfg.Processors.Add(-len(g.local))
 	}
 	g.owner.Ended(r, out)
