@@ -77,6 +77,10 @@ func child(mode string) {
 			liar(mode, out, f)
 			continue
 		}
+		if rest, ok := strings.CutPrefix(mode, endMode); ok {
+			ender(rest, conn, out, f)
+			continue
+		}
 		switch f := f.(type) {
 		case *link.Packets:
 			out.SendNow(f)
@@ -102,15 +106,18 @@ func abortEnds() {
 }
 
 // held is memory that a child keeps.
-var held []byte
+var held [][]byte
 
 // place does what a mode does when the daemon wants something of it.
 func place(mode string, conn net.Conn) {
 	switch mode {
 	case "grow":
-		held = make([]byte, 96<<20)
-		for i := 0; i < len(held); i += 4096 {
-			held[i] = 1
+		for range 32 {
+			more := make([]byte, 16<<20)
+			for i := 0; i < len(more); i += 4096 {
+				more[i] = 1
+			}
+			held = append(held, more)
 		}
 		select {}
 	case "abort":

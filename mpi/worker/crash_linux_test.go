@@ -1,0 +1,93 @@
+package worker
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
+)
+
+// endMode begins the mode of a worker that compiles, and ends as a child of the mode that follows
+// does when it is given a message or ranks.
+const endMode = "end:"
+
+// ranksToo begins the mode that follows if the program is an MPI program.
+const ranksToo = "ranks:"
+
+// ender is how a worker of that mode answers a frame of the daemon's.
+func ender(mode string, conn net.Conn, out *link.Writer, f link.Frame) {
+	mode, mpi := strings.CutPrefix(mode, ranksToo)
+	switch f := f.(type) {
+	case *link.Place:
+		out.SendNow(&link.Placed{})
+	case *link.Module:
+		out.SendNow(&link.Compiled{MPI: mpi, Size: 4})
+		out.SendNow(&link.Code{Data: []byte("code")})
+	case *link.Ping:
+		out.SendNow(&link.Pong{Number: f.Number})
+	case *link.Message, *link.Start:
+		if mode == "silent" {
+			select {}
+		}
+		place(mode, conn)
+	}
+}
+
+// TestEndsOfWork: what runs in a worker fails when it ends, each way with its reason and words.
+func TestEndsOfWork(t *testing.T) {
+	quick := Config{Ping: 50 * time.Millisecond, Watch: 10 * time.Millisecond, Grace: 50 * time.Millisecond}
+	for _, c := range []struct {
+		mode   string
+		reason mpi.Reason
+		want   string // words, or the beginning of them before "…"
+	}{
+		{"grow", mpi.OutOfMemory, "the worker was killed: it used …"},
+		{"abort", mpi.Internal, "the worker crashed: aborted…"},
+		{"exit later", mpi.Internal, "the worker ended with exit code 3…"},
+		{"leave", mpi.Internal, "the worker ended although nobody stopped it"},
+		{"unplug", mpi.Internal, "the worker was killed: it closed its socket and did not end within 50ms"},
+		{"babble", mpi.Internal, "the worker was killed: it said what no worker says: …"},
+		{"too long", mpi.Internal, "the worker was killed: it said what no worker says: …"},
+		{"foreign", mpi.Internal, "the worker was killed: it said what no worker says: Input, which only the daemon sends"},
+		{"silent", mpi.Internal, "the worker was killed: it did not answer for 1s"},
+	} {
+		for _, kind := range []link.Kind{link.KindHandler, link.KindRanks} {
+			t.Run(c.mode, func(t *testing.T) {
+				cfg := quick
+				cfg.Silence = time.Minute
+				if c.mode == "silent" {
+					cfg.Silence = time.Second
+				}
+				cfg.Executable = At(self(t))
+				cfg.Name = childName + endMode + c.mode
+				if kind == link.KindRanks {
+					cfg.Name = childName + endMode + ranksToo + c.mode
+				}
+				r := newRuntime(t, RuntimeConfig{Workers: cfg})
+				p, err := r.Compile(t.Context(), []byte("\x00asm\x01\x00\x00\x00"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer p.Close()
+				var out exec.Outcome
+				if kind == link.KindHandler {
+					out = p.Run(t.Context(), message(""))
+				} else {
+					o := newOwner(t, 0, 1)
+					o.ready(t.Context(), p, rankConfig([]int{0}, 0, 1))
+					o.group.Start()
+					out = o.wait()[0]
+				}
+				begin, _, cut := strings.Cut(c.want, "…")
+				words := out.Detail == c.want || cut && strings.HasPrefix(out.Detail, begin)
+				if out.Reason != c.reason || !out.Crashed || !words {
+					t.Errorf("%s: %s, crashed %v; want %s: %s", out.Reason, out.Detail, out.Crashed, c.reason, c.want)
+				}
+			})
+		}
+	}
+}
