@@ -87,6 +87,19 @@ func (c *Client) Interpreters(ctx context.Context) ([]mpi.InterpreterStatus, err
 	return doc.Interpreters, err
 }
 
+// Clear has the node forget that a program crashed its workers, so that it serves it again.
+func (c *Client) Clear(ctx context.Context, program mpi.CID) error {
+	if dots(string(program)) {
+		return mpi.Errorf(mpi.CodeInvalid, "%q is no CID", clip(string(program)))
+	}
+	res, err := c.do(ctx, http.MethodDelete, "/v1/interpreters/"+url.PathEscape(string(program))+"/crashes", nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	return expect(res, http.StatusNoContent)
+}
+
 // Pool is the pool of a program, spelled as in [mpi.Request]; fresh asks the network first.
 func (c *Client) Pool(ctx context.Context, file string, fresh bool) (mpi.PoolStatus, error) {
 	var pool mpi.PoolStatus

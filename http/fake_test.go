@@ -115,6 +115,8 @@ func (n *fakeNode) Status() mpi.NodeStatus {
 		Store: mpi.StoreStatus{Path: "/ipfs/QmStore", Root: "bafystore"}, Workers: mpi.NodeWorkers{Lockdown: "whole"}}
 }
 
+func (n *fakeNode) Clear(p mpi.CID) bool { return p == echo.CID }
+
 func (n *fakeNode) Interpreters() []mpi.InterpreterStatus {
 	return []mpi.InterpreterStatus{{Interpreter: echo, State: mpi.Ready, Kind: "handler", Peers: 2}}
 }

@@ -26,6 +26,9 @@ type Node interface {
 	Status() mpi.NodeStatus
 	// Interpreters are those of this node and those that its peers serve, by name and version.
 	Interpreters() []mpi.InterpreterStatus
+	// Clear forgets that a program crashed its workers, so that one that was set aside for it is
+	// served again. It is false if there were no crashes.
+	Clear(program mpi.CID) bool
 	// Pool finds the pool of a program ("name", "name/version", "name/range" or a CID), asking
 	// the network first if the view is empty or has never been refreshed, or fresh is set.
 	Pool(ctx context.Context, file string, fresh bool) (mpi.PoolStatus, error)

@@ -26,6 +26,7 @@ func (s *Server) routes() *http.ServeMux {
 		"/{$}":                             {"POST": s.seedPost, "GET": s.seedGet},
 		"/v1/node":                         {"GET": s.v1Node},
 		"/v1/interpreters":                 {"GET": s.v1Interpreters},
+		"/v1/interpreters/{cid}/crashes":   {"DELETE": s.v1CrashesDelete},
 		"/v1/pools/{name}":                 {"GET": s.v1Pool},
 		"/v1/pools/{name}/{version}":       {"GET": s.v1Pool},
 		"/v1/peers":                        {"GET": s.v1Peers},

@@ -41,6 +41,15 @@ func (s *Server) v1Interpreters(w http.ResponseWriter, _ *http.Request) error {
 	return s.writeCharged(w, Interpreters{list}, n)
 }
 
+// v1CrashesDelete clears a program that was set aside.
+func (s *Server) v1CrashesDelete(w http.ResponseWriter, r *http.Request) error {
+	if cid := mpi.CID(r.PathValue("cid")); !s.node.Clear(cid) {
+		return mpi.Errorf(mpi.CodeNotFound, "no crashes of a program with the CID %q are known", clip(string(cid)))
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
 func (s *Server) v1Pool(w http.ResponseWriter, r *http.Request) error {
 	file := r.PathValue("name")
 	if v := r.PathValue("version"); v != "" {

@@ -2,6 +2,7 @@ package http
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -283,4 +284,23 @@ func TestScannerTakesPlainDocuments(t *testing.T) {
 	if !scanResponse([]byte(encode(t, want)), &got) || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+}
+
+func TestClear(t *testing.T) {
+	_, s, c := start(t, Config{})
+	if err := c.Clear(t.Context(), echo.CID); err != nil {
+		t.Error(err)
+	}
+	for _, cid := range []mpi.CID{"bafyother", "a/b", "..", ""} {
+		var e *mpi.Error
+		if err := c.Clear(t.Context(), cid); !errors.As(err, &e) || e.Code != mpi.CodeNotFound && e.Code != mpi.CodeInvalid {
+			t.Errorf("%q: %v", cid, err)
+		}
+	}
+	res, body := raw(t, s, "DELETE /v1/interpreters/bafyecho/crashes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	if res.StatusCode != 204 || body != "" {
+		t.Error(res.Status, body)
+	}
+	res, body = raw(t, s, get("/v1/interpreters/bafyecho/crashes", ""))
+	wantProblem(t, res, body, 405, codeMethod)
 }

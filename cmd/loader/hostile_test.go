@@ -33,6 +33,7 @@ func (evilNode) Do(_ context.Context, r mpi.Request) (mpi.Result, error) {
 }
 
 func (evilNode) Status() mpi.NodeStatus { return mpi.NodeStatus{Peer: evil, Agent: evil} }
+func (evilNode) Clear(mpi.CID) bool     { return false }
 func (evilNode) Interpreters() []mpi.InterpreterStatus {
 	return []mpi.InterpreterStatus{{Interpreter: evilInterpreter, State: evil, Kind: evil, Error: evil}}
 }

@@ -77,13 +77,13 @@ func (a *app) logs(ctx context.Context, c *api.Client, given string, o logsOptio
 
 func (a *app) filesCommand() *cobra.Command {
 	var dir string
-	var asJSON bool
+	var asJSON, force bool
 	cmd := &cobra.Command{
 		Use:   "files [flags] JOB",
 		Short: "List or fetch the files that a job's ranks wrote",
 		Long: `Lists the files that the ranks of a job wrote, which the node keeps with the job's record; with --output it writes them into a
 directory. Their names were chosen by a program that ran on other machines: nothing is written outside the directory, nothing hidden,
-and nothing is replaced that is not a file. JOB is the job's ID, or its beginning.`,
+no link in it is followed, and nothing that is there is replaced; with --force files are. JOB is the job's ID, or its beginning.`,
 		Example: `  ipfs-mpi files 918cafd9
   ipfs-mpi files -o pictures 918cafd9`,
 		Args:              cobra.ExactArgs(1),
@@ -98,7 +98,7 @@ and nothing is replaced that is not a file. JOB is the job's ID, or its beginnin
 			}
 			switch {
 			case dir != "":
-				return attach.Files(ctx, c, job, dir, func(f mpi.JobFile) { fmt.Fprintf(a.out, "%s\n", fileLine(dir, f)) })
+				return attach.Files(ctx, c, job, dir, force, func(f mpi.JobFile) { fmt.Fprintf(a.out, "%s\n", fileLine(dir, f)) })
 			case asJSON:
 				return a.printJSON(map[string]any{"files": orEmpty(job.Files)})
 			}
@@ -106,6 +106,7 @@ and nothing is replaced that is not a file. JOB is the job's ID, or its beginnin
 		}),
 	}
 	cmd.Flags().StringVarP(&dir, "output", "o", "", "write them into `DIR`")
+	cmd.Flags().BoolVar(&force, "force", false, "replace files in DIR")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	cmd.MarkFlagsMutuallyExclusive("output", "json")
 	_ = cmd.MarkFlagDirname("output")

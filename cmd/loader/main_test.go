@@ -121,6 +121,8 @@ func (fakeNode) Do(_ context.Context, r mpi.Request) (mpi.Result, error) {
 
 func (fakeNode) Status() mpi.NodeStatus { return mpi.NodeStatus{Peer: self, Started: time.Unix(0, 0)} }
 
+func (fakeNode) Clear(p mpi.CID) bool { return p == "bafyb" }
+
 func (fakeNode) Interpreters() []mpi.InterpreterStatus {
 	return []mpi.InterpreterStatus{
 		{Interpreter: echo, State: mpi.Ready, Kind: "handler", Peers: 2},

@@ -39,6 +39,7 @@ type runOptions struct {
 	json      bool
 	tag       bool
 	output    string
+	force     bool
 	stdin     string
 	quiet     bool
 }
@@ -81,6 +82,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 	f.BoolVar(&o.json, "json", false, "print what happens as JSON, one event a line")
 	f.BoolVar(&o.tag, "tag-output", false, `begin each line of the ranks with "[rank] "`)
 	f.StringVarP(&o.output, "output", "o", "", "write the files that ranks wrote into `DIR`")
+	f.BoolVar(&o.force, "force", false, "replace files in DIR")
 	f.StringVar(&o.stdin, "stdin", "-", "standard input of rank 0: `FROM` is - for this command's own, none, or a file")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress: nothing but the ranks' output and errors")
 	_ = cmd.RegisterFlagCompletionFunc("map-by", cobra.FixedCompletions([]string{"node", "slot"}, cobra.ShellCompDirectiveNoFileComp))
@@ -319,9 +321,13 @@ func (r *runner) files(ctx context.Context, job *mpi.Job) error {
 		}
 		return nil
 	}
-	return attach.Files(ctx, r.c, job, r.o.output, func(f mpi.JobFile) {
+	err := attach.Files(ctx, r.c, job, r.o.output, r.o.force, func(f mpi.JobFile) {
 		if !r.o.quiet && !r.o.json {
 			r.screen.Say("wrote %s", fileLine(r.o.output, f))
 		}
 	})
+	if err != nil {
+		return fmt.Errorf("%w\nThe node keeps the files: %s files -o DIR %s", err, os.Args[0], job.ID)
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/jobstest"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
@@ -128,5 +129,20 @@ func TestWhileParentLives(t *testing.T) {
 	stop()
 	if ctx.Err() == nil {
 		t.Fatal("stopped, and not ended")
+	}
+}
+
+func TestClear(t *testing.T) {
+	url, _ := serve(t, fakeNode{jobstest.New(self)})
+	for _, x := range []struct{ given, out, errs string }{
+		{"broken/1.0.0", "broken/1.0.0 may run again\n", ""},
+		{"bafyb", "bafyb may run again\n", ""},
+		{"hello/1.0.0", "", "no crashes of a program"},
+	} {
+		var out, errw strings.Builder
+		code := newApp(strings.NewReader(""), &out, &errw).execute([]string{"clear", "--api", url, x.given})
+		if out.String() != x.out || !strings.Contains(errw.String(), x.errs) || (code == 0) != (x.errs == "") {
+			t.Errorf("%s: %d, %q, %q", x.given, code, out.String(), errw.String())
+		}
 	}
 }

@@ -34,7 +34,7 @@ func (c crashes) aside(cid mpi.CID) string {
 	if c[cid] < maxCrashes {
 		return ""
 	}
-	return fmt.Sprintf("set aside: it crashed its worker %s; the node's owner can clear it", times(c[cid]))
+	return fmt.Sprintf("set aside: it crashed its worker %s; the node's owner can clear it (ipfs-mpi clear)", times(c[cid]))
 }
 
 func times(n int) string {
@@ -62,6 +62,9 @@ func (n *Node) Crashed(cid mpi.CID, origin mpi.PeerID) {
 // Clear forgets the crashes of a program, so that it is served again. It is false if there were
 // none.
 func (n *Node) Clear(cid mpi.CID) bool {
+	if c, err := n.cfg.Store.ParseCID(string(cid)); err == nil { // in any spelling
+		cid = c
+	}
 	ps := &n.programs
 	ps.mu.Lock()
 	defer ps.mu.Unlock()

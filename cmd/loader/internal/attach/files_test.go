@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,9 +17,9 @@ func TestFiles(t *testing.T) {
 	_, _, c, job := one(t, mpi.JobSpec{File: "picture", Ranks: 2})
 	end := wait(t, c, job)
 	dir := filepath.Join(t.TempDir(), "new", "dir")
-	for range 2 { // a second run replaces the files of the first
+	for _, force := range []bool{false, true} { // a second run replaces the files of the first
 		told := 0
-		if err := Files(t.Context(), c, end, dir, func(mpi.JobFile) { told++ }); err != nil || told != 2 {
+		if err := Files(t.Context(), c, end, dir, force, func(mpi.JobFile) { told++ }); err != nil || told != 2 {
 			t.Fatal(err, told)
 		}
 	}
@@ -44,7 +45,7 @@ func wait(t *testing.T, c *api.Client, job *mpi.Job) *mpi.Job {
 }
 
 // What a program of others wants to write ends up in the directory, or nowhere.
-func TestFilesHostile(t *testing.T) {
+func TestHostileNamesOfFiles(t *testing.T) {
 	_, _, c, job := one(t, mpi.JobSpec{File: "hostile", Ranks: 1})
 	end := wait(t, c, job)
 	outside := t.TempDir()
@@ -62,7 +63,7 @@ func TestFilesHostile(t *testing.T) {
 		}
 	}
 	var wrote []string
-	err := Files(t.Context(), c, end, dir, func(f mpi.JobFile) { wrote = append(wrote, f.Name) })
+	err := Files(t.Context(), c, end, dir, true, func(f mpi.JobFile) { wrote = append(wrote, f.Name) })
 	if len(wrote) != 1 || wrote[0] != "good" {
 		t.Errorf("wrote %q", wrote)
 	}
@@ -88,7 +89,7 @@ func TestFilesBroken(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, size := range []int64{2, 4} {
-		err := Files(t.Context(), fileClient{}, &mpi.Job{Files: []mpi.JobFile{{Name: "a", Size: size}}}, dir, func(mpi.JobFile) {})
+		err := Files(t.Context(), fileClient{}, &mpi.Job{Files: []mpi.JobFile{{Name: "a", Size: size}}}, dir, true, func(mpi.JobFile) {})
 		if err == nil {
 			t.Error("3 bytes pass for", size)
 		}
@@ -105,4 +106,53 @@ type fileClient struct{ Client }
 
 func (fileClient) JobFile(context.Context, string, string) (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader("abc")), nil
+}
+
+// Files of the user's are neither replaced nor taken for our own, and no link is followed, also
+// none that leads to another place in the directory.
+func TestHostileFilesWhereTheUserHasSome(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mine := []string{"Makefile", ".x.part", ".Makefile.part", ".git/config"}
+	for _, name := range mine {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("mine"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(".git", filepath.Join(dir, "g")); err != nil {
+		t.Fatal(err)
+	}
+	job := &mpi.Job{}
+	for _, name := range []string{"Makefile", "x", "g/config", "g/hooks/pre-commit", "bidi\u202egnp.exe", "bad\xff", "sub/ok"} {
+		job.Files = append(job.Files, mpi.JobFile{Name: name, Size: 3})
+	}
+	for _, force := range []bool{false, true} {
+		var wrote []string
+		err := Files(t.Context(), fileClient{}, job, dir, force, func(f mpi.JobFile) { wrote = append(wrote, f.Name) })
+		want := []string{"x", "sub/ok"}
+		if force {
+			want = []string{"Makefile", "x", "sub/ok"}
+			mine = mine[1:]
+		}
+		if err == nil || !slices.Equal(wrote, want) {
+			t.Errorf("force %v: wrote %q, %v", force, wrote, err)
+		}
+		if !force && !strings.Contains(err.Error(), "Makefile was not written: there is a file of that name: --force replaces it") {
+			t.Errorf("the error does not say how: %v", err)
+		}
+		for _, name := range mine {
+			if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != "mine" {
+				t.Errorf("force %v: %s is %q, %v", force, name, got, err)
+			}
+		}
+		// .git, .x.part, .Makefile.part, Makefile, g, sub, x
+		if list, _ := os.ReadDir(dir); len(list) != 7 {
+			t.Errorf("there is %v", list)
+		}
+	}
+	if list, _ := os.ReadDir(filepath.Join(dir, ".git")); len(list) != 1 {
+		t.Errorf("there is %v behind the link", list)
+	}
 }
