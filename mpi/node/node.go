@@ -75,6 +75,8 @@ const (
 	expiryMargin = 250 * time.Millisecond // from a handler's deadline to its task's
 	acceptDelay  = 2 * time.Millisecond   // an Accept waits so long for an answer or a Done
 	maxOutbox    = 4 * maxTasks           // frames queued for one peer
+	maxOutboxes  = 2 * maxOutbox          // frames queued for all; beyond it each has fewOutbox
+	fewOutbox    = 256
 )
 
 // Node is one node. New makes it, Start starts it, Close stops it.
@@ -251,4 +253,14 @@ func (n *Node) reply(to mpi.PeerID, f frame.Frame) {
 		return
 	}
 	n.outbox.put(to, note{frame: f, deadline: time.Now().Add(replyTimeout)})
+}
+
+// replyDone sends the Done of a task, which takes room of the budget until then.
+func (n *Node) replyDone(t *task, done frame.Done) {
+	if t.from == n.self {
+		n.budget.give(t.from, t.room)
+		n.Receive(n.self, done)
+		return
+	}
+	n.outbox.put(t.from, note{frame: done, task: t, deadline: time.Now().Add(replyTimeout)})
 }

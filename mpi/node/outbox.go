@@ -14,6 +14,7 @@ type note struct {
 	frame    frame.Frame
 	deadline time.Time
 	out      *outgoing // for a message: dropped from pending means not wanted any more
+	task     *task     // for a Done: of this task, which takes room of the budget until it is sent
 
 	before, after *note // in its line
 }
@@ -54,10 +55,11 @@ func (l *line) remove(x *note) {
 type outbox struct {
 	n *Node
 
-	mu    sync.Mutex
-	idle  *sync.Cond           // signalled when a peer has no frames queued any more
-	lines map[mpi.PeerID]*line // while a goroutine carries it
-	shut  bool
+	mu     sync.Mutex
+	idle   *sync.Cond           // signalled when a peer has no frames queued any more
+	lines  map[mpi.PeerID]*line // while a goroutine carries it
+	queued int                  // frames in all lines
+	shut   bool
 }
 
 func (b *outbox) init(n *Node) {
@@ -67,7 +69,8 @@ func (b *outbox) init(n *Node) {
 }
 
 // put queues a frame without blocking. Replies to a peer that has [maxOutbox] frames queued are
-// dropped: its own messages then end by their deadlines.
+// dropped: its own messages then end by their deadlines. So are those beyond [fewOutbox] for one
+// peer while there are [maxOutboxes] for all.
 func (b *outbox) put(to mpi.PeerID, x note) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -76,8 +79,9 @@ func (b *outbox) put(to mpi.PeerID, x note) {
 	}
 	l := b.lines[to]
 	switch {
-	case l != nil && l.n >= maxOutbox && x.out == nil:
+	case l != nil && x.out == nil && (l.n >= maxOutbox || b.queued >= maxOutboxes && l.n >= fewOutbox):
 		b.n.log.Warn("peer takes no answers: dropped one", "peer", to)
+		x.free()
 		return
 	case x.out != nil && !b.n.pending.has(x.out):
 		return
@@ -86,6 +90,7 @@ func (b *outbox) put(to mpi.PeerID, x note) {
 		b.lines[to] = l
 		b.n.wg.Go(func() { b.carry(to, l) })
 	}
+	b.queued++
 	l.push(&x)
 	if x.out != nil {
 		x.out.queued = &x
@@ -100,6 +105,7 @@ func (b *outbox) drop(list []*outgoing) {
 	for _, o := range list {
 		if o.queued != nil {
 			b.lines[o.to].remove(o.queued)
+			b.queued--
 			o.queued = nil
 		}
 	}
@@ -109,6 +115,14 @@ func (b *outbox) drop(list []*outgoing) {
 func (b *outbox) carry(to mpi.PeerID, l *line) {
 	for x := b.next(to, l); x != nil; x = b.next(to, l) {
 		b.send(to, x)
+		x.free()
+	}
+}
+
+// free gives back what a frame took of the budget.
+func (x *note) free() {
+	if t := x.task; t != nil {
+		t.n.budget.give(t.from, t.room)
 	}
 }
 
@@ -123,6 +137,7 @@ func (b *outbox) next(to mpi.PeerID, l *line) *note {
 		return nil
 	}
 	l.remove(x)
+	b.queued--
 	if x.out != nil {
 		x.out.queued = nil
 	}

@@ -260,15 +260,13 @@ func (t *task) finish(own ...mpi.Failure) {
 	t.data = nil
 	t.expiry.Stop()
 	done := frame.Done{ID: t.id, Failures: append(own, t.failures...), Omitted: t.omitted}
-	room := t.room
 	t.mu.Unlock()
 
 	t.cancel()
 	t.n.queue.remove(t)
 	t.program.dismiss(t)
-	t.n.budget.give(t.from, room)
 	t.n.forget(t)
-	t.n.reply(t.from, done)
+	t.n.replyDone(t, done)
 }
 
 // forget removes a task that is over from the index.
