@@ -81,6 +81,8 @@ var (
 	// ErrTooComplex means that a type would need too much host memory: its lists are too long, or
 	// its types are nested too deep.
 	ErrTooComplex = errors.New("datatype: the type is made of too many parts")
+	// ErrStopped means that [Maker].Stop said so.
+	ErrStopped = errors.New("datatype: stopped")
 	// ErrCount means that a count or the length of a block is negative.
 	ErrCount = errors.New("datatype: a count is negative")
 	// ErrArgument means that another argument is invalid.
@@ -117,10 +119,18 @@ func within(v int64) bool { return -maxNumber <= v && v <= maxNumber }
 
 // compose makes the type that consists of parts. The caller sets what cannot be derived from them:
 // see [Maker].
-func compose(parts []part) (*Type, error) {
+func compose(parts []part) (*Type, error) { return Maker{}.compose(parts) }
+
+// lookParts is after how many parts a Maker looks whether it has to stop.
+const lookParts = 1 << 12
+
+func (m Maker) compose(parts []part) (*Type, error) {
 	t := &Type{align: 1, weight: typeWeight}
 	var list listBuilder
-	for _, p := range parts {
+	for i, p := range parts {
+		if m.stopped(i) {
+			return nil, ErrStopped
+		}
 		if p.count == 0 || p.t.size == 0 && !p.t.marked {
 			continue
 		}

@@ -10,7 +10,12 @@ import (
 // returns the errors of this package.
 type Maker struct {
 	Large bool // for the functions with large counts; only [Type.Contents] differs
+	// Stop, if it is set, is asked now and then while a type of many parts is made, and ends that.
+	Stop func() bool
 }
+
+// stopped reports whether the making of a type ends at part i.
+func (m Maker) stopped(i int) bool { return i%lookParts == lookParts-1 && m.Stop != nil && m.Stop() }
 
 // finish sets the recipe of a composed type, adds up its weight and bounds its depth.
 func (m Maker) finish(t *Type, combiner int32, types []*Type, args ...argument) (*Type, error) {
@@ -20,7 +25,10 @@ func (m Maker) finish(t *Type, combiner int32, types []*Type, args ...argument) 
 	if len(types) > 1 {
 		seen = map[*Type]bool{}
 	}
-	for _, old := range types {
+	for i, old := range types {
+		if m.stopped(i) {
+			return nil, ErrStopped
+		}
 		if seen[old] {
 			continue
 		}
@@ -129,7 +137,7 @@ func (m Maker) indexed(combiner int32, lengths []int64, displacements argument, 
 		}
 		parts = append(parts, part{disp, n, old.extent(), old})
 	}
-	t, err := compose(parts)
+	t, err := m.compose(parts)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +174,7 @@ func (m Maker) indexedBlock(combiner int32, length int64, displacements argument
 		}
 		parts[i] = part{disp, length, old.extent(), old}
 	}
-	t, err := compose(parts)
+	t, err := m.compose(parts)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +195,7 @@ func (m Maker) Struct(lengths, displacements []int64, types []*Type) (*Type, err
 			parts = append(parts, part{displacements[i], n, types[i].extent(), types[i]})
 		}
 	}
-	t, err := compose(parts)
+	t, err := m.compose(parts)
 	if err != nil {
 		return nil, err
 	}

@@ -103,6 +103,8 @@ func (c *call) made(i int, t *datatype.Type, err error) error {
 	switch {
 	case err == nil:
 		return c.newType(i, &typeObject{Type: t})
+	case errors.Is(err, datatype.ErrStopped):
+		return c.end.Err()
 	case errors.Is(err, datatype.ErrCount):
 		return errorf(abi.ErrCount, "%v", err)
 	case errors.Is(err, datatype.ErrTooComplex):
@@ -217,4 +219,6 @@ func typeDup(c *call) error {
 	return nil
 }
 
-func (c *call) maker() datatype.Maker { return datatype.Maker{Large: c.f.Large()} }
+func (c *call) maker() datatype.Maker {
+	return datatype.Maker{Large: c.f.Large(), Stop: c.end.Over}
+}

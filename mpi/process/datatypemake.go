@@ -105,6 +105,9 @@ func typeStruct(c *call) error {
 	}
 	types := make([]*datatype.Type, n)
 	for i, h := range handles {
+		if err := c.look(i); err != nil {
+			return err
+		}
 		t, err := c.typeOf(int32(h))
 		if err != nil {
 			return err

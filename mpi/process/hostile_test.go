@@ -191,6 +191,12 @@ func TestHostileLooks(t *testing.T) {
 			g.must("MPI_Start", at)
 			return []any{0, n - 1, g.getInt(at)}
 		},
+		"MPI_Type_indexed": func(g *guest) []any {
+			return []any{n, list(g, 1), list(g, 0), abi.Int, g.alloc(4)}
+		},
+		"MPI_Type_create_struct": func(g *guest) []any {
+			return []any{n, list(g, 1), list(g, 0), list(g, abi.Int), g.alloc(4)}
+		},
 		"MPI_Waitall": func(g *guest) []any { return []any{n, list(g, abi.RequestNull), abi.StatusesIgnore} },
 		"MPI_Testany": func(g *guest) []any {
 			return []any{n, list(g, abi.RequestNull), g.alloc(4), g.alloc(4), abi.StatusIgnore}
