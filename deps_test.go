@@ -68,7 +68,7 @@ var rules = []rule{
 	{packages: "mpi/wasm/wasi", foreign: []string{goSystem}},
 	{packages: "mpi/codecache", imports: []string{"mpi/atomicfile"}},
 	{packages: "mpi/worker", imports: []string{"mpi", "mpi/codecache", "mpi/exec", "mpi/frame", "mpi/worker/link"}, foreign: []string{goSystem}},
-	{packages: "mpi/worker/link", imports: []string{"mpi", "mpi/frame"}},
+	{packages: "mpi/worker/link", imports: []string{"mpi", "mpi/frame"}, foreign: []string{goSystem}},
 	{packages: "mpi/worker/embedded", foreign: []string{zstandard}},
 	{packages: "mpi/worker/embedded/pack", imports: []string{"mpi/atomicfile"}, foreign: []string{zstandard}},
 	{packages: "mpi/worker/lockdown/lockdowntest", foreign: []string{goSystem}},
@@ -99,7 +99,7 @@ var rules = []rule{
 		"cmd/loader/internal/terminal", "http", "mpi", "mpi/atomicfile", "mpi/backoff"}, foreign: []string{goSystem}},
 
 	// The worker is small, and has nothing of Kubo: see TestWorkerIsSmall.
-	{packages: "cmd/worker", imports: []string{"mpi/worker/guests", "mpi/worker/lockdown"}, foreign: []string{goSystem}},
+	{packages: "cmd/worker", imports: []string{"mpi/worker/link", "mpi/worker/guests", "mpi/worker/lockdown"}, foreign: []string{goSystem}},
 
 	// What runs in guests stands alone; what builds it knows the compilers.
 	{packages: "sdk"},

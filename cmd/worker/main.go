@@ -11,22 +11,25 @@ import (
 	"os"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/guests"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/lockdown"
 )
 
 const (
 	socket = 3 // the descriptor
+	shared = 4 // that of the memory it shares with the daemon, if there is any
 	what   = "This program runs guests for a node of ipfs-mpi, which starts it itself: it does nothing by hand."
 )
 
 func main() {
+	memory := link.OpenShared(shared) // before a descriptor of this process gets the number
 	conn := daemon()
 	if conn == nil {
 		fmt.Fprintln(os.Stderr, what)
 		os.Exit(2)
 	}
 	abortEnds()
-	if err := guests.Serve(guests.Config{Conn: conn, Lock: lockdown.Apply}); err != nil {
+	if err := guests.Serve(guests.Config{Conn: conn, Shared: memory, Lock: lockdown.Apply}); err != nil {
 		os.Exit(1) // nobody reads what is printed; what the daemon has to know was in a frame
 	}
 }

@@ -3,10 +3,10 @@
 //
 // A [Set] starts workers from an [Executable] and keeps one idle, so that a job does not wait for a
 // process to start. [Set.Get] hands out a [Worker] and the handler of its frames; package link has
-// the frames. A worker is started with one Unix socket and no other descriptor of the daemon's but
-// /dev/null, no environment and no arguments. What the daemon itself inherited without
-// close-on-exec is inherited once more; the worker closes it when it gives up its rights (package
-// lockdown).
+// the frames. A worker is started with one Unix socket, memory that the two share (see
+// [link.Shared]), no other descriptor of the daemon's but /dev/null, no environment and no
+// arguments. What the daemon itself inherited without close-on-exec is inherited once more; the
+// worker closes it when it gives up its rights (package lockdown).
 //
 // # Programs
 //

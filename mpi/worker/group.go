@@ -165,7 +165,7 @@ func (g *group) Packets(node int, data []byte) {
 	g.mu.Lock()
 	g.from[node] += int64(len(data)) + frame.PacketsCost
 	g.mu.Unlock()
-	g.w.SendNow(&link.Packets{Node: uint32(node), Data: data})
+	g.w.SendPackets(node, data)
 }
 
 // PacketCredit implements [exec.RankGroup].

@@ -18,6 +18,8 @@ func (g *group) frame(t link.Type, payload []byte) error {
 	switch t {
 	case link.TypePackets:
 		return parsed(payload, g.packets)
+	case link.TypeSharedPackets:
+		return parsed(payload, g.sharedPackets)
 	case link.TypeCredit:
 		return parsed(payload, g.credit)
 	case link.TypeOutput:
@@ -70,6 +72,14 @@ func (g *group) packets(f *link.Packets) error {
 	}
 	g.owner.Packets(node, f.Data)
 	return nil
+}
+
+func (g *group) sharedPackets(f *link.SharedPackets) error {
+	var refused error
+	err := g.w.shared.Take(f, func(data []byte) {
+		refused = g.packets(&link.Packets{Node: f.Node, Data: data})
+	})
+	return errors.Join(err, refused)
 }
 
 func (g *group) credit(f *link.Credit) error {

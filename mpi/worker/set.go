@@ -168,11 +168,11 @@ func (s *Set) launch() (*Worker, error) {
 	if s.closed {
 		return nil, ErrClosed
 	}
-	p, conn, err := start(s.config.Executable, s.config.Name)
+	p, conn, shared, err := start(s.config.Executable, s.config.Name)
 	if err != nil {
 		return nil, err
 	}
-	w := newWorker(&s.config, p, conn)
+	w := newWorker(&s.config, p, conn, shared)
 	s.all[w] = struct{}{}
 	if s.config.launched != nil {
 		s.config.launched <- w

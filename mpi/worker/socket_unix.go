@@ -9,36 +9,46 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
 )
 
-// workerSocket is the worker's descriptor of its socket.
+// workerSocket is the worker's descriptor of its socket. The next one is the memory that the two
+// share, if there is any.
 const workerSocket = 3
 
-// start starts a process and returns the daemon's end of its socket. It is called on the thread
-// whose end is to end the process.
-func start(e *Executable, name string) (*os.Process, *net.UnixConn, error) {
+// start starts a process and returns the daemon's end of its socket, and of the memory that they
+// share, nil for none. It is called on the thread whose end is to end the process.
+func start(e *Executable, name string) (*os.Process, *net.UnixConn, *link.Shared, error) {
 	conn, theirs, err := pair(e.above())
 	if err != nil {
-		return nil, nil, fmt.Errorf("worker: a pair of sockets: %w", err)
+		return nil, nil, nil, fmt.Errorf("worker: a pair of sockets: %w", err)
 	}
 	defer theirs.Close()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		conn.Close()
-		return nil, nil, fmt.Errorf("worker: %w", err)
+		return nil, nil, nil, fmt.Errorf("worker: %w", err)
 	}
 	defer null.Close()
+	files := []*os.File{null, null, null, theirs}
+	shared, memory, err := link.NewShared()
+	if err == nil { // else packets go by the socket
+		defer memory.Close()
+		files = append(files, memory)
+	}
 	p, err := os.StartProcess(e.path, []string{name}, &os.ProcAttr{
 		Dir:   "/",
 		Env:   []string{}, // not nil, which would be the daemon's
-		Files: []*os.File{null, null, null, theirs},
+		Files: files,
 		Sys:   attributes(),
 	})
 	if err != nil {
 		conn.Close()
-		return nil, nil, fmt.Errorf("worker: start: %w", err)
+		shared.Close()
+		return nil, nil, nil, fmt.Errorf("worker: start: %w", err)
 	}
-	return p, conn, nil
+	return p, conn, shared, nil
 }
 
 // pair is a pair of connected sockets: the daemon's, and one for a child with a descriptor of least

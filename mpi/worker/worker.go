@@ -23,6 +23,7 @@ type Worker struct {
 	config  *Config
 	process *os.Process
 	conn    *net.UnixConn
+	shared  *link.Shared // nil for none
 	out     *link.Writer
 
 	handler atomic.Pointer[Handler] // nil while the worker is idle
@@ -45,8 +46,8 @@ type Worker struct {
 }
 
 // newWorker owns the process from here on.
-func newWorker(c *Config, p *os.Process, conn *net.UnixConn) *Worker {
-	w := &Worker{config: c, process: p, conn: conn, out: link.NewWriter(conn),
+func newWorker(c *Config, p *os.Process, conn *net.UnixConn, shared *link.Shared) *Worker {
+	w := &Worker{config: c, process: p, conn: conn, shared: shared, out: link.NewWriter(conn),
 		ready: make(chan struct{}), stopping: make(chan struct{}), unplug: make(chan struct{}),
 		exited: make(chan struct{}), done: make(chan struct{})}
 	var wg sync.WaitGroup
@@ -57,6 +58,7 @@ func newWorker(c *Config, p *os.Process, conn *net.UnixConn) *Worker {
 		w.wait()
 		wg.Wait()
 		w.conn.Close()
+		w.shared.Close()
 		close(w.done)
 	}()
 	return w
@@ -71,6 +73,16 @@ func (w *Worker) Send(ctx context.Context, f link.Frame) error { return w.out.Se
 // SendNow queues a frame without waiting: one that is small, or for which the worker gave credit.
 func (w *Worker) SendNow(f link.Frame) error { return w.out.SendNow(f) }
 
+// SendPackets queues packets without waiting, large ones by the memory that is shared.
+func (w *Worker) SendPackets(node int, data []byte) error {
+	if len(data) >= link.SharedLeast {
+		if slot, ok := w.shared.Put(data); ok {
+			return w.out.SendNow(&link.SharedPackets{Node: uint32(node), Slot: slot, Bytes: uint32(len(data))})
+		}
+	}
+	return w.out.SendNow(&link.Packets{Node: uint32(node), Data: data})
+}
+
 // Limit sets how many bytes the process may have resident before it is killed; 0 for no limit.
 func (w *Worker) Limit(bytes int64) { w.limit.Store(bytes) }
 
@@ -81,9 +93,9 @@ func (w *Worker) Memory() int64 { return w.memory.Load() }
 // sent after it.
 func (w *Worker) Stop() {
 	w.stop.Do(func() {
+		close(w.stopping) // first: it may end as soon as it hears of it
 		w.out.SendNow(&link.Stop{})
 		w.out.Close(nil) // then write ends, and with it our half of the socket
-		close(w.stopping)
 	})
 }
 
@@ -161,7 +173,7 @@ func (w *Worker) handle(t link.Type, payload []byte) error {
 		var p link.Pong
 		return link.Parse(payload, &p)
 	case link.TypePlaced, link.TypeCompiled, link.TypeCode, link.TypeRankEnded, link.TypeCredit, link.TypeOutput,
-		link.TypeFile, link.TypeRoom, link.TypePackets, link.TypeBroken, link.TypeFault, link.TypeFileOpen,
+		link.TypeFile, link.TypeRoom, link.TypePackets, link.TypeSharedPackets, link.TypeBroken, link.TypeFault, link.TypeFileOpen,
 		link.TypeFileRead, link.TypeFileClose, link.TypeMessageOut, link.TypeLine, link.TypeEnded:
 	default:
 		return fmt.Errorf("%s, which only the daemon sends", t)

@@ -19,6 +19,12 @@ func (g *group) say(f link.Frame) {
 
 // Packets implements [exec.RankOwner].
 func (g *group) Packets(node int, data []byte) {
+	if len(data) >= link.SharedLeast {
+		if slot, ok := g.s.cfg.Shared.Put(data); ok {
+			g.say(&link.SharedPackets{Node: uint32(node), Slot: slot, Bytes: uint32(len(data))})
+			return
+		}
+	}
 	g.say(&link.Packets{Node: uint32(node), Data: data})
 }
 

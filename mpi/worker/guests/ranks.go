@@ -53,6 +53,16 @@ func (g *group) frame(t link.Type, payload []byte) error {
 		g.ranks.Packets(int(f.Node), f.Data)
 		return nil
 	}
+	if t == link.TypeSharedPackets {
+		var f link.SharedPackets
+		if err := link.Parse(payload, &f); err != nil {
+			return err
+		}
+		if err := g.check(t, f.Node); err != nil {
+			return err
+		}
+		return g.s.cfg.Shared.Take(&f, func(data []byte) { g.ranks.Packets(int(f.Node), data) })
+	}
 	f, err := link.ParseAny(t, payload)
 	if err != nil {
 		return err

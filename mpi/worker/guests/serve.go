@@ -19,7 +19,8 @@ const endGrace = 500 * time.Millisecond
 
 // Config is what a worker is given.
 type Config struct {
-	Conn net.Conn // to the daemon; Serve closes it
+	Conn   net.Conn     // to the daemon; Serve closes it
+	Shared *link.Shared // memory that the daemon shares; nil for none
 	// Lock is [lockdown.Apply], or what a test has for it.
 	Lock func(lockdown.Config) (lockdown.Report, error)
 

@@ -18,40 +18,41 @@ func (*Stop) walk(*codec) {}
 
 const maxTime = int64(mpi.MaxJobTime)
 
-func (*Ready) Type() Type      { return TypeReady }
-func (*Place) Type() Type      { return TypePlace }
-func (*Placed) Type() Type     { return TypePlaced }
-func (*Module) Type() Type     { return TypeModule }
-func (*Compiled) Type() Type   { return TypeCompiled }
-func (*Code) Type() Type       { return TypeCode }
-func (*Stop) Type() Type       { return TypeStop }
-func (*Group) Type() Type      { return TypeGroup }
-func (*Start) Type() Type      { return TypeStart }
-func (*Load) Type() Type       { return TypeLoad }
-func (*RankEnded) Type() Type  { return TypeRankEnded }
-func (*Credit) Type() Type     { return TypeCredit }
-func (*Output) Type() Type     { return TypeOutput }
-func (*Input) Type() Type      { return TypeInput }
-func (*File) Type() Type       { return TypeFile }
-func (*Room) Type() Type       { return TypeRoom }
-func (*RoomAnswer) Type() Type { return TypeRoomAnswer }
-func (*Packets) Type() Type    { return TypePackets }
-func (*Broken) Type() Type     { return TypeBroken }
-func (*Fault) Type() Type      { return TypeFault }
-func (*FileOpen) Type() Type   { return TypeFileOpen }
-func (*FileOpened) Type() Type { return TypeFileOpened }
-func (*FileRead) Type() Type   { return TypeFileRead }
-func (*FileData) Type() Type   { return TypeFileData }
-func (*FileNames) Type() Type  { return TypeFileNames }
-func (*FileClose) Type() Type  { return TypeFileClose }
-func (*Message) Type() Type    { return TypeMessage }
-func (*MessageIn) Type() Type  { return TypeMessageIn }
-func (*Cancel) Type() Type     { return TypeCancel }
-func (*MessageOut) Type() Type { return TypeMessageOut }
-func (*Line) Type() Type       { return TypeLine }
-func (*Ended) Type() Type      { return TypeEnded }
-func (*Ping) Type() Type       { return TypePing }
-func (*Pong) Type() Type       { return TypePong }
+func (*Ready) Type() Type         { return TypeReady }
+func (*Place) Type() Type         { return TypePlace }
+func (*Placed) Type() Type        { return TypePlaced }
+func (*Module) Type() Type        { return TypeModule }
+func (*Compiled) Type() Type      { return TypeCompiled }
+func (*Code) Type() Type          { return TypeCode }
+func (*Stop) Type() Type          { return TypeStop }
+func (*Group) Type() Type         { return TypeGroup }
+func (*Start) Type() Type         { return TypeStart }
+func (*Load) Type() Type          { return TypeLoad }
+func (*RankEnded) Type() Type     { return TypeRankEnded }
+func (*Credit) Type() Type        { return TypeCredit }
+func (*Output) Type() Type        { return TypeOutput }
+func (*Input) Type() Type         { return TypeInput }
+func (*File) Type() Type          { return TypeFile }
+func (*Room) Type() Type          { return TypeRoom }
+func (*RoomAnswer) Type() Type    { return TypeRoomAnswer }
+func (*Packets) Type() Type       { return TypePackets }
+func (*SharedPackets) Type() Type { return TypeSharedPackets }
+func (*Broken) Type() Type        { return TypeBroken }
+func (*Fault) Type() Type         { return TypeFault }
+func (*FileOpen) Type() Type      { return TypeFileOpen }
+func (*FileOpened) Type() Type    { return TypeFileOpened }
+func (*FileRead) Type() Type      { return TypeFileRead }
+func (*FileData) Type() Type      { return TypeFileData }
+func (*FileNames) Type() Type     { return TypeFileNames }
+func (*FileClose) Type() Type     { return TypeFileClose }
+func (*Message) Type() Type       { return TypeMessage }
+func (*MessageIn) Type() Type     { return TypeMessageIn }
+func (*Cancel) Type() Type        { return TypeCancel }
+func (*MessageOut) Type() Type    { return TypeMessageOut }
+func (*Line) Type() Type          { return TypeLine }
+func (*Ended) Type() Type         { return TypeEnded }
+func (*Ping) Type() Type          { return TypePing }
+func (*Pong) Type() Type          { return TypePong }
 
 // newFrame returns an empty frame of a type, nil for one that there is not.
 func newFrame(t Type) Frame {
@@ -92,6 +93,8 @@ func newFrame(t Type) Frame {
 		return new(RoomAnswer)
 	case TypePackets:
 		return new(Packets)
+	case TypeSharedPackets:
+		return new(SharedPackets)
 	case TypeBroken:
 		return new(Broken)
 	case TypeFault:

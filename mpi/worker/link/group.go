@@ -96,6 +96,13 @@ type Packets struct {
 	Data []byte
 }
 
+// SharedPackets are Packets whose Data is in a slot of [Shared].
+type SharedPackets struct {
+	Node  uint32
+	Slot  uint32
+	Bytes uint32
+}
+
 // Broken says that what a node sent breaks the protocol.
 type Broken struct {
 	Node uint32
@@ -164,6 +171,12 @@ func (f *RoomAnswer) walk(c *codec) { c.flag(&f.Yes, "yes") }
 func (f *Packets) walk(c *codec) {
 	c.u32(&f.Node, "node", math.MaxInt32)
 	c.rest(&f.Data, MaxPackets)
+}
+
+func (f *SharedPackets) walk(c *codec) {
+	c.u32(&f.Node, "node", math.MaxInt32)
+	c.u32(&f.Slot, "slot", sharedSlots-1)
+	c.u32(&f.Bytes, "bytes", MaxPackets)
 }
 
 func (f *Broken) walk(c *codec) {

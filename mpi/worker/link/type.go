@@ -14,40 +14,41 @@ type Type byte
 // The types, who sends them and when. A unit is the instance of a message, named by a number that
 // the daemon chooses and that is not used again.
 const (
-	TypeReady      Type = 0x01 // worker: once, first
-	TypePlace      Type = 0x02 // daemon: once, first
-	TypePlaced     Type = 0x03 // worker: once, answers Place
-	TypeModule     Type = 0x04 // daemon: a part of the module to compile
-	TypeCompiled   Type = 0x05 // worker: once, how a compilation ended
-	TypeCode       Type = 0x06 // worker: a part of compiled code
-	TypeStop       Type = 0x07 // daemon: the worker is to end: whatever runs, first
-	TypeGroup      Type = 0x10 // daemon: once, readies the ranks
-	TypeStart      Type = 0x11 // daemon: once, starts them
-	TypeLoad       Type = 0x12 // daemon: ranks of other jobs
-	TypeRankEnded  Type = 0x13 // worker: once for each rank
-	TypeCredit     Type = 0x14 // either: credit for a stream
-	TypeOutput     Type = 0x15 // worker: what a rank wrote to a stream
-	TypeInput      Type = 0x16 // daemon: standard input of rank 0
-	TypeFile       Type = 0x17 // worker: a part of a file that a rank wrote
-	TypeRoom       Type = 0x18 // worker: asks for room for files, or gives some back
-	TypeRoomAnswer Type = 0x19 // daemon: answers Room
-	TypePackets    Type = 0x1a // either: packets of ranks, passed on without being read
-	TypeBroken     Type = 0x1b // worker: a node breaks the protocol
-	TypeFault      Type = 0x1c // worker: the group cannot go on
-	TypeFileOpen   Type = 0x20 // worker: asks for a file or a directory
-	TypeFileOpened Type = 0x21 // daemon: answers FileOpen
-	TypeFileRead   Type = 0x22 // worker: asks for a range of a file, or for entries of a directory
-	TypeFileData   Type = 0x23 // daemon: answers FileRead of a file
-	TypeFileNames  Type = 0x24 // daemon: answers FileRead of a directory
-	TypeFileClose  Type = 0x25 // worker: a file is not needed any more
-	TypeMessage    Type = 0x30 // daemon: starts a unit
-	TypeMessageIn  Type = 0x31 // daemon: a part of its standard input
-	TypeCancel     Type = 0x32 // daemon: a unit must end
-	TypeMessageOut Type = 0x33 // worker: a part of a unit's standard output
-	TypeLine       Type = 0x34 // worker: a line of a unit's standard error
-	TypeEnded      Type = 0x35 // worker: once for each unit, its last frame
-	TypePing       Type = 0x40 // daemon
-	TypePong       Type = 0x41 // worker: answers Ping, at once
+	TypeReady         Type = 0x01 // worker: once, first
+	TypePlace         Type = 0x02 // daemon: once, first
+	TypePlaced        Type = 0x03 // worker: once, answers Place
+	TypeModule        Type = 0x04 // daemon: a part of the module to compile
+	TypeCompiled      Type = 0x05 // worker: once, how a compilation ended
+	TypeCode          Type = 0x06 // worker: a part of compiled code
+	TypeStop          Type = 0x07 // daemon: the worker is to end: whatever runs, first
+	TypeGroup         Type = 0x10 // daemon: once, readies the ranks
+	TypeStart         Type = 0x11 // daemon: once, starts them
+	TypeLoad          Type = 0x12 // daemon: ranks of other jobs
+	TypeRankEnded     Type = 0x13 // worker: once for each rank
+	TypeCredit        Type = 0x14 // either: credit for a stream
+	TypeOutput        Type = 0x15 // worker: what a rank wrote to a stream
+	TypeInput         Type = 0x16 // daemon: standard input of rank 0
+	TypeFile          Type = 0x17 // worker: a part of a file that a rank wrote
+	TypeRoom          Type = 0x18 // worker: asks for room for files, or gives some back
+	TypeRoomAnswer    Type = 0x19 // daemon: answers Room
+	TypePackets       Type = 0x1a // either: packets of ranks, passed on without being read
+	TypeBroken        Type = 0x1b // worker: a node breaks the protocol
+	TypeFault         Type = 0x1c // worker: the group cannot go on
+	TypeSharedPackets Type = 0x1d // either: Packets that are in shared memory
+	TypeFileOpen      Type = 0x20 // worker: asks for a file or a directory
+	TypeFileOpened    Type = 0x21 // daemon: answers FileOpen
+	TypeFileRead      Type = 0x22 // worker: asks for a part of a file or directory
+	TypeFileData      Type = 0x23 // daemon: answers FileRead of a file
+	TypeFileNames     Type = 0x24 // daemon: answers FileRead of a directory
+	TypeFileClose     Type = 0x25 // worker: a file is not needed any more
+	TypeMessage       Type = 0x30 // daemon: starts a unit
+	TypeMessageIn     Type = 0x31 // daemon: a part of its standard input
+	TypeCancel        Type = 0x32 // daemon: a unit must end
+	TypeMessageOut    Type = 0x33 // worker: a part of a unit's standard output
+	TypeLine          Type = 0x34 // worker: a line of a unit's standard error
+	TypeEnded         Type = 0x35 // worker: once for each unit, its last frame
+	TypePing          Type = 0x40 // daemon
+	TypePong          Type = 0x41 // worker: answers Ping, at once
 )
 
 // Limits, in bytes and counts.
@@ -77,80 +78,82 @@ const (
 )
 
 var limits = [256]int{
-	TypeReady:      fixedBytes,
-	TypePlace:      fixedBytes + MaxPath,
-	TypePlaced:     fixedBytes + MaxText + MaxReport,
-	TypeModule:     dataMax,
-	TypeCompiled:   fixedBytes + MaxText,
-	TypeCode:       dataMax,
-	TypeStop:       fixedBytes,
-	TypeGroup:      fixedBytes + MaxKey + MaxText + 4*mpi.MaxRanks + MaxStart + wordsBytes,
-	TypeStart:      fixedBytes,
-	TypeLoad:       fixedBytes,
-	TypeRankEnded:  fixedBytes + MaxDetail,
-	TypeCredit:     fixedBytes,
-	TypeOutput:     dataMax,
-	TypeInput:      dataMax,
-	TypeFile:       dataMax + MaxPath,
-	TypeRoom:       fixedBytes,
-	TypeRoomAnswer: fixedBytes,
-	TypePackets:    fixedBytes + MaxPackets,
-	TypeBroken:     fixedBytes + MaxText,
-	TypeFault:      fixedBytes + MaxText,
-	TypeFileOpen:   fixedBytes + MaxPath,
-	TypeFileOpened: fixedBytes,
-	TypeFileRead:   fixedBytes,
-	TypeFileData:   dataMax,
-	TypeFileNames:  fixedBytes + MaxEntries*entryBytes,
-	TypeFileClose:  fixedBytes,
-	TypeMessage:    fixedBytes + MaxMessageText + wordsBytes,
-	TypeMessageIn:  dataMax,
-	TypeCancel:     fixedBytes,
-	TypeMessageOut: dataMax,
-	TypeLine:       fixedBytes + MaxLine,
-	TypeEnded:      dataMax + MaxDetail,
-	TypePing:       fixedBytes,
-	TypePong:       fixedBytes,
+	TypeReady:         fixedBytes,
+	TypePlace:         fixedBytes + MaxPath,
+	TypePlaced:        fixedBytes + MaxText + MaxReport,
+	TypeModule:        dataMax,
+	TypeCompiled:      fixedBytes + MaxText,
+	TypeCode:          dataMax,
+	TypeStop:          fixedBytes,
+	TypeGroup:         fixedBytes + MaxKey + MaxText + 4*mpi.MaxRanks + MaxStart + wordsBytes,
+	TypeStart:         fixedBytes,
+	TypeLoad:          fixedBytes,
+	TypeRankEnded:     fixedBytes + MaxDetail,
+	TypeCredit:        fixedBytes,
+	TypeOutput:        dataMax,
+	TypeInput:         dataMax,
+	TypeFile:          dataMax + MaxPath,
+	TypeRoom:          fixedBytes,
+	TypeRoomAnswer:    fixedBytes,
+	TypePackets:       fixedBytes + MaxPackets,
+	TypeBroken:        fixedBytes + MaxText,
+	TypeFault:         fixedBytes + MaxText,
+	TypeSharedPackets: fixedBytes,
+	TypeFileOpen:      fixedBytes + MaxPath,
+	TypeFileOpened:    fixedBytes,
+	TypeFileRead:      fixedBytes,
+	TypeFileData:      dataMax,
+	TypeFileNames:     fixedBytes + MaxEntries*entryBytes,
+	TypeFileClose:     fixedBytes,
+	TypeMessage:       fixedBytes + MaxMessageText + wordsBytes,
+	TypeMessageIn:     dataMax,
+	TypeCancel:        fixedBytes,
+	TypeMessageOut:    dataMax,
+	TypeLine:          fixedBytes + MaxLine,
+	TypeEnded:         dataMax + MaxDetail,
+	TypePing:          fixedBytes,
+	TypePong:          fixedBytes,
 }
 
 // Max is the largest payload of a type; 0 for a type that there is not.
 func (t Type) Max() int { return limits[t] }
 
 var names = [256]string{
-	TypeReady:      "Ready",
-	TypePlace:      "Place",
-	TypePlaced:     "Placed",
-	TypeModule:     "Module",
-	TypeCompiled:   "Compiled",
-	TypeCode:       "Code",
-	TypeStop:       "Stop",
-	TypeGroup:      "Group",
-	TypeStart:      "Start",
-	TypeLoad:       "Load",
-	TypeRankEnded:  "RankEnded",
-	TypeCredit:     "Credit",
-	TypeOutput:     "Output",
-	TypeInput:      "Input",
-	TypeFile:       "File",
-	TypeRoom:       "Room",
-	TypeRoomAnswer: "RoomAnswer",
-	TypePackets:    "Packets",
-	TypeBroken:     "Broken",
-	TypeFault:      "Fault",
-	TypeFileOpen:   "FileOpen",
-	TypeFileOpened: "FileOpened",
-	TypeFileRead:   "FileRead",
-	TypeFileData:   "FileData",
-	TypeFileNames:  "FileNames",
-	TypeFileClose:  "FileClose",
-	TypeMessage:    "Message",
-	TypeMessageIn:  "MessageIn",
-	TypeCancel:     "Cancel",
-	TypeMessageOut: "MessageOut",
-	TypeLine:       "Line",
-	TypeEnded:      "Ended",
-	TypePing:       "Ping",
-	TypePong:       "Pong",
+	TypeReady:         "Ready",
+	TypePlace:         "Place",
+	TypePlaced:        "Placed",
+	TypeModule:        "Module",
+	TypeCompiled:      "Compiled",
+	TypeCode:          "Code",
+	TypeStop:          "Stop",
+	TypeGroup:         "Group",
+	TypeStart:         "Start",
+	TypeLoad:          "Load",
+	TypeRankEnded:     "RankEnded",
+	TypeCredit:        "Credit",
+	TypeOutput:        "Output",
+	TypeInput:         "Input",
+	TypeFile:          "File",
+	TypeRoom:          "Room",
+	TypeRoomAnswer:    "RoomAnswer",
+	TypePackets:       "Packets",
+	TypeBroken:        "Broken",
+	TypeFault:         "Fault",
+	TypeSharedPackets: "SharedPackets",
+	TypeFileOpen:      "FileOpen",
+	TypeFileOpened:    "FileOpened",
+	TypeFileRead:      "FileRead",
+	TypeFileData:      "FileData",
+	TypeFileNames:     "FileNames",
+	TypeFileClose:     "FileClose",
+	TypeMessage:       "Message",
+	TypeMessageIn:     "MessageIn",
+	TypeCancel:        "Cancel",
+	TypeMessageOut:    "MessageOut",
+	TypeLine:          "Line",
+	TypeEnded:         "Ended",
+	TypePing:          "Ping",
+	TypePong:          "Pong",
 }
 
 func (t Type) String() string {
