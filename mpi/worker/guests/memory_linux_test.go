@@ -18,11 +18,11 @@ func TestMemoryOfProcess(t *testing.T) {
 		t.Skip("RLIMIT_DATA and the race detector do not go together")
 	}
 	d := start(t, "")
-	d.place(&link.Place{Kind: link.KindHandler, Slots: 2, Memory: 600 << 20, Code: build(t, assemble(t, growWAT))})
-	for i := range uint32(5) {
+	d.place(&link.Place{Kind: link.KindHandler, Slots: 2, Memory: 400 << 20, Code: build(t, assemble(t, growWAT))})
+	for i := range uint32(3) {
 		d.message(link.Message{Unit: i, Memory: 4 << 30}, "")
 		r := d.result()
-		if r.Reason != string(mpi.Exited) || r.Exit != 9 || r.Memory < 100<<20 || r.Memory > 600<<20 {
+		if r.Reason != string(mpi.Exited) || r.Exit != 9 || r.Memory < 100<<20 || r.Memory > 400<<20 {
 			t.Errorf("%+v", r.Ended)
 		}
 	}

@@ -14,8 +14,12 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/lockdown"
 )
 
-// endGrace is how long Serve waits for guests to end, and for what they said to be written.
-const endGrace = 500 * time.Millisecond
+// How long Serve waits for guests to end, and for what they said to be written. After Stop it is
+// the daemon that has the patience: it kills a worker that takes too long.
+const (
+	endGrace  = 500 * time.Millisecond
+	stopGrace = 5 * time.Second
+)
 
 // Config is what a worker is given.
 type Config struct {
@@ -83,7 +87,11 @@ func Serve(cfg Config) error {
 	if job := s.job.Load(); job != nil {
 		(*job).stop()
 	}
-	deadline := time.After(endGrace)
+	grace := endGrace
+	if context.Cause(s.ctx) == errStopped {
+		grace = stopGrace
+	}
+	deadline := time.After(grace)
 	joined := make(chan struct{})
 	go func() { s.guests.Wait(); close(joined) }()
 	wait(joined, deadline)
