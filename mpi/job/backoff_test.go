@@ -1,6 +1,7 @@
 package job
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -176,6 +177,32 @@ func TestHostileJobsThatAreNeverStopped(t *testing.T) {
 		}
 		if stopped == 0 {
 			t.Error("the origin is not told that nothing is left")
+		}
+	})
+}
+
+// Jobs that name very many nodes are not kept either, once their ranks have ended.
+func TestHostileJobsOfManyNodes(t *testing.T) {
+	withIsolated(t, goPrograms{"wait": func(*goRank) {}}, func(t *testing.T, n *isolatedNode) {
+		nodes := []mpi.PeerID{"self"}
+		for i := range maxEndedNodes / 4 {
+			nodes = append(nodes, mpi.PeerID(fmt.Sprint("node", i)))
+		}
+		for range 8 {
+			got := n.offer("origin", 1)
+			n.receive("origin", frame.Place{Job: got.Job, Nodes: nodes, Ranks: []uint32{0}, Args: []string{"x"}})
+			synctest.Wait()
+			n.receive("origin", frame.Start{Job: got.Job})
+			synctest.Wait()
+		}
+		n.Service.mu.RLock()
+		defer n.Service.mu.RUnlock()
+		kept := 0
+		for _, p := range n.parts {
+			kept += len(p.ranks.nodes)
+		}
+		if kept == 0 || kept > maxEndedNodes {
+			t.Errorf("%d parts keep %d nodes", len(n.parts), kept)
 		}
 	})
 }

@@ -66,6 +66,7 @@ const (
 	maxOpenJobs   = 256                     // of one origin that have not ended
 	maxParts      = 1024                    // of jobs of all origins
 	maxEnded      = 128                     // of these, whose ranks have ended; see Service.offered
+	maxEndedNodes = 1 << 18                 // of the jobs of these, together
 	maxJobFiles   = 64 << 20                // bytes of the files that a job's ranks wrote
 	maxFiles      = 1 << 30                 // bytes of the files of all ranks that run here
 	maxJobQuota   = maxFiles / 4            // of those, what one job has

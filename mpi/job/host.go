@@ -102,6 +102,10 @@ func (h *host) step(now time.Time, e hostEvent) []action {
 		h.post(frame.InputCredit{Job: h.id, Bytes: int64(e.n)})
 	case faulted:
 		h.fail(frame.Failed{Rank: -1, Reason: mpi.Internal, Detail: e.detail})
+	case shed:
+		if h.phase == waiting {
+			h.stop("its ranks have ended, and it was not stopped")
+		}
 	case shutdown:
 		h.fail(frame.Failed{Rank: -1, Reason: mpi.Lost, Detail: "the node was stopped"})
 	}

@@ -30,6 +30,7 @@ type hosted struct {
 	group   atomic.Pointer[exec.RankGroup] // once it is prepared, until it is freed
 	faulty  atomic.Bool                    // it was told of a fault: one event is enough
 	ended   bool                           // its ranks have; guarded by the service's mutex
+	nodes   int                            // of the job, that it keeps since; guarded as ended
 
 	// run's:
 	machine *host
@@ -117,10 +118,24 @@ func (svc *Service) endedParts(origin mpi.PeerID) (all, own int) {
 	return all, own
 }
 
-// rest has a part whose ranks have ended keep only what it has to answer with.
+// rest has a part whose ranks have ended keep only what it has to answer with. If all such parts of
+// other origins keep more than maxEndedNodes, the one that keeps most goes.
 func (svc *Service) rest(p *hosted) {
 	svc.mu.Lock()
-	p.ended = true
+	p.ended, p.nodes = true, len(p.ranks.nodes)
+	sum, largest := 0, p
+	for _, x := range svc.parts {
+		if x.ended && x.id.Origin != svc.self {
+			sum += x.nodes
+			if x.nodes > largest.nodes {
+				largest = x
+			}
+		}
+	}
+	if sum > maxEndedNodes && largest.id.Origin != svc.self {
+		largest.nodes = 0
+		largest.inbox.put(shed{})
+	}
 	svc.mu.Unlock()
 	for _, stop := range p.unwatch[1:] { // all but the origin
 		stop()

@@ -109,6 +109,7 @@ type (
 	groupGone  struct{}                // it is freed
 	inputRead  struct{ n int }         // by rank 0
 	faulted    struct{ detail string } // the passing of messages
+	shed       struct{}                // it need not wait for Stop
 	shutdown   struct{}                // of this node
 )
 
@@ -121,6 +122,7 @@ func (ranksEnded) isHostEvent() {}
 func (groupGone) isHostEvent()  {}
 func (inputRead) isHostEvent()  {}
 func (faulted) isHostEvent()    {}
+func (shed) isHostEvent()       {}
 func (shutdown) isHostEvent()   {}
 
 // Actions of a host, besides post.
