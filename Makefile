@@ -7,6 +7,7 @@ KUBO     := $(shell sed -n 's|^\tgithub.com/ipfs/kubo \(v[^ ]*\).*|\1|p' go.mod)
 PACKAGES ?= ./...
 FUZZTIME ?= 10s
 FLAKY    ?= 20
+MODULES  ?= 10000
 
 # Tools, each at one version.
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -84,6 +85,11 @@ race: store deps-openmpi ## Run those of mpi, http, sdk and test under the race 
 .PHONY: flaky
 flaky: store deps-openmpi $(if $(E2E),build build/ipfs deps-curl) ## Run the tests FLAKY (20) times beside busy loops; log to build/flaky.log; E2E=1 adds make e2e's
 	@.ci/flaky $(FLAKY) $(PACKAGES)
+
+.PHONY: hostile
+hostile: store ## Run the tests of hostile programs, peers, authors and clients, and MODULES (10000) modules by chance
+	$(GO) test -count=1 -timeout 60m -run '^TestHostile' $(LIGHT)
+	$(GO) test -count=1 -timeout 180m -run '^TestHostileModules' -v ./test/modules -modules $(MODULES)
 
 .PHONY: check
 check: lint store deps-openmpi ## What to run before a commit: lint, and the tests that do not link Kubo

@@ -72,11 +72,12 @@ func signed(b []byte, v int64) []byte {
 	}
 }
 
-// binaryOps and unaryOps are instructions by the type of their operands and result.
+// binaryOps and unaryOps are instructions by the type of their operands and result. None traps, so
+// that programs get far; [generator.divide] does.
 var (
 	binaryOps = map[byte][]byte{
-		'i': {0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78},
-		'I': {0x7c, 0x7d, 0x7e, 0x7f, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a},
+		'i': {0x6a, 0x6b, 0x6c, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78},
+		'I': {0x7c, 0x7d, 0x7e, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a},
 		'f': {0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98},
 		'F': {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6},
 	}
@@ -145,15 +146,15 @@ func (g *generator) leaf(k byte) {
 
 // address leaves an i32, most often one within memory.
 func (g *generator) address(depth int) {
-	if g.IntN(4) == 0 {
+	if g.IntN(200) == 0 {
 		g.value('i', depth+1)
 		return
 	}
-	g.op(constant('i', g.Int64N(int64(min(g.pages, 32767))<<16))...)
+	g.op(constant('i', g.Int64N(int64(min(g.pages, 32767))<<16-1024))...)
 }
 
 func (g *generator) offset() uint32 {
-	if g.IntN(30) == 0 {
+	if g.IntN(400) == 0 {
 		return 1<<32 - 1 - g.Uint32N(8)
 	}
 	return g.Uint32N(256)
@@ -191,8 +192,7 @@ func (g *generator) statement(depth int) {
 	case 10:
 		g.branch()
 	case 11:
-		g.value(k, 0)
-		g.op(0x1a) // drop
+		g.divide()
 	default:
 		g.op(0x01) // nop
 	}
@@ -261,15 +261,33 @@ func (g *generator) call() {
 	g.drop(s)
 }
 
-// indirect calls a function of the table, which may be of another type.
+// indirect calls a function of the table, now and then one of another type, or none.
 func (g *generator) indirect() {
-	index := g.IntN(len(g.types))
+	element := g.IntN(min(int(g.elements), len(g.funcs)))
+	index := g.funcs[element]
+	if g.IntN(40) == 0 {
+		element, index = g.IntN(int(g.elements)+1), g.IntN(len(g.types))
+	}
 	g.arguments(g.types[index])
-	g.op(constant('i', g.Int64N(int64(g.elements)+1))...)
+	g.op(constant('i', int64(element))...)
 	g.op(0x11)
 	g.operand(uint64(index))
 	g.operand(0)
 	g.drop(g.types[index])
+}
+
+// divide divides two values, by zero now and then.
+func (g *generator) divide() {
+	g.value('i', 0)
+	g.value('i', 0)
+	g.op(constant('i', 1)...)
+	if g.IntN(8) > 0 {
+		g.op(0x72) // or: not zero
+	} else {
+		g.op(0x71)
+	}
+	g.op(0x6e + byte(2*g.IntN(2))) // div_u, rem_u
+	g.op(0x1a)
 }
 
 func (g *generator) arguments(s signature) {
@@ -288,13 +306,13 @@ func (g *generator) drop(s signature) {
 func (g *generator) bulk() {
 	switch g.IntN(4) {
 	case 0:
-		g.address(0)
+		g.op(constant('i', 0)...)
 		g.value('i', 4)
 		g.address(0)
 		g.op(0xfc, 0x0b, 0) // memory.fill
 	case 1:
-		g.address(0)
-		g.address(0)
+		g.op(constant('i', 0)...)
+		g.op(constant('i', 1)...)
 		g.address(0)
 		g.op(0xfc, 0x0a, 0, 0) // memory.copy
 	case 2:
@@ -304,7 +322,7 @@ func (g *generator) bulk() {
 		g.op(0x1a)
 	default:
 		if g.passive != nil {
-			g.address(0)
+			g.op(constant('i', 0)...)
 			g.op(constant('i', 0)...)
 			g.op(constant('i', int64(len(g.passive)))...)
 			g.op(0xfc, 0x08, 0, 0) // memory.init
