@@ -228,7 +228,7 @@ func (crowd) Known() (list []mpi.Member) {
 
 // The list of interpreters is bounded, and each peer has its turn in it.
 func TestHostileInterpretersOfPeers(t *testing.T) {
-	n := start(t, 1)[0]
+	n := start(t, 1, func(_ int, c *Config) { c.Runtime = endless })[0]
 	n.cfg.Pools = crowd{n.cfg.Pools}
 	list := n.Interpreters()
 	if len(list) > maxKnown+1 {
