@@ -28,6 +28,17 @@ type Transport interface {
 	Close(ctx context.Context) error
 }
 
+// Queuer is what a [Transport] may be able to do besides.
+type Queuer interface {
+	// Queue is Send where that need not wait, in the order of the calls of both. It never waits for
+	// the peer. It is false if Send would have to wait, or would fail; then nothing was done. What
+	// it queued may be written only once Flush is called.
+	Queue(to mpi.PeerID, f Frame) (session uint64, ok bool)
+	// Flush has what was queued for the peer written, from the caller's goroutine if write is set
+	// and that does not wait for the peer.
+	Flush(to mpi.PeerID, write bool)
+}
+
 // JobTransport is the [Transport] for the frames of jobs.
 type JobTransport interface {
 	Transport

@@ -12,7 +12,7 @@
 //   - pending (pending.go) holds every message that was sent and has not ended.
 //   - The outbox (outbox.go) sends frames to peers without blocking the caller.
 //   - The queue (queue.go) gives tasks a handler slot, the sending peers in turn. The budget
-//     (budget.go) bounds the open tasks. accepts (acceptdelay.go) delays their Accepts.
+//     (budget.go) bounds the open tasks. accepts (acceptdelay.go) delays Accepts.
 //   - Package job runs jobs. It takes their programs from here (ranks.go).
 //
 // A message to the node itself takes the same way as one to a peer, without the transport.
@@ -73,7 +73,8 @@ const (
 	expiryGrace  = 5 * time.Second        // after its deadline a sent message is dropped
 	flushTimeout = time.Second            // of sending queued frames when the node stops
 	expiryMargin = 250 * time.Millisecond // from a handler's deadline to its task's
-	acceptDelay  = 2 * time.Millisecond   // an Accept waits so long for an answer or a Done
+	acceptDelay  = 2 * time.Millisecond   // an Accept waits so long for a Done
+	answerDelay  = 1 * time.Millisecond   // an Accept of an answer waits so long for others
 	maxOutbox    = 4 * maxTasks           // frames queued for one peer
 	maxOutboxes  = 2 * maxOutbox          // frames queued for all; beyond it each has fewOutbox
 	fewOutbox    = 256
@@ -96,7 +97,8 @@ type Node struct {
 	outbox   outbox
 	queue    queue
 	budget   budget
-	accepts  accepts
+	accepts  accepts // of messages for interpreters
+	heard    accepts // of answers
 
 	mu       sync.Mutex // guards requests and tasks
 	requests map[mpi.RequestID]*request
@@ -173,6 +175,7 @@ func (n *Node) shut(ctx context.Context) error {
 	cancel()
 	n.stop()
 	n.accepts.close()
+	n.heard.close()
 	n.programs.close()
 	done := make(chan error, 1)
 	go func() { // joined below, unless ctx ends before a compilation, which cannot be stopped
@@ -252,7 +255,7 @@ func (n *Node) reply(to mpi.PeerID, f frame.Frame) {
 		n.Receive(n.self, f)
 		return
 	}
-	n.outbox.put(to, note{frame: f, deadline: time.Now().Add(replyTimeout)})
+	n.outbox.put(to, note{frame: f, deadline: time.Now().Add(replyTimeout)}, false)
 }
 
 // replyDone sends the Done of a task, which takes room of the budget until then.
@@ -262,5 +265,5 @@ func (n *Node) replyDone(t *task, done frame.Done) {
 		n.Receive(n.self, done)
 		return
 	}
-	n.outbox.put(t.from, note{frame: done, task: t, deadline: time.Now().Add(replyTimeout)})
+	n.outbox.put(t.from, note{frame: done, task: t, deadline: time.Now().Add(replyTimeout)}, false)
 }

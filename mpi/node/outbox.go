@@ -50,10 +50,12 @@ func (l *line) remove(x *note) {
 	l.n--
 }
 
-// outbox sends frames to peers, in order for each peer. A goroutine runs for each peer that has
-// frames queued, so that a slow peer delays no other.
+// outbox sends frames to peers, in order for each peer. A frame that the transport takes without
+// waiting goes to it at once. A goroutine runs for each peer that has other frames queued, so that
+// a slow peer delays no other.
 type outbox struct {
-	n *Node
+	n     *Node
+	quick frame.Queuer // the transport; nil if it is none
 
 	mu     sync.Mutex
 	idle   *sync.Cond           // signalled when a peer has no frames queued any more
@@ -64,28 +66,51 @@ type outbox struct {
 
 func (b *outbox) init(n *Node) {
 	b.n = n
+	b.quick, _ = n.cfg.Transport.(frame.Queuer)
 	b.idle = sync.NewCond(&b.mu)
 	b.lines = map[mpi.PeerID]*line{}
 }
 
-// put queues a frame without blocking. Replies to a peer that has [maxOutbox] frames queued are
-// dropped: its own messages then end by their deadlines. So are those beyond [fewOutbox] for one
-// peer while there are [maxOutboxes] for all.
-func (b *outbox) put(to mpi.PeerID, x note) {
+// quickBytes is the most data of a frame that is copied while the outbox is locked.
+const quickBytes = 64 << 10
+
+// put queues a frame without blocking. If write is set the caller may wait for the kernel. Replies
+// to a peer that has [maxOutbox] frames queued are dropped: its own messages then end by their
+// deadlines. So are those beyond [fewOutbox] for one peer while there are [maxOutboxes] for all.
+func (b *outbox) put(to mpi.PeerID, x note, write bool) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.shut {
+	session, quick := b.queue(to, x)
+	b.mu.Unlock()
+	if !quick {
 		return
+	}
+	b.quick.Flush(to, write)
+	x.free()
+	if x.out != nil {
+		b.sent(x.out, session)
+	}
+}
+
+// queue gives a frame to the transport, and returns its session, or puts it in the peer's line. The
+// caller holds the mutex.
+func (b *outbox) queue(to mpi.PeerID, x note) (session uint64, quick bool) {
+	if b.shut {
+		return 0, false
 	}
 	l := b.lines[to]
 	switch {
 	case l != nil && x.out == nil && (l.n >= maxOutbox || b.queued >= maxOutboxes && l.n >= fewOutbox):
 		b.n.log.Warn("peer takes no answers: dropped one", "peer", to)
 		x.free()
-		return
+		return 0, false
 	case x.out != nil && !b.n.pending.has(x.out):
-		return
+		return 0, false
 	case l == nil:
+		if b.quick != nil && dataLen(x.frame) <= quickBytes {
+			if session, ok := b.quick.Queue(to, x.frame); ok {
+				return session, true
+			}
+		}
 		l = new(line)
 		b.lines[to] = l
 		b.n.wg.Go(func() { b.carry(to, l) })
@@ -95,6 +120,17 @@ func (b *outbox) put(to mpi.PeerID, x note) {
 	if x.out != nil {
 		x.out.queued = &x
 	}
+	return 0, false
+}
+
+func dataLen(f frame.Frame) int {
+	switch f := f.(type) {
+	case frame.Deliver:
+		return len(f.Data)
+	case frame.Done:
+		return (mpi.MaxFailureDetail + mpi.MaxFailureStderr) * len(f.Failures)
+	}
+	return 0
 }
 
 // drop takes out what is queued of messages that were dropped from pending: nothing accounts for
@@ -161,8 +197,15 @@ func (b *outbox) send(to mpi.PeerID, x *note) {
 		if o := l.take(to, x.out.id); o != nil {
 			o.end(o.failure(frame.ReasonOf(err), err.Error()))
 		}
-	case !l.sent(x.out, session):
-		x.out.end(x.out.failure(mpi.Lost, "the session was lost as the message was sent"))
+	default:
+		b.sent(x.out, session)
+	}
+}
+
+// sent notes which session carries a message.
+func (b *outbox) sent(o *outgoing, session uint64) {
+	if !b.n.pending.sent(o, session) {
+		o.end(o.failure(mpi.Lost, "the session was lost as the message was sent"))
 	}
 }
 

@@ -160,7 +160,7 @@ func (n *Node) send(o *outgoing, program mpi.CID, data []byte, answer bool) {
 		n.Receive(n.self, d)
 		return
 	}
-	n.outbox.put(o.to, note{frame: d, deadline: o.deadline, out: o})
+	n.outbox.put(o.to, note{frame: d, deadline: o.deadline, out: o}, true)
 }
 
 // accepted implements [owner].
@@ -279,7 +279,11 @@ func (n *Node) receiveAnswer(from mpi.PeerID, d frame.Deliver) {
 		return
 	}
 	n.totals.answers.Add(1)
-	n.reply(from, frame.Accept{ID: d.ID})
+	if from == n.self {
+		n.reply(from, frame.Accept{ID: d.ID})
+	} else {
+		n.heard.addAnswer(n, from, d.ID)
+	}
 }
 
 func (q *request) answer(from mpi.PeerID, d frame.Deliver) mpi.Reason {

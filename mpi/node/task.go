@@ -179,7 +179,6 @@ func (t *task) send(msgs []mpi.Message) {
 		t.finish()
 		return
 	}
-	t.accept() // before an answer, so that both go in one packet
 	for _, m := range msgs {
 		o := &outgoing{owner: t, index: -1, pid: t.pid, from: t.n.self, to: m.To, request: t.req, deadline: t.deadline}
 		t.n.send(o, t.program.cid, m.Data, m.To == t.req.Origin)
