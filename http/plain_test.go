@@ -162,8 +162,8 @@ func TestPlainRequestsThatComeEarly(t *testing.T) {
 	s := serve(t, n, Config{})
 	c := dial(t, s)
 	r := bufio.NewReader(c)
-	for i := range 4 {
-		io.WriteString(c, post("/", fmt.Sprintf("File: echo/1.0.0\r\nTimeout: %dms\r\n", 40+20*i), askMute))
+	for i := range 3 {
+		io.WriteString(c, post("/", fmt.Sprintf("File: echo/1.0.0\r\nTimeout: %dms\r\n", 150+100*i), askMute))
 		receive(t, n.started, "start")
 		for range 7 {
 			io.WriteString(c, post("/", "File: echo/1.0.0\r\n", seedBody))

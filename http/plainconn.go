@@ -10,7 +10,7 @@ import (
 
 // watchAfter is how long a plain request runs before its connection is watched for a client that
 // hangs up.
-const watchAfter = 50 * time.Millisecond
+const watchAfter = 200 * time.Millisecond
 
 // plain is what a connection has while its requests are plain. Only the goroutine that reads the
 // connection uses it.
