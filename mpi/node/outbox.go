@@ -116,9 +116,10 @@ func (b *outbox) queue(to mpi.PeerID, x note) (session uint64, quick bool) {
 		b.n.wg.Go(func() { b.carry(to, l) })
 	}
 	b.queued++
-	l.push(&x)
+	kept := x // so that only frames that wait are put on the heap
+	l.push(&kept)
 	if x.out != nil {
-		x.out.queued = &x
+		x.out.queued = &kept
 	}
 	return 0, false
 }
