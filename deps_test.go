@@ -75,7 +75,7 @@ var rules = []rule{
 	{packages: "mpi/worker/lockdown", foreign: []string{goSystem, "github.com/landlock-lsm/go-landlock/",
 		"github.com/elastic/go-seccomp-bpf", "kernel.org/pub/linux/libs/security/libcap/psx"}},
 	{packages: "mpi/worker/guests", imports: []string{
-		"mpi/exec", "mpi/ranks", "mpi/wasm", "mpi/worker/link", "mpi/worker/lockdown"}},
+		"mpi", "mpi/exec", "mpi/ranks", "mpi/wasm", "mpi/worker/link", "mpi/worker/lockdown"}},
 	{packages: "mpi/node", imports: []string{"mpi", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/selector"}},
 	{packages: "mpi/job", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/exec", "mpi/frame"}},
 	{packages: "mpi/ranks", imports: []string{"mpi", "mpi/buffers", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process", "mpi/wire"}},

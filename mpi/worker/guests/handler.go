@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
 )
@@ -13,6 +14,7 @@ import (
 type handler struct {
 	s       *server
 	program exec.Program
+	memory  budget
 
 	mu    sync.Mutex
 	units map[uint32]*unit // those whose Ended was not sent
@@ -111,8 +113,9 @@ func (u *unit) start() {
 
 func (u *unit) run() {
 	s := u.h.s
+	memory := u.h.memory.take(u.m.Memory)
 	x := exec.Exec{
-		Args: u.m.Args, Env: u.m.Env, Stdin: u.input, Memory: u.m.Memory, Timeout: u.m.Timeout,
+		Args: u.m.Args, Env: u.m.Env, Stdin: u.input, Memory: memory, Timeout: u.m.Timeout,
 		Output: int(u.m.Output), Stderr: u.line,
 	}
 	// Its files end after it: a read that fails first would be the guest's to explain.
@@ -120,7 +123,11 @@ func (u *unit) run() {
 	if u.m.Files {
 		x.Files = &tree{files: &s.files, ctx: reading, unit: u.m.Unit}
 	}
-	out := u.h.program.Run(u.ctx, x)
+	out := exec.Outcome{Reason: mpi.OutOfMemory, Detail: "the process for this program has no memory left"}
+	if memory > 0 || u.m.Memory == 0 {
+		out = u.h.program.Run(u.ctx, x)
+	}
+	u.h.memory.give(memory)
 	done()
 	u.cancel()
 	if s.cfg.ended != nil {

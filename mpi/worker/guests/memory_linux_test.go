@@ -11,19 +11,44 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
 )
 
-// TestMemoryOfProcess has a guest take more than its process may have, though it may have it by
+// TestMemoryOfProcess has guests take more than their process may have, though each may have it by
 // itself: memory.grow answers -1, and the worker goes on.
 func TestMemoryOfProcess(t *testing.T) {
 	if underRace {
 		t.Skip("RLIMIT_DATA and the race detector do not go together")
 	}
 	d := start(t, "")
-	d.place(&link.Place{Kind: link.KindHandler, Slots: 2, Memory: 400 << 20, Code: build(t, assemble(t, growWAT))})
+	d.place(&link.Place{Kind: link.KindHandler, Slots: 2, Memory: 512 << 20, Code: build(t, assemble(t, growWAT))})
 	for i := range uint32(3) {
 		d.message(link.Message{Unit: i, Memory: 4 << 30}, "")
 		r := d.result()
-		if r.Reason != string(mpi.Exited) || r.Exit != 9 || r.Memory < 100<<20 || r.Memory > 400<<20 {
+		if r.Reason != string(mpi.OutOfMemory) || !strings.Contains(r.Detail, "exit code 9") || r.Memory < 100<<20 || r.Memory > 512<<20 {
 			t.Errorf("%+v", r.Ended)
+		}
+	}
+	for i := range uint32(2) { // both at once
+		d.message(link.Message{Unit: 10 + i, Memory: 4 << 30}, "")
+	}
+	for range 2 {
+		if r := d.result(); r.Reason != string(mpi.OutOfMemory) {
+			t.Errorf("%+v", r.Ended)
+		}
+	}
+}
+
+// TestMemoryOfRanks is the same for ranks.
+func TestMemoryOfRanks(t *testing.T) {
+	if underRace {
+		t.Skip("RLIMIT_DATA and the race detector do not go together")
+	}
+	d := start(t, "")
+	program := strings.Replace(growWAT, "(module", `(module (import "env" "MPI_Init" (func (param i32 i32) (result i32)))`, 1)
+	d.place(&link.Place{Kind: link.KindRanks, Memory: 640 << 20, Code: build(t, assemble(t, program))})
+	d.send(&link.Group{Nodes: make([]uint32, 4), Count: 1, Slots: 4, Memory: 4 << 30, Args: []string{"run"}}, &link.Start{})
+	for range 4 {
+		f, ok := d.next().(*link.RankEnded)
+		if !ok || f.Reason == "" || f.Memory < 32<<20 {
+			t.Fatalf("%+v", f)
 		}
 	}
 }

@@ -34,6 +34,7 @@ func (s *server) place(p *link.Place) {
 
 // ready does what needs files, before the lock-down.
 func (s *server) ready(p *link.Place) (work, error) {
+	s.limit = p.Memory
 	if p.Cores > 0 {
 		runtime.GOMAXPROCS(int(p.Cores))
 	}
@@ -51,7 +52,9 @@ func (s *server) ready(p *link.Place) (work, error) {
 		if program.MPI() {
 			return nil, errors.New("it is an MPI program, not a handler")
 		}
-		return &handler{s: s, program: program, units: map[uint32]*unit{}}, nil
+		h := &handler{s: s, program: program, units: map[uint32]*unit{}}
+		h.memory.set(p.Memory, int(p.Slots))
+		return h, nil
 	case link.KindRanks:
 		program, err := wasm.New(wasm.Config{}).Load(p.Code)
 		if err != nil {

@@ -126,8 +126,16 @@ func (g *group) ready(f *link.Group) error {
 		Job: f.Job, Nodes: make([]int, len(f.Nodes)), Self: int(f.Self), Count: int(f.Count), Slots: int(f.Slots),
 		Host: f.Host, Args: f.Args, Env: f.Env, Memory: f.Memory, Scratch: f.Scratch, Stdin: f.Stdin, Files: g.files(f),
 	}
+	here := 0
 	for i, n := range f.Nodes {
 		cfg.Nodes[i] = int(n)
+		if n == f.Self {
+			here++
+		}
+	}
+	var memory budget
+	if memory.set(g.s.limit, here); !memory.none && here > 0 {
+		cfg.Memory = min(cfg.Memory, memory.left/int64(here))
 	}
 	host := ranks.NewHost(ranks.Config{Processors: ranks.GOMAXPROCS})
 	var err error

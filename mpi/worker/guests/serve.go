@@ -41,6 +41,7 @@ type server struct {
 	cancel context.CancelCauseFunc
 	files  files
 	guests sync.WaitGroup // goroutines that work for the daemon
+	limit  int64          // of the process's memory, 0 for none; set before Placed is sent
 
 	asked bool                 // Place has come; of the reader
 	job   atomic.Pointer[work] // set before Placed is sent
