@@ -185,6 +185,13 @@ func check(t *testing.T, v *view) {
 	if in != v.inView || bytes != v.bytes || listed != total {
 		t.Fatalf("view counts %d peers, %d bytes, %d listed; there are %d, %d, %d", v.inView, v.bytes, total, in, bytes, listed)
 	}
+	grouped := 0
+	for _, n := range v.groups {
+		grouped += n
+	}
+	if grouped != in {
+		t.Fatalf("%d peers are in groups, %d in view", grouped, in)
+	}
 	if in > v.lim.peers || bytes > v.lim.bytes || len(v.peers) > v.lim.peers+v.lim.candidates {
 		t.Fatalf("over the limits: %d in view, %d bytes, %d known of", in, bytes, len(v.peers))
 	}
