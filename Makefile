@@ -88,7 +88,7 @@ flaky: store deps-openmpi $(if $(E2E),build build/ipfs deps-curl) ## Run the tes
 
 .PHONY: hostile
 hostile: store ## Run the tests of hostile programs, peers, authors and clients, and MODULES (10000) modules by chance
-	$(GO) test -count=1 -timeout 60m -run '^TestHostile' $(LIGHT)
+	$(GO) test -count=1 -timeout 60m -run '^TestHostile' $(LIGHT) ./cmd/loader/internal/attach
 	$(GO) test -count=1 -timeout 180m -run '^TestHostileModules' -v ./test/modules -modules $(MODULES)
 
 .PHONY: check
