@@ -71,7 +71,7 @@ func copyPieces(dst, src Buffer, left int64, stop func() bool) bool {
 	for look := int64(lookBytes); ; {
 		limit := left
 		if stop != nil {
-			limit = min(left, lookBytes)
+			limit = min(left, look)
 		}
 		k := match(&to.piece, &from.piece, limit, dst.Mem, src.Mem)
 		if left -= k; left == 0 {
