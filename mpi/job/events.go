@@ -10,7 +10,7 @@ import (
 
 // Bounds on the events of one job.
 const (
-	maxEvents     = 4 << 20     // bytes in memory
+	maxEvents     = 2 << 20     // bytes in memory
 	maxKeptEvents = 256 << 10   // bytes on disk
 	eventCost     = 128         // bytes of an event besides its text
 	eventBatch    = 256         // events given to a follower at once
