@@ -11,4 +11,5 @@
 //	use := m.Use()
 //	use.MPI              // functions of MPI that it calls; none: it is a handler
 //	err = use.Err()      // what this host lacks
+//	err = CheckCost(wasm) // why it would take an engine too much to compile
 package module

@@ -56,6 +56,9 @@ func TestMemoryOfRanks(t *testing.T) {
 // TestManyUnits runs 10,000 messages, among them some that trap, run out of time and fill memory.
 // The process is not larger after them than after the first 1,000.
 func TestManyUnits(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector keeps notes of all memory that was ever used")
+	}
 	d := handle(t, manyWAT, 4)
 	run := func(from, to uint32) {
 		t.Helper()
