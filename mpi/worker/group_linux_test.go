@@ -53,8 +53,8 @@ func (o *owner) lock() {
 
 func (o *owner) node(n int) exec.RankGroup {
 	o.lock()
-	defer o.mu.Unlock()
 	other := o.others[n]
+	o.mu.Unlock() // one at a time: the other may ask for this one
 	other.mu.Lock()
 	defer other.mu.Unlock()
 	return other.group

@@ -161,7 +161,7 @@ func TestCancelOfStopped(t *testing.T) {
 	if out := <-one; out.Reason != mpi.Cancelled {
 		t.Errorf("%+v", out)
 	}
-	const cause = "the worker was killed: a message did not end within 100ms of its time or its cancellation"
+	const cause = "the worker was killed: a message did not end within 100ms of its cancellation"
 	if out := <-other; out.Reason != mpi.Internal || out.Detail != cause || !out.Crashed {
 		t.Errorf("%+v", out)
 	}

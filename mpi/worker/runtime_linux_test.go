@@ -116,7 +116,13 @@ func TestHandlerEnds(t *testing.T) {
 	if out := p.Run(t.Context(), x); out.Reason != mpi.TimedOut || out.Crashed {
 		t.Errorf("%+v", out)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	// The end of the context in time is a time limit too.
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if out := p.Run(ctx, message("")); out.Reason != mpi.TimedOut || out.Crashed {
+		t.Errorf("%+v", out)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	if out := p.Run(ctx, message("")); out.Reason != mpi.Cancelled || out.Crashed {
 		t.Errorf("%+v", out)

@@ -115,17 +115,22 @@ func notRun(ctx context.Context) exec.Outcome {
 }
 
 // await returns how a unit ended. The worker is killed if the unit does not end within the grace
-// after its context, or after its time.
+// after its context, or within Config.Silence after its time: the worker ends it itself, a busy
+// machine may delay it.
 func (h *handler) await(ctx context.Context, u *unit) exec.Outcome {
-	grace := h.w.config.Grace
-	timer := time.NewTimer(u.x.Timeout + grace)
+	grace, silence := h.w.config.Grace, h.w.config.Silence
+	timer := time.NewTimer(u.x.Timeout + silence)
 	defer timer.Stop()
 	select {
 	case <-u.ended:
 		return u.outcome
-	case <-timer.C: // the engine should have ended it
+	case <-timer.C:
+		h.w.Kill(fmt.Sprintf("a message did not end within %v of its time limit", silence))
 	case <-ctx.Done():
-		h.w.SendNow(&link.Cancel{Unit: u.number})
+		// which is its time limit, of which the worker knows
+		if ctx.Err() != context.DeadlineExceeded {
+			h.w.SendNow(&link.Cancel{Unit: u.number})
+		}
 		timer.Reset(grace)
 		select {
 		case <-u.ended:
@@ -133,9 +138,9 @@ func (h *handler) await(ctx context.Context, u *unit) exec.Outcome {
 				return u.outcome
 			}
 		case <-timer.C:
+			h.w.Kill(fmt.Sprintf("a message did not end within %v of its cancellation", grace))
 		}
 	}
-	h.w.Kill(fmt.Sprintf("a message did not end within %v of its time or its cancellation", grace))
 	<-u.ended
 	out := u.outcome
 	if !out.Crashed {
