@@ -67,7 +67,7 @@ func (b Buffer) Size() int64 {
 }
 
 // Bytes returns the data in place, without a copy; false if it is not contiguous and in order.
-func (b Buffer) Bytes() ([]byte, bool) {
+func (b *Buffer) Bytes() ([]byte, bool) {
 	size := b.Size()
 	if size == 0 {
 		return nil, true

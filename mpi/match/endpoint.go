@@ -137,20 +137,20 @@ func (e *Endpoint) unstrand(r *Request) {
 
 // Send starts to send b. b must not change until r is done.
 func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) {
+	to := e.w.endpoints[env.Peer]
+	small := to != nil && to != e && mode != Synchronous && b.Size() <= maxRinged && e.w.failed.Load() == nil
+	if small {
+		var data []byte
+		if data, small = b.Bytes(); small && e.sendRinged(to, &env, data) {
+			r.sentSmall(e)
+			return
+		}
+	}
 	r.begin(e, env, b)
 	r.mode, r.send = mode, true
-	to := e.w.endpoints[env.Peer]
 	if to == nil {
 		e.sendRemote(r)
 		return
-	}
-	small := false
-	if r.size <= maxRinged && mode != Synchronous && e.w.failed.Load() == nil {
-		var data []byte
-		if data, small = b.Bytes(); small && e.sendRinged(to, &env, data) {
-			r.finishOwn()
-			return
-		}
 	}
 	e.sendMailbox(r, to, small)
 }

@@ -134,6 +134,16 @@ func (r *Request) finishOwn() {
 	}
 }
 
+// sentSmall is begin and finishOwn for a send that went into a ring: only its result will be looked
+// at.
+func (r *Request) sentSmall(e *Endpoint) {
+	r.Status, r.Err = Status{}, nil
+	r.e, r.send, r.counted, r.where = e, true, false, nowhere
+	if r.state.Load() != complete {
+		r.state.Store(complete)
+	}
+}
+
 // deliver says what a receive gets of a message of size bytes: as much as there is room for.
 func (r *Request) deliver(source, tag int32, size int64) {
 	r.Status = Status{Source: source, Tag: tag, Bytes: size}

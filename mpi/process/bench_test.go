@@ -71,3 +71,31 @@ func pingPong(b *testing.B, size int, do func(p *Process, args []uint64, sends b
 	run(0)
 	wg.Wait()
 }
+
+// What a nonblocking message between two ranks costs both of them, on one thread.
+func BenchmarkOneThread(b *testing.B) {
+	w := match.New(b.Context(), match.Config{Size: 2, Local: []int{0, 1}})
+	defer w.Close()
+	b.ReportAllocs()
+	ranks := [2]*Process{}
+	for me := range ranks {
+		ranks[me] = New(Config{World: w, Rank: me, Nodes: []int{0, 0}})
+		ranks[me].Attach(make(bench, 4096))
+		ranks[me].state = running
+	}
+	call := func(me int, name string, args ...uint64) func() {
+		i, _ := abi.Lookup(name)
+		return func() { ranks[me].Call(i, args) }
+	}
+	calls := []func(){
+		call(1, "MPI_Irecv", 64, 8, abi.Byte, 0, 1, abi.CommWorld, 16),
+		call(0, "MPI_Isend", 64, 8, abi.Byte, 1, 1, abi.CommWorld, 16),
+		call(0, "MPI_Waitall", 1, 16, abi.StatusesIgnore),
+		call(1, "MPI_Waitall", 1, 16, abi.StatusesIgnore),
+	}
+	for b.Loop() {
+		for _, do := range calls {
+			do()
+		}
+	}
+}
