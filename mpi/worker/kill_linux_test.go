@@ -2,8 +2,10 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -146,6 +148,27 @@ func killRanks(t *testing.T, p exec.Program, sig syscall.Signal) {
 	}
 }
 
+// suspend stops a process, and returns when all of its threads stand still, which may take a moment
+// on a busy machine.
+func suspend(t *testing.T, pid int) {
+	t.Helper()
+	if err := unix.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for running := true; running; {
+		running = false
+		files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("the threads of %d: %v, %v", pid, files, err)
+		}
+		for _, f := range files {
+			stat, err := os.ReadFile(f)
+			_, state, found := strings.Cut(string(stat), ") ")
+			running = running || err == nil && found && state[0] != 'T'
+		}
+	}
+}
+
 // TestCancelOfStopped: what is cancelled ends within the grace, also in a worker that stands still;
 // so do the others that it ran, with its cause.
 func TestCancelOfStopped(t *testing.T) {
@@ -156,7 +179,7 @@ func TestCancelOfStopped(t *testing.T) {
 	go func() { one <- p.Run(ctx, message("")) }()
 	go func() { other <- p.Run(t.Context(), message("")) }()
 	h := allRun(t, p, 2)
-	unix.Kill(h.w.Pid(), syscall.SIGSTOP)
+	suspend(t, h.w.Pid())
 	cancel()
 	if out := <-one; out.Reason != mpi.Cancelled {
 		t.Errorf("%+v", out)
@@ -170,7 +193,7 @@ func TestCancelOfStopped(t *testing.T) {
 	ctx, cancel = context.WithCancel(t.Context())
 	o.ready(ctx, w, rankConfig(make([]int, 2), 0, 1))
 	o.group.Start()
-	unix.Kill(o.group.(*group).w.Pid(), syscall.SIGSTOP)
+	suspend(t, o.group.(*group).w.Pid())
 	cancel()
 	for _, out := range o.wait() {
 		if out.Reason != mpi.Cancelled || out.Crashed {
