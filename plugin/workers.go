@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
@@ -30,6 +31,7 @@ func (s *Service) newRuntime() (exec.Runtime, error) {
 	if s.program, err = worker.Load(image, s.dir); err != nil {
 		return nil, err
 	}
+	debug.FreeOSMemory() // what it took to read the image, some 10 MiB
 	s.runtime = worker.NewRuntime(worker.RuntimeConfig{
 		Workers: worker.Config{Executable: s.program}, CacheDir: filepath.Join(s.dir, "cache"),
 		HandlerSlots: s.cfg.HandlerSlots, Demand: s.cfg.Lockdown == LockdownRequired, Log: s.parts.Log,
