@@ -105,7 +105,9 @@ func TestHostileHints(t *testing.T) {
 	}
 	t.Run("junk", func(t *testing.T) {
 		b := joined(t, "honest")
-		b.v.vet = func(a frame.PeerAddrs, _ bool) (frame.PeerAddrs, bool) { return a, !strings.HasPrefix(string(a.Peer), "junk") }
+		b.v.vet = func(a frame.PeerAddrs, _ bool) (frame.PeerAddrs, bool) {
+			return a, !strings.HasPrefix(string(a.Peer), "junk")
+		}
 		for i := range 20 {
 			id := mpi.PeerID(fmt.Sprint("liar", i))
 			b.v.greeted(b.now, id, naming(192, "junk"+string(id)), up)

@@ -53,6 +53,11 @@ func (u *unit) end(f *link.Ended) error {
 	if err != nil {
 		return err
 	}
+	if len(f.Data) > 0 {
+		if err := u.output(f.Data); err != nil {
+			return err
+		}
+	}
 	u.over = true
 	u.outcome = exec.Outcome{Stdout: u.stdout, Stderr: bytes.Clone(f.Stderr), Reason: why, Exit: int(f.Exit),
 		Detail: printable(f.Detail), Memory: f.Memory, Elapsed: f.Elapsed}
@@ -84,8 +89,9 @@ func (h *handler) do(ctx context.Context, x exec.Exec) (out exec.Outcome, taken 
 		return out, false
 	}
 	defer h.finish(u)
+	first := min(len(x.Stdin), link.MaxData)
 	m := &link.Message{Unit: u.number, Size: int64(len(x.Stdin)), Output: int64(x.Output), Memory: min(x.Memory, 1<<32),
-		Timeout: x.Timeout, Files: x.Files != nil, Args: x.Args, Env: x.Env}
+		Timeout: x.Timeout, Files: x.Files != nil, Args: x.Args, Env: x.Env, Data: x.Stdin[:first]}
 	if err := h.w.Send(ctx, m); err != nil {
 		switch {
 		case errors.Is(err, link.ErrMalformed):
@@ -96,7 +102,7 @@ func (h *handler) do(ctx context.Context, x exec.Exec) (out exec.Outcome, taken 
 		<-u.ended // the worker has ended
 		return u.outcome, h.r.ctx.Err() != nil
 	}
-	for rest := x.Stdin; len(rest) > 0; {
+	for rest := x.Stdin[first:]; len(rest) > 0; {
 		n := min(len(rest), link.MaxData)
 		if h.w.Send(ctx, &link.MessageIn{Unit: u.number, Data: rest[:n]}) != nil {
 			break // ctx has ended, or the worker

@@ -309,6 +309,7 @@ func (d *daemon) result() (r result) {
 			r.lines = append(r.lines, string(f.Text))
 		case *link.Ended:
 			r.Ended = f
+			r.out += string(f.Data)
 			return r
 		default:
 			d.t.Fatalf("%#v", f)

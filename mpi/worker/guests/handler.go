@@ -78,25 +78,28 @@ func (h *handler) add(u *unit) error {
 	}
 	h.units[u.m.Unit] = u
 	u.ctx, u.cancel = context.WithCancel(h.s.ctx)
-	if u.m.Size == 0 {
-		u.start()
-	}
-	return nil
+	data := u.m.Data
+	u.m.Data = nil // it is the reader's
+	return u.take(data)
 }
 
 // input takes a part of standard input. The unit starts once all is there.
 func (h *handler) input(f *link.MessageIn) error {
 	u := h.unit(f.Unit)
-	switch {
-	case u == nil || u.started: // it was cancelled
+	if u == nil || u.started { // it was cancelled
 		return nil
-	case int64(len(u.input)+len(f.Data)) > u.m.Size:
-		return fmt.Errorf("guests: unit %d gets more input than the %d bytes that were said", f.Unit, u.m.Size)
+	}
+	return u.take(f.Data)
+}
+
+func (u *unit) take(data []byte) error {
+	if int64(len(u.input)+len(data)) > u.m.Size {
+		return fmt.Errorf("guests: unit %d gets more input than the %d bytes that were said", u.m.Unit, u.m.Size)
 	}
 	if u.input == nil {
 		u.input = make([]byte, 0, u.m.Size)
 	}
-	u.input = append(u.input, f.Data...)
+	u.input = append(u.input, data...)
 	if int64(len(u.input)) == u.m.Size {
 		u.start()
 	}
@@ -133,8 +136,9 @@ func (u *unit) run() {
 	if s.cfg.ended != nil {
 		s.cfg.ended(s.out)
 	}
+	var last []byte
 	if out.Reason == "" {
-		u.output(out.Stdout)
+		last = u.output(out.Stdout)
 	}
 	// A number is not used again, but the daemon may do so once it has read Ended.
 	u.h.mu.Lock()
@@ -142,7 +146,7 @@ func (u *unit) run() {
 	u.h.mu.Unlock()
 	s.out.Send(s.ctx, &link.Ended{
 		Unit: u.m.Unit, Exit: int32(out.Exit), Memory: out.Memory, Elapsed: out.Elapsed,
-		Reason: string(out.Reason), Detail: clip(out.Detail, link.MaxDetail), Stderr: out.Stderr,
+		Reason: string(out.Reason), Detail: clip(out.Detail, link.MaxDetail), Stderr: out.Stderr, Data: last,
 	})
 }
 
@@ -150,12 +154,13 @@ func (u *unit) line(text string) {
 	u.h.s.out.Send(u.ctx, &link.Line{Unit: u.m.Unit, Text: []byte(text)})
 }
 
-func (u *unit) output(b []byte) {
-	for len(b) > 0 {
-		n := min(len(b), link.MaxData)
-		if u.h.s.out.Send(u.h.s.ctx, &link.MessageOut{Unit: u.m.Unit, Data: b[:n]}) != nil {
-			return
+// output sends standard output but for its last part, which it returns.
+func (u *unit) output(b []byte) (last []byte) {
+	for len(b) > link.MaxData {
+		if u.h.s.out.Send(u.h.s.ctx, &link.MessageOut{Unit: u.m.Unit, Data: b[:link.MaxData]}) != nil {
+			return nil
 		}
-		b = b[n:]
+		b = b[link.MaxData:]
 	}
+	return b
 }

@@ -173,6 +173,19 @@ func (c *codec) text(v *string, field string, limit int) {
 	}
 }
 
+// bytes are a length and as many bytes. Parsed, they are a part of the payload.
+func (c *codec) bytes(v *[]byte, field string, limit int) {
+	n := uint32(len(*v))
+	c.u32(&n, field, uint32(limit))
+	switch {
+	case c.err != nil:
+	case c.parse:
+		*v = c.take(int(n), field)
+	default:
+		c.b = append(c.b, *v...)
+	}
+}
+
 // words is a list of texts. left is how many bytes they may have together with the lists before.
 func (c *codec) words(v *[]string, field string, left *int) {
 	n := uint32(len(*v))

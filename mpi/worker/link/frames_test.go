@@ -53,15 +53,15 @@ var vectors = []struct {
 	{&FileNames{File: 4, End: true, Entries: []Entry{{true, "d"}, {false, "f"}}},
 		"17000000 24 04000000 00 01 02000000 01 01000000 64 00 01000000 66"},
 	{&FileClose{File: 4}, "05000000 25 04000000"},
-	{&Message{Unit: 1, Size: 2, Output: 3, Memory: 4, Timeout: time.Second, Files: true, Args: []string{"a"}, Env: []string{"B=c"}},
-		"3a000000 30 01000000 0200000000000000 0300000000000000 0400000000000000 00ca9a3b00000000 01" +
-			" 01000000 01000000 61 01000000 03000000 423d63"},
+	{&Message{Unit: 1, Size: 2, Output: 3, Memory: 4, Timeout: time.Second, Files: true, Args: []string{"a"}, Env: []string{"B=c"}, Data: []byte("d")},
+		"3b000000 30 01000000 0200000000000000 0300000000000000 0400000000000000 00ca9a3b00000000 01" +
+			" 01000000 01000000 61 01000000 03000000 423d63 64"},
 	{&MessageIn{Unit: 1, Data: []byte("{}")}, "07000000 31 01000000 7b7d"},
 	{&Cancel{Unit: 1}, "05000000 32 01000000"},
 	{&MessageOut{Unit: 1, Data: []byte("{}")}, "07000000 33 01000000 7b7d"},
 	{&Line{Unit: 1, Text: []byte("l")}, "06000000 34 01000000 6c"},
-	{&Ended{Unit: 1, Exit: -1, Memory: 3, Elapsed: 4, Reason: "exited", Detail: "d", Stderr: []byte("e")},
-		"29000000 35 01000000 ffffffff 0300000000000000 0400000000000000 06000000 657869746564 01000000 64 65"},
+	{&Ended{Unit: 1, Exit: -1, Memory: 3, Elapsed: 4, Reason: "exited", Detail: "d", Stderr: []byte("e"), Data: []byte("f")},
+		"2e000000 35 01000000 ffffffff 0300000000000000 0400000000000000 06000000 657869746564 01000000 64 01000000 65 66"},
 	{&Ping{Number: 7}, "09000000 40 0700000000000000"},
 	{&Pong{Number: 7}, "09000000 41 0700000000000000"},
 }
@@ -144,7 +144,7 @@ func TestLimits(t *testing.T) {
 		&Message{Size: -1}, &Message{Output: -1}, &Message{Memory: 1<<32 + 1}, &Message{Timeout: -1},
 		&Message{Args: []string{long[:MaxMessageText/2+1]}, Env: []string{long[:MaxMessageText/2]}},
 		&MessageIn{Data: data}, &MessageOut{Data: data}, &Line{Text: data[:MaxLine+1]},
-		&Ended{Memory: -1}, &Ended{Elapsed: -1}, &Ended{Reason: long[:65]}, &Ended{Detail: long[:MaxDetail+1]}, &Ended{Stderr: data},
+		&Ended{Memory: -1}, &Ended{Elapsed: -1}, &Ended{Reason: long[:65]}, &Ended{Detail: long[:MaxDetail+1]}, &Ended{Stderr: data, Data: data},
 	} {
 		if b, err := Append([]byte("x"), f); !errors.Is(err, ErrMalformed) || string(b) != "x" {
 			t.Errorf("%s %.80v: %v", f.Type(), f, err)
@@ -169,8 +169,8 @@ func TestLimits(t *testing.T) {
 		&File{Name: long[:MaxPath], Data: data}, &Packets{Data: make([]byte, MaxPackets)},
 		&Broken{Why: long[:MaxText]}, &Fault{Why: long[:MaxText]},
 		&FileOpen{Name: long[:MaxPath]}, &FileData{Data: data}, &FileNames{Entries: entries},
-		&Message{Args: words(MaxMessageText), Env: words(0)}, &MessageIn{Data: data}, &MessageOut{Data: data},
-		&Line{Text: data[:MaxLine]}, &Ended{Reason: long[:64], Detail: long[:MaxDetail], Stderr: data},
+		&Message{Args: words(MaxMessageText), Env: words(0), Data: data}, &MessageIn{Data: data}, &MessageOut{Data: data},
+		&Line{Text: data[:MaxLine]}, &Ended{Reason: long[:64], Detail: long[:MaxDetail], Stderr: data, Data: data},
 	} {
 		b, err := Append(nil, f)
 		if err != nil {

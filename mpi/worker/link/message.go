@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Message starts a unit: the instance of one message, to a handler. Its standard input follows in
-// MessageIn frames.
+// Message starts a unit: the instance of one message, to a handler. Data is the first part of its
+// standard input, at most [MaxData] bytes; the rest follows in MessageIn frames.
 type Message struct {
 	Unit    uint32
 	Size    int64 // of standard input
@@ -16,10 +16,11 @@ type Message struct {
 	Files   bool // there are files to read
 	Args    []string
 	Env     []string
+	Data    []byte
 }
 
-// MessageIn is a part of the standard input of a unit. The daemon sends it all at once: Size bytes
-// of each unit are within what the daemon has taken.
+// MessageIn is a further part of the standard input of a unit. The daemon sends it all at once:
+// Size bytes of each unit are within what the daemon has taken.
 type MessageIn struct {
 	Unit uint32
 	Data []byte
@@ -28,8 +29,8 @@ type MessageIn struct {
 // Cancel ends a unit: its Ended follows.
 type Cancel struct{ Unit uint32 }
 
-// MessageOut is a part of a handler's standard output, before its Ended. A unit sends
-// Message.Output bytes at most, and none if it failed.
+// MessageOut is a part of a handler's standard output, before its Ended, which has the last one. A
+// unit sends Message.Output bytes at most, and none if it failed.
 type MessageOut struct {
 	Unit uint32
 	Data []byte
@@ -41,7 +42,8 @@ type Line struct {
 	Text []byte
 }
 
-// Ended is the last frame of a unit.
+// Ended is the last frame of a unit. Stderr is the end of standard error, and Data the last part of
+// standard output, each at most [MaxData] bytes.
 type Ended struct {
 	Unit    uint32
 	Exit    int32
@@ -49,7 +51,8 @@ type Ended struct {
 	Elapsed time.Duration
 	Reason  string // as in an outcome; empty for success
 	Detail  string
-	Stderr  []byte // the end of standard error, at most [MaxData] bytes
+	Stderr  []byte
+	Data    []byte
 }
 
 func (f *Message) walk(c *codec) {
@@ -62,6 +65,7 @@ func (f *Message) walk(c *codec) {
 	left := MaxMessageText
 	c.words(&f.Args, "args", &left)
 	c.words(&f.Env, "env", &left)
+	c.rest(&f.Data, MaxData)
 }
 
 func (f *MessageIn) walk(c *codec) {
@@ -88,5 +92,6 @@ func (f *Ended) walk(c *codec) {
 	c.time(&f.Elapsed, "elapsed")
 	c.text(&f.Reason, "reason", 64)
 	c.text(&f.Detail, "detail", MaxDetail)
-	c.rest(&f.Stderr, MaxData)
+	c.bytes(&f.Stderr, "stderr", MaxData)
+	c.rest(&f.Data, MaxData)
 }

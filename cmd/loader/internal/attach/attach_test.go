@@ -29,10 +29,10 @@ type node struct{ *jobstest.Node }
 func (node) Self() mpi.PeerID                                          { return self }
 func (node) Do(context.Context, mpi.Request) (r mpi.Result, err error) { return }
 func (node) Status() (st mpi.NodeStatus)                               { return }
-func (node) Clear(p mpi.CID) bool { return false }
+func (node) Clear(p mpi.CID) bool                                      { return false }
 
-func (node) Interpreters() []mpi.InterpreterStatus                     { return nil }
-func (node) Peers(context.Context, bool) ([]mpi.Member, error)         { return nil, nil }
+func (node) Interpreters() []mpi.InterpreterStatus             { return nil }
+func (node) Peers(context.Context, bool) ([]mpi.Member, error) { return nil, nil }
 func (node) Pool(context.Context, string, bool) (p mpi.PoolStatus, err error) {
 	return
 }
