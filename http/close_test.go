@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
@@ -135,4 +137,28 @@ func TestCloseDoesNotWaitForever(t *testing.T) {
 			t.Errorf("Close: %v", err)
 		}
 	})
+}
+
+// A plain connection that is older than net/http takes a first request to come is cut as well, if
+// its client does not take its answer.
+func TestCloseCutsPlainConnections(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	s := serve(t, newFake(t), Config{})
+	expected, pid := int64(1), int64(1)
+	body, err := cbor.Marshal(sendRequest{File: "echo/1.0.0", Pid: &pid, Expected: &expected,
+		Messages: []sendMessage{{To: peer1, Data: make([]byte, 48<<20)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, s)
+	io.WriteString(c, post("/v1/messages", "Content-Type: application/cbor\r\n", string(body)))
+	time.Sleep(6500 * time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	began := time.Now()
+	if err := s.Close(ctx); err != nil || time.Since(began) > grace/2 {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
 }

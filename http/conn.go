@@ -124,11 +124,14 @@ func (c *conn) bodyRead() {
 }
 
 // watchPlain watches the connection if a plain request runs, and has been read. The timer that
-// calls it may be late, and mean the request before.
+// calls it may be late, and mean the request before. The deadline that is set was one for the
+// request to come, and would end the watch.
 func (c *conn) watchPlain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.watched {
+	if c.watched && c.watcher == nil {
+		c.deadline = time.Time{}
+		c.Conn.SetReadDeadline(c.deadline)
 		c.watchLocked()
 	}
 }
@@ -225,9 +228,12 @@ func (c *conn) readDeadline() time.Time {
 
 // Close implements [net.Conn]. It joins the watcher. While a plain request runs, for which net/http
 // takes the connection to be idle, it only has the connection closed after it.
-func (c *conn) Close() error {
+func (c *conn) Close() error { return c.close(c.server.cutting.Load()) }
+
+// close is Close, and with now it does not wait for a plain request.
+func (c *conn) close(now bool) error {
 	c.mu.Lock()
-	if c.busy && !c.server.cutting.Load() {
+	if c.busy && !now {
 		c.closeSoon = true
 		c.mu.Unlock()
 		return nil
@@ -267,7 +273,7 @@ func (s *connSet) remove(c *conn) {
 	delete(s.all, c)
 }
 
-// close closes those that have nothing to do.
+// close closes those that have nothing to do, or all of them if the server is cutting.
 func (s *connSet) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

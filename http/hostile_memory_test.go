@@ -3,14 +3,17 @@ package http
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -165,6 +168,39 @@ func TestHostileConnectionsOfOthers(t *testing.T) {
 	for _, request := range []string{get("/v1/node", ""), get("/v1/node", "Host: evil.example\r\n"), get("/v1/node", "Origin: https://evil.example\r\n")} {
 		if res, _ := raw(t, s, request); res.StatusCode < 400 || !res.Close {
 			t.Errorf("%s, and the connection stays open", res.Status)
+		}
+	}
+}
+
+// A connection over the limit is closed while the rest of a request that was refused still comes,
+// whichever path answers it.
+func TestHostileConnectionsInRefusedRequests(t *testing.T) {
+	s := serve(t, newFake(t), Config{MaxConcurrent: 1, Token: "secret"})
+	for _, headers := range []string{"", "X-Other: not plain\r\n"} {
+		var all []*net.TCPConn
+		for range 12 {
+			c := dial(t, s)
+			all = append(all, c)
+			fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 1000000000\r\n\r\n", headers)
+			if res, _ := answer(t, bufio.NewReader(c)); res.StatusCode != http.StatusUnauthorized {
+				t.Fatal(res.Status)
+			}
+		}
+		end := time.Now().Add(maxLinger / 2)
+		for _, c := range all[:8] {
+			for {
+				c.SetReadDeadline(time.Now().Add(linger / 10))
+				_, err := c.Read(make([]byte, 1))
+				if !errors.Is(err, os.ErrDeadlineExceeded) {
+					break
+				}
+				if time.Now().After(end) {
+					t.Fatal("it is still open")
+				}
+				for _, c := range all {
+					io.WriteString(c, "x")
+				}
+			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -184,5 +185,46 @@ func TestPlainRequestsThatComeEarly(t *testing.T) {
 	receive(t, n.started, "start")
 	c.Close()
 	for !errors.Is(receive(t, n.ended, "the end of the request"), context.Canceled) {
+	}
+}
+
+// A client that hangs up is noticed however long its request runs: the deadlines by which the
+// request had to come do not end the watch.
+func TestPlainClientHangsUpLate(t *testing.T) {
+	n := newFake(t)
+	const early = 300 * time.Millisecond // longer than watchAfter
+	s := serve(t, n, Config{HeaderTimeout: early, IdleTimeout: early, BodyTimeout: early})
+	for _, second := range []bool{false, true} {
+		c := dial(t, s)
+		r := bufio.NewReader(c)
+		if second {
+			io.WriteString(c, post("/", "File: echo/1.0.0\r\n", seedBody))
+			if res, _ := answer(t, r); res.StatusCode != 200 {
+				t.Fatal(res.Status)
+			}
+		}
+		io.WriteString(c, asking)
+		receive(t, n.started, "start")
+		c.SetReadDeadline(time.Now().Add(2 * early))
+		if _, err := r.ReadByte(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("an answer: %v", err)
+		}
+		c.Close()
+		if err := receive(t, n.ended, "the end of the request"); !errors.Is(err, context.Canceled) {
+			t.Errorf("second %v: it ended with %v", second, err)
+		}
+		c = dial(t, s)
+		r = bufio.NewReader(c)
+		for range 2 { // the deadlines of the next requests are as before
+			io.WriteString(c, post("/", "File: echo/1.0.0\r\nTimeout: 600ms\r\n", askMute))
+			receive(t, n.started, "start")
+			receive(t, n.ended, "the end of the request")
+			if res, _ := answer(t, r); res.StatusCode != 504 {
+				t.Fatal(res.Status)
+			}
+		}
+		if _, err := r.ReadByte(); err != io.EOF {
+			t.Errorf("an idle connection: %v", err)
+		}
 	}
 }

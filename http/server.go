@@ -232,10 +232,12 @@ func (s *Server) close() error {
 	return err
 }
 
-// cut closes all connections.
+// cut closes all connections. Of those that answer plain requests net/http may have forgotten
+// some, which it took to be idle.
 func (s *Server) cut() {
 	s.cutting.Store(true)
 	s.srv.Close()
+	s.plainConns.close()
 }
 
 // connState counts connections, in the wait group too, and closes one over the limit. The accepting
@@ -246,7 +248,7 @@ func (s *Server) connState(c net.Conn, state http.ConnState) {
 		s.wg.Add(1)
 		if old := s.conns.add(c, 4*s.cfg.MaxConcurrent); old != nil {
 			s.log.Debug("http: too many connections: one was closed", "remote", old.RemoteAddr().String())
-			old.Close()
+			old.(*conn).close(true) // also in a request that was refused, which may take long
 		}
 	case http.StateClosed, http.StateHijacked:
 		s.conns.remove(c)
