@@ -60,6 +60,7 @@ type Outcome struct {
 	Detail  string // for people
 	Memory  int64  // bytes of linear memory at its end
 	Elapsed time.Duration
-	// Crashed means that the process in which it ran crashed or was killed for what it did.
+	// Crashed means that the process in which it ran crashed or was killed for what it did. Of the
+	// messages that this ended, one says so; of the ranks, each.
 	Crashed bool
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
@@ -31,6 +32,7 @@ type handler struct {
 	over   chan struct{} // closed when the worker has ended, and run with it
 	w      *Worker
 	err    error
+	blamed atomic.Bool // an outcome has said that it crashed
 
 	mu      sync.Mutex
 	units   map[uint32]*unit // those whose Ended has not come
@@ -39,8 +41,8 @@ type handler struct {
 	idle    *time.Timer      // runs while there is no unit; nil before it is ready
 }
 
-// get returns a worker that is ready. The first caller has one started; it goes on if he does not
-// wait for it.
+// get returns a worker that is ready, or that could not be made so, with the error. The first
+// caller has one started; it goes on if he does not wait for it.
 func (s *handlers) get(ctx context.Context, p *program, x *exec.Exec) (*handler, error) {
 	s.mu.Lock()
 	h := s.current

@@ -116,13 +116,19 @@ func (p *program) run(ctx context.Context, x exec.Exec) exec.Outcome {
 	for range maxTries {
 		h, err := p.code.handlers.get(ctx, p, &x)
 		if err != nil {
-			return p.notStarted(ctx, err)
+			return h.blame(p.notStarted(ctx, err))
 		}
 		if out, ok := h.do(ctx, x); ok {
-			return out
+			return h.blame(out)
 		}
 	}
 	return failed(mpi.Internal, "its worker ended each time before it could start")
+}
+
+// blame leaves Crashed to one of the messages that a crash ends, so that it counts once.
+func (h *handler) blame(out exec.Outcome) exec.Outcome {
+	out.Crashed = out.Crashed && h != nil && h.blamed.CompareAndSwap(false, true)
+	return out
 }
 
 // notStarted is the outcome of a message for which there is no worker.
