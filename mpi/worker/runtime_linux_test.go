@@ -13,6 +13,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/test/leak"
@@ -139,6 +141,46 @@ func TestHandlerEnds(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 	if out := p.Run(t.Context(), message("")); out.Reason != mpi.Internal {
+		t.Errorf("%+v", out)
+	}
+}
+
+// TestHandlerTime: a message whose time ends with its context ends in the worker, which goes on:
+// also after the message has waited for its slot, and when its input was cut off.
+func TestHandlerTime(t *testing.T) {
+	r := newRuntime(t, RuntimeConfig{Workers: Config{Grace: 10 * time.Millisecond, Silence: time.Minute}})
+	spin := compile(t, r, spinWAT)
+	x := message("")
+	x.Timeout = 400 * time.Millisecond
+	first := make(chan exec.Outcome, 1)
+	go func() { first <- spin.Run(t.Context(), x) }()
+	running(t, spin)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if out := spin.Run(ctx, message("")); out.Reason != mpi.TimedOut || out.Crashed || strings.Contains(out.Detail, "killed") {
+		t.Errorf("after another message: %+v", out)
+	}
+	if out := <-first; out.Reason != mpi.TimedOut || out.Crashed {
+		t.Errorf("%+v", out)
+	}
+
+	cat := compile(t, r, catWAT)
+	if out := cat.Run(t.Context(), message("x")); out.Reason != "" {
+		t.Fatalf("%+v", out)
+	}
+	cat.(*program).code.handlers.mu.Lock()
+	w := cat.(*program).code.handlers.current.w
+	cat.(*program).code.handlers.mu.Unlock()
+	suspend(t, w.Pid())
+	ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	time.AfterFunc(300*time.Millisecond, func() { unix.Kill(w.Pid(), unix.SIGCONT) })
+	x = message(strings.Repeat("x", 8<<20))
+	x.Output = 1 << 20
+	if out := cat.Run(ctx, x); out.Reason != mpi.TimedOut || out.Crashed {
+		t.Errorf("input that was cut off: %+v", out)
+	}
+	if out := cat.Run(t.Context(), message("x")); out.Reason != "" {
 		t.Errorf("%+v", out)
 	}
 }

@@ -84,6 +84,12 @@ func (h *handler) do(ctx context.Context, x exec.Exec) (out exec.Outcome, taken 
 	case <-ctx.Done():
 		return notRun(ctx), true
 	}
+	// Waiting for the worker and for the slot took of the time that ctx leaves.
+	if d, ok := ctx.Deadline(); ok {
+		if x.Timeout = min(x.Timeout, time.Until(d)); x.Timeout <= 0 {
+			return failed(mpi.TimedOut, "its time was up before it started"), true
+		}
+	}
 	u := h.begin(&x)
 	if u == nil {
 		return out, false
@@ -102,14 +108,15 @@ func (h *handler) do(ctx context.Context, x exec.Exec) (out exec.Outcome, taken 
 		<-u.ended // the worker has ended
 		return u.outcome, h.r.ctx.Err() != nil
 	}
-	for rest := x.Stdin[first:]; len(rest) > 0; {
+	rest := x.Stdin[first:]
+	for len(rest) > 0 {
 		n := min(len(rest), link.MaxData)
 		if h.w.Send(ctx, &link.MessageIn{Unit: u.number, Data: rest[:n]}) != nil {
 			break // ctx has ended, or the worker
 		}
 		rest = rest[n:]
 	}
-	return h.await(ctx, u), true
+	return h.await(ctx, u, len(rest) == 0), true
 }
 
 // notRun is the outcome of a message that was not sent before ctx ended.
@@ -121,10 +128,11 @@ func notRun(ctx context.Context) exec.Outcome {
 }
 
 // await returns how a unit ended. The worker is killed if the unit does not end within the grace
-// after its context, or within Config.Silence after its time: the worker ends it itself, a busy
-// machine may delay it.
-func (h *handler) await(ctx context.Context, u *unit) exec.Outcome {
-	grace, silence := h.w.config.Grace, h.w.config.Silence
+// after its cancellation, or within Config.Silence after its time: the worker ends it itself, a
+// busy machine may delay it. A unit that was not given the whole of its input has not begun in the
+// worker, which then does not look at its time.
+func (h *handler) await(ctx context.Context, u *unit, whole bool) exec.Outcome {
+	silence := h.w.config.Silence
 	timer := time.NewTimer(u.x.Timeout + silence)
 	defer timer.Stop()
 	select {
@@ -133,29 +141,28 @@ func (h *handler) await(ctx context.Context, u *unit) exec.Outcome {
 	case <-timer.C:
 		h.w.Kill(fmt.Sprintf("a message did not end within %v of its time limit", silence))
 	case <-ctx.Done():
-		// which is its time limit, of which the worker knows
-		if ctx.Err() != context.DeadlineExceeded {
+		timedOut := ctx.Err() == context.DeadlineExceeded
+		if !timedOut || !whole {
 			h.w.SendNow(&link.Cancel{Unit: u.number})
 		}
-		timer.Reset(grace)
+		patience, of := h.w.config.Grace, "cancellation"
+		if timedOut {
+			patience, of = silence, "time limit"
+		}
+		timer.Reset(patience)
 		select {
 		case <-u.ended:
-			if !u.outcome.Crashed {
-				return u.outcome
-			}
 		case <-timer.C:
-			h.w.Kill(fmt.Sprintf("a message did not end within %v of its cancellation", grace))
+			h.w.Kill(fmt.Sprintf("a message did not end within %v of its %s", patience, of))
 		}
 	}
 	<-u.ended
 	out := u.outcome
-	if !out.Crashed {
-		return out
-	}
-	switch ctx.Err() {
-	case nil, context.DeadlineExceeded:
+	late := ctx.Err() == nil || ctx.Err() == context.DeadlineExceeded
+	switch {
+	case late && (out.Crashed || !whole && out.Reason == mpi.Cancelled):
 		out.Reason = mpi.TimedOut
-	default:
+	case out.Crashed:
 		out.Reason = mpi.Cancelled
 	}
 	return out
