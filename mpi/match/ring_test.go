@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
@@ -183,6 +184,54 @@ func TestRingClosed(t *testing.T) {
 		var r Request
 		if w.Endpoint(2).Recv(&r, from(0, 1), datatype.Of(b)); !r.Done() || b[0] != byte(i) {
 			t.Fatalf("message %d: %v, %d", i, r.Done(), b[0])
+		}
+	}
+}
+
+// A rank that spins lets others have its core as often with many rings as with none: on a busy
+// machine the sender may be ready to run there.
+func TestRingSpin(t *testing.T) {
+	w := ringWorld(t, maxRings+1, 4, Config{})
+	e := w.Endpoint(0)
+	round := func(x *emptyRings) time.Duration { // of many, one that nothing interrupted
+		least := time.Hour
+		for range 500 {
+			start := time.Now()
+			if e.looks(e.seq.Load(), x, 1024) {
+				t.Fatal("there is a message")
+			}
+			least = min(least, time.Since(start))
+		}
+		return least
+	}
+	var x emptyRings
+	none := round(&x)
+	for from := 1; from <= maxRings; from++ {
+		for range 2 {
+			sendNumber(w.Endpoint(from), 0, 1, 0)
+		}
+	}
+	if x.of(e) {
+		t.Error("the rings are empty")
+	}
+	e.collect()
+	if !x.of(e) || x.n != maxRings {
+		t.Fatalf("%d rings are looked at", x.n)
+	}
+	if many := round(&x); many > 4*none {
+		t.Errorf("%v without a ring, %v with %d", none, many, x.n)
+	}
+	for from := 1; from <= maxRings; from++ {
+		if x.filled() {
+			t.Fatal("there is a message")
+		}
+		sendNumber(w.Endpoint(from), 0, 1, 0)
+		if !x.filled() || !e.looks(e.seq.Load(), &x, 1) {
+			t.Errorf("a message of rank %d is not seen", from)
+		}
+		e.collect()
+		if x.of(e); x.n != maxRings {
+			t.Fatal("a ring is gone")
 		}
 	}
 }

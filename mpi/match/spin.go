@@ -1,6 +1,9 @@
 package match
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // waits is what a rank knows of how it waited: whether to spin before it parks, or to park at once.
 type waits struct {
@@ -61,18 +64,21 @@ func (e *Endpoint) spins(was uint32) bool {
 // spin reports whether seq changed from was, or a ring has a message, within maxSpin. It yields its
 // core to other threads that are ready: now and then while there is a core for each rank that runs
 // or spins, all the time while there are more ranks. So cores do not go to sleep between one
-// message and the next, which they wake from slowly, and no rank waits for one that only spins.
+// message and the next, which they wake from slowly, and no rank waits for one that only spins: on
+// a busy machine the one that it waits for may be ready to run on its own core.
 func (e *Endpoint) spin(was uint32) bool {
 	load := e.w.cfg.Load
+	var rings emptyRings
+	if !rings.of(e) {
+		return true
+	}
 	for start := (time.Time{}); ; {
-		rounds := 16 // a microsecond or two
+		looks := 1024 // a microsecond or two
 		if load.busy.Load()+load.others.Load() > e.w.cores {
-			rounds = 1
+			looks = 64
 		}
-		for range 64 * rounds {
-			if e.seq.Load() != was || e.hasMail() {
-				return true
-			}
+		if e.looks(was, &rings, looks) {
+			return true
 		}
 		if start.IsZero() { // most waits are over before: they read no clock
 			start = time.Now()
@@ -81,6 +87,54 @@ func (e *Endpoint) spin(was uint32) bool {
 		}
 		yield()
 	}
+}
+
+// looks looks at seq so many times, or less often at seq and rings, which takes as long. It reports
+// whether seq changed from was, or a ring has a message.
+func (e *Endpoint) looks(was uint32, rings *emptyRings, n int) bool {
+	for range max(n/(1+2*rings.n), 1) {
+		if e.seq.Load() != was || rings.filled() {
+			return true
+		}
+	}
+	return false
+}
+
+// emptyRings is what a rank that spins looks at: a word for each ring. It does not see rings that
+// are made meanwhile; the rank is notified of those.
+type emptyRings struct {
+	n       int
+	numbers [maxRings]*atomic.Uint32 // of the slots that the next messages go to
+	was     [maxRings]uint32         // what they are until then
+}
+
+// of looks for the rings of e, and reports whether they are all empty.
+func (x *emptyRings) of(e *Endpoint) bool {
+	rings := e.rings.Load()
+	if rings == nil {
+		return true
+	}
+	for i := range *rings {
+		g := (*rings)[i].ring
+		head := g.head.Load()
+		number := &g.slots[head&uint32(len(g.slots)-1)].number
+		x.numbers[i], x.was[i] = number, number.Load()
+		if x.was[i] == head+1 || g.head.Load() != head { // or somebody takes messages out just now
+			return false
+		}
+	}
+	x.n = len(*rings)
+	return true
+}
+
+// filled reports whether a message came into one of the rings.
+func (x *emptyRings) filled() bool {
+	for i := range x.n {
+		if x.numbers[i].Load() != x.was[i] {
+			return true
+		}
+	}
+	return false
 }
 
 // park sleeps until seq is not what it was or a ring has a message, or for no reason.
