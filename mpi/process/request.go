@@ -180,16 +180,20 @@ func (p *Process) prune() []operation {
 }
 
 // settle waits for operations that continue without a request: sends of freed requests, and
-// buffered sends (MPI 5.0, 11.2.2, 3.6.1).
+// buffered sends (MPI 5.0, 11.2.2, 3.6.1). The program may free more requests while it waits, and
+// prune those: in a function of its own that an operation calls.
 func (p *Process) settle() error {
-	for _, op := range p.unfinished {
-		if err := p.end.Wait(op.done); err != nil {
-			return err
+	for len(p.unfinished) > 0 {
+		list := p.unfinished
+		p.unfinished = nil
+		for _, op := range list {
+			if err := p.end.Wait(op.done); err != nil {
+				return err
+			}
+			op.free(p)
+			p.refund(requestBytes)
 		}
-		op.free(p)
-		p.refund(requestBytes)
 	}
-	p.unfinished = nil
 	return p.settleBuffers()
 }
 
