@@ -66,8 +66,14 @@ func (emptyFS) Open(name string) (fs.File, error) {
 	if name != "." {
 		return nil, fs.ErrNotExist
 	}
-	return &openDir{info: info{name: ".", mode: fs.ModeDir | 0o755}}, nil
+	return emptyDir{openDir{info{name: ".", mode: fs.ModeDir | 0o755}}}, nil
 }
+
+// emptyDir is the directory of an emptyFS.
+type emptyDir struct{ openDir }
+
+// ReadDir is called with a number above 0.
+func (emptyDir) ReadDir(int) ([]fs.DirEntry, error) { return nil, io.EOF }
 
 // isBelow reports whether a name is there among the files below.
 func (s *scratch) isBelow(name string) (bool, error) {

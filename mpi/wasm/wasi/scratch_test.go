@@ -384,3 +384,17 @@ func TestScratchManyNames(t *testing.T) {
 	g.want(Success, "fd_close", fd)
 	g.checkUsed(t)
 }
+
+// Without files below, what is in the top directory is what the program made, and nothing at first.
+func TestScratchTop(t *testing.T) {
+	g := newGuest(t, Config{Scratch: 1000})
+	if names := g.names("."); len(names) != 0 {
+		t.Errorf("at first %q", names)
+	}
+	g.put("b", "text")
+	g.path(Success, "path_create_directory", "a")
+	if names := g.names("."); !slices.Equal(names, []string{"a/", "b"}) {
+		t.Errorf("%q", names)
+	}
+	g.path(EINVAL, "path_remove_directory", ".")
+}

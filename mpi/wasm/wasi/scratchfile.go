@@ -77,9 +77,9 @@ func (f *openNode) Close() error {
 // openDir is an open directory: what is in it is asked for by name.
 type openDir struct{ info fs.FileInfo }
 
-func (d *openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
-func (d *openDir) Read([]byte) (int, error)   { return 0, errIsDir }
-func (d *openDir) Close() error               { return nil }
+func (d openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
+func (openDir) Read([]byte) (int, error)     { return 0, errIsDir }
+func (openDir) Close() error                 { return nil }
 
 // File is a file that a program wrote.
 type File struct {
