@@ -16,6 +16,9 @@ type Config struct {
 	Silence    time.Duration // without an answer until SIGKILL; 5 s
 	Ping       time.Duration // without a frame until a ping; 500 ms
 	Watch      time.Duration // between two looks at memory and silence; 250 ms
+	// Refill is how long after the idle worker was handed out the next one is started, so that the
+	// start does not delay what was begun; 200 ms.
+	Refill time.Duration
 
 	launched chan<- *Worker // tests are told of each worker that was started
 }
@@ -24,7 +27,8 @@ func (c *Config) defaults() {
 	for _, d := range []struct {
 		v *time.Duration
 		d time.Duration
-	}{{&c.Grace, time.Second}, {&c.Silence, 5 * time.Second}, {&c.Ping, time.Second / 2}, {&c.Watch, time.Second / 4}} {
+	}{{&c.Grace, time.Second}, {&c.Silence, 5 * time.Second}, {&c.Ping, time.Second / 2}, {&c.Watch, time.Second / 4},
+		{&c.Refill, time.Second / 5}} {
 		if *d.v <= 0 {
 			*d.v = d.d
 		}
@@ -143,20 +147,26 @@ func (s *Set) run() {
 	defer runtime.UnlockOSThread()
 	defer close(s.ended)
 	defer s.wg.Wait()
-	idle, _ := s.launch()
+	refill := time.NewTimer(0)
+	defer refill.Stop()
+	var idle *Worker
 	for {
 		select {
 		case <-s.quit:
 			return
+		case <-refill.C:
+			// One that cannot be started is tried again when the next one is wanted.
+			if idle == nil {
+				idle, _ = s.launch()
+			}
 		case answer := <-s.want:
 			var g got
 			if g.w = idle; g.w == nil || g.w.hasEnded() {
 				g.w, g.err = s.launch()
 			}
 			answer <- g
-			// One that cannot be started is tried again when the next one is wanted.
 			if idle = nil; g.err == nil {
-				idle, _ = s.launch()
+				refill.Reset(s.config.Refill)
 			}
 		}
 	}
