@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
 )
 
@@ -89,5 +90,44 @@ func TestEndsOfWork(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestHostileWorkerThatDoesNotRead: what waits for a worker is bounded. All that other nodes may
+// have under way is taken; of frames that need no credit there is an end, which is the worker's.
+func TestHostileWorkerThatDoesNotRead(t *testing.T) {
+	cfg := Config{Executable: At(self(t)), Name: childName + endMode + ranksToo + "silent", Silence: time.Minute}
+	r := newRuntime(t, RuntimeConfig{Workers: cfg})
+	p, err := r.Compile(t.Context(), []byte("\x00asm\x01\x00\x00\x00"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	o := newOwner(t, 0, 1)
+	o.ready(t.Context(), p, rankConfig([]int{0, 1, 2}, 0, 3))
+	g := o.group.(*group)
+	g.Start()
+	for node := 1; node <= 2; node++ {
+		data := make([]byte, frame.MaxPackets)
+		for left := frame.PacketWindow(3); left > 0; left -= int64(len(data)) + frame.PacketsCost {
+			g.Packets(node, data)
+		}
+	}
+	select {
+	case <-g.w.Done():
+		t.Fatalf("what there is credit for was not taken: %v", g.w.End())
+	default:
+	}
+	const most = 10 << 20
+	sent := 0
+	for ; sent < most && g.w.SendNow(&link.RoomAnswer{}) == nil; sent++ {
+	}
+	if sent == most {
+		t.Error("there is no end of what waits for it")
+		g.w.Stop()
+	}
+	const want = "the worker was killed: it does not read what it is sent"
+	if out := o.wait()[0]; out.Detail != want || !out.Crashed {
+		t.Errorf("%+v, want %s", out, want)
 	}
 }

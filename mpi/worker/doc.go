@@ -25,7 +25,7 @@
 //   - [Worker.Kill] ends it at once.
 //   - It is killed when it says nothing for Config.Silence after a ping, also while it is stopped
 //     by a signal; when it uses more memory than its limit; when it says what no worker says; when
-//     it has closed its socket and goes on.
+//     it does not read and too much waits for it; when it has closed its socket and goes on.
 //   - It crashes, or exits.
 //   - The daemon ends. The kernel then kills the worker, because the thread that started it ends
 //     (Linux); and the worker sees the end of its socket.

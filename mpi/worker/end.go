@@ -78,6 +78,8 @@ func stubborn(d time.Duration) string {
 	return fmt.Sprintf("it did not end within %v of being stopped", d)
 }
 
+const deaf = "it does not read what it is sent"
+
 func unplugged(d time.Duration) string {
 	return fmt.Sprintf("it closed its socket and did not end within %v", d)
 }

@@ -90,6 +90,7 @@ func (g *group) start() error {
 		return err
 	}
 	g.files.serve(w)
+	w.Bound(queueBound(g.cfg.Count))
 	g.mu.Lock()
 	g.w = w
 	g.mu.Unlock()
@@ -105,6 +106,12 @@ func (g *group) start() error {
 		g.settle()
 	})
 	return nil
+}
+
+// queueBound is how many bytes of input and packets of other nodes may wait for the ranks of a job
+// of so many nodes: what there is credit for.
+func queueBound(nodes int) int64 {
+	return frame.InputWindow + int64(nodes-1)*(frame.PacketWindow(nodes)+frame.MaxPackets+frame.PacketsCost)
 }
 
 // message checks the configuration, and makes the frame that readies the ranks.

@@ -50,6 +50,7 @@ func newWorker(c *Config, p *os.Process, conn *net.UnixConn, shared *link.Shared
 	w := &Worker{config: c, process: p, conn: conn, shared: shared, out: link.NewWriter(conn),
 		ready: make(chan struct{}), stopping: make(chan struct{}), unplug: make(chan struct{}),
 		exited: make(chan struct{}), done: make(chan struct{})}
+	w.Bound(0)
 	var wg sync.WaitGroup
 	wg.Go(w.write)
 	wg.Go(w.read)
@@ -70,17 +71,31 @@ func (w *Worker) Pid() int { return w.process.Pid }
 // Send queues a frame. It waits while much is queued, at most until ctx ends.
 func (w *Worker) Send(ctx context.Context, f link.Frame) error { return w.out.Send(ctx, f) }
 
-// SendNow queues a frame without waiting: one that is small, or for which the worker gave credit.
-func (w *Worker) SendNow(f link.Frame) error { return w.out.SendNow(f) }
+// SendNow queues a frame without waiting: one that is small, or for which the worker gave credit. A
+// worker for which more is queued than [Worker.Bound] allows does not read, and is killed.
+func (w *Worker) SendNow(f link.Frame) error {
+	err := w.out.SendNow(f)
+	if errors.Is(err, link.ErrFull) {
+		w.Kill(deaf)
+	}
+	return err
+}
+
+// maxQueued is how many bytes wait at most for a worker that was given no credit. Send waits before
+// that.
+const maxQueued = 8 << 20
+
+// Bound sets how many bytes may wait for the worker to read them, besides 8 MiB.
+func (w *Worker) Bound(bytes int64) { w.out.Bound(maxQueued + bytes) }
 
 // SendPackets queues packets without waiting, large ones by the memory that is shared.
 func (w *Worker) SendPackets(node int, data []byte) error {
 	if len(data) >= link.SharedLeast {
 		if slot, ok := w.shared.Put(data); ok {
-			return w.out.SendNow(&link.SharedPackets{Node: uint32(node), Slot: slot, Bytes: uint32(len(data))})
+			return w.SendNow(&link.SharedPackets{Node: uint32(node), Slot: slot, Bytes: uint32(len(data))})
 		}
 	}
-	return w.out.SendNow(&link.Packets{Node: uint32(node), Data: data})
+	return w.SendNow(&link.Packets{Node: uint32(node), Data: data})
 }
 
 // Limit sets how many bytes the process may have resident before it is killed; 0 for no limit.

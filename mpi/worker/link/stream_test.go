@@ -94,6 +94,26 @@ func TestReaderRefuses(t *testing.T) {
 	}
 }
 
+// TestWriterBound: what is queued for a side that does not read is bounded.
+func TestWriterBound(t *testing.T) {
+	pr, pw := io.Pipe()
+	defer pr.Close()
+	w := NewWriter(pw)
+	const bound = 100 << 10
+	w.Bound(bound)
+	var err error
+	for n := 0; err == nil && n < 1000; n++ {
+		err = w.SendNow(&Input{Data: make([]byte, 1000)})
+	}
+	if most := bound + 1000 + headBytes; err != ErrFull || w.queued <= bound || w.queued > most {
+		t.Errorf("%v, after %d bytes", err, w.queued)
+	}
+	w.Bound(2 * bound)
+	if err := w.SendNow(&Input{Data: make([]byte, 1000)}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestWriter sends from many goroutines through a pipe: each one's frames arrive in order.
 func TestWriter(t *testing.T) {
 	pr, pw := io.Pipe()

@@ -28,6 +28,9 @@ const gap = 10 * time.Microsecond
 // ErrClosed is the error of a [Writer] that was closed.
 var ErrClosed = errors.New("link: closed")
 
+// ErrFull is the error of a frame for which [Writer.Bound] leaves no room.
+var ErrFull = errors.New("link: too much waits to be written")
+
 // Writer puts frames on a socket in batches: while one write is under way, frames gather for the
 // next. Send is for many goroutines. Run is the one that writes, but for a frame that is alone.
 type Writer struct {
@@ -42,6 +45,7 @@ type Writer struct {
 	before  int           // the same, of the burst before
 	pending [][]byte      // buffers of frames to write
 	queued  int           // bytes of them
+	bound   int64         // of queued, when a frame is added; 0 for none
 	free    [][]byte      // written buffers
 	err     error         // why nothing is written any more
 	room    chan struct{} // closed and made anew when pending was taken; nil if nobody waits
@@ -56,6 +60,14 @@ func NewWriter(w io.Writer) *Writer {
 		out.direct, _ = c.SyscallConn()
 	}
 	return out
+}
+
+// Bound sets how many bytes may wait to be written when a frame is queued. Beyond it frames get
+// [ErrFull].
+func (w *Writer) Bound(bytes int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bound = bytes
 }
 
 // Send queues a frame, in order with the others of the same goroutine. It waits while a mebibyte is
@@ -79,8 +91,8 @@ func (w *Writer) Send(ctx context.Context, f Frame) error {
 	return w.queue(f)
 }
 
-// SendNow queues a frame without waiting, whatever is queued. It is for frames that are few and
-// small: Ping, Pong, Stop, Credit.
+// SendNow queues a frame without waiting, whatever is queued up to the bound. It is for frames that
+// are few and small: Ping, Pong, Stop, Credit; and for what the other side gave credit for.
 func (w *Writer) SendNow(f Frame) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,6 +103,9 @@ func (w *Writer) SendNow(f Frame) error {
 func (w *Writer) queue(f Frame) error {
 	if w.err != nil {
 		return w.err
+	}
+	if w.bound > 0 && int64(w.queued) > w.bound {
+		return ErrFull
 	}
 	if w.direct != nil && w.alone() {
 		return w.writeNow(f)
