@@ -176,7 +176,7 @@ func (c *compilation) run(ctx context.Context, wasm []byte) (*codecache.Entry, e
 	ctx, cancel := context.WithTimeoutCause(ctx, limits.CompileTime, errTooLong)
 	defer cancel()
 	place := &link.Place{Kind: link.KindCompile, Module: int64(len(wasm)), Memory: limits.CompileMemory}
-	w, err := c.r.place(ctx, place, limits.CompileMemory, c.frame)
+	w, err := c.r.place(ctx, place, use{}, limits.CompileMemory, c.frame)
 	if err != nil {
 		return nil, c.explain(err)
 	}
@@ -192,7 +192,7 @@ func (c *compilation) run(ctx context.Context, wasm []byte) (*codecache.Entry, e
 		case <-ctx.Done():
 		}
 	}
-	w.Kill("its compilation is over")
+	w.Dismiss("its compilation is over")
 	end := w.End() // and nothing more is said
 	finished := false
 	select {

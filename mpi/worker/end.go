@@ -17,6 +17,9 @@ type End struct {
 	// OutOfMemory means that it used more than its limit, or crashed with so much in use that a
 	// lack of memory is the likely cause.
 	OutOfMemory bool
+	// Crashed means that it ended by a fault of its own or of what ran in it, or that something
+	// else ended it.
+	Crashed bool
 }
 
 func (e *End) Error() string {

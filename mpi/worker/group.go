@@ -85,7 +85,8 @@ func (g *group) start() error {
 		g.files.add(0, g.cfg.Files)
 	}
 	limits := rankLimits(len(g.ranks), g.cfg.Memory, g.cfg.Scratch)
-	w, err := g.r.place(g.ctx, &link.Place{Kind: link.KindRanks, Memory: limits.data, Code: path}, limits.resident, g.frame)
+	place := &link.Place{Kind: link.KindRanks, Memory: limits.data, Code: path}
+	w, err := g.r.place(g.ctx, place, use{program: m.Args[0], job: m.Job}, limits.resident, g.frame)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (g *group) start() error {
 	g.w = w
 	g.mu.Unlock()
 	if err := w.Send(g.ctx, m); err != nil {
-		w.Kill("it was not given its ranks: " + err.Error())
+		w.Dismiss("it was not given its ranks: " + err.Error())
 		<-w.Done()
 		return err
 	}
@@ -229,7 +230,7 @@ func (g *group) Close() error {
 		if running > 0 {
 			g.w.Stop()
 		} else {
-			g.w.Kill("its ranks have ended")
+			g.w.Dismiss("its ranks have ended")
 		}
 		<-g.w.Done()
 		g.wg.Wait()

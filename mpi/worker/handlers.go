@@ -22,8 +22,9 @@ type handler struct {
 	r      *Runtime
 	of     *handlers
 	code   *code
-	memory int64 // bytes of linear memory for which its limits are made
-	output int   // likewise
+	name   string // what its first message calls the program
+	memory int64  // bytes of linear memory for which its limits are made
+	output int    // likewise
 	slots  chan struct{}
 	files  *fileServer
 	ctx    context.Context // while it is placed
@@ -50,7 +51,7 @@ func (s *handlers) get(ctx context.Context, p *program, x *exec.Exec) (*handler,
 		if h != nil {
 			h.retire()
 		}
-		h = &handler{r: p.r, of: s, code: p.code, memory: x.Memory, output: max(x.Output, len(x.Stdin)),
+		h = &handler{r: p.r, of: s, code: p.code, name: name(x), memory: x.Memory, output: max(x.Output, len(x.Stdin)),
 			slots: make(chan struct{}, p.r.cfg.HandlerSlots), ready: make(chan struct{}), over: make(chan struct{}),
 			units: map[uint32]*unit{}}
 		h.ctx, h.cancel = context.WithCancel(p.r.ctx)
@@ -130,7 +131,7 @@ func (h *handler) start() error {
 	}
 	limits := handlerLimits(h.r.cfg.HandlerSlots, h.memory, h.output)
 	place := &link.Place{Kind: link.KindHandler, Slots: uint32(h.r.cfg.HandlerSlots), Memory: limits.data, Code: path}
-	if h.w, err = h.r.place(h.ctx, place, limits.resident, h.frame); err != nil {
+	if h.w, err = h.r.place(h.ctx, place, use{program: h.name}, limits.resident, h.frame); err != nil {
 		return err
 	}
 	h.files.serve(h.w)

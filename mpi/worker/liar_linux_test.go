@@ -44,6 +44,7 @@ var lies = []lie{
 	{link.KindHandler, false, []link.Frame{&link.Ended{Unit: 3}}, "unit 3, which does not run"},
 	{link.KindHandler, false, []link.Frame{&link.RankEnded{}}, "RankEnded, which no handler says"},
 	{link.KindHandler, false, []link.Frame{&link.Placed{}}, "Placed, which no handler says"},
+	{link.KindHandler, false, []link.Frame{&link.ProfileData{Last: true}}, "a profile that nobody asked for"},
 	{link.KindHandler, false, many(maxLines+1, &link.Line{Unit: 1}), "more than 300 lines"},
 	{link.KindHandler, false, []link.Frame{&link.FileOpen{File: 1, Unit: 1, Name: "a"}, &link.FileOpen{File: 1, Unit: 1, Name: "a"}},
 		"file 1 is opened twice"},

@@ -220,9 +220,9 @@ func (l *landing) handle(t link.Type, payload []byte) error {
 	return nil
 }
 
-// place gets a worker and has it ready itself for p. Its next frames go to h. It may have
-// limit bytes resident.
-func (r *Runtime) place(ctx context.Context, p *link.Place, limit int64, h Handler) (*Worker, error) {
+// place gets a worker and has it ready itself for p, which is what u says. Its next frames go to h.
+// It may have limit bytes resident.
+func (r *Runtime) place(ctx context.Context, p *link.Place, u use, limit int64, h Handler) (*Worker, error) {
 	l := &landing{h: h, answer: make(chan link.Placed, 1)}
 	w, err := r.set.Get(ctx, l.handle)
 	if err != nil {
@@ -230,8 +230,10 @@ func (r *Runtime) place(ctx context.Context, p *link.Place, limit int64, h Handl
 	}
 	p.Demand, p.Nice, p.Cores = r.cfg.Demand, byte(r.cfg.Nice), uint32(r.cfg.Cores)
 	w.Limit(limit)
+	u.kind, u.since = p.Kind, time.Now()
+	w.use.Store(&u)
 	if err := w.Send(ctx, p); err != nil {
-		w.Kill("it was not placed: " + err.Error())
+		w.Dismiss("it was not placed: " + err.Error())
 		return nil, err
 	}
 	timer := time.NewTimer(r.cfg.Placing)
@@ -249,11 +251,11 @@ func (r *Runtime) place(ctx context.Context, p *link.Place, limit int64, h Handl
 		w.Kill(fmt.Sprintf("it was not ready within %v", r.cfg.Placing))
 		return nil, w.End()
 	case <-ctx.Done():
-		w.Kill("nobody waits for it any more")
+		w.Dismiss("nobody waits for it any more")
 		return nil, context.Cause(ctx)
 	}
 	if a.Failure != "" {
-		w.Kill("it could not be placed")
+		w.Dismiss("it could not be placed")
 		return nil, fmt.Errorf("the worker: %s", printable(a.Failure))
 	}
 	r.noteMissing(printable(a.Missing))

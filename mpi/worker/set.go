@@ -55,6 +55,8 @@ type Set struct {
 	mu      sync.Mutex
 	started bool
 	closed  bool
+	begun   uint64               // workers that were started
+	crashed uint64               // of those that have ended
 	all     map[*Worker]struct{} // those whose end was not seen
 	wg      sync.WaitGroup       // one for each of them
 }
@@ -115,7 +117,7 @@ func (s *Set) Get(ctx context.Context, h Handler) (*Worker, error) {
 			}
 		case <-g.w.done:
 		case <-ctx.Done():
-			g.w.Kill("nobody waits for it any more")
+			g.w.Dismiss("nobody waits for it any more")
 			return nil, ctx.Err()
 		}
 		if <-g.w.done; try > 0 {
@@ -131,7 +133,7 @@ func (s *Set) Close() {
 	s.closed = true
 	started := s.started
 	for w := range s.all {
-		w.Kill("the daemon is closing")
+		w.Dismiss("the daemon is closing")
 	}
 	s.mu.Unlock()
 	s.wg.Wait()
@@ -183,6 +185,9 @@ func (s *Set) launch() (*Worker, error) {
 		return nil, err
 	}
 	w := newWorker(&s.config, p, conn, shared)
+	s.begun++
+	w.id = s.begun
+	w.use.Store(&use{since: time.Now()})
 	s.all[w] = struct{}{}
 	if s.config.launched != nil {
 		s.config.launched <- w
@@ -192,6 +197,9 @@ func (s *Set) launch() (*Worker, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.all, w)
+		if w.end.Crashed {
+			s.crashed++
+		}
 	})
 	return w, nil
 }

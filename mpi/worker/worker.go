@@ -38,11 +38,16 @@ type Worker struct {
 	done     chan struct{} // closed when end is set and every goroutine has ended
 	stop     sync.Once
 
-	mu   sync.Mutex
-	why  string // why it was killed, "" if it was not
-	over bool   // why is its memory
-	gone bool   // the process was waited for
-	end  End    // set before done is closed
+	id  uint64 // of the set
+	use atomic.Pointer[use]
+
+	mu        sync.Mutex
+	why       string   // why it was killed, "" if it was not
+	over      bool     // why is its memory
+	dismissed bool     // why is no fault of its own
+	gone      bool     // the process was waited for
+	profile   *profile // the one that is taken, nil for none
+	end       End      // set before done is closed
 }
 
 // newWorker owns the process from here on.
@@ -116,15 +121,18 @@ func (w *Worker) Stop() {
 
 // Kill ends the process at once. why is for people, as in "it did not end in time": the first
 // reason counts. It does not wait.
-func (w *Worker) Kill(why string) { w.kill(why, false) }
+func (w *Worker) Kill(why string) { w.kill(why, false, false) }
 
-func (w *Worker) kill(why string, over bool) {
+// Dismiss is Kill of a worker that is not needed any more: that is not counted as a crash.
+func (w *Worker) Dismiss(why string) { w.kill(why, false, true) }
+
+func (w *Worker) kill(why string, over, dismissed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.gone || w.why != "" {
 		return
 	}
-	w.why, w.over = why, over
+	w.why, w.over, w.dismissed = why, over, dismissed
 	w.process.Kill()
 }
 
@@ -187,6 +195,8 @@ func (w *Worker) handle(t link.Type, payload []byte) error {
 	case link.TypePong:
 		var p link.Pong
 		return link.Parse(payload, &p)
+	case link.TypeProfileData:
+		return w.profileData(payload)
 	case link.TypePlaced, link.TypeCompiled, link.TypeCode, link.TypeRankEnded, link.TypeCredit, link.TypeOutput,
 		link.TypeFile, link.TypeRoom, link.TypePackets, link.TypeSharedPackets, link.TypeBroken, link.TypeFault, link.TypeFileOpen,
 		link.TypeFileRead, link.TypeFileClose, link.TypeMessageOut, link.TypeLine, link.TypeEnded:
@@ -224,6 +234,7 @@ func (w *Worker) wait() {
 	if w.over && w.end.Killed {
 		w.end.OutOfMemory = true
 	}
+	w.end.Crashed = w.end.Cause != "" && !(w.end.Killed && w.dismissed)
 	w.mu.Unlock()
 	w.out.Close(&w.end)
 	// A process that the worker has started may hold its socket still.
@@ -300,6 +311,6 @@ func (w *Worker) measure(m meter) {
 	}
 	w.memory.Store(n)
 	if limit := w.limit.Load(); limit > 0 && n > limit {
-		w.kill(overMemory(n, limit), true)
+		w.kill(overMemory(n, limit), true, false)
 	}
 }

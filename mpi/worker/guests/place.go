@@ -75,6 +75,9 @@ func (s *server) lock(p *link.Place) (missing string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if report.Has(lockdown.Seccomp) {
+		s.profiler.arm()
+	}
 	var list []string
 	for _, m := range report.Missing {
 		list = append(list, fmt.Sprintf("%s (%s)", m.Measure, m.Why))

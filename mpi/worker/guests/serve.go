@@ -35,13 +35,14 @@ type Config struct {
 
 // server is one worker.
 type server struct {
-	cfg    Config
-	out    *link.Writer
-	ctx    context.Context // ends when the worker is stopped, or its socket has ended
-	cancel context.CancelCauseFunc
-	files  files
-	guests sync.WaitGroup // goroutines that work for the daemon
-	limit  int64          // of the process's memory, 0 for none; set before Placed is sent
+	cfg      Config
+	out      *link.Writer
+	ctx      context.Context // ends when the worker is stopped, or its socket has ended
+	cancel   context.CancelCauseFunc
+	files    files
+	guests   sync.WaitGroup // goroutines that work for the daemon
+	profiler profiler
+	limit    int64 // of the process's memory, 0 for none; set before Placed is sent
 
 	asked bool                 // Place has come; of the reader
 	job   atomic.Pointer[work] // set before Placed is sent
@@ -147,6 +148,8 @@ func (s *server) frame(t link.Type, payload []byte) error {
 		}
 		s.out.SendNow(&link.Pong{Number: p.Number})
 		return nil
+	case link.TypeProfile:
+		return s.profile(payload)
 	case link.TypePlace:
 		if s.asked {
 			return errors.New("guests: a second Place")

@@ -47,6 +47,7 @@
 //
 //	FileOpened, FileData …              FileOpen, FileRead, FileClose
 //	Ping        at any time             Pong        at once
+//	Profile     at any time             ProfileData…
 //	Stop                                it ends
 //
 // # Use

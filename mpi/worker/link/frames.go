@@ -2,7 +2,8 @@ package link
 
 import "github.com/ipfs-mpi/ipfs-mpi/mpi"
 
-// Frame is one of the structs of this package: see place.go, group.go, message.go and files.go.
+// Frame is one of the structs of this package: see place.go, group.go, message.go, files.go and
+// profile.go.
 type Frame interface {
 	// Type is the frame's type.
 	Type() Type
@@ -53,6 +54,8 @@ func (*Line) Type() Type          { return TypeLine }
 func (*Ended) Type() Type         { return TypeEnded }
 func (*Ping) Type() Type          { return TypePing }
 func (*Pong) Type() Type          { return TypePong }
+func (*Profile) Type() Type       { return TypeProfile }
+func (*ProfileData) Type() Type   { return TypeProfileData }
 
 // newFrame returns an empty frame of a type, nil for one that there is not.
 func newFrame(t Type) Frame {
@@ -127,6 +130,10 @@ func newFrame(t Type) Frame {
 		return new(Ping)
 	case TypePong:
 		return new(Pong)
+	case TypeProfile:
+		return new(Profile)
+	case TypeProfileData:
+		return new(ProfileData)
 	}
 	return nil
 }

@@ -64,6 +64,8 @@ var vectors = []struct {
 		"2e000000 35 01000000 ffffffff 0300000000000000 0400000000000000 06000000 657869746564 01000000 64 01000000 65 66"},
 	{&Ping{Number: 7}, "09000000 40 0700000000000000"},
 	{&Pong{Number: 7}, "09000000 41 0700000000000000"},
+	{&Profile{Kind: ProfileCPU, Time: time.Second}, "0a000000 42 01 00ca9a3b00000000"},
+	{&ProfileData{Last: true, Failure: "no", Data: []byte{1}}, "09000000 43 01 02000000 6e6f 01"},
 }
 
 // takesRest reports whether the last field of a frame is bytes that take what is left.
@@ -145,6 +147,8 @@ func TestLimits(t *testing.T) {
 		&Message{Args: []string{long[:MaxMessageText/2+1]}, Env: []string{long[:MaxMessageText/2]}},
 		&MessageIn{Data: data}, &MessageOut{Data: data}, &Line{Text: data[:MaxLine+1]},
 		&Ended{Memory: -1}, &Ended{Elapsed: -1}, &Ended{Reason: long[:65]}, &Ended{Detail: long[:MaxDetail+1]}, &Ended{Stderr: data, Data: data},
+		&Profile{Kind: lastProfileKind + 1}, &Profile{Time: -1}, &Profile{Time: MaxProfileTime + 1},
+		&ProfileData{Failure: long[:MaxText+1]}, &ProfileData{Data: data},
 	} {
 		if b, err := Append([]byte("x"), f); !errors.Is(err, ErrMalformed) || string(b) != "x" {
 			t.Errorf("%s %.80v: %v", f.Type(), f, err)
@@ -171,6 +175,7 @@ func TestLimits(t *testing.T) {
 		&FileOpen{Name: long[:MaxPath]}, &FileData{Data: data}, &FileNames{Entries: entries},
 		&Message{Args: words(MaxMessageText), Env: words(0), Data: data}, &MessageIn{Data: data}, &MessageOut{Data: data},
 		&Line{Text: data[:MaxLine]}, &Ended{Reason: long[:64], Detail: long[:MaxDetail], Stderr: data, Data: data},
+		&Profile{Kind: lastProfileKind, Time: MaxProfileTime}, &ProfileData{Failure: long[:MaxText], Data: data},
 	} {
 		b, err := Append(nil, f)
 		if err != nil {

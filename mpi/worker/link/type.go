@@ -49,6 +49,8 @@ const (
 	TypeEnded         Type = 0x35 // worker: once for each unit, its last frame
 	TypePing          Type = 0x40 // daemon
 	TypePong          Type = 0x41 // worker: answers Ping, at once
+	TypeProfile       Type = 0x42 // daemon: asks for a profile of the process, or ends it
+	TypeProfileData   Type = 0x43 // worker: a part of a profile
 )
 
 // Limits, in bytes and counts.
@@ -113,6 +115,8 @@ var limits = [256]int{
 	TypeEnded:         dataMax + MaxData + MaxDetail,
 	TypePing:          fixedBytes,
 	TypePong:          fixedBytes,
+	TypeProfile:       fixedBytes,
+	TypeProfileData:   dataMax + MaxText,
 }
 
 // Max is the largest payload of a type; 0 for a type that there is not.
@@ -154,6 +158,8 @@ var names = [256]string{
 	TypeEnded:         "Ended",
 	TypePing:          "Ping",
 	TypePong:          "Pong",
+	TypeProfile:       "Profile",
+	TypeProfileData:   "ProfileData",
 }
 
 func (t Type) String() string {
