@@ -87,6 +87,12 @@ func (c *Client) Interpreters(ctx context.Context) ([]mpi.InterpreterStatus, err
 	return doc.Interpreters, err
 }
 
+// Workers are the processes in which the node runs programs.
+func (c *Client) Workers(ctx context.Context) (mpi.WorkerList, error) {
+	var list mpi.WorkerList
+	return list, c.get(ctx, workersPath, &list)
+}
+
 // Clear has the node forget that a program crashed its workers, so that it serves it again.
 func (c *Client) Clear(ctx context.Context, program mpi.CID) error {
 	if dots(string(program)) {

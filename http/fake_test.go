@@ -115,6 +115,25 @@ func (n *fakeNode) Status() mpi.NodeStatus {
 		Store: mpi.StoreStatus{Path: "/ipfs/QmStore", Root: "bafystore"}, Workers: mpi.NodeWorkers{Lockdown: "whole"}}
 }
 
+func (n *fakeNode) Workers() mpi.WorkerList {
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	return mpi.WorkerList{Started: 9, Crashed: 1, Workers: []mpi.WorkerStatus{
+		{ID: 7, Pid: 4711, Kind: mpi.WorkerRanks, Program: "pi/1.0.0", Job: job1, Since: since, Memory: 31 << 20, Limit: 1 << 30},
+		{ID: 9, Pid: 4713, Kind: mpi.WorkerIdle, Since: since, Memory: 19 << 20},
+	}}
+}
+
+// Profile of worker 9 lasts until ctx ends.
+func (n *fakeNode) Profile(ctx context.Context, id uint64, p mpi.WorkerProfile, d time.Duration) ([]byte, error) {
+	switch id {
+	case 7:
+		return fmt.Appendf(nil, "%s %v", p, d), nil
+	case 9:
+		return nil, n.wait(ctx, mpi.Request{})
+	}
+	return nil, mpi.Errorf(mpi.CodeNotFound, "there is no worker %d", id)
+}
+
 func (n *fakeNode) Clear(p mpi.CID) bool { return p == echo.CID }
 
 func (n *fakeNode) Interpreters() []mpi.InterpreterStatus {

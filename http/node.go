@@ -17,8 +17,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// Node is what the API serves: mpi/node and mpi/job implement it. Its errors are [*mpi.Error] or
-// ctx's.
+// Node is what the API serves: mpi/node, mpi/job and mpi/worker implement it. Its errors are
+// [*mpi.Error] or ctx's.
 type Node interface {
 	Self() mpi.PeerID
 	// Do carries out a request. With an error the result holds the answers and failures so far.
@@ -35,4 +35,5 @@ type Node interface {
 	// Peers are all peers that answered a hello, sorted by ID; fresh asks the network first.
 	Peers(ctx context.Context, fresh bool) ([]mpi.Member, error)
 	mpi.Jobs
+	mpi.Workers
 }

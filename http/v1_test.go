@@ -22,6 +22,9 @@ func TestV1Documents(t *testing.T) {
 			"store":{"path":"/ipfs/QmStore","root":"bafystore","serves":[],"bytes":0},
 			"totals":{"requests":0,"delivered":0,"refused":0,"handled":0,"failed":0,"answers":0},"workers":{"lockdown":"whole"}}`},
 		{"/v1/interpreters", `{"interpreters":[{"name":"echo","version":"1.0.0","cid":"bafyecho","state":"ready","kind":"handler","peers":2}]}`},
+		{"/v1/workers", `{"started":9,"crashed":1,"workers":[
+			{"id":7,"pid":4711,"kind":"ranks","program":"pi/1.0.0","job":"17c3e9a4","since":"2026-01-02T03:04:05Z","memory":32505856,"limit":1073741824},
+			{"id":9,"pid":4713,"kind":"idle","since":"2026-01-02T03:04:05Z","memory":19922944,"limit":0}]}`},
 		{"/v1/pools/echo/1.0.0", pool},
 		{"/v1/pools/echo", pool},
 		{"/v1/pools/bafyecho", pool},

@@ -102,7 +102,8 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	s.api = http.New(struct {
 		*node.Node
 		*job.Service
-	}{s.node, s.jobs}, http.Config{
+		processes
+	}{s.node, s.jobs, s.workers()}, http.Config{
 		Listen: listen, Token: cfg.Token, ProofKey: s.proofKey, Log: parts.Log,
 		MaxBody: max(64<<20, 5*cfg.MaxMessage), // JSON takes up to four bytes for one of Data
 	})

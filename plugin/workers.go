@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
@@ -51,6 +52,28 @@ func (s *Service) lockdown() mpi.NodeWorkers {
 		return mpi.NodeWorkers{Lockdown: "partial", Missing: missing}
 	}
 	return mpi.NodeWorkers{Lockdown: "whole"}
+}
+
+// processes are the workers, under a name that is no method's.
+type processes interface{ mpi.Workers }
+
+// workers are those of the runtime.
+func (s *Service) workers() processes {
+	if s.runtime == nil {
+		return noWorkers{}
+	}
+	return s.runtime
+}
+
+// noWorkers are those of a build without the worker.
+type noWorkers struct{}
+
+// Workers implements [mpi.Workers].
+func (noWorkers) Workers() (l mpi.WorkerList) { return }
+
+// Profile implements [mpi.Workers].
+func (noWorkers) Profile(_ context.Context, id uint64, _ mpi.WorkerProfile, _ time.Duration) ([]byte, error) {
+	return nil, mpi.Errorf(mpi.CodeNotFound, "there is no worker %d: %v", id, embedded.ErrMissing)
 }
 
 // noRuntime is the runtime of a build without the worker.

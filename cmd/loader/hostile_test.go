@@ -34,6 +34,12 @@ func (evilNode) Do(_ context.Context, r mpi.Request) (mpi.Result, error) {
 
 func (evilNode) Status() mpi.NodeStatus { return mpi.NodeStatus{Peer: evil, Agent: evil} }
 func (evilNode) Clear(mpi.CID) bool     { return false }
+func (evilNode) Workers() mpi.WorkerList {
+	return mpi.WorkerList{Workers: []mpi.WorkerStatus{{Kind: evil, Program: evil, Job: evil}}}
+}
+func (evilNode) Profile(context.Context, uint64, mpi.WorkerProfile, time.Duration) (b []byte, err error) {
+	return
+}
 func (evilNode) Interpreters() []mpi.InterpreterStatus {
 	return []mpi.InterpreterStatus{{Interpreter: evilInterpreter, State: evil, Kind: evil, Error: evil}}
 }
@@ -85,7 +91,7 @@ func TestHostileTextInEveryCommand(t *testing.T) {
 		"send echo -t " + string(alice) + " -m x --json",
 		"send other -t " + string(alice) + " -m x",
 		"send echo --all -m x",
-		"peers", "peers --json", "interpreters", "interpreters --json",
+		"peers", "peers --json", "interpreters", "interpreters --json", "workers", "workers --json",
 		"run echo", "run -o DIR echo", "run --json echo",
 		"ps -a", "ps -a --json", "logs 918", "logs --json 918", "kill 918",
 		"files 918", "files --json 918", "files -o DIR 918",

@@ -121,6 +121,18 @@ func (fakeNode) Do(_ context.Context, r mpi.Request) (mpi.Result, error) {
 
 func (fakeNode) Status() mpi.NodeStatus { return mpi.NodeStatus{Peer: self, Started: time.Unix(0, 0)} }
 
+func (fakeNode) Workers() mpi.WorkerList {
+	now := time.Now()
+	return mpi.WorkerList{Started: 4, Crashed: 2, Workers: []mpi.WorkerStatus{
+		{ID: 2, Pid: 4711, Kind: mpi.WorkerRanks, Program: "hello", Job: "918cafd9", Since: now.Add(time.Hour), Memory: 31 << 20, Limit: 1 << 30},
+		{ID: 4, Pid: 4713, Kind: mpi.WorkerIdle, Since: now.Add(time.Hour), Memory: 19<<20 + 1},
+	}}
+}
+
+func (fakeNode) Profile(context.Context, uint64, mpi.WorkerProfile, time.Duration) (b []byte, err error) {
+	return
+}
+
 func (fakeNode) Clear(p mpi.CID) bool { return p == "bafyb" }
 
 func (fakeNode) Interpreters() []mpi.InterpreterStatus {

@@ -46,6 +46,7 @@ func (a *app) root() *cobra.Command {
 		a.clusterCommand(),
 		a.peersCommand(),
 		a.interpretersCommand(),
+		a.workersCommand(),
 		a.clearCommand(),
 		a.sendCommand(),
 		a.runCommand(),

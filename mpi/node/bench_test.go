@@ -45,19 +45,23 @@ func (echoProgram) Run(_ context.Context, x exec.Exec) exec.Outcome {
 	return exec.Outcome{Stdout: out}
 }
 
-// withoutJobs makes the API's node of one whose jobs nobody asks for.
-type withoutJobs struct {
+// messagesOnly makes the API's node of one whose jobs and workers nobody asks for.
+type messagesOnly struct {
 	*Node
 	noJobs
+	noWorkers
 }
 
-type noJobs interface{ mpi.Jobs }
+type (
+	noJobs    interface{ mpi.Jobs }
+	noWorkers interface{ mpi.Workers }
+)
 
 // BenchmarkMessagePath measures messages of 1 KiB from a client of the HTTP API through two nodes
 // over real libp2p hosts and back, all in this process, with an echo in Go as the handler.
 func BenchmarkMessagePath(b *testing.B) {
 	nodes := start(b, 2, func(_ int, c *Config) { c.Runtime = echoRuntime{}; c.HandlerSlots = 4 })
-	server := api.New(withoutJobs{Node: nodes[0].Node}, api.Config{Listen: "127.0.0.1:0"})
+	server := api.New(messagesOnly{Node: nodes[0].Node}, api.Config{Listen: "127.0.0.1:0"})
 	if err := server.Start(); err != nil {
 		b.Fatal(err)
 	}

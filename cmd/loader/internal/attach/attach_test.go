@@ -31,6 +31,10 @@ func (node) Do(context.Context, mpi.Request) (r mpi.Result, err error) { return 
 func (node) Status() (st mpi.NodeStatus)                               { return }
 func (node) Clear(p mpi.CID) bool                                      { return false }
 
+func (node) Workers() (l mpi.WorkerList) { return }
+func (node) Profile(context.Context, uint64, mpi.WorkerProfile, time.Duration) (b []byte, err error) {
+	return
+}
 func (node) Interpreters() []mpi.InterpreterStatus             { return nil }
 func (node) Peers(context.Context, bool) ([]mpi.Member, error) { return nil, nil }
 func (node) Pool(context.Context, string, bool) (p mpi.PoolStatus, err error) {
