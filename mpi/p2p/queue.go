@@ -7,9 +7,14 @@ import (
 
 // What may be unacknowledged when Flush writes from its caller's goroutine. It is less than what
 // the multiplexer takes without waiting for the peer, in bytes and in writes.
+//
+// flushFrame is the largest frame that is written so: less than what QUIC sends at once. The rest
+// of a larger one leaves at the pace of the connection, and whoever sends to many peers would wait
+// for each in turn.
 const (
 	flushBytes  = 64 << 10
 	flushFrames = 32
+	flushFrame  = 8 << 10
 )
 
 // Queue implements [frame.Queuer].
@@ -55,12 +60,13 @@ func (o *outbound) enqueue(body message) (session uint64, ok bool) {
 	return o.number, true
 }
 
-// flush has what is queued written: here if it is one frame and does not wait, else by the
+// flush has what is queued written: here if it is one small frame and does not wait, else by the
 // session's writer.
 func (o *outbound) flush(write bool) {
 	o.mu.Lock()
-	s := o.stream
-	if write && s != nil && o.bytes <= flushBytes && len(o.entries) <= flushFrames && o.idle() {
+	s, last := o.stream, len(o.entries)-1
+	if write && s != nil && o.bytes <= flushBytes && last >= 0 && last < flushFrames &&
+		o.entries[last].length() <= flushFrame && o.idle() {
 		o.writeOne(s) // unlocks
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/libp2p/go-libp2p/core/network"
+
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
@@ -77,6 +79,35 @@ func TestQueueDoesNotWait(t *testing.T) {
 	for id := range n {
 		if got := b.frame(t).(frame.Deliver).ID; got != id {
 			t.Fatalf("message %d, want %d", got, id)
+		}
+	}
+}
+
+// countedStream counts what is written.
+type countedStream struct {
+	network.Stream
+	bytes int
+}
+
+func (s *countedStream) Write(b []byte) (int, error) {
+	s.bytes += len(b)
+	return len(b), nil
+}
+
+// Flush leaves a frame to the session's writer that a connection may take a while to send, and
+// writes a small one.
+func TestFlushWritesSmallFrames(t *testing.T) {
+	for size, here := range map[int]bool{100: true, flushFrame - 1<<10: true, flushFrame: false, 48 << 10: false} {
+		s := &countedStream{}
+		o := newOutbound(New(newHost(t), Config{}), "", "peer")
+		defer o.cancel()
+		o.state, o.stream, o.window, o.maxFrame = up, &stream{Stream: s}, 1<<20, 1<<20
+		if _, ok := o.enqueue(make(message, headroom+size)); !ok {
+			t.Fatalf("%d bytes were not queued", size)
+		}
+		o.flush(true)
+		if wrote := s.bytes > 0; wrote != here || wrote == (len(o.wake) > 0) {
+			t.Errorf("%d bytes: %d were written, and the writer was woken %d times", size, s.bytes, len(o.wake))
 		}
 	}
 }
