@@ -47,6 +47,9 @@ type JobTransport interface {
 	// will never be sent, failed is called once, from another goroutine, unless the transport is
 	// closed.
 	Post(to mpi.PeerID, f Frame, failed func(error))
+	// Forget drops the Packets of a job, named by its JobKey, that were posted for the peer and
+	// wait for credit. Their failed is not called.
+	Forget(to mpi.PeerID, job [16]byte)
 	// Watch makes sure that a session to the peer is lost soon if the peer is gone, until stop is
 	// called. It opens none.
 	Watch(mpi.PeerID) (stop func())

@@ -237,6 +237,9 @@ func (p *hosted) step(e hostEvent) {
 				stop()
 			}
 			p.svc.remove(p)
+			if p.ranks != nil {
+				p.ranks.forget()
+			}
 		}
 	}
 }

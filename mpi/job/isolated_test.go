@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -32,6 +33,14 @@ func (isolatedTransport) Start(frame.Receiver) error                { return nil
 func (isolatedTransport) Close(context.Context) error               { return nil }
 func (isolatedTransport) Watch(mpi.PeerID) func()                   { return func() {} }
 func (isolatedTransport) ParsePeer(text string) (mpi.PeerID, error) { return mpi.PeerID(text), nil }
+func (l isolatedTransport) Forget(to mpi.PeerID, job [16]byte) {
+	l.n.mu.Lock()
+	defer l.n.mu.Unlock()
+	l.n.said[to] = slices.DeleteFunc(l.n.said[to], func(f frame.Frame) bool {
+		k, ok := f.(frame.Packets)
+		return ok && k.Job == job
+	})
+}
 func (l isolatedTransport) Post(to mpi.PeerID, f frame.Frame, _ func(error)) {
 	if near := l.n.near[to]; near != nil {
 		near.receive(l.self, f.(frame.JobFrame))

@@ -109,6 +109,16 @@ func (p *hosted) post(to mpi.PeerID, f frame.Frame) {
 	p.svc.cfg.Transport.Post(to, f, func(err error) { p.inbox.put(nodeLost{to, err.Error()}) })
 }
 
+// forget has the transport keep no packets of a job that is gone here: they have no credit to come
+// back, and the nodes of the job may be slow to take them, for job after job.
+func (o *rankOwner) forget() {
+	for i := range o.nodes {
+		if path := &o.nodes[i]; path.sent.Load() > 0 {
+			o.p.svc.cfg.Transport.Forget(path.peer, o.p.key)
+		}
+	}
+}
+
 // Broken implements [exec.RankOwner].
 func (o *rankOwner) Broken(node int, why string) {
 	p := o.p

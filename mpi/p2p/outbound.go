@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,7 +85,8 @@ type waiter struct {
 
 // maxPosted bounds the bytes of Posts that wait for credit in one session. A peer that asks and
 // does not take the answers would otherwise fill this node's memory. Packets are not counted: jobs
-// have at most [frame.PacketWindow] and one frame under way to each node.
+// have at most [frame.PacketWindow] and one frame under way to each node, and [Transport.Forget]
+// drops those of a job that is gone.
 //
 // maxAllPosted bounds those of all sessions together. Once so many wait, each session may still
 // have leastPosted, so that peers that take nothing do not cost the others their sessions.
@@ -281,6 +283,20 @@ func (o *outbound) mayPost(n int) bool {
 func (o *outbound) reserve(n int) {
 	o.posted += n
 	o.t.posted.Add(int64(n))
+}
+
+// forget drops the Packets of a job that wait. It is false if the session is over and the next one
+// has what was posted.
+func (o *outbound) forget(job [16]byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	of := func(w *waiter) bool {
+		return w.done == nil && w.body.kind() == wire.KindPackets && [16]byte(w.body[headroom+1:]) == job
+	}
+	o.waiters = slices.DeleteFunc(o.waiters, of)
+	o.late = slices.DeleteFunc(o.late, of)
+	o.grant() // what waited behind them may fit
+	return !o.passed
 }
 
 // leave removes a waiter. It is false when the waiter has its result already.

@@ -125,6 +125,18 @@ func (t *Transport) post(to mpi.PeerID, m message, failed func(error)) error {
 	}
 }
 
+// Forget implements [frame.JobTransport].
+func (t *Transport) Forget(to mpi.PeerID, job [16]byte) {
+	for {
+		t.mu.RLock()
+		o := t.outs[to]
+		t.mu.RUnlock()
+		if o == nil || o.forget(job) {
+			return
+		}
+	}
+}
+
 // enterGo runs f in a goroutine of its own, unless Close has begun.
 func (t *Transport) enterGo(f func()) {
 	if t.enter() {

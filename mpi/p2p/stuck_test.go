@@ -118,6 +118,50 @@ func TestHostilePostsUnread(t *testing.T) {
 	}
 }
 
+// Packets of a job that is gone are not kept for a peer that takes nothing; what waits behind them
+// keeps its order.
+func TestHostilePacketsUnread(t *testing.T) {
+	x := newNode(t, ForJobs(Config{}))
+	m := newMute(t)
+	m.h.SetStreamHandler(JobProtocol, m.handle)
+	know(x.h, m.h)
+	to := mpi.PeerID(m.h.ID().String())
+	if _, err := x.Send(t.Context(), to, numbered(1, 0)); err != nil { // the session is up
+		t.Fatal(err)
+	}
+	x.mu.RLock()
+	o := x.outs[to]
+	x.mu.RUnlock()
+	waiting := func() (jobs []byte) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		for _, w := range o.waiters {
+			jobs = append(jobs, w.body[headroom+1])
+		}
+		return jobs
+	}
+	post := func(job byte) {
+		x.Post(to, frame.Packets{Job: [16]byte{job}, Data: make([]byte, wire.MinWindow)}, func(error) {})
+	}
+	for range 10 { // jobs that come and go
+		for range 4 {
+			post(1)
+		}
+		x.Forget(to, [16]byte{1})
+	}
+	if jobs := waiting(); len(jobs) != 0 {
+		t.Errorf("%d frames wait of a job that is gone", len(jobs))
+	}
+	for job := range byte(6) {
+		post(job % 3)
+	}
+	x.Forget(to, [16]byte{1})
+	x.Forget("nobody", [16]byte{1})
+	if jobs := waiting(); !bytes.Equal(jobs, []byte{0, 2, 0, 2}) {
+		t.Errorf("frames of the jobs %v wait", jobs)
+	}
+}
+
 // slowStream gives a part every 40 s, and keeps to its read deadline.
 type slowStream struct {
 	network.Stream
