@@ -85,3 +85,26 @@ func TestHostileScheduleStops(t *testing.T) {
 		}
 	})
 }
+
+// aborting is a reduction during which the job is over.
+type aborting struct {
+	matrices
+	over func()
+}
+
+func (a *aborting) Combine(in, inout datatype.Buffer) error {
+	a.over()
+	return nil
+}
+
+// A schedule that goes on once messages are there stops as well: its rank does not try for ever.
+func TestHostileScheduleStopsLater(t *testing.T) {
+	over := errors.New("over")
+	ranks(t, 2, func(r *rank) {
+		s := r.next()
+		s.Allreduce(matrixBuffer(1), matrixBuffer(1), Op{Type: matrix, User: &aborting{over: func() { r.world.Abort(over) }}})
+		if err := s.Run(); !errors.Is(err, over) || s.Done() {
+			t.Errorf("%v, done: %v", err, s.Done())
+		}
+	})
+}

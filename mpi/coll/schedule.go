@@ -132,9 +132,13 @@ func (s *Schedule) Run() error {
 	return s.err
 }
 
-// drive goes on as far as it can without waiting and reports whether that is the end.
+// drive goes on as far as it can without waiting and reports whether that is the end. There is none
+// when the job is over, which Wait looks at.
 func (s *Schedule) drive() bool {
 	for !s.Done() {
+		if s.end.Over() {
+			return false
+		}
 		for ; s.seen < s.used; s.seen++ {
 			if !s.requests[s.seen].Done() {
 				return false
