@@ -3,9 +3,11 @@ package node
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -114,6 +116,31 @@ func TestHostileProgramsThatAreNeverReady(t *testing.T) {
 			await(t, n, func() bool { return guests(n) == 1 && compiling.Load() == 0 })
 		})
 	}
+}
+
+// watchedFiles are files of which each view has a context.
+type watchedFiles struct {
+	fstest.MapFS
+	views chan context.Context
+}
+
+func (f watchedFiles) WithContext(ctx context.Context) fs.FS {
+	f.views <- ctx
+	return f
+}
+
+// An init.wasm that is given up while it reads a file that nobody has: the read ends with it, since
+// who closes the program waits for the read.
+func TestHostileInitThatReads(t *testing.T) {
+	files := watchedFiles{views: make(chan context.Context, 1)}
+	n, _, _, cids := slowNode(t, 1, mpi.Bundle{Run: []byte("fast"), Init: []byte("slow to run"), Files: files})
+	requests := push(n, cids)
+	reading := <-files.views
+	if reading.Err() != nil {
+		t.Error("its files cannot be read while it runs")
+	}
+	n.Receive(stranger, frame.Cancel{Request: requests[0]})
+	<-reading.Done()
 }
 
 // Of programs that are wanted by many, and by nobody after a moment, few were ever in memory.

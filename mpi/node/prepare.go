@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"container/list"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -262,8 +263,10 @@ func (p *program) initialise(b *mpi.Bundle) error {
 		return err
 	}
 	defer code.Close()
+	reading, done := context.WithCancel(p.ctx)
+	defer done() // before Close, which waits for reads
 	out := code.Run(p.ctx, exec.Exec{
-		Args: []string{p.String()}, Env: []string{"MPI_HOST=" + string(n.self)}, Files: b.Files,
+		Args: []string{p.String()}, Env: []string{"MPI_HOST=" + string(n.self)}, Files: within(reading, b.Files),
 		Memory: n.cfg.Memory, Timeout: n.cfg.Timeout, Output: 64 << 10,
 		Stderr: func(line string) { n.log.Info("stderr", "init of", p.String(), "line", line) },
 	})
