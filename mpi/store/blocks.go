@@ -94,9 +94,9 @@ func (b *block) link(off int64) (i int, start, size int64) {
 	return i, start, b.ends[i] - start
 }
 
-// child fetches the i-th link, until ctx ends. If the links are read one after the other, those
-// that follow are fetched as well, until life ends.
-func (b *block) child(ctx, life context.Context, d dag, i int) (ipld.Node, error) {
+// child fetches the i-th link of b, the last of the path, until ctx ends. If the links are read one
+// after the other, those that follow are fetched as well, until life ends, as far as there is room.
+func (r *reader) child(ctx context.Context, b *block, i int) (ipld.Node, error) {
 	if b.ahead == nil {
 		b.ahead = map[int]*fetching{}
 	}
@@ -110,16 +110,24 @@ func (b *block) child(ctx, life context.Context, d dag, i int) (ipld.Node, error
 		to = min(i+readAhead, len(b.links))
 	}
 	for k := i; k < to; k++ {
-		if b.ahead[k] == nil && (k == i || b.size(k) > 0) {
-			f := &fetching{done: make(chan struct{})}
-			if !d.s.enter(func() {
-				defer close(f.done)
-				f.node, f.err = d.Get(life, b.links[k])
-			}) {
-				return nil, errClosed
-			}
-			b.ahead[k] = f
+		if b.ahead[k] != nil || k > i && (b.size(k) == 0 || r.spare() < maxBlock) {
+			continue
 		}
+		f := &fetching{done: make(chan struct{})}
+		life, c := r.life, b.links[k]
+		r.fly(1)
+		if !r.dag.s.enter(func() {
+			f.node, f.err = r.dag.Get(life, c)
+			r.fly(-1)
+			close(f.done)
+			if f.err == nil {
+				r.all.more(r, int64(len(f.node.RawData()))-oneBlock)
+			}
+		}) {
+			r.fly(-1)
+			return nil, errClosed
+		}
+		b.ahead[k] = f
 	}
 	f := b.ahead[i]
 	select {
@@ -132,6 +140,22 @@ func (b *block) child(ctx, life context.Context, d dag, i int) (ipld.Node, error
 		b.last = i
 	}
 	return f.node, f.err
+}
+
+// aheadBytes is the size of the blocks that came ahead. One under way is counted as so many bytes.
+func (b *block) aheadBytes(underWay int64) int64 {
+	n := int64(0)
+	for _, f := range b.ahead {
+		select {
+		case <-f.done:
+			if f.node != nil {
+				n += int64(len(f.node.RawData()))
+			}
+		default:
+			n += underWay
+		}
+	}
+	return n
 }
 
 func (b *block) size(i int) int64 {

@@ -13,8 +13,9 @@ import (
 	ipld "github.com/ipfs/go-ipld-format"
 )
 
-// maxCached bounds the directory entries that one FS caches.
-const maxCached = 1 << 16
+// maxCached bounds the directory entries that one FS caches, in bytes, unless a single directory
+// has more.
+const maxCached = 8 << 20
 
 // FS is a directory in IPFS as an [fs.FS], read-only, fetched as it is read. Its files are
 // [io.ReaderAt] and [io.Seeker] too.
@@ -33,6 +34,7 @@ type FS struct {
 type tree struct {
 	dag  dag
 	root ipld.Node
+	kept kept // of all open files
 
 	mu     sync.Mutex          // guards the fields below
 	dirs   map[cid.Cid][]entry // by CID, since two paths may lead to the same directory
@@ -55,9 +57,9 @@ func (f *FS) Open(name string) (fs.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	if info.IsDir() {
-		return &dirFile{fs: f, name: name, node: n, info: info}, nil
+		return &dirFile{fs: f, name: name, cid: n.Cid(), info: info}, nil
 	}
-	return &file{name: name, info: info, r: newReader(f.ctx, f.t.dag, n, info.Size())}, nil
+	return &file{name: name, info: info, r: newReader(f.ctx, f.t.dag, n, info.Size(), &f.t.kept)}, nil
 }
 
 // Stat implements [fs.StatFS].
@@ -73,9 +75,12 @@ func (f *FS) Stat(name string) (fs.FileInfo, error) {
 func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
 	n, _, err := f.lookup(name)
 	if err == nil {
-		var list []fs.DirEntry
-		if list, err = f.entries(n); err == nil {
-			return list, nil
+		var links []entry
+		if links, err = f.list(n); err == nil {
+			var list []fs.DirEntry
+			if list, err = f.entries(links); err == nil {
+				return list, nil
+			}
 		}
 	}
 	return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
@@ -119,10 +124,7 @@ func (f *FS) lookup(name string) (ipld.Node, *fileInfo, error) {
 // list returns the links of a directory, cached.
 func (f *FS) list(n ipld.Node) ([]entry, error) {
 	t := f.t
-	t.mu.Lock()
-	dir, ok := t.dirs[n.Cid()]
-	t.mu.Unlock()
-	if ok {
+	if dir, ok := t.listed(n.Cid()); ok {
 		return dir, nil
 	}
 	dir, err := t.dag.listDir(f.ctx, n, maxDirEntries)
@@ -131,29 +133,38 @@ func (f *FS) list(n ipld.Node) ([]entry, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.cached += len(dir) + 1; t.cached > maxCached {
+	size := 64 * (len(dir) + 1)
+	for _, e := range dir {
+		size += len(e.name) + len(e.cid.KeyString())
+	}
+	if t.cached += size; t.cached > maxCached {
 		clear(t.dirs)
-		t.cached = len(dir) + 1
+		t.cached = size
 	}
 	t.dirs[n.Cid()] = dir
 	return dir, nil
 }
 
-// entries returns the visible entries of a directory. It fetches the first block of each to learn
-// its kind.
-func (f *FS) entries(n ipld.Node) ([]fs.DirEntry, error) {
-	dir, err := f.list(n)
-	if err != nil {
-		return nil, err
-	}
+// listed returns the links of a directory if they are cached.
+func (t *tree) listed(c cid.Cid) ([]entry, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	dir, ok := t.dirs[c]
+	return dir, ok
+}
+
+// entries returns the visible ones of a directory's links. It fetches the first block of each to
+// learn its kind.
+func (f *FS) entries(links []entry) ([]fs.DirEntry, error) {
 	var names []string
 	var cids []cid.Cid
-	for _, e := range dir {
+	for _, e := range links {
 		if visible(e.name) && checkCodec(e.cid) == nil {
 			names, cids = append(names, e.name), append(cids, e.cid)
 		}
 	}
 	infos := make([]*fileInfo, len(cids))
+	var err error
 	f.t.dag.each(f.ctx, cids, func(i int, n ipld.Node, e error) {
 		if e != nil {
 			err = e
@@ -292,16 +303,15 @@ func (f *file) fail(op string, err error) error {
 	return &fs.PathError{Op: op, Path: f.name, Err: err}
 }
 
-// dirFile is an open directory.
+// dirFile is an open directory. It keeps no entries: a program may have many open.
 type dirFile struct {
 	fs   *FS
 	name string
-	node ipld.Node
+	cid  cid.Cid
 	info *fileInfo
 
 	mu     sync.Mutex // guards the fields below
-	list   []fs.DirEntry
-	listed bool
+	next   int        // link that is read next
 	closed bool
 }
 
@@ -325,24 +335,49 @@ func (d *dirFile) Close() error {
 func (d *dirFile) ReadDir(n int) ([]fs.DirEntry, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	err := fs.ErrClosed
-	if !d.closed {
-		err = nil
-		if !d.listed {
-			d.list, err = d.fs.entries(d.node)
-			d.listed = err == nil
-		}
-	}
+	list, err := d.read(n)
 	switch {
 	case err != nil:
 		return nil, &fs.PathError{Op: "readdir", Path: d.name, Err: err}
-	case n <= 0:
-		n = len(d.list)
-	case len(d.list) == 0:
+	case n > 0 && len(list) == 0:
 		return nil, io.EOF
 	}
-	n = min(n, len(d.list))
-	out := d.list[:n:n]
-	d.list = d.list[n:]
+	return list, nil
+}
+
+// read reads the next n entries, or all that are left unless n is positive.
+func (d *dirFile) read(n int) ([]fs.DirEntry, error) {
+	if d.closed {
+		return nil, fs.ErrClosed
+	}
+	links, err := d.links()
+	if err != nil {
+		return nil, err
+	}
+	out, next := []fs.DirEntry{}, d.next
+	for next < len(links) && (n <= 0 || len(out) < n) {
+		part := links[next:]
+		if n > 0 {
+			part = part[:min(len(part), n-len(out))]
+		}
+		list, err := d.fs.entries(part)
+		if err != nil {
+			return nil, err
+		}
+		out, next = append(out, list...), next+len(part)
+	}
+	d.next = next
 	return out, nil
+}
+
+// links returns the links of the directory, cached.
+func (d *dirFile) links() ([]entry, error) {
+	if links, ok := d.fs.t.listed(d.cid); ok {
+		return links, nil
+	}
+	n, err := d.fs.t.dag.Get(d.fs.ctx, d.cid)
+	if err != nil {
+		return nil, err
+	}
+	return d.fs.list(n)
 }

@@ -86,7 +86,7 @@ func (d dag) readProgram(ctx context.Context, name string, n ipld.Node) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	f := newReader(ctx, d, n, size)
+	f := newReader(ctx, d, n, size, nil)
 	defer f.close()
 	out := make([]byte, 0, min(size, readChunk))
 	for {

@@ -1,12 +1,15 @@
 package store
 
 import (
+	"container/list"
 	"context"
 	"fmt"
 	"io"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 
+	"github.com/ipfs/go-cid"
 	ipld "github.com/ipfs/go-ipld-format"
 )
 
@@ -22,10 +25,17 @@ const (
 type reader struct {
 	ctx  context.Context // bounds every read
 	dag  dag
-	root ipld.Node
+	root cid.Cid
 	size int64
+	all  *kept // of the files that are open with this one; nil for no bound
+	// flying counts blocks that are being fetched, those that nobody waits for any more among them.
+	flying atomic.Int64
+
+	inLine *list.Element // guarded by all.mu, and kept as well
+	kept   int64         // bytes, as all has them
 
 	mu     sync.Mutex // guards the fields below
+	first  ipld.Node  // the root block; nil if it has to be fetched
 	path   []*block   // from the root to the last one read
 	life   context.Context
 	stop   context.CancelFunc // cancels life, and with it what is fetched ahead
@@ -34,8 +44,44 @@ type reader struct {
 	closed bool
 }
 
-func newReader(ctx context.Context, d dag, root ipld.Node, size int64) *reader {
-	return &reader{ctx: ctx, dag: d, root: root, size: size}
+func newReader(ctx context.Context, d dag, root ipld.Node, size int64, all *kept) *reader {
+	r := &reader{ctx: ctx, dag: d, root: root.Cid(), size: size, all: all, first: root}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all.used(r, r.keeps())
+	return r
+}
+
+// keeps is how many bytes are kept. The caller holds the mutex.
+func (r *reader) keeps() int64 {
+	n := int64(cap(r.buf))
+	if r.first != nil {
+		n += int64(len(r.first.RawData()))
+	}
+	for _, b := range r.path {
+		n += int64(len(b.data)+32*len(b.links)) + b.aheadBytes(oneBlock)
+	}
+	return n
+}
+
+// spare is how many bytes may be asked for ahead.
+func (r *reader) spare() int64 {
+	n := maxAhead - maxBlock*r.flying.Load()
+	for _, b := range r.path {
+		n -= b.aheadBytes(0)
+	}
+	if r.all != nil {
+		n = min(n, r.all.spare())
+	}
+	return n
+}
+
+// fly counts n more blocks that are being fetched.
+func (r *reader) fly(n int64) {
+	r.flying.Add(n)
+	if r.all != nil {
+		r.all.flying.Add(n)
+	}
 }
 
 // readAt reads up to len(p) bytes. It returns at least one byte or an error, io.EOF at the end.
@@ -55,6 +101,7 @@ func (r *reader) readAt(p []byte, off int64) (int, error) {
 	case r.dag.s.life.Err() != nil:
 		return 0, errClosed
 	}
+	defer func() { r.all.used(r, r.keeps()) }()
 	if len(p) >= minRead {
 		return r.step(p, off)
 	}
@@ -100,22 +147,35 @@ func (r *reader) descend(ctx context.Context, off int64) (*block, error) {
 		r.path = r.path[:len(r.path)-1]
 	}
 	if len(r.path) == 0 {
-		b, err := parseBlock(r.root, 0, r.size)
+		root, err := r.first, error(nil)
+		if root == nil {
+			if root, err = r.dag.Get(ctx, r.root); err != nil {
+				return nil, err
+			}
+		}
+		b, err := parseBlock(root, 0, r.size)
 		if err != nil {
 			return nil, err
 		}
-		r.path = append(r.path, b)
+		r.first, r.path = nil, append(r.path, b)
 	}
 	for {
 		b := r.path[len(r.path)-1]
 		if off < b.start+int64(len(b.data)) {
 			return b, nil
 		}
-		if len(r.path) == maxLevels {
-			return nil, badf("%s is a file of more than %d levels of blocks", r.root.Cid(), maxLevels)
+		inner := 0
+		for _, b := range r.path {
+			inner += len(b.data)
+		}
+		switch {
+		case len(r.path) == maxLevels:
+			return nil, badf("%s is a file of more than %d levels of blocks", r.root, maxLevels)
+		case inner > maxInner:
+			return nil, badf("%s is a file with more than %s in blocks above others", r.root, sizeText(maxInner))
 		}
 		i, start, size := b.link(off)
-		n, err := b.child(ctx, r.life, r.dag, i)
+		n, err := r.child(ctx, b, i)
 		if err != nil {
 			return nil, err
 		}
@@ -141,11 +201,12 @@ func (r *reader) explain(ctx context.Context, err error) error {
 	return err
 }
 
+// reset keeps nothing of what was read. The caller holds the mutex.
 func (r *reader) reset() {
 	if r.stop != nil {
 		r.stop()
-		r.stop, r.path = nil, nil
 	}
+	r.stop, r.first, r.path, r.buf, r.bufAt = nil, nil, nil, nil, 0
 }
 
 func (r *reader) close() {
@@ -153,4 +214,5 @@ func (r *reader) close() {
 	defer r.mu.Unlock()
 	r.reset()
 	r.closed = true
+	r.all.used(r, 0)
 }
