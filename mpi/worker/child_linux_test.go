@@ -111,13 +111,16 @@ var held [][]byte
 // place does what a mode does when the daemon wants something of it.
 func place(mode string, conn net.Conn) {
 	switch mode {
-	case "grow":
+	case "grow", "grow and abort":
 		for range 32 {
 			more := make([]byte, 16<<20)
 			for i := 0; i < len(more); i += 4096 {
 				more[i] = 1
 			}
 			held = append(held, more)
+		}
+		if mode != "grow" {
+			unix.Kill(os.Getpid(), syscall.SIGABRT)
 		}
 		select {}
 	case "abort":

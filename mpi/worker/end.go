@@ -13,7 +13,7 @@ type End struct {
 	Exit   int    // code, if no signal ended it
 	Memory int64  // bytes resident when it was last looked at, 0 if that is not known
 	Limit  int64  // bytes that it might use, 0 for no limit
-	Peak   int64  // bytes resident at most, 0 if that is not known
+	Peak   int64  // bytes resident at most, as far as that is known
 	// OutOfMemory means that it used more than its limit, or crashed with so much in use that a
 	// lack of memory is the likely cause.
 	OutOfMemory bool

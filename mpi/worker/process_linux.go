@@ -78,12 +78,24 @@ func (m meter) resident() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// peak is how many bytes a process that has ended had resident at most.
-func peak(state *os.ProcessState) int64 {
-	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
-		return usage.Maxrss << 10
+// peak is how many bytes a process that has ended had resident at most, 0 if that is not known.
+// Linux begins a process's count with the peak of the one that started it, whose memory it shared
+// before it was another program: before is that peak.
+func peak(state *os.ProcessState, before int64) int64 {
+	usage, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok || usage.Maxrss<<10 <= before+before/16 { // the counts are not exact
+		return 0
 	}
-	return 0
+	return usage.Maxrss << 10
+}
+
+// ownPeak is how many bytes this process has had resident at most.
+func ownPeak() int64 {
+	status, _ := os.ReadFile("/proc/self/status")
+	_, after, _ := bytes.Cut(status, []byte("\nVmHWM:"))
+	line, _, _ := bytes.Cut(after, []byte(" kB"))
+	n, _ := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
+	return n << 10
 }
 
 func (m meter) close() {

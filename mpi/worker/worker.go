@@ -22,6 +22,7 @@ type Handler func(t link.Type, payload []byte) error
 type Worker struct {
 	config  *Config
 	process *os.Process
+	before  int64 // bytes that this process had resident at most when it started the other
 	conn    *net.UnixConn
 	shared  *link.Shared // nil for none
 	out     *link.Writer
@@ -52,7 +53,7 @@ type Worker struct {
 
 // newWorker owns the process from here on.
 func newWorker(c *Config, p *os.Process, conn *net.UnixConn, shared *link.Shared) *Worker {
-	w := &Worker{config: c, process: p, conn: conn, shared: shared, out: link.NewWriter(conn),
+	w := &Worker{config: c, process: p, before: ownPeak(), conn: conn, shared: shared, out: link.NewWriter(conn),
 		ready: make(chan struct{}), stopping: make(chan struct{}), unplug: make(chan struct{}),
 		exited: make(chan struct{}), done: make(chan struct{})}
 	w.Bound(0)
@@ -228,7 +229,7 @@ func (w *Worker) wait() {
 	default:
 	}
 	if err == nil {
-		w.end.Peak = peak(state)
+		w.end.Peak = max(peak(state, w.before), w.end.Memory)
 	}
 	w.end.describe(w.why, stopped)
 	if w.over && w.end.Killed {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -105,6 +106,24 @@ func TestEnds(t *testing.T) {
 			t.Log(got)
 		})
 	}
+}
+
+// TestCrashBelowALargeDaemon: what the daemon itself has resident is not taken for the worker's,
+// so that a crash is not taken for a lack of memory.
+func TestCrashBelowALargeDaemon(t *testing.T) {
+	large := make([]byte, 256<<20)
+	for i := 0; i < len(large); i += 4096 {
+		large[i] = 1
+	}
+	for mode, outOfMemory := range map[string]bool{"abort": false, "grow and abort": true} {
+		w := get(t, newSet(t, mode, Config{Watch: time.Hour}), nil)
+		w.Limit(400 << 20)
+		send(t, w, &link.Place{Kind: link.KindRanks})
+		if end := w.End(); end.OutOfMemory != outOfMemory || end.Signal != "aborted" {
+			t.Errorf("%s: %+v", mode, end)
+		}
+	}
+	runtime.KeepAlive(large)
 }
 
 // TestStopDeliversTheRest: what a worker says until its end is handled before Done.
