@@ -26,8 +26,9 @@ func TestMain(m *testing.M) {
 func TestScript(t *testing.T) {
 	jobs := jobstest.New(self)
 	t.Cleanup(jobs.Close)
-	server := api.New(fakeNode{jobs}, api.Config{Listen: "127.0.0.1:0", Token: "secret"})
-	open := api.New(fakeNode{jobs}, api.Config{Listen: "127.0.0.1:0"})
+	key := api.NewProofKey()
+	server := api.New(fakeNode{jobs}, api.Config{Listen: "127.0.0.1:0", ProofKey: key, Token: "secret"})
+	open := api.New(fakeNode{jobs}, api.Config{Listen: "127.0.0.1:0", ProofKey: key})
 	ownJobs := jobstest.New(self) // of the one script that counts them
 	t.Cleanup(ownJobs.Close)
 	fresh := api.New(fakeNode{ownJobs}, api.Config{Listen: "127.0.0.1:0"})
@@ -41,6 +42,7 @@ func TestScript(t *testing.T) {
 		Dir:                filepath.Join("testdata", "script"),
 		RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("KEY", key)
 			env.Setenv("API", open.Addr())
 			env.Setenv("GUARDED", server.Addr())
 			env.Setenv("FRESH", fresh.Addr())
