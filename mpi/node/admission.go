@@ -9,9 +9,10 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// receiveMessage admits a message for an interpreter of this node, or refuses it.
-func (n *Node) receiveMessage(from mpi.PeerID, d frame.Deliver) {
-	t, why, detail := n.admitTask(from, d)
+// receiveMessage admits a message for an interpreter of this node, or refuses it. It is charged to
+// account: the peer that sent it, or whose message had an interpreter here send it.
+func (n *Node) receiveMessage(from, account mpi.PeerID, d frame.Deliver) {
+	t, why, detail := n.admitTask(from, account, d)
 	if t == nil {
 		n.totals.refused.Add(1)
 		n.reply(from, frame.Refuse{ID: d.ID, Reason: why, Detail: detail})
@@ -37,9 +38,9 @@ func (t *task) accept() {
 	}
 }
 
-// admitTask makes the task of a message, within what the node may hold for its sender and for all;
+// admitTask makes the task of a message, within what the node may hold for its account and for all;
 // nil with the reason if it cannot be.
-func (n *Node) admitTask(from mpi.PeerID, d frame.Deliver) (*task, mpi.Reason, string) {
+func (n *Node) admitTask(from, account mpi.PeerID, d frame.Deliver) (*task, mpi.Reason, string) {
 	if n.closed.Load() {
 		return nil, mpi.Refused, "the node is stopping"
 	}
@@ -50,16 +51,16 @@ func (n *Node) admitTask(from mpi.PeerID, d frame.Deliver) (*task, mpi.Reason, s
 		return nil, mpi.TooLarge, fmt.Sprintf("%d bytes are over the node's limit of %d", len(d.Data), n.cfg.MaxMessage)
 	}
 	room := int64(len(d.Data)) + 1<<10
-	if err := n.budget.take(from, room); err != nil {
+	if err := n.budget.take(account, room); err != nil {
 		return nil, mpi.Busy, err.Error()
 	}
-	p, why, detail := n.programs.find(d.Program, from == n.self && d.Request.Origin == n.self)
+	p, why, detail := n.programs.find(d.Program, account == n.self)
 	if p == nil {
-		n.budget.give(from, room)
+		n.budget.give(account, room)
 		return nil, why, detail
 	}
 	t := &task{
-		n: n, from: from, id: d.ID, req: d.Request, program: p, pid: d.Pid, data: d.Data, room: room,
+		n: n, from: from, account: account, id: d.ID, req: d.Request, program: p, pid: d.Pid, data: d.Data, room: room,
 		deadline: time.Now().Add(min(max(d.Budget, 0), mpi.MaxTimeout)),
 	}
 	t.ctx, t.cancel = context.WithCancel(n.ctx)

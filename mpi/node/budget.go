@@ -31,8 +31,9 @@ func (u *use) add(tasks int, bytes int64) {
 	u.bytes += bytes
 }
 
-// take reserves a task of n bytes for the peer that sent it. It is not accounted to the origin,
-// which is only the sender's word.
+// take reserves a task of n bytes for the peer that it is charged to: the one that sent it, or
+// whose message had an interpreter of this node send it. It is not charged to the origin, which is
+// only the sender's word.
 func (b *budget) take(peer mpi.PeerID, n int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

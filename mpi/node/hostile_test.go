@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,6 +90,42 @@ func TestHostilePeerFillsTheBudget(t *testing.T) {
 		if got, err := from.Do(t.Context(), r); err != nil {
 			t.Errorf("messages of %s: %v, %+v", name, err, got.Failures[:min(1, len(got.Failures))])
 		}
+	}
+}
+
+// A peer has an interpreter of the node send very many messages to the node itself. They are the
+// peer's: the owner's are taken, and get their turn.
+func TestHostilePeerSendsThroughTheNode(t *testing.T) {
+	var out exec.Outcome
+	var ran atomic.Bool
+	nodes := start(t, 1, func(_ int, c *Config) {
+		c.Runtime = handlerRuntime{func(ctx context.Context) exec.Outcome {
+			if ran.CompareAndSwap(false, true) {
+				return out
+			}
+			<-ctx.Done()
+			return exec.Outcome{Reason: mpi.Cancelled}
+		}}
+		c.Transport = unread{c.Transport, stranger}
+		c.HandlerSlots = 2
+	})
+	n := nodes[0]
+	sends := mpi.Envelope{Pid: 7}
+	for range maxTasks + ownTasks {
+		sends.Messages = append(sends.Messages, mpi.Message{Pid: 7, To: n.Self()})
+	}
+	out = exec.Outcome{Stdout: sends.AppendJSON(nil)}
+	n.Receive(stranger, frame.Deliver{
+		ID: 1, Request: mpi.NewRequestID(stranger), Program: cidOf("guest"), Budget: time.Hour, Pid: 7})
+	await(t, n, func() bool { return n.totals.refused.Load() > 0 && n.queue.len() > maxTasks/4 })
+	r := mpi.Request{File: "guest", Timeout: time.Minute, Messages: []mpi.Message{{To: n.Self()}, {To: n.Self()}}}
+	if got, err := n.Do(t.Context(), r); err != nil {
+		t.Errorf("the owner's messages: %v, %+v", err, got.Failures)
+	}
+	n.queue.mu.Lock()
+	defer n.queue.mu.Unlock()
+	if own := n.queue.waiting[n.Self()]; own == nil || own.tasks.Len() != len(r.Messages) {
+		t.Error("the owner's messages are in line with the stranger's")
 	}
 }
 

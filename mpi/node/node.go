@@ -57,10 +57,10 @@ type Config struct {
 // Limits and timeouts of a node.
 const (
 	maxTasks = 12288 // open tasks that peers sent; see budget for the share of each
-	ownTasks = 1024  // and so many more only for those that the node sent to itself
+	ownTasks = 1024  // and so many more only for those of the node's own requests
 	// Data of open tasks, of the messages they send, and their failures
 	maxTaskBytes = 256 << 20
-	ownBytes     = maxTaskBytes / 4 // of these only for tasks that the node sent to itself
+	ownBytes     = maxTaskBytes / 4 // of these only for tasks of the node's own requests
 	// bytes of answers of a request, in units of MaxMessage
 	answersPerRequest = 64
 	// of the messages of a request that expects no answer
@@ -200,7 +200,7 @@ func (n *Node) Receive(from mpi.PeerID, f frame.Frame) {
 		if f.Answer {
 			n.receiveAnswer(from, f)
 		} else {
-			n.receiveMessage(from, f)
+			n.receiveMessage(from, from, f)
 		}
 	case frame.Accept:
 		n.pending.accepted(from, f.ID)
@@ -261,7 +261,7 @@ func (n *Node) reply(to mpi.PeerID, f frame.Frame) {
 // replyDone sends the Done of a task, which takes room of the budget until then.
 func (n *Node) replyDone(t *task, done frame.Done) {
 	if t.from == n.self {
-		n.budget.give(t.from, t.room)
+		n.budget.give(t.account, t.room)
 		n.Receive(n.self, done)
 		return
 	}

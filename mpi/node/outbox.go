@@ -159,7 +159,7 @@ func (b *outbox) carry(to mpi.PeerID, l *line) {
 // free gives back what a frame took of the budget.
 func (x *note) free() {
 	if t := x.task; t != nil {
-		t.n.budget.give(t.from, t.room)
+		t.n.budget.give(t.account, t.room)
 	}
 }
 

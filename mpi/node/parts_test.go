@@ -13,7 +13,7 @@ func TestQueueTakesPeersInTurn(t *testing.T) {
 	q.init()
 	of := map[*task]string{}
 	push := func(peer string) *task {
-		x := &task{from: mpi.PeerID(peer)}
+		x := &task{account: mpi.PeerID(peer)}
 		of[x] = peer
 		if !q.push(x) {
 			t.Fatal("not taken")
@@ -122,7 +122,8 @@ type ends struct {
 	pending       messages
 }
 
-func (e *ends) open() *messages { return &e.pending }
+func (e *ends) charged() mpi.PeerID { return "" }
+func (e *ends) open() *messages     { return &e.pending }
 
 func (e *ends) accepted(*outgoing)                     { e.accepts++ }
 func (e *ends) ended(*outgoing, []mpi.Failure, uint64) { e.ends++ }

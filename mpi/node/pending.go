@@ -17,6 +17,8 @@ type owner interface {
 	ended(o *outgoing, failures []mpi.Failure, omitted uint64)
 	// open is the owner's messages among those pending, guarded by pending's mutex.
 	open() *messages
+	// charged is whom its messages to this node itself are charged to.
+	charged() mpi.PeerID
 }
 
 // outgoing is one message that was sent and has not ended.

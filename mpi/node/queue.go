@@ -7,9 +7,9 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// queue holds tasks that wait for a handler slot. It is round-robin over the peers that sent them,
-// and first in, first out for each peer, so that a peer that sends much delays mostly its own
-// messages.
+// queue holds tasks that wait for a handler slot. It is round-robin over the peers that they are
+// charged to, and first in, first out for each peer, so that a peer that sends much delays mostly
+// its own messages.
 type queue struct {
 	mu      sync.Mutex
 	more    *sync.Cond
@@ -38,11 +38,11 @@ func (q *queue) push(t *task) bool {
 	if q.shut {
 		return false
 	}
-	line := q.waiting[t.from]
+	line := q.waiting[t.account]
 	if line == nil {
-		line = &peerLine{peer: t.from}
+		line = &peerLine{peer: t.account}
 		line.turn = q.turn.PushBack(line)
-		q.waiting[t.from] = line
+		q.waiting[t.account] = line
 	}
 	t.turn = line.tasks.PushBack(t)
 	q.n++
@@ -83,7 +83,7 @@ func (q *queue) remove(t *task) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if t.turn != nil && !q.shut {
-		q.cut(q.waiting[t.from], t)
+		q.cut(q.waiting[t.account], t)
 	}
 }
 

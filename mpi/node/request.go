@@ -38,6 +38,9 @@ type request struct {
 // open implements [owner].
 func (q *request) open() *messages { return &q.pending }
 
+// charged implements [owner].
+func (q *request) charged() mpi.PeerID { return q.n.self }
+
 // Do carries out a request. The error is an [*mpi.Error]; the result then holds the answers and
 // failures so far.
 func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
@@ -156,11 +159,14 @@ func (n *Node) send(o *outgoing, program mpi.CID, data []byte, answer bool) {
 		ID: n.pending.add(o), Request: o.request, Program: program, Answer: answer,
 		Budget: time.Until(o.deadline), Pid: o.pid, Data: data,
 	}
-	if o.to == n.self {
-		n.Receive(n.self, d)
-		return
+	switch {
+	case o.to != n.self:
+		n.outbox.put(o.to, note{frame: d, deadline: o.deadline, out: o}, true)
+	case answer:
+		n.receiveAnswer(n.self, d)
+	default:
+		n.receiveMessage(n.self, o.owner.charged(), d)
 	}
-	n.outbox.put(o.to, note{frame: d, deadline: o.deadline, out: o}, true)
 }
 
 // accepted implements [owner].

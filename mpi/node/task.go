@@ -19,6 +19,7 @@ import (
 type task struct {
 	n        *Node
 	from     mpi.PeerID // the sender, which gets the Done
+	account  mpi.PeerID // whom it is charged to: see receiveMessage
 	id       uint64     // the sender's ID of the message
 	req      mpi.RequestID
 	program  *program
@@ -45,6 +46,9 @@ type task struct {
 
 // open implements [owner].
 func (t *task) open() *messages { return &t.pending }
+
+// charged implements [owner].
+func (t *task) charged() mpi.PeerID { return t.account }
 
 // work is one handler slot: it runs tasks of the queue, one at a time.
 func (n *Node) work() {
@@ -165,7 +169,7 @@ func (t *task) send(msgs []mpi.Message) {
 		size += int64(len(m.Data)) + 256
 	}
 	t.mu.Lock()
-	room := !t.over && t.n.budget.grow(t.from, size)
+	room := !t.over && t.n.budget.grow(t.account, size)
 	if room {
 		t.left = len(msgs)
 		t.room += size
@@ -222,7 +226,7 @@ func (t *task) note(failures []mpi.Failure, omitted uint64) {
 	for _, f := range failures {
 		size := int64(len(f.From)+len(f.To)+len(f.Detail)+len(f.Stderr)) + 256
 		// one place is for the task's own message
-		if t.over || len(t.failures) == mpi.MaxFailures-1 || !t.n.budget.grow(t.from, size) {
+		if t.over || len(t.failures) == mpi.MaxFailures-1 || !t.n.budget.grow(t.account, size) {
 			omitted++
 			continue
 		}
