@@ -162,7 +162,7 @@ func (c *Client) Send(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	if err != nil {
 		return mpi.Result{}, fmt.Errorf("http: encode the request: %w", err)
 	}
-	res, in, err := c.call(ctx, body)
+	res, in, err := c.call(ctx, body) //nolint:bodyclose // call has closed it
 	if err != nil {
 		return mpi.Result{Pid: r.Pid}, err
 	}
@@ -184,7 +184,7 @@ func (c *Client) Send(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	return out.result(), nil
 }
 
-// call posts the body of a request for messages, and reads the answer.
+// call posts the body of a request for messages, and reads the answer whole: its Body is closed.
 func (c *Client) call(ctx context.Context, body []byte) (*http.Response, []byte, error) {
 	if c.calls == nil || len(body) > maxCall {
 		res, err := c.do(ctx, http.MethodPost, messagesPath, body)

@@ -127,6 +127,7 @@ func challenge(c net.Conn, key, host string) error {
 	if err != nil {
 		return errProof // its words are not for the user
 	}
+	defer res.Body.Close()
 	if _, err := io.Copy(io.Discard, res.Body); err != nil {
 		return errProof
 	}

@@ -35,7 +35,7 @@ func executable(t testing.TB) *Executable {
 		}
 		cmd := osexec.Command("go", "build", "-o", filepath.Join(built.dir, "worker"), "../../cmd/worker")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			built.err = fmt.Errorf("go build: %v\n%s", err, out)
+			built.err = fmt.Errorf("go build: %w\n%s", err, out)
 		}
 	})
 	if built.err != nil {
