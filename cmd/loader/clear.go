@@ -42,12 +42,18 @@ or the CID of any program.`,
 	}
 }
 
-// programOf is the CID of the interpreter that is called so, or the text itself.
+// programOf is the CID of the interpreter that is called so, or the text itself. What the node
+// serves itself comes before what only peers call so.
 func programOf(given string, list []mpi.InterpreterStatus) mpi.CID {
+	program := mpi.CID(given)
 	for _, i := range list {
-		if i.Interpreter.String() == given {
+		switch {
+		case i.Interpreter.String() != given:
+		case i.State != mpi.Known:
 			return i.CID
+		case program == mpi.CID(given):
+			program = i.CID
 		}
 	}
-	return mpi.CID(given)
+	return program
 }

@@ -146,3 +146,17 @@ func TestClear(t *testing.T) {
 		}
 	}
 }
+
+// A peer that serves another program of the same name does not stand in the way of clearing ours.
+func TestProgramOf(t *testing.T) {
+	list := []mpi.InterpreterStatus{
+		{Interpreter: mpi.Interpreter{Name: "heat", Version: "1.0.0", CID: "bafya"}, State: mpi.Known},
+		{Interpreter: mpi.Interpreter{Name: "heat", Version: "1.0.0", CID: "bafyb"}, State: mpi.Failing},
+		{Interpreter: mpi.Interpreter{Name: "pi", Version: "1.0.0", CID: "bafyc"}, State: mpi.Known},
+	}
+	for given, want := range map[string]mpi.CID{"heat/1.0.0": "bafyb", "pi/1.0.0": "bafyc", "bafyd": "bafyd"} {
+		if got := programOf(given, list); got != want {
+			t.Errorf("%s is %s, want %s", given, got, want)
+		}
+	}
+}

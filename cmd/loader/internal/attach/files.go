@@ -115,7 +115,10 @@ func place(dir *os.Root, part, name string, force bool) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrExist):
-		return replaceable(dir, name, force)
+		if why := replaceable(dir, name, force); why != nil {
+			return why
+		}
+		return err // what was there is gone again
 	}
 	// Not every file system has links.
 	mine, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
