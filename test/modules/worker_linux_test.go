@@ -79,7 +79,7 @@ func try(t *testing.T, rt exec.Runtime, seed uint64, m []byte) mpi.Reason {
 	defer p.Close()
 	var out exec.Outcome
 	if r, ok := p.(exec.RankProgram); ok && p.MPI() {
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		o := owner{ended: make(chan exec.Outcome, 2)}
 		cfg := exec.RankConfig{Job: "job", Nodes: []int{0, 0}, Count: 1, Slots: 2, Host: "here", Args: []string{"module"},
@@ -91,6 +91,7 @@ func try(t *testing.T, rt exec.Runtime, seed uint64, m []byte) mpi.Reason {
 		}
 		o.group = g
 		g.Start()
+		defer time.AfterFunc(300*time.Millisecond, cancel).Stop()
 		for range 2 {
 			out = <-o.ended
 		}
