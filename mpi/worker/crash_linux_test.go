@@ -131,3 +131,13 @@ func TestHostileWorkerThatDoesNotRead(t *testing.T) {
 		t.Errorf("%+v, want %s", out, want)
 	}
 }
+
+// TestEndBeforePlace: that a worker ends before it is asked to run a program is not that program's.
+func TestEndBeforePlace(t *testing.T) {
+	r := newRuntime(t, RuntimeConfig{Workers: Config{Executable: At(self(t)), Name: childName + "exit"}})
+	_, err := r.place(t.Context(), &link.Place{Kind: link.KindHandler}, use{}, 0, nil)
+	const want = "no worker could be had: the worker ended with exit code 3"
+	if out := r.lost(err); out.Reason != mpi.Internal || out.Crashed || !strings.HasPrefix(out.Detail, want) {
+		t.Errorf("%+v", out)
+	}
+}

@@ -17,6 +17,7 @@ type End struct {
 	// OutOfMemory means that it used more than its limit, or crashed with so much in use that a
 	// lack of memory is the likely cause.
 	OutOfMemory bool
+	dataFull    bool // what RLIMIT_DATA counts was half of it or more when it was last looked at
 	// Crashed means that it ended by a fault of its own or of what ran in it, or that something
 	// else ended it.
 	Crashed bool
@@ -35,7 +36,8 @@ func (e *End) describe(killed string, stopped bool) {
 	e.Killed = killed != "" && e.Signal == "killed" // else it ended by itself before
 	// RLIMIT_DATA ends a process by a refusal, which Go and Rust answer with a crash. What is
 	// refused was not resident: hence half.
-	e.OutOfMemory = !e.Killed && (e.Signal != "" || e.Exit != 0) && e.Limit > 0 && e.Peak >= e.Limit/2
+	full := e.dataFull || e.Limit > 0 && e.Peak >= e.Limit/2
+	e.OutOfMemory = !e.Killed && (e.Signal != "" || e.Exit != 0) && full
 	switch {
 	case e.Killed:
 		e.Cause = "the worker was killed: " + killed

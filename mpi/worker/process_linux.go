@@ -60,22 +60,24 @@ func newMeter(pid int) meter {
 	return meter{f}
 }
 
-// resident is in bytes, 0 if it is not known or the process has ended.
-func (m meter) resident() int64 {
+// read is in bytes: what is resident, and about what RLIMIT_DATA counts; 0 if that is not known or
+// the process has ended.
+func (m meter) read() (resident, data int64) {
 	if m.statm == nil {
-		return 0
+		return 0, 0
 	}
 	var buf [128]byte
 	n, _ := m.statm.ReadAt(buf[:], 0)
 	fields := bytes.Fields(buf[:n])
-	if len(fields) < 2 {
-		return 0
+	if len(fields) < 6 {
+		return 0, 0
 	}
 	pages, err := strconv.ParseInt(string(fields[1]), 10, 64)
-	if err != nil {
-		return 0
+	dataPages, err2 := strconv.ParseInt(string(fields[5]), 10, 64)
+	if err != nil || err2 != nil {
+		return 0, 0
 	}
-	return pages * int64(os.Getpagesize())
+	return pages * int64(os.Getpagesize()), dataPages * int64(os.Getpagesize())
 }
 
 // peak is how many bytes a process that has ended had resident at most, 0 if that is not known.

@@ -226,15 +226,16 @@ func (r *Runtime) place(ctx context.Context, p *link.Place, u use, limit int64, 
 	l := &landing{h: h, answer: make(chan link.Placed, 1)}
 	w, err := r.set.Get(ctx, l.handle)
 	if err != nil {
-		return nil, err
+		return nil, beforePlace(err)
 	}
 	p.Demand, p.Nice, p.Cores = r.cfg.Demand, byte(r.cfg.Nice), uint32(r.cfg.Cores)
 	w.Limit(limit)
+	w.most.Store(p.Memory)
 	u.kind, u.since = p.Kind, time.Now()
 	w.use.Store(&u)
 	if err := w.Send(ctx, p); err != nil {
 		w.Dismiss("it was not placed: " + err.Error())
-		return nil, err
+		return nil, beforePlace(err)
 	}
 	timer := time.NewTimer(r.cfg.Placing)
 	defer timer.Stop()
@@ -260,6 +261,16 @@ func (r *Runtime) place(ctx context.Context, p *link.Place, u use, limit int64, 
 	}
 	r.noteMissing(printable(a.Missing))
 	return w, nil
+}
+
+// beforePlace is the error of a worker that was not asked to run anything. That it ended is no
+// crash of the program that it was for: see lost.
+func beforePlace(err error) error {
+	var end *End
+	if errors.As(err, &end) {
+		return fmt.Errorf("no worker could be had: %v", end)
+	}
+	return err
 }
 
 // printable replaces what a terminal would take for more than text.

@@ -303,7 +303,7 @@ func TestCompileLimits(t *testing.T) {
 	if _, err := r.Compile(ctx, slow); err != context.DeadlineExceeded {
 		t.Error(err)
 	}
-	small := newRuntime(t, RuntimeConfig{CompileMemory: 200 << 20})
+	small := newRuntime(t, RuntimeConfig{CompileMemory: 200 << 20, Workers: Config{Watch: 10 * time.Millisecond}})
 	if _, err := small.Compile(t.Context(), slow); err == nil || err.Error() != "wasm: compile: it took more than 200 MiB to compile" {
 		t.Error(err)
 	}

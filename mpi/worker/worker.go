@@ -30,6 +30,8 @@ type Worker struct {
 	handler atomic.Pointer[Handler] // nil while the worker is idle
 	limit   atomic.Int64            // bytes that it may use, 0 for no limit
 	memory  atomic.Int64            // bytes resident when it was last looked at
+	data    atomic.Int64            // bytes of what RLIMIT_DATA counts, then
+	most    atomic.Int64            // of those, as placed; 0 for no limit
 	frames  atomic.Uint64           // twice the frames that were handled; odd while a handler runs
 
 	ready    chan struct{} // closed when Ready has come
@@ -231,6 +233,7 @@ func (w *Worker) wait() {
 	if err == nil {
 		w.end.Peak = max(peak(state, w.before), w.end.Memory)
 	}
+	w.end.dataFull = w.most.Load() > 0 && w.data.Load() >= w.most.Load()/2
 	w.end.describe(w.why, stopped)
 	if w.over && w.end.Killed {
 		w.end.OutOfMemory = true
@@ -306,11 +309,12 @@ func (w *Worker) watch() {
 }
 
 func (w *Worker) measure(m meter) {
-	n := m.resident()
+	n, data := m.read()
 	if n == 0 {
 		return
 	}
 	w.memory.Store(n)
+	w.data.Store(data)
 	if limit := w.limit.Load(); limit > 0 && n > limit {
 		w.kill(overMemory(n, limit), true, false)
 	}
