@@ -47,6 +47,7 @@ type outbound struct {
 	asked    bool      // the deadline of stream is that of the answer to a Ping
 	writing  bool      // somebody writes to a stream: the writer, or a Send
 	wroteAt  time.Time // when a write of frames last ended
+	ackedAt  time.Time // when the last Ack came
 	writes   uint64    // parts of frames written, at most batchBytes each
 	from     uint64    // the first sequence number that is being written, while writing
 	entries  []entry   // not acknowledged, in order
@@ -207,8 +208,12 @@ func (o *outbound) send(ctx context.Context, body message) (uint64, error) {
 const burst = 10 * time.Microsecond
 
 // idle reports whether a Send may write the last entry itself. mu is held.
-func (o *outbound) idle() bool {
-	return !o.writing && o.sent == len(o.entries)-1 && !o.ping && !o.closing &&
+func (o *outbound) idle() bool { return o.idleFor(len(o.entries) - 1) }
+
+// idleFor reports whether nothing is being written, nor waits for it, but the entries from the n-th
+// on. mu is held.
+func (o *outbound) idleFor(n int) bool {
+	return !o.writing && o.sent == n && !o.ping && !o.closing &&
 		(o.turn.Swap(false) || time.Since(o.wroteAt) > burst)
 }
 
@@ -243,6 +248,11 @@ func (o *outbound) wrote() {
 // there is one, has what was posted before.
 func (o *outbound) post(body message, failed func(error)) bool {
 	o.mu.Lock()
+	if s := o.postsNow(body); s != nil {
+		o.push(body)
+		o.writeOne(s) // unlocks
+		return true
+	}
 	defer o.mu.Unlock()
 	switch {
 	case o.state == over && o.passed:
@@ -329,6 +339,7 @@ func (o *outbound) acked(seq uint64) error {
 		return nil
 	}
 	o.heard = true
+	o.ackedAt = time.Now()
 	if seq > o.high {
 		return violation("it acknowledges frame %d, and %d is the last that was sent", seq, o.high)
 	}

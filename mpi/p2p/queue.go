@@ -1,8 +1,11 @@
 package p2p
 
 import (
+	"time"
+
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
 // What may be unacknowledged when Flush writes from its caller's goroutine. It is less than what
@@ -75,4 +78,19 @@ func (o *outbound) flush(write bool) {
 	if kick {
 		o.kick()
 	}
+}
+
+// recent is how long ago the last Ack of a peer is that surely takes what it is sent.
+const recent = 20 * time.Millisecond
+
+// postsNow returns the stream to which a Post may write from its caller's goroutine, as a Send
+// does, nil if there is none: packets of ranks, if they are few and the write is not likely to
+// wait. Nothing is under way, or little is and an acknowledgement has just come. mu is held.
+func (o *outbound) postsNow(body message) *stream {
+	if o.stream == nil || o.state != up || o.closing || len(o.waiters) > 0 || body.kind() != wire.KindPackets ||
+		len(body) > flushFrame || o.bytes > flushBytes || o.fits(body) != nil || !o.room(body) ||
+		len(o.entries) > 0 && time.Since(o.ackedAt) > recent || !o.idleFor(len(o.entries)) {
+		return nil
+	}
+	return o.stream
 }

@@ -3,9 +3,11 @@ package p2p
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
@@ -132,5 +134,37 @@ func TestQueueOutlivesAStream(t *testing.T) {
 	a.stop(t)
 	if _, ok := a.Queue(b.Self(), frame.Accept{ID: 1}); ok {
 		t.Error("a frame was queued after Close")
+	}
+}
+
+// A Post of packets, which its caller may write itself, does not wait for a peer that reads
+// nothing, and all go in order.
+func TestPostsOfPacketsDoNotWait(t *testing.T) {
+	const most = 800 // more than the window has room for, with the large ones
+	gate, came := make(chan struct{}), make(chan uint64, most+1)
+	s := newSink()
+	s.hook = func(_ mpi.PeerID, f frame.Frame) { <-gate; came <- numberOf(f.(frame.Packets)) }
+	a, b := newNode(t, ForJobs(Config{})), startNode(t, newHost(t), ForJobs(Config{}), s)
+	release := sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(release)
+	know(a.h, b.h)
+	a.mustSend(t, b, numbered(0, 8))
+	for n := 1; n <= most; n++ {
+		size := 100
+		if n%10 == 0 {
+			size = 64 << 10
+		}
+		a.Post(b.Self(), numbered(n, size), func(err error) { t.Error(err) })
+	}
+	release()
+	for n := range uint64(most + 1) {
+		select {
+		case got := <-came:
+			if got != n {
+				t.Fatalf("packet %d, want %d", got, n)
+			}
+		case <-time.After(patience):
+			t.Fatalf("packet %d does not come", n)
+		}
 	}
 }
