@@ -28,6 +28,7 @@ type RankConfig struct {
 	Memory  int64    // bytes of linear memory of a rank at most
 	Scratch int64    // bytes of the files that a rank writes at most
 	Stdin   bool     // rank 0 gets input, if it is here
+	Gather  bool     // packets that follow each other fast are given together, by another goroutine
 	Files   fs.FS    // preopened read-only as "/" (and "."); nil for none
 }
 
@@ -81,4 +82,12 @@ type RankOwner interface {
 	// Fault says that the group cannot go on, for a cause that is not one rank's. Ended follows for
 	// the ranks that run.
 	Fault(why string)
+}
+
+// PartsOwner is a [RankOwner] that takes a large packet in two parts, so that it need not be copied
+// into one.
+type PartsOwner interface {
+	RankOwner
+	// PacketParts is Packets of head and body, one after the other.
+	PacketParts(node int, head, body []byte)
 }

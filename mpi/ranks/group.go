@@ -31,15 +31,17 @@ type group struct {
 	output credit
 	stdin  *stdin // of rank 0, if it is here and has input
 
-	pool   buffers.Pool // of batches
+	parts  exec.PartsOwner // owner, if it is one
+	bursts chan *lane      // whose packets were gathered
+	pool   buffers.Pool    // of batches
 	window int64
 	lanes  []atomic.Pointer[lane] // by node; made when they are used
 	held   atomic.Int64           // bytes of answers in all lanes for which there was no credit
 
-	ranks   sync.WaitGroup
-	running atomic.Int64 // ranks that have not ended
-	once    sync.Once    // of Close
-	err     error        // of Close
+	ranks   sync.WaitGroup // and flushBursts
+	running atomic.Int64   // ranks that have not ended
+	once    sync.Once      // of Close
+	err     error          // of Close
 
 	open    sync.RWMutex // guards the rest; Packets and PacketCredit hold it to read
 	started bool
@@ -78,6 +80,11 @@ func (h *Host) Group(ctx context.Context, p exec.MPIProgram, cfg exec.RankConfig
 		g.lanes = make([]atomic.Pointer[lane], cfg.Count)
 	}
 	g.world = match.New(g.ctx, world)
+	g.parts, _ = owner.(exec.PartsOwner)
+	if cfg.Gather && g.lanes != nil {
+		g.bursts = make(chan *lane, maxBursts)
+		g.ranks.Go(g.flushBursts)
+	}
 	return g, nil
 }
 
@@ -157,6 +164,7 @@ func (g *group) run(r int, start time.Time) {
 		g.cfg.Args, g.cfg.Env, g.cfg.Files = nil, nil, nil
 		g.h.cfg.Processors.Add(-len(g.local))
 	}
+	g.flushAll()
 	g.owner.Ended(r, out)
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
@@ -22,6 +23,7 @@ type lane struct {
 	queued  int64      // bytes in queue
 	held    int64      // of those, what answers without credit take; counted in group.held too
 	calling bool       // a call of the owner is under way
+	pace    pace       // of packets, if they are gathered
 	granted *waiter    // whose turn it is
 	waiting []*waiter
 	gone    bool // the node was given up: nothing goes to it any more
@@ -32,6 +34,13 @@ type batch struct {
 	buf *[]byte
 	n   int
 }
+
+const (
+	// batchBytes is what packets that go together have at most, but for one packet that is larger.
+	batchBytes = 65 << 10
+	// leastParts is the data from which a packet is given to the owner in parts, not copied.
+	leastParts = 8 << 10
+)
 
 // waiter is a send that waits for credit.
 type waiter struct{ turn chan struct{} }
@@ -48,11 +57,14 @@ func (l *lane) send(ctx context.Context, k frame.Packet) error {
 			return err
 		}
 	}
+	if parts := l.g.parts; parts != nil && len(k.Data) >= leastParts && len(l.queue) == 0 && !l.calling && l.credit > 0 {
+		return l.pass(parts, k)
+	}
 	if _, err := l.push(k); err != nil {
 		return err
 	}
 	l.admit()
-	l.flush()
+	l.flushSoon()
 	return nil
 }
 
@@ -106,7 +118,7 @@ func (l *lane) post(k frame.Packet) (waits bool) {
 	if waits {
 		l.hold(n)
 	}
-	l.flush()
+	l.flushSoon()
 	return waits
 }
 
@@ -114,7 +126,7 @@ func (l *lane) post(k frame.Packet) (waits bool) {
 func (l *lane) push(k frame.Packet) (int64, error) {
 	most := wire.PacketSize + len(k.Data)
 	i := len(l.queue) - 1
-	if i < 0 || l.queue[i].n+most > frame.MaxPackets {
+	if i < 0 || l.queue[i].n+most > batchBytes {
 		l.queue = append(l.queue, batch{buf: l.g.pool.Get(most)})
 		i++
 	}
@@ -133,6 +145,25 @@ func (l *lane) push(k frame.Packet) (int64, error) {
 	b.n += n
 	l.queued += int64(n)
 	return int64(n), nil
+}
+
+// pass gives the owner a packet, without a copy of its data. mu is held, and free during the call.
+// Nothing is queued, and there is credit.
+func (l *lane) pass(parts exec.PartsOwner, k frame.Packet) error {
+	var buf [wire.PacketSize]byte
+	head, err := wire.AppendPacketHead(buf[:0], k)
+	if err != nil {
+		return err
+	}
+	l.credit -= int64(len(head)+len(k.Data)) + frame.PacketsCost
+	l.calling = true
+	l.mu.Unlock()
+	parts.PacketParts(l.node, head, k.Data)
+	l.mu.Lock()
+	l.calling = false
+	l.flush()
+	l.admit()
+	return nil
 }
 
 // flush gives the owner what is queued, as far as there is credit, unless another goroutine does.

@@ -46,6 +46,15 @@ const PacketSize = 3 + maxHead
 // AppendPacket appends a packet as it is in the Data of [frame.Packets]: its length, then the
 // packet. It fails for a packet that [ParsePackets] would not take.
 func AppendPacket(dst []byte, k frame.Packet) ([]byte, error) {
+	dst, err := AppendPacketHead(dst, k)
+	if err != nil {
+		return nil, err
+	}
+	return append(dst, k.Data...), nil
+}
+
+// AppendPacketHead is [AppendPacket] but for Data, which has to follow.
+func AppendPacketHead(dst []byte, k frame.Packet) ([]byte, error) {
 	if k.From < 0 || k.To < 0 || k.Size < 0 || k.Offset < 0 {
 		return nil, fmt.Errorf("wire: %s: a rank, size or offset is negative", k)
 	}
@@ -64,8 +73,7 @@ func AppendPacket(dst []byte, k frame.Packet) ([]byte, error) {
 	h = binary.AppendUvarint(h, uint64(k.Size))
 	h = binary.AppendUvarint(h, uint64(k.Offset))
 	dst = binary.AppendUvarint(dst, uint64(len(h)+len(k.Data)))
-	dst = append(dst, h...)
-	return append(dst, k.Data...), nil
+	return append(dst, h...), nil
 }
 
 // ParsePackets calls each for the packets in data, the Data of [frame.Packets], in order. It stops
