@@ -132,8 +132,8 @@ const noteBytes = 256
 // between nodes.
 const Overhead = 128
 
-// chunk is the bytes of a PacketData at most.
-const chunk = 256 << 10
+// chunk is the bytes of a PacketData at most: while one is on its way, the next is copied.
+const chunk = 64 << 10
 
 // ErrQueue is the Err of a request that is one too many for [Config].Queue.
 var ErrQueue = errors.New("match: too many requests at once: wait for some before starting more")

@@ -98,10 +98,8 @@ func (w *Worker) Bound(bytes int64) { w.out.Bound(maxQueued + bytes) }
 
 // SendPackets queues packets without waiting, large ones by the memory that is shared.
 func (w *Worker) SendPackets(node int, data []byte) error {
-	if len(data) >= link.SharedLeast {
-		if slot, ok := w.shared.Put(data); ok {
-			return w.SendNow(&link.SharedPackets{Node: uint32(node), Slot: slot, Bytes: uint32(len(data))})
-		}
+	if f := w.shared.Put(node, nil, data); f != nil {
+		return w.SendNow(f)
 	}
 	return w.SendNow(&link.Packets{Node: uint32(node), Data: data})
 }

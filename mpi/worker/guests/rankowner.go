@@ -7,7 +7,7 @@ import (
 
 // The methods of [exec.RankOwner] say to the daemon what they are told. They do not wait for room
 // to write: what they pass on has credit, or is little.
-var _ exec.RankOwner = (*group)(nil)
+var _ exec.PartsOwner = (*group)(nil)
 
 // say queues a frame. A frame that cannot be said, for it breaks a limit, is a fault of the
 // worker's.
@@ -19,13 +19,27 @@ func (g *group) say(f link.Frame) {
 
 // Packets implements [exec.RankOwner].
 func (g *group) Packets(node int, data []byte) {
-	if len(data) >= link.SharedLeast {
-		if slot, ok := g.s.cfg.Shared.Put(data); ok {
-			g.say(&link.SharedPackets{Node: uint32(node), Slot: slot, Bytes: uint32(len(data))})
-			return
-		}
+	if f := g.s.cfg.Shared.Put(node, nil, data); f != nil {
+		g.sayAtOnce(f)
+		return
 	}
-	g.say(&link.Packets{Node: uint32(node), Data: data})
+	g.sayAtOnce(&link.Packets{Node: uint32(node), Data: data})
+}
+
+// PacketParts implements [exec.PartsOwner].
+func (g *group) PacketParts(node int, head, body []byte) {
+	if f := g.s.cfg.Shared.Put(node, head, body); f != nil {
+		g.sayAtOnce(f)
+		return
+	}
+	g.sayAtOnce(&link.Packets{Node: uint32(node), Data: append(head[:len(head):len(head)], body...)})
+}
+
+// sayAtOnce is say for packets, which the ranks have gathered already.
+func (g *group) sayAtOnce(f link.Frame) {
+	if err := g.s.out.SendAtOnce(f); err != nil {
+		g.s.fail(err)
+	}
 }
 
 // PacketCredit implements [exec.RankOwner].

@@ -125,6 +125,7 @@ func (g *group) ready(f *link.Group) error {
 	cfg := exec.RankConfig{
 		Job: f.Job, Nodes: make([]int, len(f.Nodes)), Self: int(f.Self), Count: int(f.Count), Slots: int(f.Slots),
 		Host: f.Host, Args: f.Args, Env: f.Env, Memory: f.Memory, Scratch: f.Scratch, Stdin: f.Stdin, Files: g.files(f),
+		Gather: true,
 	}
 	here := 0
 	for i, n := range f.Nodes {

@@ -138,7 +138,7 @@ func TestLimits(t *testing.T) {
 		&File{Rank: 1 << 31}, &File{Name: long[:MaxPath+1]}, &File{Size: -1}, &File{Offset: -1}, &File{Data: data},
 		&Packets{Data: make([]byte, MaxPackets+1)}, &Packets{Node: math.MaxUint32},
 		&Broken{Node: 1 << 31}, &Broken{Why: long[:MaxText+1]}, &Fault{Why: long[:MaxText+1]},
-		&SharedPackets{Slot: sharedSlots}, &SharedPackets{Bytes: MaxPackets + 1}, &SharedPackets{Node: 1 << 31},
+		&SharedPackets{Slot: sharedSlots}, &SharedPackets{Bytes: MaxShared + 1}, &SharedPackets{Node: 1 << 31},
 		&FileOpen{Name: long[:MaxPath+1]}, &FileOpened{Error: lastFileError + 1}, &FileOpened{Size: -1},
 		&FileRead{Offset: -1}, &FileRead{Offset: math.MaxInt64}, &FileRead{Length: MaxRange + 1}, &FileData{Data: data},
 		&FileNames{Entries: make([]Entry, 1)}, &FileNames{Entries: []Entry{{Name: long[:256]}}},

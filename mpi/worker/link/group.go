@@ -176,7 +176,7 @@ func (f *Packets) walk(c *codec) {
 func (f *SharedPackets) walk(c *codec) {
 	c.u32(&f.Node, "node", math.MaxInt32)
 	c.u32(&f.Slot, "slot", sharedSlots-1)
-	c.u32(&f.Bytes, "bytes", MaxPackets)
+	c.u32(&f.Bytes, "bytes", MaxShared)
 }
 
 func (f *Broken) walk(c *codec) {

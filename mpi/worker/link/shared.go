@@ -31,14 +31,19 @@ type half struct {
 // The memory has a page of words, which say whether a slot is in use, and the slots: those that the
 // worker fills first.
 const (
-	sharedSlots = 8 // of each direction
-	sharedSlot  = MaxPackets
+	// of each direction: what one node may send without credit, of two
+	sharedSlots = 64 // of each direction: together what a node may send to another without credit
+	sharedSlot  = MaxShared
 	sharedHead  = 4 << 10
 	sharedBytes = sharedHead + 2*sharedSlots*sharedSlot
 )
 
-// SharedLeast is the bytes from which packets go through shared memory.
-const SharedLeast = 8 << 10
+// Packets of SharedLeast to MaxShared bytes go through shared memory. A part of a large message and
+// its head fit.
+const (
+	SharedLeast = 8 << 10
+	MaxShared   = 66 << 10
+)
 
 // newShared lays out the memory, for the daemon's or the worker's side.
 func newShared(memory []byte, daemon bool) *Shared {
@@ -58,23 +63,26 @@ func newShared(memory []byte, daemon bool) *Shared {
 	return s
 }
 
-// Put copies packets into a free slot. It is false if there is none, or s is nil or closed.
-func (s *Shared) Put(data []byte) (slot uint32, ok bool) {
-	if s == nil || len(data) > sharedSlot {
-		return 0, false
+// Put copies packets, which may be in two parts, into a free slot. It is nil if there is none, the
+// packets are small or too many, or s is nil or closed.
+func (s *Shared) Put(node int, head, body []byte) *SharedPackets {
+	n := len(head) + len(body)
+	if s == nil || n < SharedLeast || n > sharedSlot {
+		return nil
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.memory == nil {
-		return 0, false
+		return nil
 	}
 	for i, used := range s.out.used {
 		if used.CompareAndSwap(0, 1) {
-			copy(s.out.slots[i], data)
-			return uint32(i), true
+			slot := s.out.slots[i]
+			copy(slot[copy(slot, head):], body)
+			return &SharedPackets{Node: uint32(node), Slot: uint32(i), Bytes: uint32(n)}
 		}
 	}
-	return 0, false
+	return nil
 }
 
 // Take calls f with what the other side has put into a slot, and frees the slot.

@@ -36,26 +36,27 @@ func sides(t testing.TB) (daemon, worker *Shared) {
 func TestShared(t *testing.T) {
 	daemon, worker := sides(t)
 	var wg sync.WaitGroup
+	const size = MaxShared / 2 * 2
 	for _, way := range [][2]*Shared{{daemon, worker}, {worker, daemon}} {
 		wg.Go(func() {
 			from, to := way[0], way[1]
 			for round := range byte(3) {
 				var put []*SharedPackets
 				for i := range sharedSlots {
-					data := bytes.Repeat([]byte{round, byte(i)}, MaxPackets/2)
-					slot, ok := from.Put(data)
-					if !ok {
+					data := bytes.Repeat([]byte{round, byte(i)}, size/2)
+					f := from.Put(i, data[:i], data[i:]) // one in two parts, as in one
+					if f == nil || f.Node != uint32(i) || f.Bytes != size {
 						t.Errorf("round %d: no room for part %d", round, i)
 						return
 					}
-					put = append(put, &SharedPackets{Slot: slot, Bytes: uint32(len(data))})
+					put = append(put, f)
 				}
-				if _, ok := from.Put([]byte{1}); ok {
+				if from.Put(1, nil, make([]byte, SharedLeast)) != nil {
 					t.Error("a slot more than there are")
 				}
 				for i, f := range put {
 					if err := to.Take(f, func(data []byte) {
-						if len(data) != MaxPackets/2*2 || !bytes.Equal(data[:2], []byte{round, byte(i)}) || !bytes.Equal(data[len(data)-2:], data[:2]) {
+						if len(data) != size || !bytes.Equal(data[:2], []byte{round, byte(i)}) || !bytes.Equal(data[len(data)-2:], data[:2]) {
 							t.Errorf("round %d: part %d is % x…", round, i, data[:2])
 						}
 					}); err != nil {
@@ -66,15 +67,18 @@ func TestShared(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if _, ok := daemon.Put(make([]byte, MaxPackets+1)); ok {
+	if daemon.Put(1, nil, make([]byte, MaxShared+1)) != nil || daemon.Put(1, make([]byte, 1), make([]byte, MaxShared)) != nil {
 		t.Error("more than a slot")
+	}
+	if daemon.Put(1, make([]byte, 1), make([]byte, SharedLeast-2)) != nil {
+		t.Error("a slot for what is small")
 	}
 }
 
 // Without shared memory, and after its end, there is no room, and nothing is touched.
 func TestNoShared(t *testing.T) {
 	var none *Shared
-	if _, ok := none.Put([]byte{1}); ok {
+	if none.Put(1, nil, make([]byte, SharedLeast)) != nil {
 		t.Error("room in no memory")
 	}
 	if none.Take(&SharedPackets{}, func([]byte) {}) == nil {
@@ -83,13 +87,13 @@ func TestNoShared(t *testing.T) {
 	daemon, worker := sides(t)
 	daemon.Close()
 	daemon.Close()
-	if _, ok := daemon.Put([]byte{1}); ok {
+	if daemon.Put(1, nil, make([]byte, SharedLeast)) != nil {
 		t.Error("room after the end")
 	}
 	if err := daemon.Take(&SharedPackets{Bytes: 4}, func([]byte) { t.Error("taken after the end") }); err != nil {
 		t.Error(err)
 	}
-	if _, ok := worker.Put([]byte{1}); !ok {
+	if worker.Put(1, nil, make([]byte, SharedLeast)) == nil {
 		t.Error("the other side has no memory any more")
 	}
 	f, err := os.Open(os.DevNull)

@@ -88,7 +88,7 @@ func (w *Writer) Send(ctx context.Context, f Frame) error {
 		w.mu.Lock()
 	}
 	defer w.mu.Unlock()
-	return w.queue(f)
+	return w.queue(f, false)
 }
 
 // SendNow queues a frame without waiting, whatever is queued up to the bound. It is for frames that
@@ -96,18 +96,26 @@ func (w *Writer) Send(ctx context.Context, f Frame) error {
 func (w *Writer) SendNow(f Frame) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.queue(f)
+	return w.queue(f, false)
+}
+
+// SendAtOnce is SendNow for what does not get better by waiting: if nothing is being written it is
+// written by the caller, as far as the socket takes it.
+func (w *Writer) SendAtOnce(f Frame) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.queue(f, true)
 }
 
 // queue appends a frame. The caller holds mu, which is free while a frame is written at once.
-func (w *Writer) queue(f Frame) error {
+func (w *Writer) queue(f Frame, now bool) error {
 	if w.err != nil {
 		return w.err
 	}
 	if w.bound > 0 && int64(w.queued) > w.bound {
 		return ErrFull
 	}
-	if w.direct != nil && w.alone() {
+	if w.direct != nil && (w.alone() || now && !w.writing && len(w.pending) == 0) {
 		return w.writeNow(f)
 	}
 	last := len(w.pending) - 1
