@@ -268,7 +268,7 @@ func (r *Runtime) place(ctx context.Context, p *link.Place, u use, limit int64, 
 func beforePlace(err error) error {
 	var end *End
 	if errors.As(err, &end) {
-		return fmt.Errorf("no worker could be had: %v", end)
+		return errors.New("no worker could be had: " + end.Error())
 	}
 	return err
 }

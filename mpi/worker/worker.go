@@ -231,7 +231,9 @@ func (w *Worker) wait() {
 	if err == nil {
 		w.end.Peak = max(peak(state, w.before), w.end.Memory)
 	}
-	w.end.dataFull = w.most.Load() > 0 && w.data.Load() >= w.most.Load()/2
+	// A process that had more than its limit was not given it.
+	data, most := w.data.Load(), w.most.Load()
+	w.end.dataFull = most > 0 && data >= most/2 && data <= most
 	w.end.describe(w.why, stopped)
 	if w.over && w.end.Killed {
 		w.end.OutOfMemory = true

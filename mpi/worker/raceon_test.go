@@ -1,0 +1,6 @@
+//go:build race
+
+package worker
+
+// raced is whether the race detector's own memory is in what a process takes.
+const raced = true
