@@ -238,27 +238,24 @@ func (c *compilation) frame(t link.Type, payload []byte) error {
 	case c.over:
 		return fmt.Errorf("%s after the end", t)
 	case t == link.TypeCompiled && c.draft == nil:
-		var f link.Compiled
-		if err := link.Parse(payload, &f); err != nil {
-			return err
-		}
-		return c.compiled(&f)
+		return parsed(payload, c.compiled)
 	case t == link.TypeCode && c.draft != nil:
-		var f link.Code
-		if err := link.Parse(payload, &f); err != nil {
-			return err
-		}
-		if len(f.Data) == 0 || int64(len(f.Data)) > c.draft.Left() {
-			return fmt.Errorf("%d bytes of code, %d were to come", len(f.Data), c.draft.Left())
-		}
-		if _, err := c.draft.Write(f.Data); err != nil {
-			c.finish(fmt.Errorf("compiled code cannot be kept: %w", err))
-		} else if c.draft.Left() == 0 {
-			c.finish(nil)
-		}
-		return nil
+		return parsed(payload, c.part)
 	}
 	return fmt.Errorf("%s, which no compiler says now", t)
+}
+
+// part keeps the next part of the code.
+func (c *compilation) part(f *link.Code) error {
+	if len(f.Data) == 0 || int64(len(f.Data)) > c.draft.Left() {
+		return fmt.Errorf("%d bytes of code, %d were to come", len(f.Data), c.draft.Left())
+	}
+	if _, err := c.draft.Write(f.Data); err != nil {
+		c.finish(fmt.Errorf("compiled code cannot be kept: %w", err))
+	} else if c.draft.Left() == 0 {
+		c.finish(nil)
+	}
+	return nil
 }
 
 func (c *compilation) compiled(f *link.Compiled) error {

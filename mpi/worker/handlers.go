@@ -202,23 +202,17 @@ func (h *handler) finish(u *unit) {
 func (h *handler) frame(t link.Type, payload []byte) error {
 	switch t {
 	case link.TypeMessageOut:
-		var f link.MessageOut
-		if err := link.Parse(payload, &f); err != nil {
-			return err
-		}
-		return h.unit(f.Unit, func(u *unit) error { return u.output(f.Data) })
+		return parsed(payload, func(f *link.MessageOut) error {
+			return h.unit(f.Unit, func(u *unit) error { return u.output(f.Data) })
+		})
 	case link.TypeLine:
-		var f link.Line
-		if err := link.Parse(payload, &f); err != nil {
-			return err
-		}
-		return h.unit(f.Unit, func(u *unit) error { return u.line(f.Text) })
+		return parsed(payload, func(f *link.Line) error {
+			return h.unit(f.Unit, func(u *unit) error { return u.line(f.Text) })
+		})
 	case link.TypeEnded:
-		var f link.Ended
-		if err := link.Parse(payload, &f); err != nil {
-			return err
-		}
-		return h.unit(f.Unit, func(u *unit) error { return u.end(&f) })
+		return parsed(payload, func(f *link.Ended) error {
+			return h.unit(f.Unit, func(u *unit) error { return u.end(f) })
+		})
 	case link.TypeFileOpen, link.TypeFileRead, link.TypeFileClose:
 		return h.files.request(t, payload)
 	}

@@ -101,19 +101,29 @@ func (c *codec) i32(v *int32) {
 	*v = int32(n)
 }
 
-// numbers is a list of numbers below 1 << 31.
-func (c *codec) numbers(v *[]uint32, field string, limit uint32) {
+// list is the number of items of a list, each of at least so many bytes. Parsed, v has as many
+// afterwards, all zero. It is false if they do not fit in what is left.
+func list[T any](c *codec, v *[]T, field string, limit uint32, least int) bool {
 	n := uint32(len(*v))
 	c.u32(&n, field, limit)
-	if c.parse && c.err == nil {
-		if int(n) > len(c.b)/4 {
-			c.fail("%s: %d of them do not fit in the %d bytes left", field, n, len(c.b))
-			return
-		}
-		*v = nil
-		if n > 0 {
-			*v = make([]uint32, n)
-		}
+	if !c.parse || c.err != nil {
+		return c.err == nil
+	}
+	if int(n) > len(c.b)/least {
+		c.fail("%s: %d of them do not fit in the %d bytes left", field, n, len(c.b))
+		return false
+	}
+	*v = nil
+	if n > 0 {
+		*v = make([]T, n)
+	}
+	return true
+}
+
+// numbers is a list of numbers below 1 << 31.
+func (c *codec) numbers(v *[]uint32, field string, limit uint32) {
+	if !list(c, v, field, limit, 4) {
+		return
 	}
 	for i := range *v {
 		c.u32(&(*v)[i], field, math.MaxInt32)
@@ -188,17 +198,8 @@ func (c *codec) bytes(v *[]byte, field string, limit int) {
 
 // words is a list of texts. left is how many bytes they may have together with the lists before.
 func (c *codec) words(v *[]string, field string, left *int) {
-	n := uint32(len(*v))
-	c.u32(&n, field, MaxWords)
-	if c.parse && c.err == nil {
-		if int(n) > len(c.b)/4 {
-			c.fail("%s: %d of them do not fit in the %d bytes left", field, n, len(c.b))
-			return
-		}
-		*v = nil
-		if n > 0 {
-			*v = make([]string, n)
-		}
+	if !list(c, v, field, MaxWords, 4) {
+		return
 	}
 	for i := range *v {
 		c.text(&(*v)[i], field, *left)
@@ -210,17 +211,8 @@ func (c *codec) words(v *[]string, field string, left *int) {
 }
 
 func (c *codec) entries(v *[]Entry) {
-	n := uint32(len(*v))
-	c.u32(&n, "entries", MaxEntries)
-	if c.parse && c.err == nil {
-		if int(n) > len(c.b)/(1+4+1) {
-			c.fail("entries: %d of them do not fit in the %d bytes left", n, len(c.b))
-			return
-		}
-		*v = nil
-		if n > 0 {
-			*v = make([]Entry, n)
-		}
+	if !list(c, v, "entries", MaxEntries, 1+4+1) {
+		return
 	}
 	for i := range *v {
 		e := &(*v)[i]
