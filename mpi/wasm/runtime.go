@@ -58,7 +58,7 @@ func New(cfg Config) *Runtime {
 		cfg.CacheSize = 1 << 30
 	}
 	if cfg.MaxModule == 0 {
-		cfg.MaxModule = 64 << 20
+		cfg.MaxModule = exec.MaxModule
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -17,7 +17,7 @@ func (r *Runtime) Translate(ctx context.Context, wasm []byte) (code []byte, mpi 
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
-	if err := precheck(wasm, r.cfg.MaxModule); err != nil {
+	if err := exec.CheckModule(wasm, r.cfg.MaxModule); err != nil {
 		return nil, false, err
 	}
 	defer func() {

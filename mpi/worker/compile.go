@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -40,7 +39,7 @@ func (r *Runtime) Compile(ctx context.Context, wasm []byte) (exec.Program, error
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := precheck(wasm, r.cfg.MaxModule); err != nil {
+	if err := exec.CheckModule(wasm, r.cfg.MaxModule); err != nil {
 		return nil, err
 	}
 	id := codeID(sha256.Sum256(wasm))
@@ -95,19 +94,6 @@ func (r *Runtime) unwait(id codeID, f *flight) (answered bool) {
 		}
 	}
 	return false
-}
-
-// precheck refuses what no worker need look at.
-func precheck(wasm []byte, limit int) error {
-	switch {
-	case len(wasm) > limit:
-		return fmt.Errorf("wasm: the module has %d bytes: at most %d are accepted", len(wasm), limit)
-	case len(wasm) < 8 || !bytes.HasPrefix(wasm, []byte("\x00asm")):
-		return errors.New("wasm: not a WebAssembly module in binary form")
-	case bytes.HasPrefix(wasm[4:], []byte{0x0d, 0, 1, 0}):
-		return errors.New("wasm: a component, not a module: build it for WASI preview 1 (wasm32-wasip1)")
-	}
-	return nil
 }
 
 // build finds or makes the code of a flight and answers those who wait for it.

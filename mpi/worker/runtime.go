@@ -56,7 +56,7 @@ func (c *RuntimeConfig) defaults() {
 	for _, n := range []struct {
 		v *int
 		n int
-	}{{&c.MaxModule, 64 << 20}, {&c.HandlerSlots, 1}, {&c.Compilations, 2}} {
+	}{{&c.MaxModule, exec.MaxModule}, {&c.HandlerSlots, 1}, {&c.Compilations, 2}} {
 		if *n.v <= 0 {
 			*n.v = n.n
 		}

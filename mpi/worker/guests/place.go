@@ -12,9 +12,6 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/lockdown"
 )
 
-// maxModule is how many bytes a module may have, as mpi/wasm has it.
-const maxModule = 64 << 20
-
 // place readies the worker for what it is for, locks it down and says so. A worker that fails ends.
 func (s *server) place(p *link.Place) {
 	placed := &link.Placed{}
@@ -40,8 +37,8 @@ func (s *server) ready(p *link.Place) (work, error) {
 	}
 	switch p.Kind {
 	case link.KindCompile:
-		if p.Module > maxModule {
-			return nil, fmt.Errorf("the module has %d bytes: at most %d are accepted", p.Module, maxModule)
+		if p.Module > exec.MaxModule {
+			return nil, fmt.Errorf("the module has %d bytes: at most %d are accepted", p.Module, exec.MaxModule)
 		}
 		return &compilation{s: s, size: p.Module, runtime: wasm.New(wasm.Config{})}, nil
 	case link.KindHandler:
