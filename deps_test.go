@@ -47,6 +47,7 @@ var rules = []rule{
 	{packages: "mpi/abi/gen"},
 	{packages: "mpi/datatype", imports: []string{"mpi/abi"}},
 	{packages: "mpi/buffers"},
+	{packages: "mpi/burst"},
 	{packages: "mpi/match", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/abi", "mpi/buffers", "mpi/datatype"}, foreign: []string{goSystem}},
 	{packages: "mpi/match/matchtest", imports: []string{"mpi", "mpi/frame", "mpi/match"}},
 	{packages: "mpi/coll", imports: []string{"mpi/abi", "mpi/buffers", "mpi/datatype", "mpi/match"}},
@@ -68,7 +69,7 @@ var rules = []rule{
 	{packages: "mpi/wasm/wasi", foreign: []string{goSystem}},
 	{packages: "mpi/codecache", imports: []string{"mpi/atomicfile"}},
 	{packages: "mpi/worker", imports: []string{"mpi", "mpi/codecache", "mpi/exec", "mpi/frame", "mpi/worker/link"}, foreign: []string{goSystem}},
-	{packages: "mpi/worker/link", imports: []string{"mpi", "mpi/frame"}, foreign: []string{goSystem}},
+	{packages: "mpi/worker/link", imports: []string{"mpi", "mpi/burst", "mpi/frame"}, foreign: []string{goSystem}},
 	{packages: "mpi/worker/embedded", foreign: []string{zstandard}},
 	{packages: "mpi/worker/embedded/pack", imports: []string{"mpi/atomicfile"}, foreign: []string{zstandard}},
 	{packages: "mpi/worker/lockdown/lockdowntest", foreign: []string{goSystem}},
@@ -78,7 +79,7 @@ var rules = []rule{
 		"mpi", "mpi/exec", "mpi/ranks", "mpi/wasm", "mpi/worker/link", "mpi/worker/lockdown"}},
 	{packages: "mpi/node", imports: []string{"mpi", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/selector"}},
 	{packages: "mpi/job", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/exec", "mpi/frame"}},
-	{packages: "mpi/ranks", imports: []string{"mpi", "mpi/buffers", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process", "mpi/wire"}},
+	{packages: "mpi/ranks", imports: []string{"mpi", "mpi/buffers", "mpi/burst", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process", "mpi/wire"}},
 	{packages: "http", imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/", goSystem}},
 
 	// What puts it together. The plugin must not import what does not build in plugin mode.

@@ -2,40 +2,23 @@ package ranks
 
 import (
 	"runtime"
-	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/burst"
 )
 
-// gap is the time between two packets after which they are not of one burst. A packet that is alone
-// is given to the owner at once. Those of a burst gather: a goroutine gives it what is there by the
-// time that it runs.
-const gap = 10 * time.Microsecond
-
-// pace is how packets follow each other. Guarded by lane.mu.
+// pace is how packets follow each other. Guarded by lane.mu. A packet that is alone is given to the
+// owner at once. Those of a burst gather: a goroutine gives it what is there by the time that it
+// runs.
 type pace struct {
-	last      time.Time // when a packet was queued
-	burst     int       // packets up to the last one that followed each other fast
-	before    int       // the same, of the burst before
-	gathering bool      // a goroutine will flush
-}
-
-// alone counts a packet, and reports whether it is likely that none follows at once: it came alone,
-// and so did the one before.
-func (p *pace) alone() bool {
-	now := time.Now()
-	if now.Sub(p.last) <= gap {
-		p.burst++
-	} else {
-		p.before, p.burst = p.burst, 1
-	}
-	p.last = now
-	return p.burst == 1 && p.before <= 1
+	burst.Pace
+	gathering bool // a goroutine will flush
 }
 
 // flushSoon is flush, by another goroutine if packets of a burst are to be gathered. mu is held.
 func (l *lane) flushSoon() {
 	switch {
 	case l.pace.gathering || l.calling:
-	case !l.g.cfg.Gather || l.pace.alone() || !l.g.gather(l):
+	case !l.g.cfg.Gather || l.pace.Alone() || !l.g.gather(l):
 		l.flush()
 	default:
 		l.pace.gathering = true

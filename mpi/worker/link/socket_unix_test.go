@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/burst"
 )
 
 // sockets are the two ends of a socket.
@@ -54,7 +56,7 @@ func TestWriterOverSocket(t *testing.T) {
 				if err := w.Send(t.Context(), &Packets{Node: u, Data: data[:n]}); err != nil {
 					t.Error(err)
 				}
-				for begin := time.Now(); i%5 == 0 && time.Since(begin) < 2*gap; {
+				for begin := time.Now(); i%5 == 0 && time.Since(begin) < 2*burst.Gap; {
 					runtime.Gosched()
 				}
 			}
@@ -89,7 +91,7 @@ func TestSendNowDoesNotWait(t *testing.T) {
 	w := NewWriter(a)
 	for range 100 { // Run does not run: only the sender could write
 		w.mu.Lock()
-		w.last, w.burst, w.before = time.Time{}, 0, 0 // as after a pause
+		w.pace = burst.Pace{} // as after a pause
 		w.mu.Unlock()
 		if err := w.SendNow(&Packets{Data: make([]byte, MaxPackets)}); err != nil {
 			t.Fatal(err)

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"sync"
 	"syscall"
-	"time"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/burst"
 )
 
 // maxPending is how many bytes wait to be written before [Writer.Send] waits.
@@ -20,10 +21,6 @@ const (
 	batchBytes = 64 << 10
 	keepFree   = 16
 )
-
-// gap is the time between two frames after which they are not of one burst. Bursts gather; a frame
-// that is alone is written by its sender, which saves a change of goroutine.
-const gap = 10 * time.Microsecond
 
 // ErrClosed is the error of a [Writer] that was closed.
 var ErrClosed = errors.New("link: closed")
@@ -40,9 +37,7 @@ type Writer struct {
 
 	mu      sync.Mutex
 	writing bool          // a write is under way
-	last    time.Time     // when a frame was queued while no other was
-	burst   int           // frames up to the last one that followed each other fast
-	before  int           // the same, of the burst before
+	pace    burst.Pace    // of frames: those of a burst gather
 	pending [][]byte      // buffers of frames to write
 	queued  int           // bytes of them
 	bound   int64         // of queued, when a frame is added; 0 for none
@@ -136,21 +131,14 @@ func (w *Writer) queue(f Frame, now bool) error {
 	return nil
 }
 
-// alone counts a frame, and reports whether it is likely that none follows at once: it came alone,
-// and so did the one before. The caller holds mu.
+// alone counts a frame, and reports whether it is likely that none follows at once. Its sender then
+// writes it, which saves a change of goroutine. The caller holds mu.
 func (w *Writer) alone() bool {
 	if w.writing || len(w.pending) > 0 {
-		w.burst++
+		w.pace.Follow()
 		return false
 	}
-	now := time.Now()
-	if now.Sub(w.last) <= gap {
-		w.burst++
-	} else {
-		w.before, w.burst = w.burst, 1
-	}
-	w.last = now
-	return w.burst == 1 && w.before <= 1
+	return w.pace.Alone()
 }
 
 // writeNow writes a frame that is alone, as far as the socket takes it at once. The caller holds
