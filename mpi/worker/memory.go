@@ -7,6 +7,7 @@ package worker
 const (
 	baseData     = 512 << 20 // Go runtime, engine, some 20 threads with their stacks
 	baseResident = 256 << 20 // the same, in use
+	firstStack   = 8 << 20   // of the first thread, which RLIMIT_DATA does not count
 
 	// for each handler slot: 8 MiB of stack, 2 MiB of standard error, files and frames, and twice
 	// that for what the garbage collector has not freed

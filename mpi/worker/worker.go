@@ -231,9 +231,10 @@ func (w *Worker) wait() {
 	if err == nil {
 		w.end.Peak = max(peak(state, w.before), w.end.Memory)
 	}
-	// A process that had more than its limit was not given it.
+	// A process that had more than its limit was not given it. The stack of its first thread counts
+	// here, and not for the limit.
 	data, most := w.data.Load(), w.most.Load()
-	w.end.dataFull = most > 0 && data >= most/2 && data <= most
+	w.end.dataFull = most > 0 && data >= most/2 && data <= most+firstStack
 	w.end.describe(w.why, stopped)
 	if w.over && w.end.Killed {
 		w.end.OutOfMemory = true
