@@ -13,6 +13,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+	"github.com/ipfs-mpi/ipfs-mpi/test/wat"
 )
 
 // owner plays the job of one node: it passes packets on to the others, and gives credit for output
@@ -172,7 +173,7 @@ func TestGroups(t *testing.T) {
 	owners := []*owner{newOwner(t, 0, 2), newOwner(t, 1, 2)}
 	for i, o := range owners {
 		o.others = owners
-		p := compile(t, newRuntime(t, RuntimeConfig{}), ranksWAT)
+		p := compile(t, newRuntime(t, RuntimeConfig{}), wat.Ranks)
 		cfg := rankConfig(nodes, i, 2)
 		cfg.Stdin = true
 		o.ready(t.Context(), p, cfg)
@@ -209,7 +210,7 @@ func TestGroups(t *testing.T) {
 func TestGroupNoRoom(t *testing.T) {
 	o := newOwner(t, 0, 4)
 	o.full = true
-	o.ready(t.Context(), compile(t, newRuntime(t, RuntimeConfig{}), ranksWAT), rankConfig(make([]int, 4), 0, 1))
+	o.ready(t.Context(), compile(t, newRuntime(t, RuntimeConfig{}), wat.Ranks), rankConfig(make([]int, 4), 0, 1))
 	o.group.Start()
 	ended := o.wait()
 	if ended[1].Reason == "" || len(o.files["out"]) > 0 || ended[2].Reason != "" {
@@ -219,7 +220,7 @@ func TestGroupNoRoom(t *testing.T) {
 
 // TestGroupCancelled: ranks end with their context, whatever they do, and say its cause.
 func TestGroupCancelled(t *testing.T) {
-	p := compile(t, newRuntime(t, RuntimeConfig{}), waitWAT)
+	p := compile(t, newRuntime(t, RuntimeConfig{}), wat.Wait)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	o := newOwner(t, 0, 4)
 	o.ready(ctx, p, rankConfig(make([]int, 4), 0, 1))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
+	"github.com/ipfs-mpi/ipfs-mpi/test/wat"
 )
 
 // causes are the words for the end of the real worker by each signal.
@@ -41,7 +42,7 @@ func TestKills(t *testing.T) {
 	t.Run("all", func(t *testing.T) {
 		r := newRuntime(t, RuntimeConfig{HandlerSlots: 4,
 			Workers: Config{Silence: 2 * time.Second, Ping: 50 * time.Millisecond, Watch: 20 * time.Millisecond}})
-		spin, wait, cat := compile(t, r, spinWAT), compile(t, r, waitWAT), compile(t, r, catWAT)
+		spin, wait, cat := compile(t, r, wat.Spin), compile(t, r, wat.Wait), compile(t, r, wat.Cat)
 		rounds := 9
 		if testing.Short() {
 			rounds = 3
@@ -59,7 +60,7 @@ func TestKills(t *testing.T) {
 		})
 		// Others do not notice.
 		o := newOwner(t, 0, 4)
-		o.ready(t.Context(), compile(t, r, ranksWAT), rankConfig(make([]int, 4), 0, 1))
+		o.ready(t.Context(), compile(t, r, wat.Ranks), rankConfig(make([]int, 4), 0, 1))
 		o.group.Start()
 		for rank, out := range o.wait() {
 			if out.Reason != "" {
@@ -184,7 +185,7 @@ func suspend(t *testing.T, pid int) {
 // so do the others that it ran, with its cause.
 func TestCancelOfStopped(t *testing.T) {
 	r := newRuntime(t, RuntimeConfig{HandlerSlots: 2, Workers: Config{Grace: 100 * time.Millisecond, Silence: time.Hour}})
-	p := compile(t, r, spinWAT)
+	p := compile(t, r, wat.Spin)
 	ctx, cancel := context.WithCancel(t.Context())
 	one, other := make(chan exec.Outcome, 1), make(chan exec.Outcome, 1)
 	go func() { one <- p.Run(ctx, message("")) }()
@@ -200,7 +201,7 @@ func TestCancelOfStopped(t *testing.T) {
 	if second.Reason != mpi.Internal || second.Detail != cause || first.Crashed == second.Crashed {
 		t.Errorf("%+v; %+v", first, second)
 	}
-	w := compile(t, r, waitWAT)
+	w := compile(t, r, wat.Wait)
 	o := newOwner(t, 0, 2)
 	ctx, cancel = context.WithCancel(t.Context())
 	o.ready(ctx, w, rankConfig(make([]int, 2), 0, 1))

@@ -17,6 +17,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
+	"github.com/ipfs-mpi/ipfs-mpi/test/wat"
 	"golang.org/x/sys/unix"
 )
 
@@ -70,7 +71,7 @@ func cpuTime(t *testing.T, pid int) int {
 // TestProfiles: a worker that is locked down and busy gives each profile, while its guest runs.
 func TestProfiles(t *testing.T) {
 	r := newRuntime(t, RuntimeConfig{})
-	p := compile(t, r, spinWAT)
+	p := compile(t, r, wat.Spin)
 	ctx, cancel := context.WithCancel(t.Context())
 	var run sync.WaitGroup
 	run.Go(func() { p.Run(ctx, message("")) })
@@ -114,7 +115,7 @@ func TestProfiles(t *testing.T) {
 // TestProfileEnds: one profile is taken at a time, which ends with its context and with the worker.
 func TestProfileEnds(t *testing.T) {
 	r := newRuntime(t, RuntimeConfig{})
-	p := compile(t, r, spinWAT)
+	p := compile(t, r, wat.Spin)
 	run, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { p.Run(run, message("")) })
@@ -227,7 +228,7 @@ func TestProfileLies(t *testing.T) {
 // TestWorkers: the list has what runs and what it is for, and counts those that crashed.
 func TestWorkers(t *testing.T) {
 	r := newRuntime(t, RuntimeConfig{})
-	p := compile(t, r, waitWAT)
+	p := compile(t, r, wat.Wait)
 	o := newOwner(t, 0, 2)
 	o.ready(t.Context(), p, rankConfig(make([]int, 2), 0, 1))
 	o.group.Start()
@@ -240,7 +241,7 @@ func TestWorkers(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 	o.close()
-	q := compile(t, r, spinWAT)
+	q := compile(t, r, wat.Spin)
 	ran := make(chan exec.Outcome, 1)
 	go func() { ran <- q.Run(t.Context(), message("")) }()
 	w = running(t, q)

@@ -18,6 +18,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/test/leak"
+	"github.com/ipfs-mpi/ipfs-mpi/test/wat"
 )
 
 // built is the real worker, built for the first test that needs it; TestMain removes it.
@@ -78,7 +79,7 @@ func message(stdin string) exec.Exec {
 
 func TestHandlers(t *testing.T) {
 	r := newRuntime(t, RuntimeConfig{HandlerSlots: 4})
-	p := compile(t, r, catWAT)
+	p := compile(t, r, wat.Cat)
 	if p.MPI() {
 		t.Error("it is an MPI program")
 	}
@@ -112,7 +113,7 @@ func TestHandlers(t *testing.T) {
 
 func TestHandlerEnds(t *testing.T) {
 	r := newRuntime(t, RuntimeConfig{})
-	p := compile(t, r, spinWAT)
+	p := compile(t, r, wat.Spin)
 	x := message("")
 	x.Timeout = 50 * time.Millisecond
 	if out := p.Run(t.Context(), x); out.Reason != mpi.TimedOut || out.Crashed {
@@ -149,7 +150,7 @@ func TestHandlerEnds(t *testing.T) {
 // also after the message has waited for its slot, and when its input was cut off.
 func TestHandlerTime(t *testing.T) {
 	r := newRuntime(t, RuntimeConfig{Workers: Config{Grace: 10 * time.Millisecond, Silence: time.Minute}})
-	spin := compile(t, r, spinWAT)
+	spin := compile(t, r, wat.Spin)
 	x := message("")
 	x.Timeout = 400 * time.Millisecond
 	first := make(chan exec.Outcome, 1)
@@ -164,7 +165,7 @@ func TestHandlerTime(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 
-	cat := compile(t, r, catWAT)
+	cat := compile(t, r, wat.Cat)
 	if out := cat.Run(t.Context(), message("x")); out.Reason != "" {
 		t.Fatalf("%+v", out)
 	}
@@ -213,7 +214,7 @@ func running(t *testing.T, p exec.Program) *Worker {
 // TestHandlerIdle: a worker without messages ends, and the next message has another.
 func TestHandlerIdle(t *testing.T) {
 	r := newRuntime(t, RuntimeConfig{Idle: 20 * time.Millisecond})
-	p := compile(t, r, catWAT)
+	p := compile(t, r, wat.Cat)
 	for range 3 {
 		if out := p.Run(t.Context(), message("x")); out.Reason != "" || string(out.Stdout) != "x" {
 			t.Fatalf("%+v", out)
@@ -269,7 +270,7 @@ func TestCompile(t *testing.T) {
 	// All who ask at once have one compilation.
 	var wg sync.WaitGroup
 	for range 8 {
-		wg.Go(func() { compile(t, r, ranksWAT) })
+		wg.Go(func() { compile(t, r, wat.Ranks) })
 	}
 	wg.Wait()
 	if list, err := os.ReadDir(dir); err != nil || len(list) != 1 {
@@ -277,7 +278,7 @@ func TestCompile(t *testing.T) {
 	}
 	// The next runtime finds it: it needs no worker.
 	other := NewRuntime(RuntimeConfig{CacheDir: dir, Workers: Config{Executable: executable(t)}})
-	p, err := other.Compile(t.Context(), assemble(t, ranksWAT))
+	p, err := other.Compile(t.Context(), assemble(t, wat.Ranks))
 	if err != nil || !p.MPI() {
 		t.Fatal(err)
 	}
@@ -285,7 +286,7 @@ func TestCompile(t *testing.T) {
 	if err := other.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := other.Compile(t.Context(), assemble(t, ranksWAT)); !errors.Is(err, ErrClosed) {
+	if _, err := other.Compile(t.Context(), assemble(t, wat.Ranks)); !errors.Is(err, ErrClosed) {
 		t.Error(err)
 	}
 }
@@ -307,5 +308,5 @@ func TestCompileLimits(t *testing.T) {
 	if _, err := small.Compile(t.Context(), slow); err == nil || err.Error() != "wasm: compile: it took more than 200 MiB to compile" {
 		t.Error(err)
 	}
-	compile(t, small, catWAT)
+	compile(t, small, wat.Cat)
 }

@@ -8,11 +8,12 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
+	"github.com/ipfs-mpi/ipfs-mpi/test/wat"
 )
 
 // TestStop ends what runs, says so, and exits with code 0.
 func TestStop(t *testing.T) {
-	d := handle(t, spinWAT, 1)
+	d := handle(t, wat.Spin, 1)
 	d.message(link.Message{Unit: 7}, "")
 	d.send(&link.Stop{})
 	if r := d.result(); r.Unit != 7 || r.Reason != string(mpi.Cancelled) {
@@ -29,7 +30,7 @@ func TestStop(t *testing.T) {
 // TestSocketEnds holds that a worker ends with its socket, whatever it does.
 func TestSocketEnds(t *testing.T) {
 	idle := start(t, "")
-	busy := handle(t, spinWAT, 1)
+	busy := handle(t, wat.Spin, 1)
 	busy.message(link.Message{Unit: 7}, "")
 	compiling := start(t, "")
 	compiling.place(&link.Place{Kind: link.KindCompile, Module: 1 << 20})

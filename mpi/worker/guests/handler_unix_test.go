@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
+	"github.com/ipfs-mpi/ipfs-mpi/test/wat"
 )
 
 // handle starts a worker for a handler.
@@ -21,7 +22,7 @@ func handle(t testing.TB, wat string, slots uint32) *daemon {
 }
 
 func TestHandler(t *testing.T) {
-	d := handle(t, catWAT, 2)
+	d := handle(t, wat.Cat, 2)
 	for i, input := range []string{"", "hello", strings.Repeat("0123456789", 20000)} {
 		d.message(link.Message{Unit: uint32(i)}, input)
 		r := d.result()
@@ -35,7 +36,7 @@ func TestHandler(t *testing.T) {
 // TestPongWhileGuestsSpin has more guests compute than there are cores.
 func TestPongWhileGuestsSpin(t *testing.T) {
 	const n = 8
-	d := handle(t, spinWAT, n)
+	d := handle(t, wat.Spin, n)
 	for i := range uint32(n) {
 		d.message(link.Message{Unit: i}, "")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
+	"github.com/ipfs-mpi/ipfs-mpi/test/wat"
 )
 
 // said is what the ranks of one node said.
@@ -58,7 +59,7 @@ func (d *daemon) follow(n int, self uint32, other *daemon) said {
 
 // TestRanks runs four ranks in two workers, as on two nodes.
 func TestRanks(t *testing.T) {
-	code := build(t, assemble(t, ranksWAT))
+	code := build(t, assemble(t, wat.Ranks))
 	nodes := []*daemon{start(t, ""), start(t, "")}
 	for i, d := range nodes {
 		d.place(&link.Place{Kind: link.KindRanks, Memory: limit(2 << 30), Code: code, Nice: 1, Cores: 2})
@@ -98,7 +99,7 @@ func TestRanks(t *testing.T) {
 // TestRanksStop stops ranks of which one waits and the others compute.
 func TestRanksStop(t *testing.T) {
 	d := start(t, "")
-	d.place(&link.Place{Kind: link.KindRanks, Memory: limit(2 << 30), Code: build(t, assemble(t, waitWAT))})
+	d.place(&link.Place{Kind: link.KindRanks, Memory: limit(2 << 30), Code: build(t, assemble(t, wat.Wait))})
 	d.send(&link.Group{Nodes: make([]uint32, 4), Count: 1, Slots: 4, Memory: 1 << 20, Args: []string{"run"}}, &link.Start{})
 	d.send(&link.Ping{})
 	<-d.pongs
@@ -117,7 +118,7 @@ func TestRanksStop(t *testing.T) {
 
 // TestRanksGarbage sends to ranks what no daemon says.
 func TestRanksGarbage(t *testing.T) {
-	code := build(t, assemble(t, waitWAT))
+	code := build(t, assemble(t, wat.Wait))
 	group := &link.Group{Nodes: []uint32{0, 1}, Count: 2, Slots: 4, Memory: 1 << 20, Args: []string{"run"}}
 	for name, bad := range map[string][]link.Frame{
 		"Start before Group":   {&link.Start{}},

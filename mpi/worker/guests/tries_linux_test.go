@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/lockdown/lockdowntest"
+	"github.com/ipfs-mpi/ipfs-mpi/test/wat"
 )
 
 // tries makes a worker of the mode "tries" do what it must not be able to, once a guest of its has
@@ -48,7 +49,7 @@ func tries(mode string, cfg *Config) {
 // TestLocked has workers of each kind, after a guest has run in them, or after they have compiled
 // one, open files, make sockets, start programs, and reach into their daemon. They cannot.
 func TestLocked(t *testing.T) {
-	wasm := assemble(t, catWAT)
+	wasm := assemble(t, wat.Cat)
 	compiler := start(t, "tries")
 	compiler.place(&link.Place{Kind: link.KindCompile, Module: int64(len(wasm)), Memory: limit(2 << 30)})
 	compiler.module(wasm)
