@@ -61,7 +61,7 @@ type Service struct {
 // apiCloseTimeout is how long requests that run when the service stops may still take.
 const apiCloseTimeout = 3 * time.Second
 
-// NewService wires a service together. It starts nothing.
+// NewService wires a service together. It starts nothing, but reads the worker into memory.
 func NewService(parts Parts, cfg Config) (*Service, error) {
 	if parts.Log == nil {
 		parts.Log = slog.New(slog.DiscardHandler)

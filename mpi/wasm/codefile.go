@@ -15,7 +15,11 @@ import (
 // Code that goes from one process to another is the engine's image, which begins a file because the
 // engine maps it, and then what has to be known of the module:
 //
-//	|image|moduleInfo, JSON|its length, u32 big-endian|SHA-256 of the host|SHA-256 of all before|magic, 8 bytes|
+//	the image
+//	moduleInfo in JSON, and its length as a big-endian uint32
+//	SHA-256 of what names the host
+//	SHA-256 of all before
+//	the magic, 8 bytes
 const (
 	codeMagic   = "mpicode\x03"
 	codeTrailer = 4 + sha256.Size + sha256.Size + len(codeMagic)
