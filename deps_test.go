@@ -93,6 +93,8 @@ var rules = []rule{
 	// one.
 	{packages: "cmd/loader", imports: []string{"cmd/loader/internal/*", "http", "mpi", "mpi/wasm/module", "plugin", "sdk/cc"},
 		foreign: []string{"github.com/ipfs/kubo", libp2p, "github.com/ipfs/go-ipfs-cmds", "github.com/spf13/cobra", humanSize}},
+	// It replaces the process before other packages are initialised, so it imports none of them.
+	{packages: "cmd/loader/internal/handover"},
 	{packages: "cmd/loader/internal/sidecar", imports: []string{"mpi/atomicfile", "mpi/backoff", "plugin"}, foreign: []string{kubo + "client/rpc", libp2p, multi}},
 	{packages: "cmd/loader/internal/cluster", foreign: []string{
 		kubo + "client/rpc", kubo + "config", kubo + "core/coreiface/options", libp2p, multi}},
@@ -163,6 +165,31 @@ func TestWorkerIsSmall(t *testing.T) {
 			if strings.HasPrefix(name, never) {
 				t.Errorf("the worker links %s", name)
 			}
+		}
+	}
+}
+
+// TestCommandLineIsSmall holds that the part of ipfs-mpi for commands which need no Kubo links
+// nothing that takes long to initialise, and that the package which starts it imports nothing that
+// would delay it.
+func TestCommandLineIsSmall(t *testing.T) {
+	out, err := exec.Command("go", "list", "-tags", "nokubo", "-deps", "./cmd/loader").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for name := range strings.FieldsSeq(string(out)) {
+		if name == module+"/plugin" || strings.HasPrefix(name, "github.com/ipfs/") && name != goCID ||
+			strings.HasPrefix(name, libp2p) && !strings.HasPrefix(name, libp2p+"go-libp2p/core/") && name != libp2p+"go-buffer-pool" {
+			t.Errorf("the command line without Kubo links %s", name)
+		}
+	}
+	out, err = exec.Command("go", "list", "-tags", "onefile", "-f", `{{join .Imports " "}}`, "./cmd/loader/internal/handover").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for name := range strings.FieldsSeq(string(out)) {
+		if !slices.Contains([]string{"embed", "runtime", "syscall", "unsafe"}, name) {
+			t.Errorf("package handover imports %s", name)
 		}
 	}
 }

@@ -23,10 +23,12 @@ import (
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/coreapi"
 	kuboplugin "github.com/ipfs/kubo/plugin"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
 // Version of ipfs-mpi, a semantic version.
-const Version = "0.1.0"
+const Version = mpi.Version
 
 // Name of the plugin, of its logger and of its place in Kubo's configuration.
 const Name = "mpi"

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/sidecar"
 	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/terminal"
 	api "github.com/ipfs-mpi/ipfs-mpi/http"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -24,7 +24,7 @@ func (a *app) client() (*api.Client, error) {
 	token := os.Getenv(tokenEnv)
 	c, err := api.Open(a.apiURL, "", token)
 	if err != nil && a.apiURL == "" {
-		if dir, derr := sidecar.DefaultStateDir(); derr == nil {
+		if dir, derr := stateDir(); derr == nil {
 			if side, derr := api.Open("", dir, token); derr == nil {
 				c, err = side, nil
 			}
@@ -37,6 +37,15 @@ func (a *app) client() (*api.Client, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// stateDir is where a sidecar keeps its identity and files unless told otherwise.
+func stateDir() (string, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "ipfs-mpi"), nil
 }
 
 // ask wraps the code of a command that uses the API.

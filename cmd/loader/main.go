@@ -10,6 +10,8 @@ package main
 import (
 	"io"
 	"os"
+
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/handover"
 )
 
 func main() {
@@ -18,7 +20,7 @@ func main() {
 
 // run carries out one command line, without the program's name, and returns its exit code.
 func run(args []string, in io.Reader, out, errw io.Writer) int {
-	if len(args) > 0 && isSidecarLine(args[0]) {
+	if handover.IsSidecarLine(args) {
 		// The seed's own command line: no command word, single-dash long flags.
 		args = append([]string{"sidecar"}, args...)
 	}

@@ -2,38 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/sidecar"
-	"github.com/ipfs-mpi/ipfs-mpi/plugin"
 )
-
-// sidecarFlags open the seed's own command line, which has no command word.
-var sidecarFlags = []string{"ipfs-api", "ipfs-store", "listen"}
-
-// isSidecarLine reports whether a command line's first argument is one of the sidecar's own flags.
-func isSidecarLine(arg string) bool {
-	name, ok := strings.CutPrefix(arg, "-")
-	if !ok {
-		return false
-	}
-	name = strings.TrimPrefix(name, "-")
-	name, _, _ = strings.Cut(name, "=")
-	for _, f := range sidecarFlags {
-		if name == f {
-			return true
-		}
-	}
-	return false
-}
 
 type sidecarOptions struct {
 	rpc, store, listen, api, state, settings string
@@ -78,11 +54,11 @@ Flags (one dash or two):
 			if err != nil {
 				return err
 			}
-			cfg, err := o.config()
+			run, err := a.sidecar(o)
 			if err != nil {
 				return err
 			}
-			return a.do(func(ctx context.Context, _ []string) error { return a.sidecar(ctx, o, cfg) })(cmd, args)
+			return a.do(func(ctx context.Context, _ []string) error { return run(ctx) })(cmd, args)
 		},
 	})
 }
@@ -97,44 +73,4 @@ func parseSidecar(args []string) (sidecarOptions, error) {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	return o, nil
-}
-
-// config is the plugin's configuration as the flags say it.
-func (o *sidecarOptions) config() (plugin.Config, error) {
-	raw := map[string]any{}
-	if o.settings != "" {
-		if err := json.Unmarshal([]byte(o.settings), &raw); err != nil || raw == nil {
-			return plugin.Config{}, fmt.Errorf("-mpi-config %s: it must be a JSON object of the plugin's settings", o.settings)
-		}
-	}
-	raw["Store"], raw["API"] = o.store, o.api
-	return plugin.ParseConfig(raw)
-}
-
-func (a *app) sidecar(ctx context.Context, o sidecarOptions, cfg plugin.Config) error {
-	if o.state == "" {
-		var err error
-		if o.state, err = sidecar.DefaultStateDir(); err != nil {
-			return fmt.Errorf("%w; name a directory with -state", err)
-		}
-	}
-	level := slog.LevelInfo
-	if o.verbose {
-		level = slog.LevelDebug
-	}
-	s, err := sidecar.New(sidecar.Config{
-		RPC: o.rpc, Listen: o.listen, State: o.state, Plugin: cfg,
-		Log: slog.New(slog.NewTextHandler(a.errw, &slog.HandlerOptions{Level: level})),
-		Up: func(peer string, addrs []string, api string) {
-			fmt.Fprintf(a.out, "Peer ID: %s\n", peer)
-			for _, addr := range addrs {
-				fmt.Fprintf(a.out, "Listening on %s\n", addr)
-			}
-			fmt.Fprintf(a.out, "API server listening on %s\n", api)
-		},
-	})
-	if err != nil {
-		return usagef("%w", err)
-	}
-	return s.Run(ctx)
 }

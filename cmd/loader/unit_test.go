@@ -2,23 +2,43 @@ package main
 
 import (
 	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	ipfs "github.com/ipfs/kubo"
+
+	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/handover"
 	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/jobstest"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-func TestIsSidecarLine(t *testing.T) {
-	for arg, want := range map[string]bool{
-		"-ipfs-api": true, "--ipfs-api": true, "-ipfs-store=Qm": true, "--listen": true, "-listen=/ip4": true,
-		"listen": false, "-l": false, "--api": false, "-listener": false, "---listen": false, "": false, "-": false, "sidecar": false,
-	} {
-		if got := isSidecarLine(arg); got != want {
-			t.Errorf("isSidecarLine(%q) = %v", arg, got)
+// The commands that are not in the part without Kubo are those that the whole keeps for itself.
+func TestNeedsKubo(t *testing.T) {
+	whole := []string{"cluster", "config", "daemon", "install", "ipfs", "sidecar"}
+	for _, cmd := range newApp(strings.NewReader(""), io.Discard, io.Discard).root().Commands() {
+		if got, want := handover.NeedsKubo([]string{cmd.Name()}), slices.Contains(whole, cmd.Name()); got != want {
+			t.Errorf("NeedsKubo(%s) = %v", cmd.Name(), got)
 		}
+	}
+}
+
+func TestVersions(t *testing.T) {
+	if kuboVersion != ipfs.CurrentVersionNumber {
+		t.Errorf("version says Kubo %s, which is %s", kuboVersion, ipfs.CurrentVersionNumber)
+	}
+	mod, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`wasmtime-go/v\d+ v` + regexp.QuoteMeta(wasmtimeVersion) + `\n`).Match(mod) {
+		t.Errorf("version says wasmtime %s, and go.mod another", wasmtimeVersion)
 	}
 }
 

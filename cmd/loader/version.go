@@ -6,24 +6,25 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
-	"runtime/debug"
-	"strings"
 
-	ipfs "github.com/ipfs/kubo"
 	"github.com/spf13/cobra"
 
 	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/terminal"
-
-	"github.com/ipfs-mpi/ipfs-mpi/plugin"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-const wasmtimeModule = "github.com/bytecodealliance/wasmtime-go/"
+// The versions in go.mod of what is built in. The part of the executable that prints them links
+// neither.
+const (
+	kuboVersion     = "0.43.0"
+	wasmtimeVersion = "44.0.0"
+)
 
 // versions is what "version" tells.
 type versions struct {
 	IpfsMpi  string `json:"ipfs-mpi"`
 	Kubo     string `json:"kubo"`
-	Wasmtime string `json:"wasmtime,omitempty"`
+	Wasmtime string `json:"wasmtime"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }
@@ -51,19 +52,10 @@ func (a *app) versionCommand() *cobra.Command {
 }
 
 func builtIn() versions {
-	v := versions{
-		IpfsMpi: plugin.Version, Kubo: ipfs.CurrentVersionNumber,
-		Wasmtime: "unknown",
-		Go:       runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+	return versions{
+		IpfsMpi: mpi.Version, Kubo: kuboVersion, Wasmtime: wasmtimeVersion,
+		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, m := range info.Deps {
-			if strings.HasPrefix(m.Path, wasmtimeModule) {
-				v.Wasmtime = strings.TrimPrefix(m.Version, "v")
-			}
-		}
-	}
-	return v
 }
 
 // printLine writes one JSON document on standard output, on one line.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -70,11 +71,22 @@ func (f File) IsKubo() bool {
 
 func (f File) setting(key string) string {
 	for _, s := range f.Info.Settings {
-		if s.Key == key {
+		switch {
+		case s.Key != key:
+		case key == "-tags":
+			return withoutOwnTag(s.Value)
+		default:
 			return s.Value
 		}
 	}
 	return ""
+}
+
+// withoutOwnTag leaves out of a list of build tags the one that puts the command line without Kubo
+// into ipfs-mpi. No package that a plugin shares with an executable knows it.
+func withoutOwnTag(tags string) string {
+	list := strings.Split(tags, ",")
+	return strings.Join(slices.DeleteFunc(list, func(tag string) bool { return tag == "onefile" }), ",")
 }
 
 // Dir is where Kubo looks for plugins.

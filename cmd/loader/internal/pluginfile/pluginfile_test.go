@@ -165,3 +165,15 @@ func TestTry(t *testing.T) {
 		t.Errorf("a host that does not: %v", err)
 	}
 }
+
+// The tag that puts a second executable into ipfs-mpi is no difference; every other tag is.
+func TestOwnTag(t *testing.T) {
+	tagged := func(tags string) File {
+		return File{Info: &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "-tags", Value: tags}}}}
+	}
+	for tags, want := range map[string]int{"": 0, "onefile": 0, "onefile,bench": 1, "bench": 1} {
+		if got := Compare(tagged(tags), tagged("")); len(got) != want {
+			t.Errorf("-tags %q: %v", tags, got)
+		}
+	}
+}

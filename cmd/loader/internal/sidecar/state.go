@@ -14,15 +14,6 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/atomicfile"
 )
 
-// DefaultStateDir is where a sidecar keeps its identity and files unless told otherwise.
-func DefaultStateDir() (string, error) {
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, "ipfs-mpi"), nil
-}
-
 // state is an open state directory, which no other sidecar can open meanwhile.
 type state struct {
 	key  crypto.PrivKey
