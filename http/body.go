@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"reflect"
 	"strings"
 	"time"
 
@@ -152,21 +151,7 @@ func bodyError(format string, err error) error {
 		if field == "" {
 			field = "the document"
 		}
-		return mpi.Errorf(mpi.CodeInvalid, "body: %s is a JSON %s: it must be %s (byte %d)", field, typ.Value, kindName(typ.Type), typ.Offset)
+		return mpi.Errorf(mpi.CodeInvalid, "body: %s (byte %d)", mpi.WrongType(field, typ), typ.Offset)
 	}
 	return mpi.Errorf(mpi.CodeInvalid, "body: %s", strings.TrimPrefix(err.Error(), format+": "))
-}
-
-func kindName(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Int, reflect.Int64:
-		return "a whole number of 64 bits"
-	case reflect.String:
-		return "a string"
-	case reflect.Slice:
-		return "an array"
-	case reflect.Struct, reflect.Map:
-		return "an object"
-	}
-	return "a " + t.String()
 }

@@ -2,6 +2,7 @@ package http
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -31,6 +32,7 @@ type codec struct {
 type document interface {
 	// words returns the names of its main keys, and the name of its longest list.
 	words() (keys []string, many string)
+	shape() *mpi.Shape
 }
 
 func jsonCodec() *codec {
@@ -86,12 +88,30 @@ func decodeJSON(in []byte, doc document) error {
 	if err := dec.Decode(doc); err == io.EOF {
 		return mpi.Errorf(mpi.CodeInvalid, `body: empty: it must be {"%s": …}`, strings.Join(keys, `": …, "`))
 	} else if err != nil {
-		return bodyError("json", err)
+		return jsonError(in, err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return mpi.Errorf(mpi.CodeInvalid, "body: there is more after the document's end")
 	}
+	if err := doc.shape().Check(in); err != nil {
+		return mpi.Errorf(mpi.CodeInvalid, "body: %v", err)
+	}
 	return nil
+}
+
+// jsonError is bodyError of JSON. Where a message is at fault it names that.
+func jsonError(in []byte, err error) error {
+	if !json.Valid(in) {
+		return bodyError("json", err)
+	}
+	var corrupt base64.CorruptInputError
+	switch named := mpi.BadElement(in, "messages", func() any { return new(sendMessage) }); {
+	case errors.As(named, &corrupt):
+		return mpi.Errorf(mpi.CodeInvalid, "body: %v: data must be in the standard alphabet, with padding", named)
+	case named != nil:
+		return mpi.Errorf(mpi.CodeInvalid, "body: %v", named)
+	}
+	return bodyError("json", err)
 }
 
 // cborRequest decodes requests. It refuses all features of CBOR that clients do not need.
@@ -146,6 +166,10 @@ func decodeCBOR(in []byte, doc document) error {
 		return mpi.Errorf(mpi.CodeInvalid, "body: not CBOR: it ends in the middle")
 	case err != nil:
 		return bodyError("cbor", err)
+	}
+	s := cborScanner{in: in}
+	if place := s.nullText(doc.shape(), ""); place != "" {
+		return mpi.Errorf(mpi.CodeInvalid, "body: %s is null: it must be a string", place)
 	}
 	return nil
 }

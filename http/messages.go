@@ -173,8 +173,8 @@ func errTwice(header, key string) error {
 	return mpi.Errorf(mpi.CodeInvalid, "the header %s and the body's %s are both there: send one", header, key)
 }
 
-// requestCodec returns the codec for a body of the given type. The default type of curl's --data
-// counts as JSON.
+// requestCodec returns the codec for a body of the given type. The default types of curl's --data,
+// and of a string that fetch sends in a browser, count as JSON.
 func requestCodec(contentType string) (*codec, error) {
 	if contentType == "" {
 		return jsonCodec(), nil
@@ -183,7 +183,7 @@ func requestCodec(contentType string) (*codec, error) {
 	switch mediaType {
 	case mediaCBOR:
 		return cborCodec(), nil
-	case mediaJSON, "application/x-www-form-urlencoded":
+	case mediaJSON, "application/x-www-form-urlencoded", "text/plain":
 		return jsonCodec(), nil
 	}
 	if err != nil {

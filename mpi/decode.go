@@ -72,16 +72,15 @@ type inner struct {
 }
 
 // scanEnvelope reads the documents that programs write, many times faster than encoding/json and in
-// one pass. It reports false for anything that is not plain: other keys, escapes, fractions, or an
-// error, which encoding/json then explains. What it takes, it takes as encoding/json does; a fuzz
-// test compares them.
+// one pass. It reports false for anything that is not plain: other keys, keys that occur twice,
+// escapes, fractions, or an error, which encoding/json and [Shape] then explain. What it takes, it
+// takes as encoding/json does; a fuzz test compares them.
 func scanEnvelope(in []byte) (doc scanned, ok bool) {
 	s := scanner{in: in}
 	ok = s.object(func(key []byte) bool {
 		switch string(key) {
 		case "Pid":
-			doc.pid = true
-			return s.pid(&doc.env.Pid)
+			return first(&doc.pid) && s.pid(&doc.env.Pid)
 		case "messages":
 			if doc.env.Messages != nil {
 				return false
@@ -109,20 +108,19 @@ type scanner struct {
 func (s *scanner) message(doc *scanned) bool {
 	last := len(doc.env.Messages) - 1
 	m := &doc.env.Messages[last]
-	pid := false
+	pid, to, from := false, false, false
 	ok := s.object(func(key []byte) bool {
 		switch string(key) {
 		case "Pid":
-			pid = true
-			return s.pid(&m.Pid)
+			return first(&pid) && s.pid(&m.Pid)
 		case "To":
 			text, ok := s.text()
 			m.To = PeerID(text)
-			return ok
+			return ok && first(&to)
 		case "From":
 			text, ok := s.text()
 			m.From = PeerID(text)
-			return ok
+			return ok && first(&from)
 		case "Data":
 			return m.Data == nil && s.data(&m.Data)
 		}
@@ -132,6 +130,13 @@ func (s *scanner) message(doc *scanned) bool {
 		doc.has = append(doc.has, inner{last, m.Pid})
 	}
 	return ok
+}
+
+// first notes that a key was seen, and reports whether it had not been.
+func first(seen *bool) bool {
+	was := *seen
+	*seen = true
+	return !was
 }
 
 func (s *scanner) space() {
@@ -222,11 +227,15 @@ func (s *scanner) digits(most int64) (v int64, ok bool) {
 		if c < '0' || c > '9' {
 			break
 		}
-		if v = v*10 + int64(c-'0'); v > most {
+		if v > most/10 {
 			return 0, false
 		}
+		v = v*10 + int64(c-'0')
 	}
 	n := s.at - begin
+	if v > most {
+		return 0, false
+	}
 	plain := s.at == len(s.in) || s.in[s.at] != '.' && s.in[s.at] != 'e' && s.in[s.at] != 'E'
 	return v, n > 0 && (n == 1 || s.in[begin] != '0') && plain
 }

@@ -119,8 +119,18 @@ func (d *Span) UnmarshalJSON(in []byte) error {
 }
 
 // ParseSpan reads a Go duration ("1m30s") or a number of seconds ("90", "0.5"). Values that
-// overflow a [time.Duration] become the longest.
+// overflow a [time.Duration] become the longest. One that would round to 0 is an error: 0 has a
+// meaning of its own.
 func ParseSpan(s string) (time.Duration, error) {
+	d, err := parseSpan(s)
+	mantissa, _, _ := strings.Cut(strings.ToLower(s), "e")
+	if err == nil && d == 0 && strings.ContainsAny(mantissa, "123456789") {
+		return 0, fmt.Errorf("%q: it is less than a nanosecond", clip([]byte(s)))
+	}
+	return d, err
+}
+
+func parseSpan(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if sec, ferr := strconv.ParseFloat(s, 64); ferr == nil || math.IsInf(sec, 0) {
 		switch ns := sec * float64(time.Second); {

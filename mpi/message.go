@@ -2,6 +2,7 @@ package mpi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -154,6 +155,12 @@ func unmarshalEnvelope(in []byte) (scanned, error) {
 		if strings.HasPrefix(err.Error(), "unexpected end") {
 			err = io.ErrUnexpectedEOF // as a json.Decoder says it, for errors.Is
 		}
+		if json.Valid(in) { // one value is not what it should be: say of which message
+			err = cmp.Or(BadElement(in, "messages", func() any { return new(documentItem) }), err)
+		}
+		return scanned{}, err
+	}
+	if err := envelopeShape.Check(in); err != nil {
 		return scanned{}, err
 	}
 	out := scanned{env: Envelope{Messages: make([]Message, len(doc.Messages))}, pid: doc.Pid != nil}
