@@ -19,6 +19,7 @@ type guard struct {
 	origins map[string]bool // lower case
 	secret  [sha256.Size]byte
 	secured bool
+	tickets tickets
 }
 
 func newGuard(cfg Config) *guard {
@@ -33,6 +34,7 @@ func newGuard(cfg Config) *guard {
 		g.origins[strings.ToLower(strings.TrimSuffix(o, "/"))] = true
 	}
 	g.secret, g.secured = sha256.Sum256([]byte(cfg.Token)), cfg.Token != ""
+	g.tickets = newTickets()
 	return g
 }
 
@@ -104,7 +106,7 @@ func (g *guard) answerPreflight(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// token checks the bearer token in constant time.
+// token checks the bearer token in constant time, or a ticket.
 func (g *guard) token(w http.ResponseWriter, r *http.Request) error {
 	if !g.secured {
 		return nil
@@ -114,6 +116,9 @@ func (g *guard) token(w http.ResponseWriter, r *http.Request) error {
 	if subtle.ConstantTimeCompare(sum[:], g.secret[:]) == 1 && strings.EqualFold(scheme, "Bearer") {
 		return nil
 	}
+	if ok, err := g.tickets.admit(r); ok || err != nil {
+		return err
+	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="ipfs-mpi"`)
-	return mpi.Errorf(codeUnauthorized, "send the API's token: Authorization: Bearer <token>")
+	return mpi.Errorf(codeUnauthorized, "send the API's token in the header Authorization: Bearer <token>; ipfs-mpi takes it from the environment, as IPFS_MPI_TOKEN")
 }

@@ -2,8 +2,12 @@ package http
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -89,15 +93,49 @@ func (s *Server) writeJob(w http.ResponseWriter, status int, job *mpi.Job) error
 	return nil
 }
 
-// v1JobsGet lists the jobs without the fields that can be long.
-func (s *Server) v1JobsGet(w http.ResponseWriter, _ *http.Request) error {
+// v1JobsGet lists the jobs without the fields that can be long. The query can ask for those in some
+// states, and for the newest alone.
+func (s *Server) v1JobsGet(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	states, err := jobStates(query["state"])
+	if err != nil {
+		return err
+	}
+	limit := math.MaxInt
+	if query.Has("limit") {
+		if limit, err = strconv.Atoi(query.Get("limit")); err != nil || limit < 1 {
+			return mpi.Errorf(mpi.CodeInvalid, "limit is %q: it must be a whole number from 1, the jobs to list at most", clip(query.Get("limit")))
+		}
+	}
 	list := filled([]*mpi.Job(nil))
 	for _, job := range s.node.Jobs() {
+		if len(list) == limit {
+			break
+		}
+		if len(states) > 0 && !slices.Contains(states, job.State) {
+			continue
+		}
 		short := *job
 		short.Ranks, short.Files, short.Spec.Args, short.Spec.Env, short.Spec.Peers = nil, nil, nil, nil, nil
 		list = append(list, &short)
 	}
 	return s.writeJSON(w, Jobs{list})
+}
+
+// jobStates reads the query state, which may be there several times and may name several states
+// with commas between.
+func jobStates(values []string) (states []mpi.JobState, err error) {
+	for _, name := range strings.Split(strings.Join(values, ","), ",") {
+		state := mpi.JobState(name)
+		switch {
+		case name == "":
+		case slices.Contains(mpi.JobStates, state):
+			states = append(states, state)
+		default:
+			return nil, mpi.Errorf(mpi.CodeInvalid, "state is %q: it must be of %v", clip(name), mpi.JobStates)
+		}
+	}
+	return states, nil
 }
 
 func (s *Server) v1JobGet(w http.ResponseWriter, r *http.Request) error {

@@ -41,6 +41,7 @@ func (s *Server) routes() *http.ServeMux {
 		jobsPath + "/{id}/stdin":              {"POST": s.v1JobStdin},
 		jobsPath + "/{id}/files":              {"GET": s.v1JobFiles},
 		jobsPath + "/{id}/files/{name...}":    {"GET": s.v1JobFile},
+		ticketsPath:                           {"POST": s.v1TicketsPost},
 		healthPath:                            {"GET": s.health},
 	} {
 		mux.HandleFunc(path, s.dispatch(m))

@@ -54,6 +54,9 @@ const (
 	JobCancelled JobState = "cancelled" // on a client's request
 )
 
+// JobStates are all states, in their order.
+var JobStates = []JobState{JobFinding, JobFetching, JobRunning, JobDone, JobFailed, JobCancelled}
+
 // Ended reports whether the state is final.
 func (s JobState) Ended() bool { return s == JobDone || s == JobFailed || s == JobCancelled }
 
