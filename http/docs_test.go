@@ -138,7 +138,7 @@ func TestDocumentedWords(t *testing.T) {
 	}
 	for _, r := range []mpi.Reason{
 		mpi.Unreachable, mpi.Lost, mpi.Refused, mpi.NotServed, mpi.Busy, mpi.TooLarge, mpi.TimedOut, mpi.Trapped, mpi.Exited, mpi.OutOfMemory,
-		mpi.OutputLimit, mpi.BadOutput, mpi.Cancelled, mpi.Gone, mpi.Internal, mpi.Aborted, mpi.NoSlots,
+		mpi.OutputLimit, mpi.BadOutput, mpi.Cancelled, mpi.Gone, mpi.Internal, mpi.Aborted, mpi.NoSlots, mpi.NoAnswer,
 	} {
 		if !bytes.Contains(page, []byte("| `"+string(r)+"` |")) {
 			t.Errorf("reason %s is not on the page", r)

@@ -11,9 +11,9 @@ type Reason string
 // The reasons. The list is append-only: they travel between nodes of different
 // versions, and one that a node does not know is shown as it came.
 const (
-	// no session with the peer could be had; the message was not handled
+	// the message was not handled: there was no way to the peer, or it stopped before that
 	Unreachable Reason = "unreachable"
-	// the peer took the message and was gone before it was done
+	// the peer may have taken the message, and was gone before it was done
 	Lost      Reason = "lost"
 	Refused   Reason = "refused"    // the peer's policy does not admit us
 	NotServed Reason = "not-served" // the peer does not serve the interpreter
@@ -31,6 +31,7 @@ const (
 	Internal    Reason = "internal"      // a fault of the node itself
 	Aborted     Reason = "aborted"       // a rank called MPI_Abort, or broke a rule of MPI
 	NoSlots     Reason = "no-slots"      // the peer has no room for ranks
+	NoAnswer    Reason = "no-answer"     // was handled, and the peer that did sent no answer
 )
 
 // Failure is one message that was not delivered, or was delivered and failed.

@@ -95,6 +95,13 @@ type Receiver interface {
 	Lost(peer mpi.PeerID, session uint64, why error)
 }
 
+// UnsentReceiver is what a [Receiver] may be able to do besides.
+type UnsentReceiver interface {
+	// Unsent names the Delivers of a session whose Lost is called next of which nothing was sent:
+	// the peer has not handled them.
+	Unsent(peer mpi.PeerID, ids []uint64)
+}
+
 // Exchanger sends a hello and returns the peer's own. mpi/p2p implements it for
 // mpi/rendezvous. An error wraps [ErrUnreachable], [ErrHandshake], [ErrRefused] or [ErrVersion]
 // where that is the cause.

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -74,6 +76,44 @@ func TestExpectedUnreachable(t *testing.T) {
 	got, err := nodes[0].Do(t.Context(), r)
 	if code(err) != mpi.CodeFailed || len(got.Messages) != 2 || len(got.Failures) != 0 {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A message whose answer does not come is named, whether the request's time is up or not.
+func TestMissingAnswersAreNamed(t *testing.T) {
+	nodes := start(t, 3)
+	a, b, c := nodes[0], nodes[1], nodes[2]
+	r := mpi.Request{File: "guest", Expected: 4, Timeout: time.Hour, Messages: []mpi.Message{
+		{To: a.Self(), Data: mpi.Bytes("echo 1")}, {To: b.Self(), Data: mpi.Bytes("silent")}, {To: c.Self(), Data: mpi.Bytes("exit 3")},
+	}}
+	got, err := a.Do(t.Context(), r)
+	if code(err) != mpi.CodeFailed || len(got.Messages) != 1 || len(got.Failures) != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if f := got.Failures[0]; f.Index != 2 || f.Reason != mpi.Exited {
+		t.Errorf("%+v", f)
+	}
+	if f := got.Failures[1]; f.Index != 1 || f.Reason != mpi.NoAnswer || f.To != b.Self() || f.Pid != r.Pid || f.From != a.Self() {
+		t.Errorf("%+v", f)
+	}
+}
+
+// Of what was not sent as a peer was lost it is certain that it was not handled.
+func TestUnsentIsUnreachable(t *testing.T) {
+	nodes := start(t, 2)
+	a, b := nodes[0], nodes[1]
+	done := make(chan mpi.Result)
+	go func() {
+		res, _ := a.Do(t.Context(), mpi.Request{File: "guest", Expected: 1, Timeout: time.Hour, Messages: []mpi.Message{{To: b.Self(), Data: mpi.Bytes("sleep 10s")}}})
+		done <- res
+	}()
+	await(t, b, func() bool { return b.Status().Running == 1 })
+	a.pending.mu.Lock()
+	ids := slices.Collect(maps.Keys(a.pending.open))
+	a.pending.mu.Unlock()
+	a.Unsent(b.Self(), append(ids, 17))
+	if res := <-done; len(res.Failures) != 1 || res.Failures[0].Reason != mpi.Unreachable || res.Failures[0].Index != 0 {
+		t.Errorf("%+v", res)
 	}
 }
 

@@ -168,7 +168,7 @@ func (n *Node) shut(ctx context.Context) error {
 	n.closed.Store(true)
 	errs := []error{n.cfg.Store.Close(ctx), n.cfg.Pools.Close(ctx)}
 	for _, t := range n.queue.close() {
-		t.finish(t.failure(mpi.Lost, "the node stopped before it came to the message"))
+		t.finish(t.failure(mpi.Unreachable, "the node stopped before it came to the message"))
 	}
 	flush, cancel := context.WithTimeout(ctx, flushTimeout)
 	n.outbox.close(flush)
@@ -234,6 +234,15 @@ func ofPeer(o *outgoing, told []mpi.Failure) []mpi.Failure {
 		list[i] = list[i].Clip()
 	}
 	return list
+}
+
+// Unsent implements [frame.UnsentReceiver].
+func (n *Node) Unsent(peer mpi.PeerID, ids []uint64) {
+	for _, id := range ids {
+		if o := n.pending.take(peer, id); o != nil {
+			o.end(o.failure(mpi.Unreachable, "the connection to the peer was lost before the message was sent"))
+		}
+	}
 }
 
 // Lost implements [frame.Receiver].

@@ -62,10 +62,15 @@ func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	q.send(program.CID, r.Messages)
 	select {
 	case <-q.done:
-		return q.result(program)
+		res, err := q.result(program)
+		if err != nil {
+			res.Failures = append(res.Failures, unanswered(r.Messages, res)...)
+		}
+		return res, err
 	case <-timer.C:
 		q.giveUp("the request's time was up")
 		res := q.partial()
+		res.Failures = append(res.Failures, unanswered(r.Messages, res)...)
 		return res, mpi.Errorf(mpi.CodeTimeout, "%s: %d of %d expected answers came within %s", program, len(res.Messages), q.expected, r.Timeout)
 	case <-ctx.Done():
 		q.giveUp("the client hung up")
@@ -249,6 +254,32 @@ func (q *request) giveUp(why string) {
 		}
 		q.failures = append(q.failures, o.failure(mpi.TimedOut, detail))
 	}
+}
+
+// unanswered names the messages that were handled, and whose peers sent no answer. An answer does
+// not say to which message it is: of a peer that sent any, none is named. If failures were omitted,
+// it is not known which messages were handled.
+func unanswered(sent []mpi.Message, res mpi.Result) (list []mpi.Failure) {
+	if res.Omitted > 0 {
+		return nil
+	}
+	failed := make([]bool, len(sent))
+	for _, f := range res.Failures {
+		if f.Index >= 0 {
+			failed[f.Index] = true
+		}
+	}
+	answered := map[mpi.PeerID]bool{}
+	for _, m := range res.Messages {
+		answered[m.From] = true
+	}
+	for i, m := range sent {
+		if !failed[i] && !answered[m.To] {
+			list = append(list, mpi.Failure{Index: i, Pid: m.Pid, From: m.From, To: m.To, Reason: mpi.NoAnswer,
+				Detail: "the message was handled, and no answer came from its peer"})
+		}
+	}
+	return list
 }
 
 // close removes a request: answers that come later are refused with Gone.

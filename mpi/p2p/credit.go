@@ -108,3 +108,19 @@ func (o *outbound) drop(seq uint64) {
 	o.bytes -= freed
 	o.t.queued.Add(-int64(freed))
 }
+
+// unsentDelivers are the IDs of the messages that were queued and of which nothing was written to
+// any stream. mu is held.
+func (o *outbound) unsentDelivers() (ids []uint64) {
+	for i, e := range o.entries {
+		if o.first+uint64(i) <= o.high || e.buf.kind() != wire.KindDeliver {
+			continue
+		}
+		if f, err := wire.ParseMessage(e.buf[headroom:]); err == nil {
+			if d, ok := f.(frame.Deliver); ok {
+				ids = append(ids, d.ID)
+			}
+		}
+	}
+	return ids
+}

@@ -58,6 +58,7 @@ func know(a, b host.Host) {
 type sink struct {
 	frames chan frame.Frame
 	losses chan loss
+	unsent chan []uint64
 	hook   func(from mpi.PeerID, f frame.Frame) // instead of frames, if set
 }
 
@@ -68,7 +69,7 @@ type loss struct {
 }
 
 func newSink() *sink {
-	return &sink{frames: make(chan frame.Frame, 1<<16), losses: make(chan loss, 64)}
+	return &sink{frames: make(chan frame.Frame, 1<<16), losses: make(chan loss, 64), unsent: make(chan []uint64, 64)}
 }
 
 func (s *sink) Receive(from mpi.PeerID, f frame.Frame) {
@@ -84,6 +85,8 @@ func (s *sink) Receive(from mpi.PeerID, f frame.Frame) {
 }
 
 func (s *sink) Lost(p mpi.PeerID, n uint64, why error) { s.losses <- loss{p, n, why} }
+
+func (s *sink) Unsent(_ mpi.PeerID, ids []uint64) { s.unsent <- ids }
 
 func (s *sink) frame(t testing.TB) frame.Frame {
 	t.Helper()

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -392,7 +393,7 @@ func (o *outbound) end(why error) {
 	}
 	number := o.number
 	o.state = over
-	waiters := o.waiters
+	waiters, ids := o.waiters, o.unsentDelivers()
 	o.waiters, o.entries, o.queue = nil, nil, nil
 	o.reserve(-o.posted)
 	o.t.queued.Add(-int64(o.bytes))
@@ -404,6 +405,9 @@ func (o *outbound) end(why error) {
 	if number != 0 {
 		o.t.host.ConnManager().UntagPeer(o.peer, o.tag())
 		o.t.cfg.Log.Info("session over", "peer", o.name, "session", number, "why", why)
+		if r, ok := o.t.receiver.(frame.UnsentReceiver); ok && len(ids) > 0 {
+			r.Unsent(o.name, ids)
+		}
 		o.t.receiver.Lost(o.name, number, why)
 	}
 	o.t.succeed(o)

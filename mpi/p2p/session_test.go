@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -139,6 +140,23 @@ func TestKilledPeerIsLostWithinGrace(t *testing.T) {
 	}
 	if len(a.losses) > 0 {
 		t.Error("lost more than once")
+	}
+}
+
+// What is queued for a peer that is gone is named as never sent, and what was written is not.
+func TestUnsentMessagesAreNamed(t *testing.T) {
+	a, b := pair(t, Config{Grace: 3 * time.Second}, Config{})
+	a.mustSend(t, b, deliver(a, 6, 10))
+	b.frame(t)
+	b.h.Close()
+	o := a.outs[b.Self()]
+	eventually(t, "a broken session", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.broken })
+	a.mustSend(t, b, deliver(a, 7, 10))
+	a.mustSend(t, b, frame.Accept{ID: 9})
+	a.mustSend(t, b, deliver(a, 8, 0))
+	a.loss(t)
+	if got := <-a.unsent; !slices.Equal(got, []uint64{7, 8}) {
+		t.Errorf("unsent %v, want 7 and 8", got)
 	}
 }
 
