@@ -41,6 +41,7 @@ var rules = []rule{
 	{packages: "mpi/exec", imports: []string{"mpi"}},
 	{packages: "mpi/atomicfile"},
 	{packages: "mpi/backoff"},
+	{packages: "mpi/near"},
 
 	// MPI, from the standard's constants up to what one rank calls.
 	{packages: "mpi/abi"},
@@ -55,7 +56,7 @@ var rules = []rule{
 		"mpi", "mpi/exec", "mpi/abi", "mpi/datatype", "mpi/match", "mpi/coll"}},
 
 	// What a node is made of.
-	{packages: "mpi/selector", imports: []string{"mpi"}, foreign: []string{semver}},
+	{packages: "mpi/selector", imports: []string{"mpi", "mpi/near"}, foreign: []string{semver}},
 	{packages: "mpi/wire", imports: []string{"mpi", "mpi/frame"}},
 	{packages: "mpi/p2p", imports: []string{"mpi", "mpi/backoff", "mpi/buffers", "mpi/frame", "mpi/wire"}, foreign: []string{libp2p, multi, goCID}},
 	{packages: "mpi/rendezvous", imports: []string{"mpi", "mpi/backoff", "mpi/frame"},
@@ -91,8 +92,8 @@ var rules = []rule{
 
 	// The command reaches a node by its API or through the plugin. It may read a module and compile
 	// one.
-	{packages: "cmd/loader", imports: []string{"cmd/loader/internal/*", "http", "mpi", "mpi/wasm/module", "plugin", "sdk/cc"},
-		foreign: []string{"github.com/ipfs/kubo", libp2p, "github.com/ipfs/go-ipfs-cmds", "github.com/spf13/cobra", humanSize}},
+	{packages: "cmd/loader", imports: []string{"cmd/loader/internal/*", "http", "mpi", "mpi/near", "mpi/wasm/module", "plugin", "sdk/cc"},
+		foreign: []string{"github.com/ipfs/kubo", libp2p, "github.com/ipfs/go-ipfs-cmds", "github.com/spf13/", humanSize}},
 	// It replaces the process before other packages are initialised, so it imports none of them.
 	{packages: "cmd/loader/internal/handover"},
 	{packages: "cmd/loader/internal/sidecar", imports: []string{"mpi/atomicfile", "mpi/backoff", "plugin"}, foreign: []string{kubo + "client/rpc", libp2p, multi}},

@@ -51,8 +51,11 @@ func (s JobSpec) checkWords() error {
 	}
 	total := 0
 	for i, arg := range s.Args {
-		if strings.ContainsRune(arg, 0) {
+		switch {
+		case strings.ContainsRune(arg, 0):
 			return Errorf(CodeInvalid, "args[%d] holds a NUL, which ends a string in C", i)
+		case !utf8.ValidString(arg):
+			return Errorf(CodeInvalid, "args[%d] is %+q: it must be UTF-8, as all text of the API is", i, clip([]byte(arg)))
 		}
 		total += len(arg) + 1
 	}
@@ -61,12 +64,32 @@ func (s JobSpec) checkWords() error {
 		if !ok || key == "" || strings.ContainsRune(v, 0) {
 			return Errorf(CodeInvalid, `env[%d] is %q: it must be KEY=value`, i, clip([]byte(v)))
 		}
+		if !utf8.ValidString(v) {
+			return Errorf(CodeInvalid, "env[%d] is %+q: it must be UTF-8, as all text of the API is", i, clip([]byte(v)))
+		}
 		total += len(v) + 1
 	}
 	if total > MaxJobText {
 		return Errorf(CodeTooLarge, "args and env are %d bytes: at most %d go to a program", total, MaxJobText)
 	}
 	return nil
+}
+
+// Environ is the program's environment: Env, where of several values of one variable the last
+// counts.
+func (s JobSpec) Environ() []string {
+	last := make(map[string]int, len(s.Env))
+	key := func(v string) string { k, _, _ := strings.Cut(v, "="); return k }
+	for i, v := range s.Env {
+		last[key(v)] = i
+	}
+	var env []string
+	for i, v := range s.Env {
+		if last[key(v)] == i {
+			env = append(env, v)
+		}
+	}
+	return env
 }
 
 // jobSpecDoc is a JobSpec whose durations are text.

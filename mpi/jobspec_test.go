@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,8 @@ func TestJobSpecCheck(t *testing.T) {
 		{"env without a name", func(s *JobSpec) { s.Env = []string{"=b"} }, CodeInvalid, "env[0]"},
 		{"env with NUL", func(s *JobSpec) { s.Env = []string{"A=\x00"} }, CodeInvalid, "env[0]"},
 		{"arg with NUL", func(s *JobSpec) { s.Args = []string{"\x00"} }, CodeInvalid, "args[0]"},
+		{"arg that is no text", func(s *JobSpec) { s.Args = []string{"a", "b\xff"} }, CodeInvalid, `args[1] is "b\xff": it must be UTF-8`},
+		{"env that is no text", func(s *JobSpec) { s.Env = []string{"A=\xff"} }, CodeInvalid, `env[0] is "A=\xff": it must be UTF-8`},
 		{"many args", func(s *JobSpec) { s.Args = make([]string, MaxJobWords+1) }, CodeTooLarge, "args"},
 		{"long args", func(s *JobSpec) { s.Args = []string{strings.Repeat("a", MaxJobText)} }, CodeTooLarge, "args"},
 	} {
@@ -48,6 +51,13 @@ func TestJobSpecCheck(t *testing.T) {
 		if err := s.Check(); !errors.As(err, &e) || e.Code != c.code || !strings.Contains(e.Msg, c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+}
+
+func TestEnviron(t *testing.T) {
+	s := JobSpec{Env: []string{"A=1", "B=2", "A=3", "AB=4", "A="}}
+	if got, want := s.Environ(), []string{"B=2", "AB=4", "A="}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -66,8 +66,14 @@ func newApp(in io.Reader, out, errw io.Writer) *app {
 // execute runs the command line and tells its error, if any, on standard error.
 func (a *app) execute(args []string) int {
 	root := a.root()
-	root.SetArgs(args)
-	cmd, err := root.ExecuteC()
+	cmd, err := root, checkCommand(root, args)
+	if err == nil {
+		cmd, args, err = asMeant(root, args)
+	}
+	if err == nil {
+		root.SetArgs(args)
+		cmd, err = root.ExecuteC()
+	}
 	if err == nil {
 		return exitOK
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -16,19 +17,30 @@ import (
 
 	api "github.com/ipfs-mpi/ipfs-mpi/http"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/cc"
 )
 
-// addProgram adds a program that is a file to IPFS.
-func (a *app) addProgram(ctx context.Context, c *api.Client, spec *mpi.JobSpec) error {
+// addProgram adds a program that is a file to IPFS, and compiles it before if it is a source, with
+// these options of the compiler.
+func (a *app) addProgram(ctx context.Context, c *api.Client, spec *mpi.JobSpec, options []string) error {
 	if !isFile(spec.File) {
 		return nil
 	}
-	wasm, err := readProgram(spec.File)
+	file, name := spec.File, filepath.Base(spec.File)
+	if _, cxx, ok := cc.Source(file); ok {
+		made, release, err := a.compiled(ctx, file, cxx, options)
+		if err != nil {
+			return err
+		}
+		defer release()
+		file, name = made, strings.TrimSuffix(name, filepath.Ext(name))
+	}
+	wasm, err := readProgram(file)
 	if err != nil {
 		return err
 	}
 	cid, err := c.AddProgram(ctx, wasm)
-	spec.File, spec.Name = string(cid), printable(filepath.Base(spec.File))
+	spec.File, spec.Name = string(cid), printable(name)
 	return err
 }
 
@@ -47,9 +59,16 @@ func printable(name string) string {
 	return name
 }
 
-// isFile reports whether a program's name is the path of a file. /ipfs/CID is a CID, unless it
-// names a file where IPFS is mounted.
+// isFile reports whether a program's name is the path of a file: by its form, or because a file is
+// there and the name has more parts than one. /ipfs/CID is a CID, unless it names a file where IPFS
+// is mounted.
 func isFile(name string) bool {
+	if _, _, ok := cc.Source(name); ok {
+		return true
+	}
+	if st, err := os.Stat(name); err == nil && strings.Contains(name, "/") && st.Mode().IsRegular() {
+		return true
+	}
 	return strings.HasSuffix(name, ".wasm") || strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "/ipfs/") || strings.HasPrefix(name, "./") || strings.HasPrefix(name, "../")
 }
 
@@ -95,13 +114,28 @@ func (*ranks) Type() string     { return "int" }
 func (n *ranks) Set(s string) error {
 	v, err := strconv.Atoi(s)
 	switch {
-	case s == "p":
-		return errors.New("mpirun's -np N is -n N here")
 	case err != nil || v < 1 || v > mpi.MaxRanks:
 		return fmt.Errorf("it must be a number from 1 to %d", mpi.MaxRanks)
 	}
 	*n = ranks(v)
 	return nil
+}
+
+// span is a time, "1m30s", or a number of seconds as in the API.
+type span time.Duration
+
+func (d *span) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return time.Duration(*d).String()
+}
+func (*span) Type() string { return "duration" }
+
+func (d *span) Set(s string) error {
+	v, err := mpi.ParseSpan(s)
+	*d = span(v)
+	return err
 }
 
 // size is a number of bytes, "64MiB".

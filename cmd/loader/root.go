@@ -36,6 +36,7 @@ func (a *app) root() *cobra.Command {
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errw)
+	root.SetFlagErrorFunc(flagError)
 	root.SetContext(context.Background())
 	root.PersistentFlags().StringVar(&a.apiURL, "api", "",
 		"`URL` of a node's JSON API (default: the one in $IPFS_PATH/mpi/api)")

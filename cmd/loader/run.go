@@ -18,6 +18,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/terminal"
 	api "github.com/ipfs-mpi/ipfs-mpi/http"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/sdk/cc"
 )
 
 const (
@@ -33,8 +34,8 @@ type runOptions struct {
 	mapBy     string
 	peers     []string
 	env       []string
-	timeout   time.Duration
-	waitSlots time.Duration
+	timeout   span
+	waitSlots span
 	memory    size
 	json      bool
 	tag       bool
@@ -42,6 +43,8 @@ type runOptions struct {
 	force     bool
 	stdin     string
 	quiet     bool
+	detach    bool
+	options   []string // of the compiler
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -51,13 +54,14 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "Run an MPI program on this node and its peers",
 		Long: `Runs an MPI program as several ranks, and shows what they write as it comes. Rank 0 runs on this node if it has room for
 one, unless --peers says otherwise. PROGRAM is the name of an interpreter (its newest release), name/version, name/range, a CID,
-or the path of a .wasm file, which is added to IPFS: peers run it if their Programs is "any" or lists its CID (docs/config.md).
-What follows it are its arguments.
+or a file: a .wasm, or a source in C or C++, which is compiled as by "ipfs-mpi cc" unless that was done already. A file is added
+to IPFS: peers run it if their Programs is "any" or lists its CID (docs/config.md). What follows PROGRAM are its arguments.
 
 Slots are room for ranks: a node has as many as its setting RankSlots says.
 
 Standard input goes to rank 0, standard output and standard error come from all ranks, in whole lines. When a rank fails,
-or a node is lost, the job ends everywhere. Ctrl-C ends it, too; a second ctrl-C leaves at once.
+or a node is lost, the job ends everywhere. Ctrl-C ends it, too; a second ctrl-C leaves at once. With --detach the command prints
+the job's ID and leaves: see "ipfs-mpi logs -f", "ps" and "kill".
 
 The exit code is the job's: that of the rank that failed first, or the one it gave to MPI_Abort. It is 1 for whatever else
 goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctrl-C.`,
@@ -66,6 +70,9 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
   ipfs-mpi run -n 4 -o pictures mandelbrot
   ipfs-mpi run -n 16 --wait-slots 5m --timeout 1h nbody 5000 100
   ipfs-mpi run -n 4 -x VERBOSE=1 ./prog.wasm input < data.txt
+  ipfs-mpi run -n 4 prog.c                                  # compiles it first
+  ipfs-mpi run -n 4 --cc "-O3 -ffast-math grid.c" heat.c    # with another source, and options
+  ipfs-mpi run -d -n 8 pi                                   # prints the job's ID
   ipfs-mpi run -n 2 --json hello | jq -j 'select(.type == "stdout") | .text'`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: a.completePrograms,
@@ -75,9 +82,9 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 	f.VarP(&o.ranks, "ranks", "n", "`NUMBER` of ranks")
 	f.StringVar(&o.mapBy, "map-by", string(mpi.ByNode), "`HOW` ranks are placed: node gives each node one in turn, slot fills each node before the next")
 	f.StringSliceVar(&o.peers, "peers", nil, "`PEERS` to run on, IDs or unique ends of IDs, the first for rank 0 (default: this node if it has room, and others of the pool)")
-	f.StringArrayVarP(&o.env, "env", "x", nil, "`KEY=value` for the program's environment, or the KEY of a variable to pass on; may be repeated")
-	f.DurationVar(&o.timeout, "timeout", 0, "end the job so long after its slots were found (default: never)")
-	f.DurationVar(&o.waitSlots, "wait-slots", 0, "wait so long for enough slots, room for one rank each (default: fail at once)")
+	f.StringArrayVarP(&o.env, "env", "x", nil, "`KEY=value` for the program's environment, or the KEY of a variable to pass on; may be repeated; the last of one KEY counts")
+	f.Var(&o.timeout, "timeout", "end the job so long after its slots were found (default: never)")
+	f.Var(&o.waitSlots, "wait-slots", "wait so long for enough slots, room for one rank each (default: fail at once)")
 	f.Var(&o.memory, "memory", "`SIZE` that the memory of a rank may have at most, such as 64MiB (default: each node's limit)")
 	f.BoolVar(&o.json, "json", false, "print what happens as JSON, one event a line")
 	f.BoolVar(&o.tag, "tag-output", false, `begin each line of the ranks with "[rank] "`)
@@ -85,10 +92,15 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 	f.BoolVar(&o.force, "force", false, "replace files in DIR")
 	f.StringVar(&o.stdin, "stdin", "-", "standard input of rank 0: `FROM` is - for this command's own, none, or a file")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress: nothing but the ranks' output and errors")
+	f.BoolVarP(&o.detach, "detach", "d", false, "print the job's ID and leave; rank 0 has no standard input")
+	f.StringArrayVar(&o.options, "cc", nil, "`OPTIONS` of the compiler, if PROGRAM is a source: split at spaces; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc("map-by", cobra.FixedCompletions([]string{"node", "slot"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagDirname("output")
 	var spec mpi.JobSpec
-	cmd.PreRunE = func(_ *cobra.Command, args []string) (err error) {
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) (err error) {
+		if o.detach && (cmd.Flags().Changed("stdin") && o.stdin != "none" || o.output != "") {
+			return usagef("--detach leaves before there is input to read or a file to write: leave out --stdin and --output, and fetch files later (ipfs-mpi files -o DIR JOB)")
+		}
 		spec, err = o.spec(args)
 		return err
 	}
@@ -99,7 +111,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 // spec is what the command line asks for, but for Peers and a File that is a path.
 func (o *runOptions) spec(args []string) (mpi.JobSpec, error) {
 	spec := mpi.JobSpec{File: args[0], Ranks: int(o.ranks), Args: args[1:], MapBy: mpi.MapBy(o.mapBy),
-		Timeout: o.timeout, WaitSlots: o.waitSlots, Memory: int64(o.memory)}
+		Timeout: time.Duration(o.timeout), WaitSlots: time.Duration(o.waitSlots), Memory: int64(o.memory)}
 	for _, v := range o.env {
 		if !strings.Contains(v, "=") {
 			value, ok := os.LookupEnv(v)
@@ -110,6 +122,9 @@ func (o *runOptions) spec(args []string) (mpi.JobSpec, error) {
 		}
 		spec.Env = append(spec.Env, v)
 	}
+	if _, _, source := cc.Source(spec.File); len(o.options) > 0 && !source {
+		return spec, usagef("--cc has the compiler's options, and %s is no source in C or C++", spec.File)
+	}
 	if err := spec.Check(); err != nil {
 		return spec, usagef("%w", err)
 	}
@@ -117,6 +132,9 @@ func (o *runOptions) spec(args []string) (mpi.JobSpec, error) {
 }
 
 func (a *app) run(ctx context.Context, spec mpi.JobSpec, o runOptions) error {
+	if o.detach {
+		o.stdin = "none"
+	}
 	in, closeIn, err := a.jobInput(o.stdin)
 	if err != nil {
 		return err
@@ -130,7 +148,7 @@ func (a *app) run(ctx context.Context, spec mpi.JobSpec, o runOptions) error {
 	if spec.Peers, err = namedPeers(ctx, c, o.peers); err != nil {
 		return interrupted(ctx, err)
 	}
-	if err := a.addProgram(ctx, c, &spec); err != nil {
+	if err := a.addProgram(ctx, c, &spec, o.options); err != nil {
 		return interrupted(ctx, err)
 	}
 	spec.Stdin = in != nil
@@ -143,11 +161,26 @@ func (a *app) run(ctx context.Context, spec mpi.JobSpec, o runOptions) error {
 	if err != nil {
 		return unknownProgram(err, spec.File)
 	}
+	if o.detach {
+		return a.detached(job, o)
+	}
 	r := &runner{app: a, c: c, o: o, id: job.ID, in: in}
 	r.screen = attach.NewScreen(attach.Options{Out: a.out, Err: a.errw, Wants: api.LogOptions{Rank: -1, Tag: o.tag},
 		Alone: spec.Ranks == 1, JSON: o.json, Quiet: o.quiet})
 	defer r.screen.Close()
 	return r.attend(ctx, job)
+}
+
+// detached tells of a job that nobody attends to.
+func (a *app) detached(job *mpi.Job, o runOptions) error {
+	if o.json {
+		return a.printLine(map[string]any{"type": "job", "job": job})
+	}
+	_, err := fmt.Fprintln(a.out, job.ID)
+	if !o.quiet {
+		fmt.Fprintf(a.errw, "To see what it writes: %s logs -f %s. To end it: %s kill %s\n", os.Args[0], job.ID, os.Args[0], job.ID)
+	}
+	return err
 }
 
 // start begins the job. It is not cut short by an interrupt: nobody would know what has begun.

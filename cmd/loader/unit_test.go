@@ -13,6 +13,7 @@ import (
 	"time"
 
 	ipfs "github.com/ipfs/kubo"
+	"github.com/ipfs/kubo/cmd/ipfs/kubo"
 
 	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/handover"
 	"github.com/ipfs-mpi/ipfs-mpi/cmd/loader/internal/jobstest"
@@ -25,6 +26,24 @@ func TestNeedsKubo(t *testing.T) {
 	for _, cmd := range newApp(strings.NewReader(""), io.Discard, io.Discard).root().Commands() {
 		if got, want := handover.NeedsKubo([]string{cmd.Name()}), slices.Contains(whole, cmd.Name()); got != want {
 			t.Errorf("NeedsKubo(%s) = %v", cmd.Name(), got)
+		}
+	}
+}
+
+// What is told to be Kubo's is, and is none of ours; what is told to be ours is.
+func TestOtherNames(t *testing.T) {
+	ours := newApp(strings.NewReader(""), io.Discard, io.Discard).root()
+	for _, name := range kuboNames {
+		if kubo.Root.Subcommands[name] == nil {
+			t.Errorf("Kubo has no command %s", name)
+		}
+	}
+	for other, name := range otherNames {
+		if cmd, _, err := ours.Find([]string{name}); err != nil || cmd == ours {
+			t.Errorf("%s is to be %s: %v", other, name, err)
+		}
+		if cmd, _, err := ours.Find([]string{other}); err == nil && cmd != ours {
+			t.Errorf("%s is a command", other)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 func (o *origin) prepare() {
 	spec := &o.record.Spec
 	f := frame.Place{
-		Job: o.id, Args: append([]string{programName(o.program)}, spec.Args...), Env: spec.Env,
+		Job: o.id, Args: append([]string{programName(o.program)}, spec.Args...), Env: spec.Environ(),
 		Memory: spec.Memory, Timeout: spec.Timeout, Slots: uint32(o.total()), Stdin: spec.Stdin,
 		Ranks: make([]uint32, spec.Ranks),
 	}

@@ -187,7 +187,7 @@ func (n *Node) StartJob(_ context.Context, spec mpi.JobSpec) (*mpi.Job, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	j := &Job{Spec: spec, n: n, over: make(chan struct{}), more: make(chan struct{}), files: map[string][]byte{}, record: mpi.Job{
-		ID: fmt.Sprintf("%cjob%d", 'a'+len(n.list), len(n.list)+1), Spec: spec, Name: name + "/1.0.0", State: mpi.JobFinding, Created: time.Now().UTC(), Started: time.Now().UTC(),
+		ID: fmt.Sprintf("%cjob%d", 'a'+len(n.list)%26, len(n.list)+1), Spec: spec, Name: name + "/1.0.0", State: mpi.JobFinding, Created: time.Now().UTC(), Started: time.Now().UTC(),
 	}}
 	j.Ctx, j.cancel = context.WithCancel(n.ctx)
 	j.In, j.in = io.Pipe()
