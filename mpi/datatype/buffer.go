@@ -2,6 +2,7 @@ package datatype
 
 import (
 	"errors"
+	"math"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
@@ -56,6 +57,17 @@ func (b Buffer) Check() error {
 		return ErrRange
 	}
 	return nil
+}
+
+// Lowest is the lowest address that the buffer touches; a large one if it touches none.
+func (b Buffer) Lowest() int64 {
+	if b.Count == 0 || b.Type == nil || b.Type.size == 0 {
+		return math.MaxInt64
+	}
+	if b.Type.contiguous {
+		return b.Addr
+	}
+	return b.Addr + min((b.Count-1)*b.Type.extent(), 0) + b.Type.trueLB
 }
 
 // Size is the number of bytes of data.

@@ -28,6 +28,9 @@ type Library interface {
 type Guest interface {
 	// Memory is all of the program's memory. It may have grown since the last call. It never moves.
 	Memory() []byte
+	// Guard is how many bytes at address 0 of the memory must not be touched: that ends the
+	// process.
+	Guard() int64
 	// Grow makes the memory larger by at least n bytes, all zero and owned by the caller, and
 	// returns their address and size. It fails if the program's limit does not allow it, and for a
 	// Go program, whose runtime takes all memory for its heap.

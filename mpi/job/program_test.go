@@ -93,6 +93,7 @@ func (g *goRank) forever() {
 }
 
 func (g *goRank) Memory() []byte                           { return g.mem }
+func (g *goRank) Guard() int64                             { return 0 }
 func (g *goRank) Grow(int64) (uint32, int64, error)        { return 0, 0, errors.New("no more memory") }
 func (g *goRank) Invoke(uint32, ...uint64) (uint64, error) { return 0, errors.New("no callbacks") }
 

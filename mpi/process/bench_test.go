@@ -14,6 +14,7 @@ import (
 type bench []byte
 
 func (b bench) Memory() []byte                         { return b }
+func (bench) Guard() int64                             { return 0 }
 func (bench) Grow(int64) (uint32, int64, error)        { panic("not asked for") }
 func (bench) Invoke(uint32, ...uint64) (uint64, error) { panic("not asked for") }
 

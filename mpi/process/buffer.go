@@ -234,6 +234,9 @@ func attachBuffer(c *call) error {
 	b := &sendBuffer{addr: int64(c.ptr(i)), size: c.int(i + 1), automatic: c.ptr(i) == abi.BufferAutomatic}
 	if !b.automatic {
 		if _, err := c.bytes(c.ptr(i), b.size); err != nil {
+			if b.addr < c.guard {
+				return errorf(abi.ErrBuffer, "%s where a buffer of %d bytes is needed", nullName(b.addr), b.size)
+			}
 			return errorf(abi.ErrBuffer, "a buffer of %d bytes at address %#x is not within the program's memory", b.size, b.addr)
 		}
 	}

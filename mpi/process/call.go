@@ -156,11 +156,14 @@ func (c *call) bufferAt(addr uint32, n int64, t *datatype.Type) (datatype.Buffer
 		return datatype.Buffer{}, errorf(abi.ErrBuffer, "MPI_IN_PLACE where it means nothing")
 	}
 	b := datatype.Buffer{Mem: c.mem, Addr: int64(addr), Count: n, Type: t}
-	if b.Check() == nil {
+	if b.Check() == nil && b.Lowest() >= c.guard {
 		return b, nil
 	}
 	if b, ok := c.within(b.Addr, n, t); ok {
 		return b, nil
+	}
+	if b.Mem = c.mem; b.Check() == nil {
+		return datatype.Buffer{}, errorf(abi.ErrBuffer, "%s where %d elements of %d bytes are needed", nullName(b.Lowest()), n, t.Size())
 	}
 	return datatype.Buffer{}, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x are not within the program's memory", n, t.Size(), addr)
 }
@@ -169,12 +172,12 @@ func (c *call) bufferAt(addr uint32, n int64, t *datatype.Type) (datatype.Buffer
 // 1<<32, because a displacement is an MPI_Aint of 32 bits, in which 2 GiB or more look negative.
 func (c *call) within(addr, n int64, t *datatype.Type) (datatype.Buffer, bool) {
 	b := datatype.Buffer{Mem: c.mem, Addr: addr, Count: n, Type: t}
-	if b.Check() == nil {
+	if b.Check() == nil && b.Lowest() >= c.guard {
 		return b, true
 	}
 	b.Mem = c.refreshMemory()
 	for _, b.Addr = range [...]int64{addr, addr + 1<<32, addr - 1<<32} {
-		if b.Check() == nil {
+		if b.Check() == nil && b.Lowest() >= c.guard {
 			return b, true
 		}
 	}

@@ -83,6 +83,9 @@ func (c *call) displaced(i int, disp int64, overflow bool, count int64, t *datat
 		return datatype.Buffer{}, errorf(abi.ErrBuffer, "MPI_IN_PLACE where it means nothing")
 	}
 	b, ok := c.within(int64(c.ptr(i))+disp, count, t)
+	if !overflow && !ok && int64(c.ptr(i)) < c.guard {
+		return b, errorf(abi.ErrBuffer, "%s where %d elements of %d bytes are needed", nullName(int64(c.ptr(i))), count, t.Size())
+	}
 	if overflow || !ok {
 		return b, errorf(abi.ErrBuffer, "%d elements of %d bytes at address %#x and displacement %d are not within the program's memory", count, t.Size(), c.ptr(i), disp)
 	}

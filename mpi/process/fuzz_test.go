@@ -119,6 +119,9 @@ func (nowhere) Post(frame.Packet)                        {}
 // Memory implements [exec.Guest].
 func (w *hostile) Memory() []byte { return w.all[hostileGuard : hostileGuard+w.size] }
 
+// Guard implements [exec.Guest].
+func (w *hostile) Guard() int64 { return 0 }
+
 // Grow implements [exec.Guest].
 func (w *hostile) Grow(n int64) (uint32, int64, error) {
 	n = (n + 4095) &^ 4095

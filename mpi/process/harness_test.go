@@ -74,7 +74,7 @@ func jobErrs(t *testing.T, nodes []int, program func(g *guest)) []error {
 	for rank := range nodes {
 		wg.Go(func() {
 			defer procs[rank].Close()
-			g := &guest{T: t, p: procs[rank], rank: rank, size: len(nodes), mem: make([]byte, guestMemory, guestLimit), limit: guestLimit, top: 4096}
+			g := &guest{T: t, p: procs[rank], rank: rank, size: len(nodes), mem: newMemory(t), limit: guestLimit, top: uint32(guestGuard)}
 			g.p.Attach(g)
 			if errs[rank] = g.run(program); errs[rank] != nil {
 				net.Abort(errs[rank])
@@ -231,6 +231,9 @@ func (g *guest) out(name string, args ...any) int32 {
 
 // Memory implements [exec.Guest].
 func (g *guest) Memory() []byte { return g.mem }
+
+// Guard implements [exec.Guest].
+func (g *guest) Guard() int64 { return int64(guestGuard) }
 
 // Grow implements [exec.Guest].
 func (g *guest) Grow(n int64) (uint32, int64, error) {

@@ -3,6 +3,7 @@ package process
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 )
@@ -19,7 +20,18 @@ func (p *Process) bytes(addr uint32, n int64) ([]byte, error) {
 	if n < 0 || n > 1<<32 || end > int64(len(p.mem)) && end > int64(len(p.refreshMemory())) {
 		return nil, errorf(abi.ErrArg, "%d bytes at address %#x are not within the program's memory", n, addr)
 	}
+	if int64(addr) < p.guard && n > 0 {
+		return nil, errorf(abi.ErrArg, "%s where %d bytes are needed", nullName(int64(addr)), n)
+	}
 	return p.mem[addr:end:end], nil
+}
+
+// nullName is what an address that the program leaves unused is called.
+func nullName(addr int64) string {
+	if addr == 0 {
+		return "a NULL pointer"
+	}
+	return fmt.Sprintf("a NULL pointer (address %#x)", addr)
 }
 
 // array returns n elements of size bytes each at an address. If n is 0 the address does not matter.

@@ -128,7 +128,7 @@ func (u *userOp) Alloc(n int64) (datatype.Buffer, error) {
 	}
 	addr := int64(u.blocks[len(u.blocks)-1])
 	b := datatype.Buffer{Mem: u.p.mem, Addr: addr - lb - min(span, 0), Count: n, Type: u.t}
-	if b.Check() != nil {
+	if b.Check() != nil || b.Lowest() < u.p.guard {
 		return none, errorf(abi.ErrNoMem, "no room for %d elements of %d bytes", n, extent)
 	}
 	return b, nil

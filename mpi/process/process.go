@@ -35,6 +35,7 @@ type Process struct {
 	end   *match.Endpoint
 	guest exec.Guest
 	mem   []byte // the guest's memory as last read: see bytes
+	guard int64  // bytes at address 0 of it that must not be touched
 	state state
 	calls call // the current call, reused to spare an allocation; nested calls have their own
 	depth int
@@ -94,7 +95,7 @@ func New(cfg Config) *Process {
 }
 
 // Attach implements [exec.Library].
-func (p *Process) Attach(g exec.Guest) { p.guest = g }
+func (p *Process) Attach(g exec.Guest) { p.guest, p.guard = g, g.Guard() }
 
 // maxDepth bounds the nesting of MPI calls in callbacks of MPI calls, and so the host's stack.
 const maxDepth = 32

@@ -21,23 +21,25 @@ import (
 //	SHA-256 of all before
 //	the magic, 8 bytes
 const (
-	codeMagic   = "mpicode\x03"
+	codeMagic   = "mpicode\x04"
 	codeTrailer = 4 + sha256.Size + sha256.Size + len(codeMagic)
 	maxInfo     = 16 << 20
 )
 
 // sharedInfo is [moduleInfo] in JSON.
 type sharedInfo struct {
-	Imports []module.Import
-	MPI     bool
-	Memory  int64
-	Table   string
-	Alone   bool
+	Imports   []module.Import
+	MPI       bool
+	Memory    int64
+	Table     string
+	Guard     int64
+	Functions int
+	Alone     bool
 }
 
 // appendInfo completes an image to code.
 func appendInfo(image []byte, info *moduleInfo) ([]byte, error) {
-	text, err := json.Marshal(sharedInfo{info.imports, info.mpi, info.memory, info.table, info.alone})
+	text, err := json.Marshal(sharedInfo{info.imports, info.mpi, info.memory, info.table, info.guard, info.functions, info.alone})
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +100,8 @@ func readInfo(f *os.File) (id codeID, info moduleInfo, err error) {
 	if err := use.Err(); err != nil {
 		return id, info, err
 	}
-	if mpi := len(use.MPI) > 0; mpi != shared.MPI || shared.Memory < 0 {
+	if mpi := len(use.MPI) > 0; mpi != shared.MPI || shared.Memory < 0 || shared.Guard < 0 || shared.Guard > module.MaxGuard {
 		return id, info, fmt.Errorf("it says what its imports do not: MPI %t", shared.MPI)
 	}
-	return id, moduleInfo{shared.Imports, shared.MPI, shared.Memory, shared.Table, shared.Alone}, nil
+	return id, moduleInfo{shared.Imports, shared.MPI, shared.Memory, shared.Table, shared.Guard, shared.Functions, shared.Alone}, nil
 }

@@ -112,9 +112,9 @@ func (in *instance) await(ctx context.Context, done <-chan exec.Outcome) exec.Ou
 }
 
 // stopped implements [owner].
-func (h *handler) stopped(in []string) (mpi.Reason, string) {
+func (h *handler) stopped(in string) (mpi.Reason, string) {
 	if h.ctx.Err() == context.DeadlineExceeded {
-		return mpi.TimedOut, h.timedOut("running" + whereIn(in))
+		return mpi.TimedOut, h.timedOut("running" + in)
 	}
 	return mpi.Cancelled, h.whyCancelled()
 }

@@ -15,7 +15,10 @@ type moduleInfo struct {
 	mpi     bool   // it imports MPI functions
 	memory  int64  // bytes of its exported memory at its start
 	table   string // as which its table of functions is exported; for MPI programs
-	alone   bool   // it takes all memory that there is for its own
+	guard   int64  // bytes at address 0 of its exported memory that it leaves unused
+	// functions that it has, as long as it has a guard: those after them are of module.TouchingName
+	functions int
+	alone     bool // it takes all memory that there is for its own
 }
 
 // inspect is [inspect], for one module at a time.
@@ -67,6 +70,7 @@ func inspect(wasm []byte) (out []byte, info moduleInfo, err error) {
 	mem, ok := m.Export("memory")
 	if ok = ok && mem.Kind == module.Memory; ok {
 		info.memory = int64(min(m.Memories[mem.Index].Min, maxPages)) * pageSize
+		info.guard, info.functions = m.Guard(), m.AllFunctions()
 	}
 	if !info.mpi {
 		return wasm, info, nil

@@ -21,7 +21,8 @@ type instance struct {
 	x     exec.Exec
 	owner owner
 	host  *wasi.Host
-	stack int // bytes
+	stack int   // bytes
+	guard int64 // bytes at address 0 of its memory that must not be touched
 	in    *native.Instance
 	view  []byte // its memory as far as it has been looked at; it never moves, nor shrinks
 
@@ -37,9 +38,9 @@ type instance struct {
 
 // owner is a handler's run, or a group of ranks.
 type owner interface {
-	// stopped says why it set the stop flag. in are the names of the innermost functions, if the
-	// instance computed.
-	stopped(in []string) (mpi.Reason, string)
+	// stopped says why it set the stop flag. in is where, as [instance.where] has it, if the instance
+	// computed.
+	stopped(in string) (mpi.Reason, string)
 	// ended is stopped, for an instance that the host ended: it slept, or made its next call.
 	ended(why wasi.Why) (mpi.Reason, string)
 	// gaveUp is stopped, for an instance that waits for a file or a stream.
@@ -63,6 +64,9 @@ var system = sync.OnceValue(wasi.Functions)
 // nobody needs to wait for that: only an instance in the pool is freed before it tells.
 func (in *instance) run(flag *native.StopFlag, tell func(exec.Outcome)) {
 	told := false
+	// Nothing of the host's touches what is guarded. If it did, that would end the process, and not
+	// this instance.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() { // for a fault outside of a call
 		if p := recover(); p != nil {
 			in.crash("the engine", p)
@@ -89,7 +93,7 @@ func (in *instance) run(flag *native.StopFlag, tell func(exec.Outcome)) {
 		}
 	}
 	defer leavePool()
-	limits := native.Limits{Memory: in.x.Memory, Elements: maxTableElements, Tables: maxTables}
+	limits := native.Limits{Memory: in.x.Memory, Elements: maxTableElements, Tables: maxTables, Guard: in.p.code.info.guard}
 	n, err := l.program.New(in, flag, limits)
 	if err != nil {
 		told = true
@@ -98,6 +102,8 @@ func (in *instance) run(flag *native.StopFlag, tell func(exec.Outcome)) {
 	}
 	defer n.Close()
 	in.in = n
+	in.guard = in.p.code.info.guard
+	in.host.Guard(in.guard)
 	detach := func() {}
 	if in.x.MPI != nil {
 		in.args = make([][native.MaxParams]uint64, maxNested)
@@ -199,6 +205,9 @@ func (in *instance) Memory() []byte {
 	in.view = in.in.Memory()
 	return in.view
 }
+
+// Guard implements [exec.Guest].
+func (in *instance) Guard() int64 { return in.guard }
 
 // Grow implements [exec.Guest].
 func (in *instance) Grow(n int64) (addr uint32, got int64, err error) {

@@ -63,9 +63,9 @@ func (in *instance) explain(out *exec.Outcome, err error) {
 		in.explainEnd(out, end)
 	case err == nil:
 	case errors.As(err, &stopped):
-		out.Reason, out.Detail = in.owner.stopped(stopped.Frames)
+		out.Reason, out.Detail = in.owner.stopped(in.where(stopped.Frames))
 	case errors.As(err, &trap):
-		out.Reason, out.Detail = mpi.Trapped, trapText(trap.Code, in.stack)+whereIn(trap.Frames)
+		out.Reason, out.Detail = mpi.Trapped, in.trapText(trap)+in.where(trap.Frames)
 	default:
 		in.explainError(out, fields(err.Error()))
 	}
@@ -133,51 +133,6 @@ func outOfMemory(used, limit int64, stderr []byte) bool {
 		}
 	}
 	return false
-}
-
-func trapText(code native.TrapCode, stack int) string {
-	switch code {
-	case native.StackOverflow:
-		return fmt.Sprintf("stack overflow (%s)", size(int64(stack)))
-	case native.MemoryOutOfBounds:
-		return "memory access out of bounds"
-	case native.HeapMisaligned:
-		return "misaligned atomic access"
-	case native.TableOutOfBounds:
-		return "table access out of bounds"
-	case native.IndirectCallToNull:
-		return "call of a null function pointer"
-	case native.BadSignature:
-		return "call of a function pointer of another type"
-	case native.IntegerOverflow:
-		return "integer overflow"
-	case native.IntegerDivisionByZero:
-		return "integer division by zero"
-	case native.BadConversionToInteger:
-		return "conversion to integer of a float that does not fit"
-	case native.UnreachableCodeReached:
-		return "unreachable code reached (abort or panic)"
-	}
-	return fmt.Sprintf("trap %d", code)
-}
-
-// maxFrames is how many functions of a backtrace are named.
-const maxFrames = 4
-
-// whereIn says where, by the names of the innermost functions. They are the program's own words:
-// cut, and made printable.
-func whereIn(names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	var list []string
-	for _, name := range names[:min(len(names), maxFrames)] {
-		list = append(list, clip(printable(name), 80))
-	}
-	if len(names) > maxFrames {
-		list = append(list, "…")
-	}
-	return " in " + strings.Join(list, " ← ")
 }
 
 // size is a number of bytes for people.

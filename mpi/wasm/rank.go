@@ -59,7 +59,7 @@ func (g *rankGroup) run(x exec.Exec) exec.Outcome {
 }
 
 // stopped implements [owner].
-func (g *rankGroup) stopped([]string) (mpi.Reason, string) { return mpi.Cancelled, g.why() }
+func (g *rankGroup) stopped(string) (mpi.Reason, string) { return mpi.Cancelled, g.why() }
 
 // ended implements [owner].
 func (g *rankGroup) ended(wasi.Why) (mpi.Reason, string) { return mpi.Cancelled, g.why() }

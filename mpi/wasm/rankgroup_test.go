@@ -238,7 +238,7 @@ func TestRankEnds(t *testing.T) {
 		{"exit 0", "(call $exit (i32.const 0)) unreachable", "", 0, ""},
 		{"exit 5", "(call $exit (i32.const 5)) unreachable", mpi.Exited, 5, "exit code 5"},
 		{"trap", "unreachable", mpi.Trapped, 0, "unreachable code reached (abort or panic) in main"},
-		{"bounds", "(drop (i32.load (i32.const 65536)))", mpi.Trapped, 0, "out of bounds in main"},
+		{"bounds", "(drop (i32.load (i32.const 65536)))", mpi.Trapped, 0, "out of bounds: " + access("load") + " at address 0x10000 of 0x10000 in main"},
 		{"recursion", "(call $main)", mpi.Trapped, 0, "stack overflow (6 MiB)"},
 		{"memory", "(loop $l (br_if $l (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) unreachable", mpi.OutOfMemory, 0, "64 MiB of 64 MiB of memory in use"},
 	} {

@@ -34,7 +34,7 @@ func TestEnds(t *testing.T) {
 		{"exit 1", mainWAT("(call $exit (i32.const 1))"), mpi.Exited, 1, "exit code 1"},
 		{"exit -1", mainWAT("(call $exit (i32.const -1))"), mpi.Exited, -1, "exit code -1"},
 		{"unreachable", mainWAT("unreachable"), mpi.Trapped, 0, "unreachable code reached (abort or panic) in main"},
-		{"out of bounds", mainWAT("(drop (i32.load (i32.const 65536)))"), mpi.Trapped, 0, "memory access out of bounds in main"},
+		{"out of bounds", mainWAT("(drop (i32.load (i32.const 65536)))"), mpi.Trapped, 0, "memory access out of bounds: " + access("load") + " at address 0x10000 of 0x10000 in main"},
 		{"far out", mainWAT("(drop (i32.load offset=0xfffffff0 (i32.const -1)))"), mpi.Trapped, 0, "memory access out of bounds"},
 		{"division", mainWAT("(drop (i32.div_u (i32.const 1) (i32.const 0)))"), mpi.Trapped, 0, "integer division by zero"},
 		{"overflow", mainWAT("(drop (i32.div_s (i32.const 0x80000000) (i32.const -1)))"), mpi.Trapped, 0, "integer overflow"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -34,14 +35,48 @@ var errorFlags = []string{
 var (
 	linkFlags    = []string{"-Qunused-arguments", "-nostartfiles", "-nodefaultlibs"}
 	programFlags = []string{
-		// an overflow of the stack traps instead of writing to data
-		"-Wl,--stack-first,-z,stack-size=8388608",
+		// an overflow of the stack traps instead of writing to data; its last bytes are the guard
+		fmt.Sprintf("-Wl,--stack-first,-z,stack-size=%d", 8<<20+guard),
+		// by which the node knows an overflow of the stack
+		"-Wl,--export=__stack_pointer",
 		// a function that is called with another type than it has would trap
 		"-Wl,--fatal-warnings",
 		// the host calls functions that the program passes to MPI
 		"-Wl,--export-table",
 	}
 )
+
+// A program leaves the first bytes of its memory unused, so that a node can make an access through a
+// NULL pointer a trap. They are the last of its stack: 64 KiB, or with a stack of the user's size a
+// page, if it is not too small for that.
+const (
+	guard        = 64 << 10
+	guardOfOwn   = 4 << 10
+	stackOfOwn   = 32 << 10 // bytes of a stack from which on there is a guard
+	stackSizeKey = "stack-size="
+)
+
+// guard is how many bytes at address 0 the program of a line leaves unused.
+func (l *Line) guard() int {
+	size := ""
+	for _, a := range l.of(option) {
+		for _, word := range a.words {
+			if strings.Contains(word, "--no-stack-first") || strings.Contains(word, "--global-base") {
+				return 0
+			}
+			if i := strings.LastIndex(word, stackSizeKey); i >= 0 {
+				size, _, _ = strings.Cut(word[i+len(stackSizeKey):], ",")
+			}
+		}
+	}
+	switch n, err := strconv.ParseUint(size, 0, 32); {
+	case size == "":
+		return guard
+	case err != nil || n < stackOfOwn:
+		return 0
+	}
+	return guardOfOwn
+}
 
 // emulations are libraries for what WASI lacks. Not every C library has all of them.
 var emulations = []string{"wasi-emulated-mman", "wasi-emulated-signal", "wasi-emulated-process-clocks", "wasi-emulated-getpid"}
@@ -93,7 +128,7 @@ func (t *Toolchain) program(l Line, headers, temp string) (commands [][]string, 
 	relocatable := l.has("-r$") // one object made of several
 	if !relocatable {
 		first := filepath.Join(temp, "first.o")
-		commands = append(commands, []string{t.target(), "-O2", "-c", filepath.Join(headers, "start", "first.c"), "-o", first})
+		commands = append(commands, []string{t.target(), "-O2", "-mmutable-globals", fmt.Sprintf("-DGUARD=%d", l.guard()), "-c", filepath.Join(headers, "start", "first.c"), "-o", first})
 		args = append(append(args, programFlags...), first)
 	}
 	for _, a := range l.of(source, option, input) {

@@ -55,6 +55,7 @@ func (r *reader) instruction() kind {
 		r.memory()
 	case op == 0x40: // memory.grow
 		r.memory()
+		r.first = 0
 		return bulk
 	case op == 0x41, op == 0xd0: // i32.const, ref.null
 		r.number(5)
@@ -75,9 +76,18 @@ func (r *reader) instruction() kind {
 	return plain
 }
 
-// bulkInstruction is for what works on whole memories and tables, and conversions that saturate.
+// Of the instructions that begin with 0xfc, those that work on memory without bounds.
+const (
+	opCopy = 10 // memory.copy
+	opFill = 11 // memory.fill
+)
+
+// bulkInstruction is for what works on whole memories and tables, and conversions that saturate. It
+// leaves which one in r.first.
 func (r *reader) bulkInstruction() kind {
-	switch op := r.u32(); op {
+	op := r.u32()
+	r.first = op
+	switch op {
 	case 0, 1, 2, 3, 4, 5, 6, 7: // conversions
 		return plain
 	case 9, 13, 16: // data.drop, elem.drop, table.size
@@ -86,10 +96,10 @@ func (r *reader) bulkInstruction() kind {
 	case 8: // memory.init
 		r.u32()
 		r.memory()
-	case 10: // memory.copy
+	case opCopy:
 		r.memory()
 		r.memory()
-	case 11: // memory.fill
+	case opFill:
 		r.memory()
 	case 12, 14: // table.init, table.copy
 		r.u32()

@@ -9,6 +9,7 @@ const (
 // custom reads a custom section of which something is shown.
 //
 //	"name":       |0|size|the module's name| …
+//	"ipfs_mpi.guard": |bytes u32|
 //	"producers":  |fields: name, |values: name, version|| …
 func (m *Module) custom(name string, r *reader) {
 	switch name {
@@ -19,6 +20,8 @@ func (m *Module) custom(name string, r *reader) {
 				m.Name = clip(s)
 			}
 		}
+	case GuardSection:
+		m.guardSection(r)
 	case "producers":
 		for range r.count(8, "fields") {
 			field := r.name()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // The sections, by their number in the binary format.
@@ -47,7 +48,7 @@ const (
 
 // Inspect reads a module.
 func Inspect(wasm []byte) (Module, error) {
-	m := Module{Size: int64(len(wasm))}
+	m := Module{Size: int64(len(wasm)), lowest: math.MaxInt64}
 	code := -1
 	err := sections(wasm, func(s section) error {
 		if s.id == codeSection {
@@ -160,7 +161,8 @@ func (m *Module) section(s section) error {
 		m.start, m.starts = r.u32(), true
 	case dataSection:
 		m.Data = s.size
-		return nil
+		m.dataSection(r)
+		return nil // the rest is the engine's to read
 	default:
 		return nil
 	}

@@ -24,6 +24,9 @@ type Module struct {
 	globals   int
 	start     uint32 // the function that the start section names, …
 	starts    bool   // if there is one
+	unused    int64  // bytes at address 0 that it says it leaves unused
+	lowest    int64  // address of its initial data
+	passive   bool   // it has initial data that it brings to its place itself
 }
 
 // Kind is what an import or export is.
@@ -130,6 +133,9 @@ const (
 	globalBytes   = 16
 	functionBytes = 32
 )
+
+// AllFunctions is how many functions there are, those that it imports too.
+func (m *Module) AllFunctions() int { return len(m.funcs) }
 
 // InstanceBytes is what each instance takes of the host's memory at most, besides its memories and
 // tables.

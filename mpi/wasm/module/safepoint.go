@@ -7,7 +7,7 @@ import (
 
 // Safepoints names how [AddSafepoints] changes modules. It is part of what compiled code is kept
 // under: change it with what follows.
-const Safepoints = "safepoints-6"
+const Safepoints = "safepoints-7"
 
 // What [AddSafepoints] exports.
 const (
@@ -81,29 +81,51 @@ func AddSafepoints(wasm []byte) ([]byte, error) {
 	case len(m.Exports)+len(exports) > maxExports:
 		return nil, fmt.Errorf("module: it has %d exports", len(m.Exports))
 	}
-	return edit(wasm, map[byte]func(*reader) []byte{
+	changes := map[byte]func(*reader) []byte{
 		memorySection: with(memories...),
 		exportSection: with(exports...),
 		startSection:  func(*reader) []byte { return nil },
-		codeSection:   safe,
-	})
+	}
+	s := &safer{}
+	if m.Guard() > 0 && m.Functions > 0 {
+		one := binary.AppendUvarint(nil, uint64(len(m.types)))
+		s.touch = &touching{copy: uint32(len(m.funcs)), fill: uint32(len(m.funcs)) + 1}
+		changes[typeSection] = with([]byte{0x60, 3, 0x7f, 0x7f, 0x7f, 0})
+		changes[functionSection] = with(one, one)
+	}
+	changes[codeSection] = s.section
+	return edit(wasm, changes)
 }
 
-// safe is a code section with safepoints.
-func safe(old *reader) []byte {
+// safer makes code sections with safepoints.
+type safer struct {
+	touch *touching // nil without a guard
+}
+
+// patch is what takes the place of a piece of a function's body.
+type patch struct {
+	from, to int // of the body
+	code     []byte
+}
+
+func (s *safer) section(old *reader) []byte {
 	if len(old.b) == 0 {
 		return nil
 	}
 	out := make([]byte, 0, len(old.b)+len(old.b)/8)
 	n := old.count(maxFunctions, "functions")
-	out = binary.AppendUvarint(out, uint64(n))
+	added := s.touch.bodies()
+	out = binary.AppendUvarint(out, uint64(n+len(added)))
 	left := maxSafepoints
 	for range n {
 		body := old.take(uint64(old.u32()))
 		r := reader{b: body, at: old.at - int64(len(body)), what: old.what}
-		points := r.safepoints()
-		size := len(body) + len(points)*len(look)
-		if left -= len(points); left < 0 {
+		patches := r.safepoints(s.touch)
+		size := len(body)
+		for _, p := range patches {
+			size += len(p.code) - (p.to - p.from)
+		}
+		if left -= len(patches); left < 0 {
 			r.fail("more than %d safepoints", maxSafepoints)
 		} else if size > maxBody {
 			r.fail("a function of %d bytes with its safepoints: engines take %d", size, maxBody)
@@ -114,26 +136,29 @@ func safe(old *reader) []byte {
 		}
 		out = binary.AppendUvarint(out, uint64(size))
 		from := 0
-		for _, to := range points {
-			out = append(append(out, body[from:to]...), look...)
-			from = to
+		for _, p := range patches {
+			out = append(append(out, body[from:p.from]...), p.code...)
+			from = p.to
 		}
 		out = append(out, body[from:]...)
+	}
+	for _, b := range added {
+		out = append(out, b...)
 	}
 	old.end()
 	return out
 }
 
-// safepoints reads a function's body and tells where to look, as offsets in it: between
-// instructions, for a look leaves nothing behind.
-func (r *reader) safepoints() (points []int) {
+// safepoints reads a function's body and tells where to look: between instructions, for a look
+// leaves nothing behind. With touch it also replaces the instructions that are to touch memory.
+func (r *reader) safepoints(touch *touching) (patches []patch) {
 	whole := len(r.b)
 	at := func() int { return whole - len(r.b) }
 	for range r.count(len(r.b), "groups of locals") {
 		r.u32()
 		r.valType()
 	}
-	points = append(points, at())
+	patches = append(patches, patch{at(), at(), look})
 	var (
 		weight int // of what came so far: an instruction, and what a call may do without a look
 		last   int // weight at the last look that every way to here has taken
@@ -144,8 +169,8 @@ func (r *reader) safepoints() (points []int) {
 		count int    // of instructions
 	)
 	mark := func(at int) {
-		if at != points[len(points)-1] {
-			points = append(points, at)
+		if at != patches[len(patches)-1].from {
+			patches = append(patches, patch{at, at, look})
 		}
 		last = weight
 	}
@@ -182,13 +207,16 @@ func (r *reader) safepoints() (points []int) {
 		case bulk:
 			alone = false
 			mark(before)
+			if code := touch.call(r.first); code != nil {
+				patches = append(patches, patch{before, at(), code})
+			}
 		}
 		if weight-last >= stretch && len(r.b) > 0 {
 			mark(at())
 		}
 	}
 	if alone && count <= small {
-		return points[1:]
+		return patches[1:]
 	}
-	return points
+	return patches
 }

@@ -1,11 +1,13 @@
 package native
 
 // #include "engine.h"
+// #include "fault.h"
 import "C"
 
 import (
 	"errors"
 	"runtime"
+	"sync"
 	"unsafe"
 
 	_ "github.com/bytecodealliance/wasmtime-go/v44" // links wasmtime
@@ -48,8 +50,14 @@ func NewEngine(cfg Config) (*Engine, error) {
 	if e.c == nil {
 		return nil, errors.New("native: wasmtime makes no engine")
 	}
+	recordFaults() // wasmtime has its signal handlers with the first engine
 	return e, nil
 }
+
+var recordFaults = sync.OnceFunc(func() { C.ipfsmpi_faults_record() })
+
+// HostPage is the unit of protection of the system's memory, in bytes.
+var HostPage = sync.OnceValue(func() int64 { return int64(C.ipfsmpi_page_size()) })
 
 // Close frees the engine. No program may be left.
 func (e *Engine) Close() {

@@ -6,17 +6,34 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"unsafe"
 )
 
 // Trap is a rule of WebAssembly that the program broke.
 type Trap struct {
-	Code TrapCode // -1 if wasmtime says none
-	// names of the innermost functions, the program's own words; "func7" for one without
-	Frames []string
+	Code   TrapCode // -1 if wasmtime says none
+	Frames []Frame  // the innermost functions
+	Fault  *Fault   // of [MemoryOutOfBounds]; nil if the address is not known
+	// Stack is the stack pointer of a [MemoryOutOfBounds], if the program exports it.
+	Stack    uint32
+	HasStack bool
 }
 
-func (t *Trap) Error() string { return fmt.Sprintf("trap %d in %q", t.Code, t.Frames) }
+func (t *Trap) Error() string { return fmt.Sprintf("trap %d in %v", t.Code, t.Frames) }
+
+// Frame is a call of a function that has not returned.
+type Frame struct {
+	Name     string // the program's own word; empty for none
+	Function uint32 // its index
+	Offset   int64  // of the instruction in the module that was compiled
+}
+
+// Fault is an access to memory that is not there, or is guarded.
+type Fault struct {
+	Address uint64 // with the instruction's offset
+	Write   bool   // known to be a store
+}
 
 // TrapCode is which rule, as wasmtime counts them.
 type TrapCode int
@@ -40,7 +57,7 @@ var ErrStopped = errors.New("stopped")
 
 // Stopped is where the stop flag ended the program.
 type Stopped struct {
-	Frames []string // as those of [Trap]; none if it was in a call of the host, or not running
+	Frames []Frame // as those of [Trap]; none if it was in a call of the host, or not running
 }
 
 func (s *Stopped) Error() string { return ErrStopped.Error() }
@@ -90,7 +107,12 @@ func takeExit(e *C.struct_exit) error {
 	case C.exit_host:
 		return ErrHost
 	case C.exit_trap:
-		return &Trap{Code: TrapCode(C.ipfsmpi_exit_code(e)), Frames: framesOf(e.trap)}
+		t := &Trap{Code: TrapCode(C.ipfsmpi_exit_code(e)), Frames: framesOf(e.trap)}
+		if e.fault {
+			t.Fault = &Fault{uint64(e.address), bool(e.write)}
+		}
+		t.Stack, t.HasStack = uint32(e.stack), bool(e.has_stack)
+		return t
 	case C.exit_made: // nothing of the program has run: there is no backtrace
 		err := takeError(e.error)
 		e.error = nil
@@ -99,19 +121,22 @@ func takeExit(e *C.struct_exit) error {
 	return errors.New("the engine failed while the program ran")
 }
 
-func framesOf(t *C.wasm_trap_t) (names []string) {
+func framesOf(t *C.wasm_trap_t) (frames []Frame) {
 	var v C.wasm_frame_vec_t
 	C.wasm_trap_trace(t, &v)
 	defer C.wasm_frame_vec_delete(&v)
 	for _, f := range unsafe.Slice(v.data, v.size)[:min(int(v.size), maxFrames)] {
-		name := fmt.Sprintf("func%d", C.wasm_frame_func_index(f))
+		frame := Frame{Function: uint32(C.wasm_frame_func_index(f)), Offset: int64(C.wasm_frame_module_offset(f))}
 		if s := C.wasmtime_frame_func_name(f); s != nil && s.size > 0 {
-			name = C.GoStringN(s.data, C.int(min(s.size, maxName)))
+			frame.Name = C.GoStringN(s.data, C.int(min(s.size, maxName)))
 		}
-		names = append(names, name)
+		frames = append(frames, frame)
 	}
-	return names
+	return frames
 }
+
+// TellsWrites is whether [Fault.Write] is known here.
+const TellsWrites = runtime.GOOS == "linux" && runtime.GOARCH == "amd64"
 
 // maxName is how many bytes of a function's name are read.
 const maxName = 1 << 10

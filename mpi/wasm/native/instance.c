@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "_cgo_export.h"
+#include "fault.h"
 
 static bool stopped(const struct instance *in) { return in->stop && __atomic_load_n(in->stop, __ATOMIC_ACQUIRE) != 0; }
 
@@ -74,15 +76,52 @@ wasmtime_error_t *ipfsmpi_program_link(struct program *p, const wasmtime_module_
 
 // Instances.
 
-struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, int64_t memory, int64_t elements, int64_t tables) {
+struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, int64_t memory, int64_t elements, int64_t tables,
+                                       size_t guard) {
   struct instance *in = calloc(1, sizeof *in);
   if (!in) return NULL;
   in->number = number;
+  in->guard = guard;
   in->store = wasmtime_store_new(p->engine, in, NULL);
   in->context = wasmtime_store_context(in->store);
   // memories: its own, and that of safepoints
   wasmtime_store_limiter(in->store, memory, elements, 1, tables, 2);
   return in;
+}
+
+static bool find(struct instance *in, const char *name, size_t len, uint8_t kind, wasmtime_extern_t *item) {
+  return len && wasmtime_instance_export_get(in->context, &in->instance, name, len, item) && item->kind == kind;
+}
+
+// set_guard takes the first bytes of the memory away from the program and from everybody else.
+// Where the system does not do so, there is no guard.
+static void set_guard(struct instance *in) {
+  ipfsmpi_instance_look(in);
+  in->guarded = in->has_memory && in->guard <= in->size && !mprotect(in->base, in->guard, PROT_NONE);
+}
+
+// find_stack reads the stack pointer, if the program exports it.
+static void find_stack(struct instance *in, struct exit *e) {
+  static const char name[] = "__stack_pointer";
+  wasmtime_extern_t item;
+  wasmtime_val_t value;
+  if (!find(in, name, sizeof name - 1, WASMTIME_EXTERN_GLOBAL, &item)) return;
+  wasmtime_global_get(in->context, &item.of.global, &value);
+  e->has_stack = value.kind == WASMTIME_I32;
+  if (e->has_stack) e->stack = (uint32_t)value.of.i32;
+}
+
+// explain_fault says which access to memory trapped.
+static void explain_fault(struct instance *in, struct exit *e) {
+  const struct fault *f = ipfsmpi_fault();
+  wasmtime_trap_code_t code;
+  const uint64_t reach = (uint64_t)8 << 30; // beyond the base, of an address and an offset
+  if (!e->trap || !in->has_memory || !wasmtime_trap_code(e->trap, &code) || code != WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS) return;
+  find_stack(in, e);
+  if (f->address < (uintptr_t)in->base || f->address - (uintptr_t)in->base >= reach) return;
+  e->fault = true;
+  e->write = f->write;
+  e->address = f->address - (uintptr_t)in->base;
 }
 
 // finish says how a call of the program ended. What a function of the host returns as a trap comes
@@ -99,10 +138,7 @@ static void finish(struct instance *in, struct exit *e) {
     e->what = exit_stopped;
   else
     e->what = e->trap ? exit_trap : e->error ? exit_failed : exit_ok;
-}
-
-static bool find(struct instance *in, const char *name, size_t len, uint8_t kind, wasmtime_extern_t *item) {
-  return len && wasmtime_instance_export_get(in->context, &in->instance, name, len, item) && item->kind == kind;
+  if (e->what == exit_trap) explain_fault(in, e);
 }
 
 // ipfsmpi_instance_make makes the instance and finds what it exports. It runs nothing of the
@@ -110,6 +146,7 @@ static bool find(struct instance *in, const char *name, size_t len, uint8_t kind
 void ipfsmpi_instance_make(struct instance *in, const struct program *p, const char *table, size_t table_len, const char *safepoint,
                            size_t safepoint_len, struct exit *e) {
   wasmtime_extern_t item;
+  ipfsmpi_fault_clear();
   e->error = wasmtime_instance_pre_instantiate(p->pre, in->context, &in->instance, &e->trap);
   if (!e->error && !e->trap) {
     if (find(in, "memory", 6, WASMTIME_EXTERN_MEMORY, &item)) {
@@ -125,6 +162,7 @@ void ipfsmpi_instance_make(struct instance *in, const struct program *p, const c
     else
       e->error = wasmtime_error_new("no safepoints");
   }
+  if (in->guard) set_guard(in);
   finish(in, e);
   if (e->error) e->what = exit_made;
 }
@@ -135,6 +173,7 @@ void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len
   wasmtime_extern_t item;
   wasmtime_val_raw_t none[1];
   bool found = find(in, name, name_len, WASMTIME_EXTERN_FUNC, &item);
+  ipfsmpi_fault_clear();
   if (found) e->error = wasmtime_func_call_unchecked(in->context, &item.of.func, none, 1, &e->trap);
   finish(in, e);
   if (!found && !optional) e->what = exit_no_export;
@@ -179,6 +218,7 @@ uint64_t ipfsmpi_instance_invoke(struct instance *in, uint32_t index, const uint
   memset(raw, 0, sizeof raw);
   for (uint32_t i = 0; i < n; i++) raw[i].i32 = (int32_t)args[i];
   bool result = in->checked_result;
+  ipfsmpi_fault_clear();
   e->error = wasmtime_func_call_unchecked(in->context, &item.of.funcref, raw, n ? n : 1, &e->trap);
   finish(in, e);
   return e->what == exit_ok && result ? (uint32_t)raw[0].i32 : 0;
@@ -193,7 +233,11 @@ bool ipfsmpi_instance_grow(struct instance *in, uint64_t pages, uint64_t *before
   return false;
 }
 
+// ipfsmpi_instance_free gives the memory back to the engine, which may clear it for another
+// instance: what was taken away has to be there. If the system refuses that for want of memory, the
+// memory stays where it is.
 void ipfsmpi_instance_free(struct instance *in) {
+  if (in->guarded && mprotect(in->base, in->guard, PROT_READ | PROT_WRITE)) return;
   wasmtime_store_delete(in->store);
   free(in);
 }

@@ -29,6 +29,10 @@ type Limits struct {
 	Memory   int64 // bytes
 	Elements int   // of a table
 	Tables   int
+	// Guard is how many bytes at address 0 nobody may touch once the instance is made: those of
+	// whole pages of the host. The program traps there. What of the host's touches them ends the
+	// process.
+	Guard int64
 }
 
 // Instance is one run of a program. It belongs to the goroutine that runs it.
@@ -45,7 +49,8 @@ func (p *Program) New(h Host, f *StopFlag, l Limits) (*Instance, error) {
 	if in.number = instances.add(in); in.number == 0 {
 		return nil, fmt.Errorf("native: there are %d instances", maxInstances)
 	}
-	in.c = C.ipfsmpi_instance_new(&p.c, C.uint32_t(in.number), C.int64_t(l.Memory), C.int64_t(l.Elements), C.int64_t(l.Tables))
+	in.c = C.ipfsmpi_instance_new(&p.c, C.uint32_t(in.number), C.int64_t(l.Memory), C.int64_t(l.Elements), C.int64_t(l.Tables),
+		C.size_t(l.Guard&^(HostPage()-1)))
 	if in.c == nil {
 		instances.remove(in.number)
 		return nil, errors.New("native: out of memory")

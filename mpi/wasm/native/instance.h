@@ -39,6 +39,8 @@ struct instance {
   bool ended;   // by a call of the host
   uint8_t *base; // of the memory
   size_t size;   // of the memory, when last looked at
+  size_t guard;  // bytes at base that nobody may touch, if it is guarded
+  bool guarded;
   const void *checked; // the function that the last invoke called
   uint32_t checked_args;
   uint8_t checked_result;
@@ -50,6 +52,11 @@ struct exit {
   int32_t what; // one of the constants below
   wasm_trap_t *trap;
   wasmtime_error_t *error;
+  bool fault;       // a trap by an access to memory that is not there, at address
+  bool write;       // known to be a store
+  uint64_t address; // in the program's memory
+  bool has_stack;   // stack is the stack pointer of the program
+  uint32_t stack;
 };
 
 enum {
@@ -72,7 +79,8 @@ enum {
 const char *ipfsmpi_program_define(struct program *p, size_t i, const char *module, size_t module_len, const char *name, size_t name_len,
                            const char *params, size_t nparams);
 wasmtime_error_t *ipfsmpi_program_link(struct program *p, const wasmtime_module_t *module);
-struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, int64_t memory, int64_t elements, int64_t tables);
+struct instance *ipfsmpi_instance_new(const struct program *p, uint32_t number, int64_t memory, int64_t elements, int64_t tables,
+                                       size_t guard);
 void ipfsmpi_instance_make(struct instance *in, const struct program *p, const char *table, size_t table_len, const char *safepoint,
                            size_t safepoint_len, struct exit *e);
 void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, bool optional, struct exit *e);

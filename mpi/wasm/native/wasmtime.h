@@ -35,21 +35,22 @@ typedef struct wasm_valtype_vec_t { size_t size; wasm_valtype_t **data; } wasm_v
 typedef struct wasmtime_instance { uint64_t store_id; size_t __private; } wasmtime_instance_t;
 typedef struct wasmtime_func { uint64_t store_id; void *__private; } wasmtime_func_t;
 typedef struct wasmtime_table { struct { uint64_t store_id; uint32_t __private1; }; uint32_t __private2; } wasmtime_table_t;
+typedef struct wasmtime_global { uint64_t store_id; uint32_t __private1; uint32_t __private2; uint32_t __private3; } wasmtime_global_t;
 typedef struct wasmtime_memory { struct { uint64_t store_id; uint32_t __private1; }; uint32_t __private2; } wasmtime_memory_t;
 typedef struct wasmtime_extern {
   uint8_t kind;
-  union { wasmtime_func_t func; wasmtime_table_t table; wasmtime_memory_t memory; uint64_t space[3]; } of;
+  union { wasmtime_func_t func; wasmtime_global_t global; wasmtime_table_t table; wasmtime_memory_t memory; uint64_t space[3]; } of;
 } wasmtime_extern_t;
 typedef struct wasmtime_val {
   uint8_t kind;
-  union { wasmtime_func_t funcref; uint64_t space[3]; } of;
+  union { int32_t i32; wasmtime_func_t funcref; uint64_t space[3]; } of;
 } wasmtime_val_t;
 typedef union wasmtime_val_raw { int32_t i32; int64_t i64; double f64; uint8_t v128[16]; } wasmtime_val_raw_t;
 typedef wasm_trap_t *(*wasmtime_func_unchecked_callback_t)(void *env, wasmtime_caller_t *, wasmtime_val_raw_t *, size_t);
 
 enum { WASM_I32 = 0, WASM_I64 = 1, WASM_F32 = 2, WASM_F64 = 3 };
-enum { WASMTIME_EXTERN_FUNC = 0, WASMTIME_EXTERN_TABLE = 2, WASMTIME_EXTERN_MEMORY = 3 };
-enum { WASMTIME_FUNCREF = 5 };
+enum { WASMTIME_EXTERN_FUNC = 0, WASMTIME_EXTERN_GLOBAL = 1, WASMTIME_EXTERN_TABLE = 2, WASMTIME_EXTERN_MEMORY = 3 };
+enum { WASMTIME_I32 = 0, WASMTIME_FUNCREF = 5 };
 enum { WASMTIME_OPT_LEVEL_SPEED = 1 };
 enum {
   WASMTIME_TRAP_CODE_STACK_OVERFLOW = 0,
@@ -73,6 +74,8 @@ _Static_assert(sizeof(wasmtime_extern_t) == 32 && offsetof(wasmtime_extern_t, of
 _Static_assert(sizeof(wasmtime_val_t) == 32 && offsetof(wasmtime_val_t, of) == 8, "val");
 _Static_assert(sizeof(wasmtime_val_raw_t) == 16 && _Alignof(wasmtime_val_raw_t) == 8, "val_raw");
 _Static_assert(WASM_I32 == 0 && WASM_I64 == 1 && WASM_F64 == 3, "kinds of values");
+_Static_assert(WASMTIME_EXTERN_GLOBAL == 1 && WASMTIME_I32 == 0, "globals");
+_Static_assert(sizeof(wasmtime_global_t) == 24, "global");
 _Static_assert(WASMTIME_EXTERN_FUNC == 0 && WASMTIME_EXTERN_TABLE == 2 && WASMTIME_EXTERN_MEMORY == 3, "kinds of externs");
 _Static_assert(WASMTIME_FUNCREF == 5 && WASMTIME_OPT_LEVEL_SPEED == 1, "constants");
 _Static_assert(WASMTIME_TRAP_CODE_STACK_OVERFLOW == 0 && WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS == 1 &&
@@ -151,6 +154,7 @@ void wasm_trap_trace(const wasm_trap_t *, wasm_frame_vec_t *out);
 void wasm_trap_delete(wasm_trap_t *);
 void wasm_frame_vec_delete(wasm_frame_vec_t *);
 uint32_t wasm_frame_func_index(const wasm_frame_t *);
+size_t wasm_frame_module_offset(const wasm_frame_t *);
 const wasm_name_t *wasmtime_frame_func_name(const wasm_frame_t *);
 
 wasmtime_error_t *wasmtime_error_new(const char *);
@@ -183,6 +187,7 @@ wasm_functype_t *wasmtime_func_type(const wasmtime_context_t *store, const wasmt
 wasmtime_error_t *wasmtime_func_call_unchecked(wasmtime_context_t *store, const wasmtime_func_t *func,
                                                wasmtime_val_raw_t *args_and_results, size_t args_and_results_len,
                                                wasm_trap_t **trap);
+void wasmtime_global_get(wasmtime_context_t *store, const wasmtime_global_t *global, wasmtime_val_t *out);
 bool wasmtime_table_get(wasmtime_context_t *store, const wasmtime_table_t *table, uint64_t index, wasmtime_val_t *val);
 uint8_t *wasmtime_memory_data(const wasmtime_context_t *store, const wasmtime_memory_t *memory);
 size_t wasmtime_memory_data_size(const wasmtime_context_t *store, const wasmtime_memory_t *memory);

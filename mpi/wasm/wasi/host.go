@@ -41,6 +41,7 @@ type Host struct {
 	cfg   Config
 	ctx   context.Context
 	clock Clock
+	guard uint64 // see Guard
 
 	// Of the goroutine that runs the program; of whoever called Abandon from then on.
 	end     End
@@ -137,6 +138,9 @@ func (h *Host) Written() []File {
 	return h.scratch.written()
 }
 
+// Guard says how many bytes at address 0 of the guest's memory must not be touched.
+func (h *Host) Guard(n int64) { h.guard = uint64(n) }
+
 // Args are the arguments of one call, i32 ones zero-extended. Those that the function
 // does not have are ignored.
 type Args [9]uint64
@@ -151,7 +155,7 @@ func (h *Host) Call(f *Func, mem []byte, a *Args) Errno {
 	if h.ctx.Err() != nil {
 		return h.stop(h.whyContext())
 	}
-	return f.do(h, mem, a)
+	return f.do(h, memory{mem, h.guard}, a)
 }
 
 func (h *Host) whyContext() End {

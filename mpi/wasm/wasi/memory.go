@@ -5,14 +5,17 @@ import "encoding/binary"
 // memory is the guest's linear memory for the length of one call. Offsets and lengths
 // are 32-bit values of the guest in 64 bits, so that their sums and products are exact.
 // WebAssembly is little-endian everywhere.
-type memory []byte
+type memory struct {
+	b     []byte
+	guard uint64 // bytes at address 0 that must not be touched
+}
 
-// at is the n bytes at p, or nil and false if some of them are not there.
+// at is the n bytes at p, or nil and false if some of them are not there or must not be touched.
 func (m memory) at(p, n uint64) ([]byte, bool) {
-	if n > uint64(len(m)) || p > uint64(len(m))-n {
+	if n > uint64(len(m.b)) || p > uint64(len(m.b))-n || p < m.guard && n > 0 {
 		return nil, false
 	}
-	return m[p : p+n : p+n], true
+	return m.b[p : p+n : p+n], true
 }
 
 func (m memory) put32(p uint64, v uint32) Errno {
@@ -68,7 +71,7 @@ func (m memory) vectors(p, n uint64, do func(b []byte) bool) Errno {
 		spans = append(spans, s)
 	}
 	for _, s := range spans {
-		if s.len > 0 && !do(m[s.at:s.at+s.len:s.at+s.len]) {
+		if s.len > 0 && !do(m.b[s.at:s.at+s.len:s.at+s.len]) {
 			break
 		}
 	}

@@ -1,0 +1,105 @@
+package wasm
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/native"
+)
+
+// trapText says which rule the program broke.
+func (in *instance) trapText(t *native.Trap) string {
+	switch t.Code {
+	case native.StackOverflow:
+		return fmt.Sprintf("stack overflow (%s)", size(int64(in.stack)))
+	case native.MemoryOutOfBounds:
+		return in.faultText(t)
+	case native.HeapMisaligned:
+		return "misaligned atomic access"
+	case native.TableOutOfBounds:
+		return "table access out of bounds"
+	case native.IndirectCallToNull:
+		return "call of a null function pointer"
+	case native.BadSignature:
+		return "call of a function pointer of another type"
+	case native.IntegerOverflow:
+		return "integer overflow"
+	case native.IntegerDivisionByZero:
+		return "integer division by zero"
+	case native.BadConversionToInteger:
+		return "conversion to integer of a float that does not fit"
+	case native.UnreachableCodeReached:
+		return "unreachable code reached (abort or panic)"
+	}
+	return fmt.Sprintf("trap %d", t.Code)
+}
+
+// redZone is how far below its stack pointer a function of C may write.
+const redZone = 128
+
+// faultText says what is wrong with an access to memory. A program with a guard has its stack right
+// above it, and that stack grows down: an access there with the stack pointer used up is an overflow.
+func (in *instance) faultText(t *native.Trap) string {
+	guard, used := uint64(in.guard), uint64(len(in.in.Memory()))
+	if sp := uint64(t.Stack); t.HasStack && guard > 0 && (sp < guard+redZone || sp > used) {
+		return "stack overflow"
+	}
+	f := t.Fault
+	if f == nil {
+		return "memory access out of bounds"
+	}
+	access := "access"
+	switch {
+	case len(t.Frames) > 0 && in.instruction(t.Frames[0]) == "memory.copy": // it loads first
+	case f.Write:
+		access = "store"
+	case native.TellsWrites:
+		access = "load"
+	}
+	if f.Address < guard {
+		return fmt.Sprintf("NULL pointer: %s at address %#x", access, f.Address)
+	}
+	return fmt.Sprintf("memory access out of bounds: %s at address %#x of %#x", access, f.Address, used)
+}
+
+// maxFrames is how many functions of a backtrace are named.
+const maxFrames = 4
+
+// where says where, by the names of the innermost functions. They are the program's own words: cut,
+// and made printable.
+func (in *instance) where(frames []native.Frame) string {
+	if len(frames) == 0 {
+		return ""
+	}
+	var list []string
+	for _, f := range frames[:min(len(frames), maxFrames)] {
+		list = append(list, in.frameText(f))
+	}
+	if len(frames) > maxFrames {
+		list = append(list, "…")
+	}
+	return " in " + strings.Join(list, " ← ")
+}
+
+// instruction is what a function stands for that the host added to the program; else empty.
+func (in *instance) instruction(f native.Frame) string {
+	if in.guard == 0 {
+		return ""
+	}
+	return module.TouchingName(int64(f.Function) - int64(in.p.code.info.functions))
+}
+
+func (in *instance) frameText(f native.Frame) string {
+	if name := in.instruction(f); name != "" {
+		return name
+	}
+	name := f.Name
+	switch name {
+	case "":
+		return fmt.Sprintf("func%d", f.Function)
+	case "__main_argc_argv", "__original_main":
+		name = "main" // what compilers for WASI call it
+	}
+	return clip(printable(name), 80)
+}
