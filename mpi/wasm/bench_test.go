@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"context"
+	"fmt"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
@@ -30,6 +31,37 @@ func BenchmarkInstanceC(b *testing.B) {
 	}
 	benchInstance(b, p)
 }
+
+// BenchmarkGuard is the cost of a message to a small handler in C, in the pool and not, with and
+// without a guard.
+func BenchmarkGuard(b *testing.B) {
+	bare := clang(b, "cat.c", "-Wl,--stack-first,-z,stack-size=65536")
+	x := execLimits()
+	x.Args, x.Stdin = []string{"run", "cat"}, []byte("hello")
+	for _, slots := range []int{8, 0} {
+		for name, bin := range map[string][]byte{"no": bare, "yes": append(bare[:len(bare):len(bare)], claim...)} {
+			r := New(Config{HandlerSlots: slots})
+			defer r.Close()
+			p, err := r.Compile(b.Context(), bin)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if p.(*program).code.info.guard > 0 != (name == "yes") {
+				b.Fatal("the guard is not as it is meant to be")
+			}
+			b.Run(fmt.Sprintf("slots=%d/guard=%s", slots, name), func(b *testing.B) {
+				for b.Loop() {
+					if out := p.Run(context.Background(), x); string(out.Stdout) != "hello" {
+						b.Fatal(out.Reason, out.Detail)
+					}
+				}
+			})
+		}
+	}
+}
+
+// claim is the section by which a program says that it leaves 4 KiB unused.
+const claim = "\x00\x13\x0eipfs_mpi.guard\x00\x10\x00\x00"
 
 // benchInstance runs p with and without files, and from two goroutines at once.
 func benchInstance(b *testing.B, p exec.Program) {

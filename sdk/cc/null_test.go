@@ -1,11 +1,20 @@
 package cc_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
+
+// saidHere is what a node says of an access to memory, whose kind it does not know on all machines.
+func saidHere(says string) string {
+	if runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
+		return says
+	}
+	return strings.NewReplacer("load", "access", "store", "access").Replace(says)
+}
 
 // TestNullPointers: what a program does with a NULL pointer ends it with the reason, whatever its
 // stack; and what overflows its stack is said to.
@@ -35,7 +44,7 @@ func TestNullPointers(t *testing.T) {
 				if out.Reason != "" {
 					t.Errorf("%s: %s", out.Reason, out.Detail)
 				}
-			} else if out.Reason != mpi.Trapped || !strings.HasPrefix(out.Detail, tc.says) {
+			} else if says := saidHere(tc.says); out.Reason != mpi.Trapped || !strings.HasPrefix(out.Detail, says) {
 				t.Errorf("%s: %s", out.Reason, out.Detail)
 			}
 		})

@@ -32,7 +32,10 @@ type Config struct {
 }
 
 // Engine compiles modules.
-type Engine struct{ c *C.wasm_engine_t }
+type Engine struct {
+	c      *C.wasm_engine_t
+	pooled bool
+}
 
 // NewEngine makes an engine, which has to be closed. It fails if the address space of a pool is not
 // to be had.
@@ -46,7 +49,7 @@ func NewEngine(cfg Config) (*Engine, error) {
 			return nil, err
 		}
 	}
-	e := &Engine{C.ipfsmpi_engine_new(&c)}
+	e := &Engine{C.ipfsmpi_engine_new(&c), cfg.Pool != nil}
 	if e.c == nil {
 		return nil, errors.New("native: wasmtime makes no engine")
 	}

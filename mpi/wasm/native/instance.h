@@ -21,6 +21,7 @@ struct program {
   wasmtime_instance_pre_t *pre;
   struct function *functions;
   size_t count;
+  bool pooled; // instances have places that are used again
 };
 
 // One run of a program. It belongs to the thread that runs it, but for what stop points to.
@@ -41,6 +42,7 @@ struct instance {
   size_t size;   // of the memory, when last looked at
   size_t guard;  // bytes at base that nobody may touch, if it is guarded
   bool guarded;
+  bool pooled;
   const void *checked; // the function that the last invoke called
   uint32_t checked_args;
   uint8_t checked_result;

@@ -28,7 +28,7 @@ type Program struct{ c C.struct_program }
 // the types that it imports them with.
 func Link(engine *Engine, module *Module, functions []Function) (*Program, error) {
 	p := &Program{}
-	p.c.engine = engine.c
+	p.c.engine, p.c.pooled = engine.c, C.bool(engine.pooled)
 	p.c.linker = C.wasmtime_linker_new(engine.c)
 	p.c.count = C.size_t(len(functions))
 	p.c.functions = (*C.struct_function)(C.calloc(C.size_t(max(len(functions), 1)), C.sizeof_struct_function))
