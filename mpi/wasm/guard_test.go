@@ -53,7 +53,8 @@ func TestNull(t *testing.T) {
 		"beyond":        {"(drop (i32.load (i32.const 70000)))", "memory access out of bounds: " + access("load") + " at address 0x11170 of 0x10000 in main"},
 		"stack":         {"(global.set 0 (i32.const 4000)) (i32.store (i32.const 4000) (i32.const 1))", "stack overflow in main"},
 		"stack, beyond": {"(global.set 0 (i32.const -4000)) (i32.store (i32.const -4000) (i32.const 1))", "stack overflow in main"},
-		"given to WASI": {"(call $exit (call $random (i32.const 0) (i32.const 8)))", "exit code 21"}, // EFAULT
+		// EFAULT
+		"given to WASI": {"(call $exit (call $random (i32.const 0) (i32.const 8)))", "exit code 21"},
 		"below the end": {"(call $exit (call $random (i32.const 4095) (i32.const 8)))", "exit code 21"},
 		"no bytes":      {"(call $exit (call $random (i32.const 0) (i32.const 0)))", ""},
 	} {
@@ -78,8 +79,8 @@ func TestNull(t *testing.T) {
 	}
 }
 
-// TestGuardClaimed: a program that says it leaves bytes unused, and does not, harms nobody; where it
-// has initial data there, it is not believed.
+// TestGuardClaimed: a program that says it leaves bytes unused, and does not, harms nobody; where
+// it has initial data there, it is not believed.
 func TestGuardClaimed(t *testing.T) {
 	const claim = `(@custom "ipfs_mpi.guard" "\00\00\01\00")`
 	for name, tt := range map[string]struct{ wat, detail string }{

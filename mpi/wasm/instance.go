@@ -38,8 +38,8 @@ type instance struct {
 
 // owner is a handler's run, or a group of ranks.
 type owner interface {
-	// stopped says why it set the stop flag. in is where, as [instance.where] has it, if the instance
-	// computed.
+	// stopped says why it set the stop flag. in is where, as [instance.where] has it, if the
+	// instance computed.
 	stopped(in string) (mpi.Reason, string)
 	// ended is stopped, for an instance that the host ended: it slept, or made its next call.
 	ended(why wasi.Why) (mpi.Reason, string)

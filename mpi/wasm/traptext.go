@@ -39,7 +39,8 @@ func (in *instance) trapText(t *native.Trap) string {
 const redZone = 128
 
 // faultText says what is wrong with an access to memory. A program with a guard has its stack right
-// above it, and that stack grows down: an access there with the stack pointer used up is an overflow.
+// above it, and that stack grows down: an access there with the stack pointer used up is an
+// overflow.
 func (in *instance) faultText(t *native.Trap) string {
 	guard, used := uint64(in.guard), uint64(len(in.in.Memory()))
 	if sp := uint64(t.Stack); t.HasStack && guard > 0 && (sp < guard+redZone || sp > used) {

@@ -46,9 +46,9 @@ var (
 	}
 )
 
-// A program leaves the first bytes of its memory unused, so that a node can make an access through a
-// NULL pointer a trap. They are the last of its stack: 64 KiB, or with a stack of the user's size a
-// page, if it is not too small for that.
+// A program leaves the first bytes of its memory unused, so that a node can make an access through
+// a NULL pointer a trap. They are the last of its stack: 64 KiB, or with a stack of the user's size
+// a page, if it is not too small for that.
 const (
 	guard        = 64 << 10
 	guardOfOwn   = 4 << 10

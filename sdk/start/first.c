@@ -7,9 +7,9 @@ static void first(void) {}
 __attribute__((constructor)) static void keep(void) { __asm__ volatile("" : : "r"(first)); }
 
 /*
- * The stack is at the beginning of memory and grows down to address 0. This section says how many of
- * its last bytes it does without: a node makes an access to them a trap, since it is one through a
- * NULL pointer. 0 is none.
+ * The stack is at the beginning of memory and grows down to address 0. This section says how many
+ * of its last bytes it does without: a node makes an access to them a trap, since it is one through
+ * a NULL pointer. 0 is none.
  */
 #ifndef GUARD
 #define GUARD 4096

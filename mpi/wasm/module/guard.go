@@ -29,7 +29,7 @@ func (m *Module) Guard() int64 {
 	switch {
 	case len(m.Memories) != 1 || m.Memories[0].Min == 0 || m.lowest < g || m.passive:
 		return 0
-	case len(m.funcs)+2 > maxFunctions || len(m.types) == maxTypes: // no room for what makes it safe
+	case len(m.funcs)+2 > maxFunctions, len(m.types) == maxTypes: // no room for what makes it safe
 		return 0
 	}
 	return g

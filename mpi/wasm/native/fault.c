@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 // wasmtime makes traps of faults in a signal handler, and tells the address only within a text that
-// also has the names of the program's functions in it. So a handler before its own notes the address
-// of the last fault of each thread.
+// also has the names of the program's functions in it. So a handler before its own notes the
+// address of the last fault of each thread.
 
 static _Thread_local struct fault last;
 

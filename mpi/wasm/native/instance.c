@@ -94,9 +94,10 @@ static bool find(struct instance *in, const char *name, size_t len, uint8_t kind
   return len && wasmtime_instance_export_get(in->context, &in->instance, name, len, item) && item->kind == kind;
 }
 
-// keep_apart keeps the system from joining the guard with the memory behind it when both may be used
-// again, and from dividing them for the next instance in this place: that takes three times as long
-// as the protection. Places are known by a hash: one that another has driven out is told again.
+// keep_apart keeps the system from joining the guard with the memory behind it when both may be
+// used again, and from dividing them for the next instance in this place: that takes three times as
+// long as the protection. Places are known by a hash: one that another has driven out is told
+// again.
 static void keep_apart(uint8_t *base, size_t size) {
 #ifdef MADV_DONTDUMP
   static _Atomic(uint8_t *) told[512];
