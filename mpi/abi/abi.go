@@ -55,3 +55,10 @@ const (
 	StatusBytes     = 12 // int64, not aligned
 	StatusCancelled = 20 // int
 )
+
+// The markers of MPI 1 for the bounds of structures, which MPI 3.0 removed. The standard ABI gives
+// them no values; these are of a range that it leaves to nothing else.
+const (
+	Lb = 0x000002fe // MPI_LB
+	Ub = 0x000002ff // MPI_UB
+)

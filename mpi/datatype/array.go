@@ -49,7 +49,7 @@ func fastest(i, dims int, order int32) int {
 
 // bound sets the bounds of a type that is not in use yet.
 func (t *Type) bound(lb, ub int64) {
-	t.lb, t.ub, t.marked = lb, ub, true
+	t.lb, t.ub, t.lbSet, t.ubSet = lb, ub, true, true
 	t.settle()
 }
 

@@ -29,7 +29,7 @@ type Type struct {
 	lb, ub         int64
 	trueLB, trueUB int64
 	align          int64 // the strictest alignment of its basic elements in C
-	marked         bool  // lb and ub were set explicitly, by this type or one that it is made of
+	lbSet, ubSet   bool  // the bound was set explicitly, by this type or one that it is made of
 	contiguous     bool
 
 	elements int64   // number of basic elements
@@ -131,7 +131,7 @@ func (m Maker) compose(parts []part) (*Type, error) {
 		if m.stopped(i) {
 			return nil, ErrStopped
 		}
-		if p.count == 0 || p.t.size == 0 && !p.t.marked {
+		if p.count == 0 || p.t.size == 0 && !p.t.marked() {
 			continue
 		}
 		if !t.include(p) {
@@ -144,12 +144,8 @@ func (m Maker) compose(parts []part) (*Type, error) {
 	if t.size == 0 {
 		t.trueLB, t.trueUB = 0, 0
 	}
-	if !t.marked {
-		t.lb = t.trueLB
-		var ok bool
-		if t.ub, ok = add(t.lb, (t.trueUB-t.trueLB+t.align-1)/t.align*t.align); !ok {
-			return nil, ErrTooLarge
-		}
+	if !t.setBounds() {
+		return nil, ErrTooLarge
 	}
 	t.layout = list.node()
 	t.few = t.layout.few()
@@ -161,9 +157,37 @@ func (m Maker) compose(parts []part) (*Type, error) {
 	return t, nil
 }
 
+// marked reports whether a bound was set explicitly.
+func (t *Type) marked() bool { return t.lbSet || t.ubSet }
+
+// setBounds completes the bounds of a type once all of its parts are included: an upper bound that
+// was not set explicitly is rounded up, so that the extent is a multiple of the alignment.
+func (t *Type) setBounds() bool {
+	if t.size == 0 { // bounds that were not set are 0, but an extent is not negative for that
+		if !t.lbSet {
+			t.lb = min(t.ub, 0)
+		}
+		if !t.ubSet {
+			t.ub = max(t.lb, 0)
+		}
+		return within(t.ub - t.lb)
+	}
+	if !t.ubSet {
+		gap := (t.ub - t.lb) % t.align
+		if gap < 0 {
+			gap += t.align
+		}
+		if gap > 0 {
+			t.ub += t.align - gap
+		}
+	}
+	return within(t.lb) && within(t.ub) && within(t.ub-t.lb)
+}
+
 // include adds a part, which has data or bounds of its own, to the type's numbers. Explicit bounds
-// of a part become bounds of the whole; otherwise those of the data do (MPI 5.0, 5.1: the
-// definitions of lb, ub and extent).
+// of a part become bounds of the whole; otherwise those of all parts do (MPI 5.0, 5.1: the
+// definitions of lb, ub and extent). What the standard leaves open is as in Open MPI: the upper
+// bound of a part counts as it was rounded up for that part.
 func (t *Type) include(p part) bool {
 	span, ok1 := mul(p.count-1, p.stride)
 	low, ok2 := add(p.disp, min(span, 0))
@@ -173,17 +197,13 @@ func (t *Type) include(p part) bool {
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
 		return false
 	}
-	if p.t.marked {
-		lb, ok1 := add(low, p.t.lb)
-		ub, ok2 := add(high, p.t.ub)
-		if !ok1 || !ok2 {
-			return false
-		}
-		if t.marked {
-			lb, ub = min(lb, t.lb), max(ub, t.ub)
-		}
-		t.lb, t.ub, t.marked = lb, ub, true
+	lb, ok1 := add(low, p.t.lb)
+	ub, ok2 := add(high, p.t.ub)
+	if !ok1 || !ok2 {
+		return false
 	}
+	t.lb, t.lbSet = outer(t.lb, t.lbSet, lb, p.t.lbSet, t.size == 0, p.t.size == 0, -1)
+	t.ub, t.ubSet = outer(t.ub, t.ubSet, ub, p.t.ubSet, t.size == 0, p.t.size == 0, 1)
 	if p.t.size > 0 {
 		lb, ok1 := add(low, p.t.trueLB)
 		ub, ok2 := add(high, p.t.trueUB)
@@ -207,6 +227,22 @@ func (t *Type) include(p part) bool {
 	return within(t.ub - t.lb)
 }
 
+// outer is the bound of a type with a part more: the further of the two, unless one of them is set
+// explicitly and the other is not, or belongs to nothing. side is -1 for a lower and 1 for an upper
+// bound.
+func outer(old int64, oldSet bool, of int64, ofSet, empty, ofEmpty bool, side int64) (int64, bool) {
+	switch {
+	case oldSet == ofSet && (oldSet || !empty && !ofEmpty):
+		if (of-old)*side > 0 {
+			return of, oldSet
+		}
+		return old, oldSet
+	case ofSet, !oldSet && empty && !ofEmpty:
+		return of, ofSet
+	}
+	return old, oldSet
+}
+
 // settle sets what follows from the layout and the bounds.
 func (t *Type) settle() {
 	if t.layout == nil {
@@ -227,6 +263,9 @@ func (t *Type) setParts(parts []part) {
 	t.weight += int64(cap(parts)) * partWeight
 }
 
+// sum is a+b, neither negative; false if it is more than a count can be.
+func sum(a, b int64) (int64, bool) { return a + b, a <= math.MaxInt64-b }
+
 // Elements is the number of basic elements in the first n bytes of the data of elements of the type
 // (MPI 5.0, 5.1.11); false if it is not a whole number.
 func (t *Type) Elements(n int64) (int64, bool) {
@@ -240,7 +279,8 @@ func (t *Type) Elements(n int64) (int64, bool) {
 	count := whole * t.elements
 	if t.kind != (kind{}) {
 		size := int64(t.kind.size)
-		return count + rest/size, rest%size == 0
+		n, ok := sum(count, rest/size)
+		return n, ok && rest%size == 0
 	}
 	for _, p := range t.parts {
 		if rest == 0 {
@@ -263,22 +303,24 @@ func (t *Type) ElementsSize(n int64) (int64, bool) {
 	if n <= 0 || t.elements == 0 {
 		return 0, n == 0
 	}
-	size, ok := mul(n/t.elements, t.size)
-	if !ok {
+	whole := n / t.elements
+	if whole > math.MaxInt64/t.size {
 		return 0, false
 	}
+	size := whole * t.size
 	n %= t.elements
 	if t.kind != (kind{}) {
-		return size + n*int64(t.kind.size), true
+		return sum(size, n*int64(t.kind.size))
 	}
+	rest := int64(0) // less than t.size
 	for _, p := range t.parts {
 		if n == 0 {
 			break
 		}
 		k := min(n, p.count*p.t.elements)
 		part, _ := p.t.ElementsSize(k)
-		size += part
+		rest += part
 		n -= k
 	}
-	return size, true
+	return sum(size, rest)
 }

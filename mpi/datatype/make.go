@@ -211,7 +211,7 @@ func (m Maker) Resized(old *Type, lb, extent int64) (*Type, error) {
 	}
 	t := *old
 	t.named, t.weight, t.depth = nil, typeWeight, 0
-	t.lb, t.ub, t.marked = lb, ub, true
+	t.lb, t.ub, t.lbSet, t.ubSet = lb, ub, true, true
 	t.settle()
 	return m.finish(&t, abi.CombinerResized, []*Type{old}, argument{'a', []int64{lb, extent}})
 }

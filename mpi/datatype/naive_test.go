@@ -11,6 +11,7 @@ import (
 type naive struct {
 	entries  []entry
 	lbs, ubs []int64 // markers that resized types set
+	highs    []int64 // upper bounds of what it is made of
 }
 
 type entry struct {
@@ -35,11 +36,15 @@ func (n naive) trueBounds() (lb, ub int64) {
 	return lb, ub
 }
 
-// bounds returns lb and ub, by equation (5.1) and the paragraph after it.
+// bounds returns lb and ub, by equation (5.1) and the paragraph after it. The upper bound of a part
+// counts as it was rounded up for that part, as in Open MPI.
 func (n naive) bounds() (lb, ub int64) {
 	lb, ub = n.trueBounds()
 	if len(n.lbs) > 0 {
 		return slices.Min(n.lbs), slices.Max(n.ubs)
+	}
+	if len(n.highs) > 0 {
+		ub = slices.Max(n.highs)
 	}
 	align := int64(1)
 	for _, e := range n.entries {
@@ -63,6 +68,9 @@ func (n *naive) place(disp, count int64, m naive) {
 		at := disp + i*extent
 		for _, e := range m.entries {
 			n.entries = append(n.entries, entry{at + e.disp, e.k})
+		}
+		if _, ub := m.bounds(); len(m.entries) > 0 && len(m.ubs) == 0 {
+			n.highs = append(n.highs, at+ub)
 		}
 		for j := range m.lbs {
 			n.lbs, n.ubs = append(n.lbs, at+m.lbs[j]), append(n.ubs, at+m.ubs[j])
@@ -201,7 +209,7 @@ func (c chooser) derived(t testing.TB, depth int) made {
 		got, err = m.Struct(lengths, disps, types)
 	case 8:
 		lb, extent := c.upTo(60)-30, c.upTo(100)-20
-		n = naive{old.n.entries, []int64{lb}, []int64{lb + extent}}
+		n = naive{entries: old.n.entries, lbs: []int64{lb}, ubs: []int64{lb + extent}}
 		got, err = m.Resized(old.t, lb, extent)
 	case 9:
 		dims := int(c.upTo(2)) + 1

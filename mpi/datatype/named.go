@@ -44,6 +44,8 @@ func buildNamed() (list [256]*Type) {
 	for _, b := range basics {
 		list[b.handle-abi.DatatypeNull] = basic(b.kind, &name{handle: b.handle, text: b.text})
 	}
+	list[abi.Lb-abi.DatatypeNull] = &Type{align: 1, lbSet: true, contiguous: true, named: &name{handle: abi.Lb, text: "MPI_LB"}, weight: typeWeight}
+	list[abi.Ub-abi.DatatypeNull] = &Type{align: 1, ubSet: true, contiguous: true, named: &name{handle: abi.Ub, text: "MPI_UB"}, weight: typeWeight}
 	for _, p := range pairs {
 		value, index := list[p.value-abi.DatatypeNull], list[p.index-abi.DatatypeNull]
 		t := newPair(value, index)

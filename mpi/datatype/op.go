@@ -7,7 +7,8 @@ type Op int32
 
 // Allows reports whether the operation is defined for elements of the type (MPI 5.0, 6.9.2 and
 // 6.9.4), which must be predefined, not derived. MPI_REPLACE and MPI_NO_OP accept any predefined
-// type; the caller must reject them in collective operations.
+// type; the caller must reject them in collective operations. Logical operations on MPI_AINT,
+// MPI_COUNT and MPI_OFFSET are allowed as in Open MPI and MPICH.
 func (op Op) Allows(t *Type) bool {
 	if t.named == nil {
 		return false
@@ -22,7 +23,7 @@ func (op Op) Allows(t *Type) bool {
 	case abi.Sum, abi.Prod:
 		return ordered(c) || c == complexes
 	case abi.Land, abi.Lor, abi.Lxor:
-		return c == signed || c == unsigned || c == logical
+		return integer(c) && c != fortran || c == logical
 	case abi.Band, abi.Bor, abi.Bxor:
 		return integer(c) || c == plainBytes
 	case abi.Replace, abi.NoOp:
