@@ -150,6 +150,21 @@ func (c *call) buffer(i int) (datatype.Buffer, error) {
 	return c.bufferAt(c.ptr(i), n, t)
 }
 
+// nothing reports whether the buffer whose address, count and datatype are parameters i, i+1 and i+2
+// is none, and the peer in parameter i+3 nobody: 0 elements of MPI_DATATYPE_NULL to or from
+// MPI_PROC_NULL, which MPICH takes and programs pass.
+func (c *call) nothing(i, peer int) bool {
+	return c.int(peer) == abi.ProcNull && c.handle(i+2) == abi.DatatypeNull && c.int(i+1) == 0
+}
+
+// messageBuffer is buffer for a message to or from the rank in parameter peer.
+func (c *call) messageBuffer(i, peer int) (datatype.Buffer, error) {
+	if c.nothing(i, peer) {
+		return datatype.Of(nil), nil
+	}
+	return c.buffer(i)
+}
+
 // bufferAt is n elements of t at an address. A buffer without data may have any address.
 func (c *call) bufferAt(addr uint32, n int64, t *datatype.Type) (datatype.Buffer, error) {
 	if addr == abi.InPlace && n > 0 {

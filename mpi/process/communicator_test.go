@@ -136,7 +136,7 @@ func TestCreate(t *testing.T) {
 		} else {
 			g.check("the communicator", comm, abi.CommNull)
 		}
-		// MPI 5.0, 7.4.2: only members call MPI_Comm_create_group.
+		// MPI 5.0, 7.4.2: only members need to call MPI_Comm_create_group.
 		if mine != nil {
 			for range 3 {
 				g.wantComm("of the group", g.out("MPI_Comm_create_group", abi.CommWorld, group, 7), mine...)
@@ -145,7 +145,7 @@ func TestCreate(t *testing.T) {
 		g.returning()
 		out := g.alloc(4)
 		if g.rank == 0 {
-			g.want(abi.ErrGroup, "MPI_Comm_create_group", abi.CommWorld, incl(3, 4), 7, out)
+			g.check("outside of the group", g.out("MPI_Comm_create_group", abi.CommWorld, incl(3, 4), 7), abi.CommNull)
 			g.want(abi.ErrTag, "MPI_Comm_create_group", abi.CommWorld, group, -1, out)
 		}
 		g.want(abi.ErrGroup, "MPI_Comm_create", abi.CommSelf, world, out)

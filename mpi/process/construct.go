@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
@@ -163,9 +164,7 @@ func commSplitType(c *call) error {
 	case abi.CommTypeShared:
 		color = int32(c.cfg.Nodes[c.rank])
 	case abi.CommTypeHwGuided, abi.CommTypeResourceGuided:
-		if kind, _ := o.get("mpi_hw_resource_type"); kind == "mpi_shared_memory" {
-			color = int32(c.cfg.Nodes[c.rank])
-		}
+		color = c.resourceColor(o, c.int(1) == abi.CommTypeResourceGuided)
 	case abi.CommTypeHwUnguided, abi.Undefined:
 	default:
 		return errorf(abi.ErrArg, "%d is not a type of communicators", c.int(1))
@@ -176,6 +175,28 @@ func commSplitType(c *call) error {
 	}
 	return c.addComm(c.ptr(4), made)
 }
+
+// resourceColor is the color of a process for MPI_COMM_TYPE_HW_GUIDED and, if sets, for
+// MPI_COMM_TYPE_RESOURCE_GUIDED, which takes the name of a process set too (MPI 5.0, 7.4.2 and
+// 11.3.2). A resource that is not known gives no communicator.
+func (c *call) resourceColor(o *info, sets bool) int32 {
+	if set, ok := o.get("mpi_pset_name"); ok && sets {
+		switch strings.ToLower(set) {
+		case "mpi://world":
+			return 0
+		case "mpi://self":
+			return int32(c.rank)
+		}
+		return abi.Undefined
+	}
+	if kind, _ := o.get("mpi_hw_resource_type"); kind == sharedMemory {
+		return int32(c.cfg.Nodes[c.rank])
+	}
+	return abi.Undefined
+}
+
+// sharedMemory is the only hardware resource that is known: that of a node (MPI 5.0, 7.4.2).
+const sharedMemory = "mpi_shared_memory"
 
 // commCreate is MPI_Comm_create (MPI 5.0, 7.4.2; for intercommunicators 7.6.2). On an
 // intracommunicator it needs no message: all members know the groups.
@@ -252,8 +273,8 @@ func commCreateGroup(c *call) error {
 		return c.addComm(c.ptr(3), nil)
 	case !subset(g, comm.group):
 		return errorf(abi.ErrGroup, "the group is not a part of %s", comm)
-	case g.place(int32(c.rank)) < 0:
-		return errorf(abi.ErrGroup, "this process is not in the group")
+	case g.place(int32(c.rank)) < 0: // it takes no part, as in Open MPI and MPICH
+		return c.addComm(c.ptr(3), nil)
 	}
 	made := c.newComm(comm, 0, g)
 	b := make([]byte, 16)

@@ -54,6 +54,21 @@ func typeOldExtent(c *call) error {
 	return c.writeSize(1, extent)
 }
 
+// MPI_Type_lb and MPI_Type_ub of MPI 1.
+func typeOldBound(upper bool) func(c *call) error {
+	return func(c *call) error {
+		t, err := c.typeObject(0)
+		if err != nil {
+			return err
+		}
+		lb, extent := t.Extent()
+		if upper {
+			lb += extent
+		}
+		return c.writeSize(1, lb)
+	}
+}
+
 // MPI_Get_elements (MPI 5.0, 5.1.11).
 func getElements(c *call) error {
 	b, err := c.theStatus(0)
@@ -277,6 +292,8 @@ var datatypeFunctions = family{
 	// Functions of MPI 1 that MPI 3 removed.
 	"Address":      {do: getAddress},
 	"Type_extent":  {do: typeOldExtent},
+	"Type_lb":      {do: typeOldBound(false)},
+	"Type_ub":      {do: typeOldBound(true)},
 	"Type_hvector": {do: typeVector(datatype.Maker.Hvector)},
 	"Type_struct":  {do: typeStruct},
 }

@@ -123,6 +123,14 @@ func echo(c *call) error {
 // nothing is a function without effect.
 func nothing(*call) error { return nil }
 
+// hwResourceInfo is MPI_Get_hw_resource_info (MPI 5.0, 9.1.2): the types of hardware resources that
+// MPI_Comm_split_type knows. A process is restricted to the one node.
+func hwResourceInfo(c *call) error {
+	info := &info{}
+	info.set(sharedMemory, "true")
+	return c.addInfo(c.ptr(0), info)
+}
+
 // abiInfo returns the sizes of the ABI's integers (MPI 5.0, 20.2).
 func abiInfo(c *call) error {
 	info := &info{}
@@ -216,6 +224,7 @@ var environmentFunctions = family{
 	"Get_version":              {do: version, anytime: true},
 	"Get_library_version":      {do: libraryVersion, anytime: true},
 	"Get_processor_name":       {do: processorName, anytime: true},
+	"Get_hw_resource_info":     {do: hwResourceInfo, anytime: true},
 	"Query_thread":             {do: queryThread},
 	"Is_thread_main":           {do: func(c *call) error { return c.writeFlag(0, true) }},
 	"Wtime":                    {do: wtime, anytime: true},

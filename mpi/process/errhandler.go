@@ -46,7 +46,17 @@ func (c *call) errhandler(i int) (*errhandler, error) {
 	if h := c.handles.errhandlers.get(c.handle(i)); h != nil {
 		return h, nil
 	}
-	return nil, errorf(abi.ErrErrhandler, "%s is not an error handler", handleName(c.handle(i)))
+	return nil, notErrhandler(c.handle(i))
+}
+
+// notErrhandler is the error for a handle that is no error handler. A null handle is an invalid
+// argument (MPI 5.0, 9.3.4); the class of others is MPI_ERR_ERRHANDLER (9.4).
+func notErrhandler(handle int32) error {
+	class := int32(abi.ErrErrhandler)
+	if handle == abi.ErrhandlerNull {
+		class = abi.ErrArg
+	}
+	return errorf(class, "%s is not an error handler", handleName(handle))
 }
 
 func createErrhandler(c *call) error {
@@ -70,6 +80,7 @@ func setErrhandler(c *call) error {
 		return err
 	}
 	comm.errhandler = h
+	c.selfHandled = c.selfHandled || comm == c.self
 	return nil
 }
 
@@ -104,7 +115,7 @@ func freeErrhandler(c *call) error {
 	}
 	h := c.handles.errhandlers.get(handle)
 	if h == nil {
-		return errorf(abi.ErrErrhandler, "%s is not an error handler", handleName(handle))
+		return notErrhandler(handle)
 	}
 	if !h.predefined() {
 		if h.refs--; h.refs == 0 {

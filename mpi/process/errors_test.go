@@ -33,10 +33,13 @@ func TestErrorsAreFatal(t *testing.T) {
 		g.must("MPI_Comm_set_errhandler", abi.CommWorld, abi.ErrorsAbort)
 		g.call("MPI_Cartdim_get", abi.CommWorld, g.alloc(4))
 	})
-	// MPI 5.0, 9.3: errors without a communicator go to the handler of MPI_COMM_SELF.
+	// MPI 5.0, 9.3: errors without a communicator go to the handler of MPI_COMM_SELF …
 	fails(t, abi.ErrComm, func(g *guest) {
 		g.must("MPI_Init", 0, 0)
 		g.must("MPI_Comm_set_errhandler", abi.CommWorld, abi.ErrorsReturn)
+		// … and to that of MPI_COMM_WORLD, as before MPI 4.0, until one is set.
+		g.want(abi.ErrComm, "MPI_Comm_size", abi.CommNull, g.alloc(4))
+		g.must("MPI_Comm_set_errhandler", abi.CommSelf, abi.ErrorsAreFatal)
 		g.call("MPI_Comm_size", abi.CommNull, g.alloc(4))
 	})
 }
@@ -94,8 +97,10 @@ func TestErrhandlers(t *testing.T) {
 		g.check("predefined", g.out("MPI_Comm_get_errhandler", comm), abi.ErrorsReturn)
 		g.must("MPI_Errhandler_free", g.ints(abi.ErrorsReturn))
 		g.want(abi.ErrTopology, "MPI_Cartdim_get", comm, g.alloc(4))
-		g.want(abi.ErrErrhandler, "MPI_Comm_set_errhandler", comm, abi.ErrhandlerNull)
-		g.want(abi.ErrErrhandler, "MPI_Errhandler_free", g.ints(abi.ErrhandlerNull))
+		// MPI 5.0, 9.3.4: a null handle is an invalid argument.
+		g.want(abi.ErrArg, "MPI_Comm_set_errhandler", comm, abi.ErrhandlerNull)
+		g.want(abi.ErrArg, "MPI_Errhandler_set", comm, abi.ErrhandlerNull)
+		g.want(abi.ErrArg, "MPI_Errhandler_free", g.ints(abi.ErrhandlerNull))
 		calls = nil
 	})
 }

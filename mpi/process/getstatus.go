@@ -9,26 +9,60 @@ import (
 
 // MPI_Request_get_status and its variants look at requests without completing them (MPI 5.0,
 // 3.7.6). An error of a request is stored in its status only; the function that completes the
-// request returns it.
+// request returns it. The code of a generalized request's query function is returned too, since
+// these functions call it (13.2).
 
 // storeStatus stores the status of a request that is complete as the k-th of the list; r is nil for
-// a null or inactive request.
-func (c *call) storeStatus(l *requestList, r *request, k int) error {
+// a null or inactive request. code is the request's error; err is that of the function, if it has
+// to return one.
+func (c *call) storeStatus(l *requestList, r *request, k int) (code int32, err error) {
 	if r == nil {
 		l.status(k, emptyStatus, abi.Success)
-		return nil
+		return abi.Success, nil
 	}
 	st, err := r.op.finish(c.Process)
 	var e *Error
 	switch {
 	case errors.As(err, &e):
 		l.status(k, st, e.Code)
+		if _, ok := r.op.(*generalized); !ok {
+			err = nil
+		}
+		return e.Code, err
 	case err != nil:
+		return abi.Success, err
+	}
+	l.status(k, st, keepError)
+	return abi.Success, nil
+}
+
+// queries collects what the statuses of several requests came to.
+type queries struct {
+	codes []int32
+	first error
+}
+
+// add stores the status of a request as the next of the list. It returns an error that is not of
+// MPI.
+func (q *queries) add(c *call, l *requestList, r *request) error {
+	code, err := c.storeStatus(l, r, len(q.codes))
+	var e *Error
+	if err != nil && !errors.As(err, &e) {
 		return err
-	default:
-		l.status(k, st, keepError)
+	}
+	q.codes = append(q.codes, code)
+	if q.first == nil {
+		q.first = err
 	}
 	return nil
+}
+
+// end is what the function returns: err, or MPI_ERR_IN_STATUS.
+func (q *queries) end(l *requestList, err error) error {
+	if err != nil || q.first == nil {
+		return err
+	}
+	return l.inStatus(q.codes, q.first)
 }
 
 func requestStatus(c *call) error {
@@ -50,12 +84,11 @@ func requestStatus(c *call) error {
 		r = nil
 	}
 	done := r == nil || r.op.done()
-	if done {
-		if err := c.storeStatus(&requestList{statuses: b}, r, 0); err != nil {
-			return err
-		}
+	if err := c.writeFlag(1, done); err != nil || !done {
+		return err
 	}
-	return c.writeFlag(1, done)
+	_, err = c.storeStatus(&requestList{statuses: b}, r, 0)
+	return err
 }
 
 func requestStatusAll(c *call) error {
@@ -64,12 +97,16 @@ func requestStatusAll(c *call) error {
 		return err
 	}
 	done := l.allDone()()
+	var q queries
 	for i := 0; done && i < len(l.requests); i++ {
-		if err := c.storeStatus(&l, l.requests[i], i); err != nil {
+		if err := c.look(i); err != nil {
+			return err
+		}
+		if err := q.add(c, &l, l.requests[i]); err != nil {
 			return err
 		}
 	}
-	return c.writeFlag(2, done)
+	return q.end(&l, c.writeFlag(2, done))
 }
 
 func requestStatusAny(c *call) error {
@@ -83,17 +120,11 @@ func requestStatusAny(c *call) error {
 	switch {
 	case i >= 0:
 		place = int64(i)
-		err = c.storeStatus(&l, l.requests[i], 0)
+		_, err = c.storeStatus(&l, l.requests[i], 0)
 	case done:
-		err = c.storeStatus(&l, nil, 0)
+		_, err = c.storeStatus(&l, nil, 0)
 	}
-	if err != nil {
-		return err
-	}
-	if err := c.writeInt(c.ptr(2), place); err != nil {
-		return err
-	}
-	return c.writeFlag(3, done)
+	return errors.Join(err, c.writeInt(c.ptr(2), place), c.writeFlag(3, done))
 }
 
 func requestStatusSome(c *call) error {
@@ -109,17 +140,18 @@ func requestStatusSome(c *call) error {
 		return err
 	}
 	n := 0
+	var q queries
 	for i, r := range l.requests {
 		if r == nil || !r.op.done() {
 			continue
 		}
-		if err := c.storeStatus(&l, r, n); err != nil {
+		if err := q.add(c, &l, r); err != nil {
 			return err
 		}
 		binary.LittleEndian.PutUint32(places[4*n:], uint32(i))
 		n++
 	}
-	return c.writeInt(c.ptr(2), int64(n))
+	return q.end(&l, c.writeInt(c.ptr(2), int64(n)))
 }
 
 var getStatusFunctions = family{

@@ -36,33 +36,55 @@ func (g *generalized) finish(p *Process) (match.Status, error) {
 	if err != nil {
 		return emptyStatus, err
 	}
-	return getStatus(b), queryError(code)
+	return getStatus(b), callbackCode("query", code)
 }
 
-func queryError(code uint64) error {
+// callbackCode is the error for a code that a function of the program returned, of which the
+// function that called it returns the code (MPI 5.0, 13.2).
+func callbackCode(which string, code uint64) error {
 	if int32(code) == abi.Success {
 		return nil
 	}
-	return errorf(int32(code), "the query function of a generalized request returned error %d", int32(code))
+	return errorf(int32(code), "the %s function of a generalized request returned error %d", which, int32(code))
 }
 
-func (g *generalized) cancel(p *Process) {
+func (g *generalized) cancel(p *Process) { g.invokeCancel(p) }
+
+// invokeCancel calls the program's cancel function.
+func (g *generalized) invokeCancel(p *Process) error {
 	done := uint64(0)
 	if g.complete {
 		done = 1
 	}
-	g.invoke(p, g.give, uint64(g.state), done)
+	return g.invoke(p, "cancel", g.give, uint64(g.state), done)
 }
 
-// free calls the program's free function.
-func (g *generalized) free(p *Process) { g.invoke(p, g.release, uint64(g.state)) }
+func (g *generalized) free(p *Process) { g.invokeFree(p) }
 
-// invoke calls a function of the guest from where no error can be returned. If the guest traps, the
-// next call of the rank returns that error.
-func (g *generalized) invoke(p *Process, function uint32, args ...uint64) {
-	if _, err := p.guest.Invoke(function, args...); err != nil {
+// invokeFree calls the program's free function.
+func (g *generalized) invokeFree(p *Process) error {
+	return g.invoke(p, "free", g.release, uint64(g.state))
+}
+
+// invoke calls a function of the guest. If the guest traps, the call under way ends with that
+// error, whatever its caller makes of this one.
+func (g *generalized) invoke(p *Process, which string, function uint32, args ...uint64) error {
+	code, err := p.guest.Invoke(function, args...)
+	if err != nil {
 		p.broken = errors.Join(p.broken, err)
+		return err
 	}
+	return callbackCode(which, code)
+}
+
+// freeOperation frees an operation and returns the error of the program's free function, if the
+// program has one.
+func (p *Process) freeOperation(op operation) error {
+	if g, ok := op.(*generalized); ok {
+		return g.invokeFree(p)
+	}
+	op.free(p)
+	return nil
 }
 
 func grequestStart(c *call) error {
@@ -82,7 +104,7 @@ func grequestComplete(c *call) error {
 	g.complete = true
 	if g.freed {
 		c.forget(r)
-		g.free(c.Process)
+		return g.invokeFree(c.Process)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
@@ -82,9 +83,11 @@ func (c *call) partitions(x *partitioned) error {
 	if x.partitions > 0 && each > math.MaxInt64/x.partitions {
 		return errorf(abi.ErrCount, "%d partitions of %d elements", x.partitions, each)
 	}
-	t, err := c.datatype(3)
-	if err != nil {
-		return err
+	t := datatype.Named(abi.Byte)
+	if !c.nothing(1, 4) {
+		if t, err = c.datatype(3); err != nil {
+			return err
+		}
 	}
 	const most = 1 << 24
 	if x.partitions > most {
@@ -223,6 +226,9 @@ func preadyList(c *call) error {
 
 // parrived reports whether a partition has arrived (MPI 5.0, 4.2.2).
 func parrived(c *call) error {
+	if c.handle(0) == abi.RequestNull { // MPI 5.0, 4.2.3: as a request that is complete
+		return c.writeFlag(2, true)
+	}
 	r, x, err := c.partitionedAt(c.handle(0))
 	switch {
 	case err != nil:

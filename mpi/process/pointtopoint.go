@@ -123,7 +123,7 @@ func (c *call) outgoing(m *message, i, comm int, mode match.Mode) (on *Comm, err
 	if on, err = c.comm(comm); err != nil {
 		return nil, err
 	}
-	if m.buf, err = c.buffer(i); err != nil {
+	if m.buf, err = c.messageBuffer(i, i+3); err != nil {
 		return nil, err
 	}
 	env, somebody, err := on.to(c.int(i+3), c.int(i+4))
@@ -139,7 +139,7 @@ func (c *call) incoming(m *message, i, comm int) (on *Comm, err error) {
 	if on, err = c.comm(comm); err != nil {
 		return nil, err
 	}
-	if m.buf, err = c.buffer(i); err != nil {
+	if m.buf, err = c.messageBuffer(i, i+3); err != nil {
 		return nil, err
 	}
 	env, somebody, err := on.from(c.int(i+3), c.int(i+4))

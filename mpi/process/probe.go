@@ -2,6 +2,7 @@ package process
 
 import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
@@ -147,7 +148,9 @@ func (c *call) fetching(m *message) (handle int32, err error) {
 	if f != nil {
 		c.on = f.on
 	}
-	if m.buf, err = c.buffer(0); err != nil {
+	if f == nil && c.int(1) == 0 && c.handle(2) == abi.DatatypeNull {
+		m.buf = datatype.Of(nil) // as for MPI_PROC_NULL: see nothing
+	} else if m.buf, err = c.buffer(0); err != nil {
 		return 0, err
 	}
 	if f == nil {

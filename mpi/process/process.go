@@ -62,6 +62,7 @@ type Process struct {
 	self           *Comm
 	heap           guestHeap
 	codes          errorCodes
+	selfHandled    bool // the program set an error handler for MPI_COMM_SELF
 	fortran        fortran
 	threadLevel    int64  // MPI_Query_thread
 	contextCounter uint64 // see nextContextNumber

@@ -129,7 +129,10 @@ func (p *Process) complete(r *request) (st match.Status, freed bool, err error) 
 	}
 	p.forget(r)
 	r.active = false
-	r.op.free(p)
+	// of both callbacks' errors the last counts (MPI 5.0, 13.2)
+	if last := p.freeOperation(r.op); last != nil {
+		err = last
+	}
 	return st, true, err
 }
 
@@ -155,8 +158,7 @@ func requestFree(c *call) error {
 		c.handles.held += requestBytes // it is kept: forget has just given them back
 		return nil
 	}
-	r.op.free(c.Process)
-	return nil
+	return c.freeOperation(r.op)
 }
 
 // prune frees the freed operations that are done by now, and returns the others.
@@ -207,6 +209,9 @@ func cancelRequest(c *call) error {
 		return errorf(abi.ErrRequest, "there is nothing under way to cancel")
 	}
 	c.on = r.on
+	if g, ok := r.op.(*generalized); ok {
+		return g.invokeCancel(c.Process)
+	}
 	r.op.cancel(c.Process)
 	return nil
 }

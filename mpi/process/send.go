@@ -1,6 +1,7 @@
 package process
 
 import (
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
@@ -153,7 +154,9 @@ func (c *call) replacing(in, out *message) (on *Comm, copied uint32, err error) 
 	if on, err = c.comm(7); err != nil {
 		return nil, 0, err
 	}
-	if in.buf, err = c.buffer(0); err != nil {
+	if c.nothing(0, 3) && c.nothing(0, 5) {
+		in.buf = datatype.Of(nil)
+	} else if in.buf, err = c.buffer(0); err != nil {
 		return nil, 0, err
 	}
 	to, somebody, err := on.to(c.int(3), c.int(4))

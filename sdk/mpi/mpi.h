@@ -2001,10 +2001,8 @@ int MPI_Finalized(int *flag) MPI_ABI_IMPORT(MPI_Finalized);
 int PMPI_Finalized(int *flag) MPI_ABI_IMPORT(PMPI_Finalized);
 int MPI_Free_mem(void *base) MPI_ABI_IMPORT(MPI_Free_mem);
 int PMPI_Free_mem(void *base) MPI_ABI_IMPORT(PMPI_Free_mem);
-int MPI_Get_hw_resource_info(MPI_Info *hw_info)
-    MPI_ABI_LACKS("not provided: a job has the processes it was started with");
-int PMPI_Get_hw_resource_info(MPI_Info *hw_info)
-    MPI_ABI_LACKS("not provided: a job has the processes it was started with");
+int MPI_Get_hw_resource_info(MPI_Info *hw_info) MPI_ABI_IMPORT(MPI_Get_hw_resource_info);
+int PMPI_Get_hw_resource_info(MPI_Info *hw_info) MPI_ABI_IMPORT(PMPI_Get_hw_resource_info);
 int MPI_Get_library_version(char *version, int *resultlen) MPI_ABI_IMPORT(MPI_Get_library_version);
 int PMPI_Get_library_version(char *version, int *resultlen) MPI_ABI_IMPORT(PMPI_Get_library_version);
 int MPI_Get_processor_name(char *name, int *resultlen) MPI_ABI_IMPORT(MPI_Get_processor_name);
@@ -2131,10 +2129,14 @@ int MPI_Type_hvector(int count, int blocklength, MPI_Aint stride, MPI_Datatype o
     MPI_ABI_IMPORT(MPI_Type_hvector);
 int PMPI_Type_hvector(int count, int blocklength, MPI_Aint stride, MPI_Datatype oldtype, MPI_Datatype *newtype)
     MPI_ABI_IMPORT(PMPI_Type_hvector);
+int MPI_Type_lb(MPI_Datatype datatype, MPI_Aint *displacement) MPI_ABI_IMPORT(MPI_Type_lb);
+int PMPI_Type_lb(MPI_Datatype datatype, MPI_Aint *displacement) MPI_ABI_IMPORT(PMPI_Type_lb);
 int MPI_Type_struct(int count, int array_of_blocklengths[], MPI_Aint array_of_displacements[],
     MPI_Datatype array_of_types[], MPI_Datatype *newtype) MPI_ABI_IMPORT(MPI_Type_struct);
 int PMPI_Type_struct(int count, int array_of_blocklengths[], MPI_Aint array_of_displacements[],
     MPI_Datatype array_of_types[], MPI_Datatype *newtype) MPI_ABI_IMPORT(PMPI_Type_struct);
+int MPI_Type_ub(MPI_Datatype datatype, MPI_Aint *displacement) MPI_ABI_IMPORT(MPI_Type_ub);
+int PMPI_Type_ub(MPI_Datatype datatype, MPI_Aint *displacement) MPI_ABI_IMPORT(PMPI_Type_ub);
 
 /* Sessions (11.3) */
 int MPI_Session_attach_buffer(MPI_Session session, void *buffer, int size)
@@ -3049,6 +3051,12 @@ int PMPI_T_source_get_timestamp(int source_index, MPI_Count *timestamp)
 #define MPI_Errhandler_get MPI_Comm_get_errhandler
 #define MPI_Type_hindexed MPI_Type_create_hindexed
 #define MPI_Handler_function MPI_Comm_errhandler_function
+#define MPI_LB ((MPI_Datatype)0x000002fe)
+#define MPI_UB ((MPI_Datatype)0x000002ff)
+/* No envelope has these: they are for the switch statements of old programs. */
+#define MPI_COMBINER_HVECTOR_INTEGER (-105)
+#define MPI_COMBINER_HINDEXED_INTEGER (-107)
+#define MPI_COMBINER_STRUCT_INTEGER (-110)
 
 /* Handles as numbers, by the names that they had before MPI 5.0. */
 #define MPI_Comm_c2f(comm) ((MPI_Fint)MPI_Comm_toint(comm))

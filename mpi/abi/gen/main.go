@@ -20,7 +20,7 @@ var (
 		"MPI_Comm_accept", "MPI_Comm_connect", "MPI_Comm_join", "MPI_Comm_spawn", "MPI_Comm_spawn_multiple",
 		"MPI_Open_port", "MPI_Close_port", "MPI_Lookup_name", "MPI_Publish_name", "MPI_Unpublish_name",
 		"MPI_Comm_create_from_group", "MPI_Intercomm_create_from_groups", "MPI_Group_from_session_pset",
-		"MPI_Register_datarep_c", "MPI_Get_hw_resource_info",
+		"MPI_Register_datarep_c",
 	}
 )
 

@@ -105,6 +105,12 @@ const epilogue = `
 #define MPI_Errhandler_get MPI_Comm_get_errhandler
 #define MPI_Type_hindexed MPI_Type_create_hindexed
 #define MPI_Handler_function MPI_Comm_errhandler_function
+#define MPI_LB ((MPI_Datatype)0x000002fe)
+#define MPI_UB ((MPI_Datatype)0x000002ff)
+/* No envelope has these: they are for the switch statements of old programs. */
+#define MPI_COMBINER_HVECTOR_INTEGER (-105)
+#define MPI_COMBINER_HINDEXED_INTEGER (-107)
+#define MPI_COMBINER_STRUCT_INTEGER (-110)
 
 /* Handles as numbers, by the names that they had before MPI 5.0. */
 #define MPI_Comm_c2f(comm) ((MPI_Fint)MPI_Comm_toint(comm))

@@ -441,6 +441,8 @@ func Get_elements_x(status unsafe.Pointer, datatype int32, count unsafe.Pointer)
 	return absent[int32]()
 }
 
+func Get_hw_resource_info(hwInfo unsafe.Pointer) int32 { return absent[int32]() }
+
 func Get_library_version(version unsafe.Pointer, resultlen unsafe.Pointer) int32 {
 	return absent[int32]()
 }
@@ -1417,6 +1419,8 @@ func Type_indexed_c(count int64, arrayOfBlocklengths unsafe.Pointer, arrayOfDisp
 	return absent[int32]()
 }
 
+func Type_lb(datatype int32, displacement unsafe.Pointer) int32 { return absent[int32]() }
+
 func Type_match_size(typeclass int32, size int32, datatype unsafe.Pointer) int32 {
 	return absent[int32]()
 }
@@ -1438,6 +1442,8 @@ func Type_struct(count int32, arrayOfBlocklengths unsafe.Pointer, arrayOfDisplac
 }
 
 func Type_toint(datatype int32) int32 { return absent[int32]() }
+
+func Type_ub(datatype int32, displacement unsafe.Pointer) int32 { return absent[int32]() }
 
 func Type_vector(count int32, blocklength int32, stride int32, oldtype int32, newtype unsafe.Pointer) int32 {
 	return absent[int32]()

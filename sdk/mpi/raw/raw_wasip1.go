@@ -415,6 +415,9 @@ func Get_elements_c(status unsafe.Pointer, datatype int32, count unsafe.Pointer)
 //go:wasmimport env MPI_Get_elements_x
 func Get_elements_x(status unsafe.Pointer, datatype int32, count unsafe.Pointer) int32
 
+//go:wasmimport env MPI_Get_hw_resource_info
+func Get_hw_resource_info(hwInfo unsafe.Pointer) int32
+
 //go:wasmimport env MPI_Get_library_version
 func Get_library_version(version unsafe.Pointer, resultlen unsafe.Pointer) int32
 
@@ -1243,6 +1246,9 @@ func Type_indexed(count int32, arrayOfBlocklengths unsafe.Pointer, arrayOfDispla
 //go:wasmimport env MPI_Type_indexed_c
 func Type_indexed_c(count int64, arrayOfBlocklengths unsafe.Pointer, arrayOfDisplacements unsafe.Pointer, oldtype int32, newtype unsafe.Pointer) int32
 
+//go:wasmimport env MPI_Type_lb
+func Type_lb(datatype int32, displacement unsafe.Pointer) int32
+
 //go:wasmimport env MPI_Type_match_size
 func Type_match_size(typeclass int32, size int32, datatype unsafe.Pointer) int32
 
@@ -1266,6 +1272,9 @@ func Type_struct(count int32, arrayOfBlocklengths unsafe.Pointer, arrayOfDisplac
 
 //go:wasmimport env MPI_Type_toint
 func Type_toint(datatype int32) int32
+
+//go:wasmimport env MPI_Type_ub
+func Type_ub(datatype int32, displacement unsafe.Pointer) int32
 
 //go:wasmimport env MPI_Type_vector
 func Type_vector(count int32, blocklength int32, stride int32, oldtype int32, newtype unsafe.Pointer) int32
