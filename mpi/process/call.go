@@ -150,8 +150,8 @@ func (c *call) buffer(i int) (datatype.Buffer, error) {
 	return c.bufferAt(c.ptr(i), n, t)
 }
 
-// nothing reports whether the buffer whose address, count and datatype are parameters i, i+1 and i+2
-// is none, and the peer in parameter i+3 nobody: 0 elements of MPI_DATATYPE_NULL to or from
+// nothing reports whether the buffer whose address, count and datatype are parameters i, i+1 and
+// i+2 is none, and the peer in parameter peer nobody: 0 elements of MPI_DATATYPE_NULL to or from
 // MPI_PROC_NULL, which MPICH takes and programs pass.
 func (c *call) nothing(i, peer int) bool {
 	return c.int(peer) == abi.ProcNull && c.handle(i+2) == abi.DatatypeNull && c.int(i+1) == 0

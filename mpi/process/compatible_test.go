@@ -138,7 +138,8 @@ func TestGuidedSplit(t *testing.T) {
 		same("node", split(abi.CommTypeResourceGuided, "mpi_hw_resource_type", "mpi_shared_memory"), node[0], node[1])
 		for _, got := range [][]int32{
 			split(abi.CommTypeResourceGuided, "mpi_pset_name", "mpi://nobody"),
-			split(abi.CommTypeHwGuided, "mpi_pset_name", "mpi://WORLD"), // the key is not for this type
+			// the key is not for this type
+			split(abi.CommTypeHwGuided, "mpi_pset_name", "mpi://WORLD"),
 			split(abi.CommTypeResourceGuided, "mpi_hw_resource_type", "none"),
 		} {
 			if got != nil {

@@ -24,9 +24,10 @@ func errorf(class int32, format string, args ...any) *Error {
 
 // fail passes an error to the error handler of the object that the call was on, or else to that of
 // MPI_COMM_SELF (MPI 5.0, 9.3.1). Until the program sets one for MPI_COMM_SELF it goes to that of
-// MPI_COMM_WORLD, where it went before MPI 4.0: older programs set that one alone. Before MPI_Init and after MPI_Finalize it is fatal (MPI 5.0, 9.3). fail returns
-// the function's result, or an error that ends the rank. Errors that are not of MPI end the rank:
-// the job was aborted, or the program trapped.
+// MPI_COMM_WORLD, where it went before MPI 4.0: older programs set that one alone. Before MPI_Init
+// and after MPI_Finalize it is fatal (MPI 5.0, 9.3). fail returns the function's result, or an
+// error that ends the rank. Errors that are not of MPI end the rank: the job was aborted, or the
+// program trapped.
 func (c *call) fail(err error) (uint64, error) {
 	var e *Error
 	if !errors.As(err, &e) {
