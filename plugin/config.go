@@ -1,7 +1,9 @@
 package plugin
 
 import (
+	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -196,7 +198,7 @@ var renamed = map[string]string{"Slots": "HandlerSlots", "Ranks": "RankSlots"}
 
 // ParseConfig reads the settings from what Kubo hands to a plugin: JSON, unmarshalled into any; nil
 // for none. It is strict: an unknown key or a bad value is an error that names the key, the value
-// and what is accepted.
+// and what is accepted. The error has all of them, one a line.
 func ParseConfig(raw any) (Config, error) {
 	c := DefaultConfig()
 	if raw == nil {
@@ -206,24 +208,54 @@ func ParseConfig(raw any) (Config, error) {
 	if !ok {
 		return c, fmt.Errorf("%s is %s: it must be an object with the keys %s", configKey, show(raw), knownKeys())
 	}
+	var errs []error
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		name := key
 		if now, ok := renamed[key]; ok {
 			if _, both := m[now]; both {
-				return c, fmt.Errorf("%s.%s is the old name of %s, which is set too: remove it with: ipfs config edit", configKey, key, now)
+				errs = append(errs, fmt.Errorf("%s.%s is the old name of %s, which is set too: remove it with: ipfs-mpi config unset %s", configKey, key, now, key))
+				continue
 			}
 			c.Notes = append(c.Notes, fmt.Sprintf("%s.%s is called %s now; the old name goes on working", configKey, key, now))
 			name = now
 		}
 		s, ok := settings[name]
 		if !ok {
-			return c, fmt.Errorf("%s.%s: unknown key%s; the keys are %s (remove it with: ipfs config edit)", configKey, key, didYouMean(key), knownKeys())
+			errs = append(errs, fmt.Errorf("%s.%s: unknown key%s; the keys are %s (remove it with: ipfs-mpi config unset %s)",
+				configKey, key, didYouMean(key), knownKeys(), key))
+			continue
 		}
 		if err := s.set(&c, m[key]); err != nil {
-			return c, fmt.Errorf("%s.%s is %s: %w; it must be %s", configKey, key, show(m[key]), err, s.accepts)
+			errs = append(errs, fmt.Errorf("%s.%s is %s: %w; it must be %s", configKey, key, show(m[key]), err, s.accepts))
 		}
 	}
-	return c, nil
+	return c, errors.Join(append(errs, c.check()...)...)
+}
+
+// check returns what is wrong with settings that are right one by one.
+func (c *Config) check() []error { return nil }
+
+// Keys are the names of the settings.
+func Keys() []string { return slices.Sorted(maps.Keys(settings)) }
+
+//go:embed config.schema.json
+var schemaText []byte
+
+// Defaults are the values, as in JSON, of settings that are absent.
+func Defaults() map[string]any {
+	var doc struct {
+		Properties map[string]struct{ Default any }
+	}
+	if err := json.Unmarshal(schemaText, &doc); err != nil {
+		panic(err) // it is part of the program
+	}
+	values := make(map[string]any)
+	for _, key := range Keys() {
+		values[key] = doc.Properties[key].Default
+	}
+	c := DefaultConfig()
+	values["HandlerSlots"], values["RankSlots"] = c.HandlerSlots, c.RankSlots
+	return values
 }
 
 func knownKeys() string { return strings.Join(slices.Sorted(maps.Keys(settings)), ", ") }

@@ -207,6 +207,35 @@ func TestConfigIsDocumented(t *testing.T) {
 	}
 }
 
+// All that is wrong is told at once.
+func TestParseConfigTellsAll(t *testing.T) {
+	_, err := ParseConfig(decode(t, `{"HandlerSlots":0,"Memory":"x","Stoer":"y","Token":"z"}`))
+	if err == nil {
+		t.Fatal("it is taken")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != 3 {
+		t.Fatalf("%d lines: %v", len(lines), err)
+	}
+	for i, key := range []string{"HandlerSlots", "Memory", "Stoer"} {
+		if !strings.HasPrefix(lines[i], configKey+"."+key) {
+			t.Errorf("line %d is %q", i, lines[i])
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	values := Defaults()
+	if got := slices.Sorted(maps.Keys(values)); !slices.Equal(got, Keys()) {
+		t.Errorf("defaults of %v, keys %v", got, Keys())
+	}
+	for key, v := range values {
+		if v == nil {
+			t.Errorf("%s has no default", key)
+		}
+	}
+}
+
 func TestRawConfig(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config")
 	if v, err := rawConfig(file); v != nil || err != nil {

@@ -8,11 +8,11 @@ func (a *app) daemonCommand() *cobra.Command {
 		Short: "Run a Kubo daemon with the mpi plugin built in",
 		Long: `Runs Kubo's own daemon with the mpi plugin built in. All flags are Kubo's and reach it untouched.
 
-The plugin is configured in Kubo's configuration, at Plugins.Plugins.mpi.Config (docs/config.md).
+The plugin is configured in Kubo's configuration, at Plugins.Plugins.mpi.Config: see "ipfs-mpi config".
 If an mpi.so is installed in $IPFS_PATH/plugins, Kubo loads that one and the built-in one steps back; if it cannot
 load into this build, the daemon does not start and says what to do.`,
 		Example: `  ipfs-mpi daemon --init
-  ipfs-mpi ipfs config --json Plugins.Plugins.mpi.Config '{"Store": "/ipfs/CID"}' && ipfs-mpi daemon
+  ipfs-mpi config set Store /ipfs/CID && ipfs-mpi daemon
   ipfs-mpi daemon --help      # Kubo's own help`,
 		RunE: a.kubo(func(args []string) []string {
 			return append([]string{"daemon"}, args...)

@@ -46,7 +46,11 @@ func TestDoc(t *testing.T) {
 func helpTexts(t *testing.T) string {
 	var out strings.Builder
 	root := newApp(strings.NewReader(""), io.Discard, io.Discard).root()
-	for _, cmd := range append([]*cobra.Command{root}, root.Commands()...) {
+	all := []*cobra.Command{root}
+	for _, cmd := range root.Commands() {
+		all = append(append(all, cmd), cmd.Commands()...)
+	}
+	for _, cmd := range all {
 		var help bytes.Buffer
 		cmd.SetOut(&help)
 		if err := cmd.Help(); err != nil {

@@ -105,7 +105,7 @@ func (a *app) nextSteps(repo string) {
 	if running, err := fsrepo.LockedByOtherProcess(repo); err == nil && running {
 		fmt.Fprintf(a.out, "A daemon runs on %s: restart it to load the plugin.\n", repo)
 	}
-	fmt.Fprintf(a.out, `Next: ipfs config --json Plugins.Plugins.mpi.Config '{"Store": "/ipfs/CID"}'
+	fmt.Fprintf(a.out, `Next: ipfs config Plugins.Plugins.mpi.Config.Store /ipfs/CID
       ipfs daemon
 `)
 }

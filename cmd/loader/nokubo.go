@@ -30,3 +30,15 @@ func (a *app) cluster(context.Context, clusterOptions) error { return errNoKubo 
 func (a *app) install(context.Context, installOptions) error { return errNoKubo }
 
 func (a *app) sidecar(sidecarOptions) (func(context.Context) error, error) { return nil, errNoKubo }
+
+func (a *app) configGet([]string, bool) error { return errNoKubo }
+
+func (a *app) configSet(context.Context, []string) error { return errNoKubo }
+
+func (a *app) configUnset(context.Context, []string) error { return errNoKubo }
+
+func (a *app) configCheck(context.Context, []string) error { return errNoKubo }
+
+func completeKeys(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveNoFileComp
+}

@@ -44,6 +44,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.daemonCommand(),
 		a.ipfsCommand(),
+		a.configCommand(),
 		a.clusterCommand(),
 		a.peersCommand(),
 		a.interpretersCommand(),

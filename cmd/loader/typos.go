@@ -22,7 +22,7 @@ var otherNames = map[string]string{
 	"compile": "cc", "mpicc": "cc", "gcc": "cc", "clang": "cc", "build": "cc",
 	"mpicxx": "c++", "mpic++": "c++", "g++": "c++", "clang++": "c++",
 	"nodes": "peers", "hosts": "peers", "programs": "interpreters", "store": "interpreters",
-	"output": "logs",
+	"output": "logs", "settings": "config", "set": "config", "unset": "config",
 }
 
 // kuboNames are Kubo's commands that are none of ours.
