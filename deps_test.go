@@ -92,7 +92,7 @@ var rules = []rule{
 
 	// The command reaches a node by its API or through the plugin. It may read a module and compile
 	// one.
-	{packages: "cmd/loader", imports: []string{"cmd/loader/internal/*", "http", "mpi", "mpi/near", "mpi/wasm/module", "plugin", "sdk/cc"},
+	{packages: "cmd/loader", imports: []string{"cmd/loader/internal/*", "http", "mpi", "mpi/abi", "mpi/near", "mpi/wasm/module", "plugin", "sdk/cc"},
 		foreign: []string{"github.com/ipfs/kubo", libp2p, "github.com/ipfs/go-ipfs-cmds", "github.com/spf13/", humanSize}},
 	// It replaces the process before other packages are initialised, so it imports none of them.
 	{packages: "cmd/loader/internal/handover"},

@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wasm/module"
 )
 
@@ -26,12 +27,14 @@ type report struct {
 	Debug  int64         `json:"debug"`
 	Memory *reportMemory `json:"memory,omitempty"`
 	// the name that the function table is exported as
-	Table    string         `json:"table,omitempty"`
-	Imports  map[string]int `json:"imports"`        // how many, by module
-	MPI      []string       `json:"mpi"`            // functions of MPI that it imports
-	Missing  []string       `json:"missing"`        // imports that the host does not provide
-	More     int            `json:"more,omitempty"` // of them, that are not in Missing
-	Exported []string       `json:"exports"`
+	Table   string         `json:"table,omitempty"`
+	Imports map[string]int `json:"imports"` // how many, by module
+	MPI     []string       `json:"mpi"`     // functions of MPI that it imports
+	// those of them that the host does not provide: each call returns an error
+	Unsupported []string `json:"unsupported"`
+	Missing     []string `json:"missing"`        // imports that the host does not have
+	More        int      `json:"more,omitempty"` // of them, that are not in Missing
+	Exported    []string `json:"exports"`
 }
 
 type reportMemory struct {
@@ -49,7 +52,8 @@ func (a *app) inspectCommand() *cobra.Command {
 		Long: `Shows what a WebAssembly program is and needs: whether it is an MPI program or a handler of messages, its imports, the
 functions of MPI among them, its memory and size. Needs no node.
 
-The exit code is 1 if this version of ipfs-mpi lacks something that the program imports.`,
+Functions of MPI that nodes do not provide (one-sided communication, files, sessions, …) are listed: a call of one returns
+MPI_ERR_UNSUPPORTED_OPERATION. The exit code is 1 if the program imports something else that this version of ipfs-mpi lacks.`,
 		Example: `  ipfs-mpi inspect heat.wasm
   ipfs-mpi inspect --json heat.wasm | jq -r '.missing[]'`,
 		Args:              cobra.ExactArgs(1),
@@ -85,7 +89,7 @@ The exit code is 1 if this version of ipfs-mpi lacks something that the program 
 
 func describeModule(file string, m *module.Module, use module.Use) report {
 	r := report{File: file, Name: m.Name, Built: m.Built, Kind: "handler", Size: m.Size, Code: m.Code, Data: m.Data, Debug: m.Debug,
-		Imports: map[string]int{}, MPI: orEmpty(use.MPI), Missing: []string{}, More: use.More, Exported: []string{}}
+		Imports: map[string]int{}, MPI: orEmpty(use.MPI), Unsupported: orEmpty(use.Unsupported), Missing: []string{}, More: use.More, Exported: []string{}}
 	if len(use.MPI) > 0 {
 		r.Kind = "mpi"
 	}
@@ -151,6 +155,12 @@ func (a *app) printReport(r report) error {
 	for _, name := range r.MPI {
 		fmt.Fprintf(a.out, "  %s\n", clean(name, false))
 	}
+	if len(r.Unsupported) > 0 {
+		fmt.Fprintln(a.out, "of them return MPI_ERR_UNSUPPORTED_OPERATION:")
+		for _, name := range r.Unsupported {
+			fmt.Fprintf(a.out, "  %s: %s\n", name, whyUnsupported(name))
+		}
+	}
 	if len(r.Missing) == 0 {
 		_, err := fmt.Fprintln(a.out, "nothing is missing")
 		return err
@@ -163,6 +173,12 @@ func (a *app) printReport(r report) error {
 		fmt.Fprintf(a.out, "  and %d more\n", r.More)
 	}
 	return nil
+}
+
+// whyUnsupported says why the host does not provide a function of MPI.
+func whyUnsupported(name string) string {
+	i, _ := abi.Lookup(name)
+	return abi.Functions[i].Lacks
 }
 
 func orNone(s string) string {

@@ -22,14 +22,14 @@ func wasm(sections ...any) []byte {
 const (
 	typeSection, importSection, functionSection, memorySection, exportSection, codeSection = 1, 2, 3, 5, 7, 10
 
-	twoTypes   = "\x02\x60\x00\x00\x60\x02\x7f\x7f\x01\x7f" // () → (), (i32 i32) → (i32)
+	threeTypes = "\x03\x60\x00\x00\x60\x02\x7f\x7f\x01\x7f\x60\x03\x7f\x7f\x7f\x01\x7f" // () → (), (i32 i32) → (i32), (i32 i32 i32) → (i32)
 	importInit = "\x03env\x08MPI_Init\x00\x01"
 	importBad  = "\x03env\x05qsort\x00\x01"
 )
 
 func TestInspect(t *testing.T) {
 	program := func(imports string) []byte {
-		return wasm(typeSection, twoTypes, importSection, imports, functionSection, "\x01\x00", memorySection, "\x01\x01\x02\x10",
+		return wasm(typeSection, threeTypes, importSection, imports, functionSection, "\x01\x00", memorySection, "\x01\x01\x02\x10",
 			exportSection, "\x02\x06_start\x00\x01\x06memory\x02\x00", codeSection, "\x01\x02\x00\x0b")
 	}
 	for _, c := range []struct {
@@ -40,8 +40,10 @@ func TestInspect(t *testing.T) {
 	}{
 		{"MPI program", program("\x01" + importInit), exitOK,
 			[]string{"an MPI program", "128 KiB to begin with, at most 1.0 MiB", "env 1", "MPI functions", "  MPI_Init\n", "nothing is missing", "not exported"}},
+		{"with an unsupported function", program("\x01\x03env\x10MPI_Session_init\x00\x02"), exitOK,
+			[]string{"an MPI program", "of them return MPI_ERR_UNSUPPORTED_OPERATION:\n  MPI_Session_init: sessions are not provided", "nothing is missing"}},
 		{"with something missing", program("\x01" + importBad), exitError, []string{"a handler", "missing on this host:\n  env.qsort", "prog.wasm cannot run: "}},
-		{"handler", wasm(typeSection, twoTypes, functionSection, "\x01\x00", exportSection, "\x01\x06_start\x00\x00", codeSection, "\x01\x02\x00\x0b"), exitOK,
+		{"handler", wasm(typeSection, threeTypes, functionSection, "\x01\x00", exportSection, "\x01\x06_start\x00\x00", codeSection, "\x01\x02\x00\x0b"), exitOK,
 			[]string{"a handler of messages", "none"}},
 		{"library", wasm(), exitOK, []string{"it exports no _start"}},
 		{"text", []byte("#!/bin/sh"), exitError, []string{"is not WebAssembly"}},

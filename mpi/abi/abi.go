@@ -26,7 +26,19 @@ type Function struct {
 	Params string
 	Result byte // i, a, h or d
 	Family string
+	// Lacks says why the host does not provide the function; empty if it does. A program may import
+	// it all the same: each call returns an error.
+	Lacks string
 }
+
+// Reasons of [Function.Lacks].
+const (
+	lacksRMA       = "one-sided communication is not provided: use sends and receives"
+	lacksIO        = "MPI-IO is not provided: gather on one rank and use stdio"
+	lacksSessions  = "sessions are not provided: use MPI_Init and MPI_COMM_WORLD"
+	lacksTools     = "the tool information interface is not provided"
+	lacksProcesses = "a job has the processes it was started with: no others can be connected"
+)
 
 // Large reports whether this is the variant of a function with counts of type MPI_Count.
 func (f *Function) Large() bool { return strings.HasSuffix(f.Name, "_c") }
@@ -37,12 +49,6 @@ func Lookup(name string) (index int, ok bool) {
 	return slices.BinarySearchFunc(Functions, strings.TrimPrefix(name, "P"), func(f Function, name string) int {
 		return strings.Compare(f.Name, name)
 	})
-}
-
-// Lacks reports whether name is a function of MPI 5.0 that the host does not provide.
-func Lacks(name string) bool {
-	_, ok := slices.BinarySearch(lacking, strings.TrimPrefix(name, "P"))
-	return ok
 }
 
 // Layout of MPI_Status in memory: eight ints. The last five are ours: the count of bytes received,

@@ -22,8 +22,8 @@ func (p *Process) makeErrhandlers() {
 	}
 }
 
-// call calls the guest's function with the communicator and the code.
-func (h *errhandler) call(c *call, comm *Comm, code int32) error {
+// call calls the guest's function with the handle of the communicator or file, and the code.
+func (h *errhandler) call(c *call, object, code int32) error {
 	at, err := c.alloc(8)
 	if err != nil {
 		return c.fatal(c, err)
@@ -33,7 +33,7 @@ func (h *errhandler) call(c *call, comm *Comm, code int32) error {
 	if err != nil {
 		return c.fatal(c, err)
 	}
-	binary.LittleEndian.PutUint32(b, uint32(comm.handle))
+	binary.LittleEndian.PutUint32(b, uint32(object))
 	binary.LittleEndian.PutUint32(b[4:], uint32(code))
 	// The function is variadic: its last parameter is the address of the variable arguments, of
 	// which there are none.
@@ -91,12 +91,15 @@ func getErrhandler(c *call) error {
 	if err != nil {
 		return err
 	}
-	h := comm.errhandler
-	if err := c.writeInt(c.ptr(1), int64(h.handle)); err != nil || h.predefined() {
+	return c.writeErrhandler(1, comm.errhandler)
+}
+
+func (c *call) writeErrhandler(i int, h *errhandler) error {
+	if err := c.writeInt(c.ptr(i), int64(h.handle)); err != nil || h.predefined() {
 		return err
 	}
 	if h.refs == 0 { // the program freed it, but a communicator kept it
-		handle, err := addObject(c, c.ptr(1), &c.handles.errhandlers, h, smallObject)
+		handle, err := addObject(c, c.ptr(i), &c.handles.errhandlers, h, smallObject)
 		if err != nil {
 			return err
 		}

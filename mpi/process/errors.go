@@ -48,13 +48,18 @@ func (c *call) fail(err error) (uint64, error) {
 
 // raise calls the communicator's error handler.
 func (c *call) raise(comm *Comm, e *Error) (uint64, error) {
-	switch comm.errhandler.handle {
+	return c.raiseBy(comm.errhandler, comm.handle, e)
+}
+
+// raiseBy calls an error handler with the handle of the object that has it.
+func (c *call) raiseBy(h *errhandler, object int32, e *Error) (uint64, error) {
+	switch h.handle {
 	case abi.ErrorsReturn:
 		return uint64(uint32(e.Code)), nil
 	case abi.ErrorsAreFatal, abi.ErrorsAbort:
 		return 0, c.fatal(c, e)
 	}
-	if err := comm.errhandler.call(c, comm, e.Code); err != nil {
+	if err := h.call(c, object, e.Code); err != nil {
 		return 0, err
 	}
 	return uint64(uint32(e.Code)), nil

@@ -60,6 +60,7 @@ type Process struct {
 	types          typeRecords
 	world          *Comm
 	self           *Comm
+	nullFile       *errhandler // that of MPI_FILE_NULL; nil for the default
 	heap           guestHeap
 	codes          errorCodes
 	selfHandled    bool // the program set an error handler for MPI_COMM_SELF

@@ -13,6 +13,7 @@ var families = []family{
 	pointToPointFunctions, completionFunctions, statusFunctions, probeFunctions, bufferFunctions, getStatusFunctions,
 	partitionedFunctions, grequestFunctions,
 	collectiveFunctions, operationFunctions, datatypeFunctions,
+	unsupportedFunctions,
 }
 
 // functions are the implementations of the functions of package abi, at the same indices.
@@ -32,7 +33,11 @@ func bind() []function {
 		if !ok {
 			f, ok = all[strings.TrimSuffix(name, "_c")]
 		}
-		if !ok {
+		switch {
+		case ok:
+		case abi.Functions[i].Lacks != "":
+			f = unsupported(&abi.Functions[i])
+		default:
 			f = function{do: missing, anytime: true}
 		}
 		list[i] = f

@@ -3,8 +3,8 @@
 /*
  * mpi.h: the MPI-5.0 standard C ABI (MPI 5.0, chapter 20) for WebAssembly.
  *
- * Every MPI function is imported from module "env", where the host provides it. A function that this host does not provide is
- * declared too: its use is an error of compilation that says so. docs/sdk.md is the reference.
+ * Every MPI function is imported from module "env". Those that the host does not provide are there too: a call of one returns
+ * MPI_ERR_UNSUPPORTED_OPERATION. docs/sdk.md is the reference.
  */
 #ifndef MPI_H_ABI
 #define MPI_H_ABI
@@ -15,11 +15,6 @@
 #define MPI_ABI_IMPORT(name) __attribute__((__import_module__("env"), __import_name__(#name)))
 #else
 #define MPI_ABI_IMPORT(name)
-#endif
-#if defined(__clang__)
-#define MPI_ABI_LACKS(why) __attribute__((__unavailable__(why)))
-#else
-#define MPI_ABI_LACKS(why) __attribute__((__error__(why)))
 #endif
 
 #if defined(__cplusplus)
@@ -1566,9 +1561,9 @@ int PMPI_Group_excl(MPI_Group group, int n, const int ranks[], MPI_Group *newgro
 int MPI_Group_free(MPI_Group *group) MPI_ABI_IMPORT(MPI_Group_free);
 int PMPI_Group_free(MPI_Group *group) MPI_ABI_IMPORT(PMPI_Group_free);
 int MPI_Group_from_session_pset(MPI_Session session, const char *pset_name, MPI_Group *newgroup)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Comm_group of MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(MPI_Group_from_session_pset);
 int PMPI_Group_from_session_pset(MPI_Session session, const char *pset_name, MPI_Group *newgroup)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Comm_group of MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(PMPI_Group_from_session_pset);
 MPI_Group MPI_Group_fromint(int group) MPI_ABI_IMPORT(MPI_Group_fromint);
 MPI_Group PMPI_Group_fromint(int group) MPI_ABI_IMPORT(PMPI_Group_fromint);
 int MPI_Group_incl(MPI_Group group, int n, const int ranks[], MPI_Group *newgroup) MPI_ABI_IMPORT(MPI_Group_incl);
@@ -1600,9 +1595,9 @@ int PMPI_Group_union(MPI_Group group1, MPI_Group group2, MPI_Group *newgroup) MP
 
 /* Communicators (7.4 to 7.6) */
 int MPI_Comm_accept(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm)
-    MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+    MPI_ABI_IMPORT(MPI_Comm_accept);
 int PMPI_Comm_accept(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm)
-    MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+    MPI_ABI_IMPORT(PMPI_Comm_accept);
 int MPI_Comm_attach_buffer(MPI_Comm comm, void *buffer, int size) MPI_ABI_IMPORT(MPI_Comm_attach_buffer);
 int PMPI_Comm_attach_buffer(MPI_Comm comm, void *buffer, int size) MPI_ABI_IMPORT(PMPI_Comm_attach_buffer);
 int MPI_Comm_attach_buffer_c(MPI_Comm comm, void *buffer, MPI_Count size) MPI_ABI_IMPORT(MPI_Comm_attach_buffer_c);
@@ -1610,15 +1605,15 @@ int PMPI_Comm_attach_buffer_c(MPI_Comm comm, void *buffer, MPI_Count size) MPI_A
 int MPI_Comm_compare(MPI_Comm comm1, MPI_Comm comm2, int *result) MPI_ABI_IMPORT(MPI_Comm_compare);
 int PMPI_Comm_compare(MPI_Comm comm1, MPI_Comm comm2, int *result) MPI_ABI_IMPORT(PMPI_Comm_compare);
 int MPI_Comm_connect(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm)
-    MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+    MPI_ABI_IMPORT(MPI_Comm_connect);
 int PMPI_Comm_connect(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm)
-    MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+    MPI_ABI_IMPORT(PMPI_Comm_connect);
 int MPI_Comm_create(MPI_Comm comm, MPI_Group group, MPI_Comm *newcomm) MPI_ABI_IMPORT(MPI_Comm_create);
 int PMPI_Comm_create(MPI_Comm comm, MPI_Group group, MPI_Comm *newcomm) MPI_ABI_IMPORT(PMPI_Comm_create);
 int MPI_Comm_create_from_group(MPI_Group group, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler,
-    MPI_Comm *newcomm) MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+    MPI_Comm *newcomm) MPI_ABI_IMPORT(MPI_Comm_create_from_group);
 int PMPI_Comm_create_from_group(MPI_Group group, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler,
-    MPI_Comm *newcomm) MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+    MPI_Comm *newcomm) MPI_ABI_IMPORT(PMPI_Comm_create_from_group);
 int MPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm *newcomm)
     MPI_ABI_IMPORT(MPI_Comm_create_group);
 int PMPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm *newcomm)
@@ -1657,10 +1652,8 @@ int PMPI_Comm_idup_with_info(MPI_Comm comm, MPI_Info info, MPI_Comm *newcomm, MP
     MPI_ABI_IMPORT(PMPI_Comm_idup_with_info);
 int MPI_Comm_iflush_buffer(MPI_Comm comm, MPI_Request *request) MPI_ABI_IMPORT(MPI_Comm_iflush_buffer);
 int PMPI_Comm_iflush_buffer(MPI_Comm comm, MPI_Request *request) MPI_ABI_IMPORT(PMPI_Comm_iflush_buffer);
-int MPI_Comm_join(int fd, MPI_Comm *intercomm)
-    MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
-int PMPI_Comm_join(int fd, MPI_Comm *intercomm)
-    MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+int MPI_Comm_join(int fd, MPI_Comm *intercomm) MPI_ABI_IMPORT(MPI_Comm_join);
+int PMPI_Comm_join(int fd, MPI_Comm *intercomm) MPI_ABI_IMPORT(PMPI_Comm_join);
 int MPI_Comm_rank(MPI_Comm comm, int *rank) MPI_ABI_IMPORT(MPI_Comm_rank);
 int PMPI_Comm_rank(MPI_Comm comm, int *rank) MPI_ABI_IMPORT(PMPI_Comm_rank);
 int MPI_Comm_remote_group(MPI_Comm comm, MPI_Group *group) MPI_ABI_IMPORT(MPI_Comm_remote_group);
@@ -1674,17 +1667,15 @@ int PMPI_Comm_set_name(MPI_Comm comm, const char *comm_name) MPI_ABI_IMPORT(PMPI
 int MPI_Comm_size(MPI_Comm comm, int *size) MPI_ABI_IMPORT(MPI_Comm_size);
 int PMPI_Comm_size(MPI_Comm comm, int *size) MPI_ABI_IMPORT(PMPI_Comm_size);
 int MPI_Comm_spawn(const char *command, char *argv[], int maxprocs, MPI_Info info, int root, MPI_Comm comm,
-    MPI_Comm *intercomm, int array_of_errcodes[])
-    MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+    MPI_Comm *intercomm, int array_of_errcodes[]) MPI_ABI_IMPORT(MPI_Comm_spawn);
 int PMPI_Comm_spawn(const char *command, char *argv[], int maxprocs, MPI_Info info, int root, MPI_Comm comm,
-    MPI_Comm *intercomm, int array_of_errcodes[])
-    MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+    MPI_Comm *intercomm, int array_of_errcodes[]) MPI_ABI_IMPORT(PMPI_Comm_spawn);
 int MPI_Comm_spawn_multiple(int count, char *array_of_commands[], char **array_of_argv[], const int array_of_maxprocs[],
     const MPI_Info array_of_info[], int root, MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[])
-    MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+    MPI_ABI_IMPORT(MPI_Comm_spawn_multiple);
 int PMPI_Comm_spawn_multiple(int count, char *array_of_commands[], char **array_of_argv[],
     const int array_of_maxprocs[], const MPI_Info array_of_info[], int root, MPI_Comm comm, MPI_Comm *intercomm,
-    int array_of_errcodes[]) MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+    int array_of_errcodes[]) MPI_ABI_IMPORT(PMPI_Comm_spawn_multiple);
 int MPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *newcomm) MPI_ABI_IMPORT(MPI_Comm_split);
 int PMPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *newcomm) MPI_ABI_IMPORT(PMPI_Comm_split);
 int MPI_Comm_split_type(MPI_Comm comm, int split_type, int key, MPI_Info info, MPI_Comm *newcomm)
@@ -1701,10 +1692,10 @@ int PMPI_Intercomm_create(MPI_Comm local_comm, int local_leader, MPI_Comm peer_c
     MPI_Comm *newintercomm) MPI_ABI_IMPORT(PMPI_Intercomm_create);
 int MPI_Intercomm_create_from_groups(MPI_Group local_group, int local_leader, MPI_Group remote_group, int remote_leader,
     const char *stringtag, MPI_Info info, MPI_Errhandler errhandler, MPI_Comm *newintercomm)
-    MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+    MPI_ABI_IMPORT(MPI_Intercomm_create_from_groups);
 int PMPI_Intercomm_create_from_groups(MPI_Group local_group, int local_leader, MPI_Group remote_group,
     int remote_leader, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler, MPI_Comm *newintercomm)
-    MPI_ABI_LACKS("a job has the processes it was started with: no others can be connected");
+    MPI_ABI_IMPORT(PMPI_Intercomm_create_from_groups);
 int MPI_Intercomm_merge(MPI_Comm intercomm, int high, MPI_Comm *newintracomm) MPI_ABI_IMPORT(MPI_Intercomm_merge);
 int PMPI_Intercomm_merge(MPI_Comm intercomm, int high, MPI_Comm *newintracomm) MPI_ABI_IMPORT(PMPI_Intercomm_merge);
 
@@ -1993,8 +1984,8 @@ int MPI_Abort(MPI_Comm comm, int errorcode) MPI_ABI_IMPORT(MPI_Abort);
 int PMPI_Abort(MPI_Comm comm, int errorcode) MPI_ABI_IMPORT(PMPI_Abort);
 int MPI_Alloc_mem(MPI_Aint size, MPI_Info info, void *baseptr) MPI_ABI_IMPORT(MPI_Alloc_mem);
 int PMPI_Alloc_mem(MPI_Aint size, MPI_Info info, void *baseptr) MPI_ABI_IMPORT(PMPI_Alloc_mem);
-int MPI_Close_port(const char *port_name) MPI_ABI_LACKS("not provided: a job has the processes it was started with");
-int PMPI_Close_port(const char *port_name) MPI_ABI_LACKS("not provided: a job has the processes it was started with");
+int MPI_Close_port(const char *port_name) MPI_ABI_IMPORT(MPI_Close_port);
+int PMPI_Close_port(const char *port_name) MPI_ABI_IMPORT(PMPI_Close_port);
 int MPI_Finalize(void) MPI_ABI_IMPORT(MPI_Finalize);
 int PMPI_Finalize(void) MPI_ABI_IMPORT(PMPI_Finalize);
 int MPI_Finalized(int *flag) MPI_ABI_IMPORT(MPI_Finalized);
@@ -2017,36 +2008,30 @@ int MPI_Initialized(int *flag) MPI_ABI_IMPORT(MPI_Initialized);
 int PMPI_Initialized(int *flag) MPI_ABI_IMPORT(PMPI_Initialized);
 int MPI_Is_thread_main(int *flag) MPI_ABI_IMPORT(MPI_Is_thread_main);
 int PMPI_Is_thread_main(int *flag) MPI_ABI_IMPORT(PMPI_Is_thread_main);
-int MPI_Lookup_name(const char *service_name, MPI_Info info, char *port_name)
-    MPI_ABI_LACKS("not provided: a job has the processes it was started with");
-int PMPI_Lookup_name(const char *service_name, MPI_Info info, char *port_name)
-    MPI_ABI_LACKS("not provided: a job has the processes it was started with");
+int MPI_Lookup_name(const char *service_name, MPI_Info info, char *port_name) MPI_ABI_IMPORT(MPI_Lookup_name);
+int PMPI_Lookup_name(const char *service_name, MPI_Info info, char *port_name) MPI_ABI_IMPORT(PMPI_Lookup_name);
 MPI_Message MPI_Message_fromint(int message) MPI_ABI_IMPORT(MPI_Message_fromint);
 MPI_Message PMPI_Message_fromint(int message) MPI_ABI_IMPORT(PMPI_Message_fromint);
 int MPI_Message_toint(MPI_Message message) MPI_ABI_IMPORT(MPI_Message_toint);
 int PMPI_Message_toint(MPI_Message message) MPI_ABI_IMPORT(PMPI_Message_toint);
-int MPI_Open_port(MPI_Info info, char *port_name)
-    MPI_ABI_LACKS("not provided: a job has the processes it was started with");
-int PMPI_Open_port(MPI_Info info, char *port_name)
-    MPI_ABI_LACKS("not provided: a job has the processes it was started with");
+int MPI_Open_port(MPI_Info info, char *port_name) MPI_ABI_IMPORT(MPI_Open_port);
+int PMPI_Open_port(MPI_Info info, char *port_name) MPI_ABI_IMPORT(PMPI_Open_port);
 int MPI_Pcontrol(const int level, ...) MPI_ABI_IMPORT(MPI_Pcontrol);
 int PMPI_Pcontrol(const int level, ...) MPI_ABI_IMPORT(PMPI_Pcontrol);
-int MPI_Publish_name(const char *service_name, MPI_Info info, const char *port_name)
-    MPI_ABI_LACKS("not provided: a job has the processes it was started with");
-int PMPI_Publish_name(const char *service_name, MPI_Info info, const char *port_name)
-    MPI_ABI_LACKS("not provided: a job has the processes it was started with");
+int MPI_Publish_name(const char *service_name, MPI_Info info, const char *port_name) MPI_ABI_IMPORT(MPI_Publish_name);
+int PMPI_Publish_name(const char *service_name, MPI_Info info, const char *port_name) MPI_ABI_IMPORT(PMPI_Publish_name);
 int MPI_Query_thread(int *provided) MPI_ABI_IMPORT(MPI_Query_thread);
 int PMPI_Query_thread(int *provided) MPI_ABI_IMPORT(PMPI_Query_thread);
 int MPI_Register_datarep_c(const char *datarep, MPI_Datarep_conversion_function_c *read_conversion_fn,
     MPI_Datarep_conversion_function_c *write_conversion_fn, MPI_Datarep_extent_function *dtype_file_extent_fn,
-    void *extra_state) MPI_ABI_LACKS("not provided: a job has the processes it was started with");
+    void *extra_state) MPI_ABI_IMPORT(MPI_Register_datarep_c);
 int PMPI_Register_datarep_c(const char *datarep, MPI_Datarep_conversion_function_c *read_conversion_fn,
     MPI_Datarep_conversion_function_c *write_conversion_fn, MPI_Datarep_extent_function *dtype_file_extent_fn,
-    void *extra_state) MPI_ABI_LACKS("not provided: a job has the processes it was started with");
+    void *extra_state) MPI_ABI_IMPORT(PMPI_Register_datarep_c);
 int MPI_Unpublish_name(const char *service_name, MPI_Info info, const char *port_name)
-    MPI_ABI_LACKS("not provided: a job has the processes it was started with");
+    MPI_ABI_IMPORT(MPI_Unpublish_name);
 int PMPI_Unpublish_name(const char *service_name, MPI_Info info, const char *port_name)
-    MPI_ABI_LACKS("not provided: a job has the processes it was started with");
+    MPI_ABI_IMPORT(PMPI_Unpublish_name);
 double MPI_Wtick(void) MPI_ABI_IMPORT(MPI_Wtick);
 double PMPI_Wtick(void) MPI_ABI_IMPORT(PMPI_Wtick);
 double MPI_Wtime(void) MPI_ABI_IMPORT(MPI_Wtime);
@@ -2139,912 +2124,739 @@ int MPI_Type_ub(MPI_Datatype datatype, MPI_Aint *displacement) MPI_ABI_IMPORT(MP
 int PMPI_Type_ub(MPI_Datatype datatype, MPI_Aint *displacement) MPI_ABI_IMPORT(PMPI_Type_ub);
 
 /* Sessions (11.3) */
-int MPI_Session_attach_buffer(MPI_Session session, void *buffer, int size)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int PMPI_Session_attach_buffer(MPI_Session session, void *buffer, int size)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+int MPI_Session_attach_buffer(MPI_Session session, void *buffer, int size) MPI_ABI_IMPORT(MPI_Session_attach_buffer);
+int PMPI_Session_attach_buffer(MPI_Session session, void *buffer, int size) MPI_ABI_IMPORT(PMPI_Session_attach_buffer);
 int MPI_Session_attach_buffer_c(MPI_Session session, void *buffer, MPI_Count size)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(MPI_Session_attach_buffer_c);
 int PMPI_Session_attach_buffer_c(MPI_Session session, void *buffer, MPI_Count size)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int MPI_Session_call_errhandler(MPI_Session session, int errorcode)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int PMPI_Session_call_errhandler(MPI_Session session, int errorcode)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(PMPI_Session_attach_buffer_c);
+int MPI_Session_call_errhandler(MPI_Session session, int errorcode) MPI_ABI_IMPORT(MPI_Session_call_errhandler);
+int PMPI_Session_call_errhandler(MPI_Session session, int errorcode) MPI_ABI_IMPORT(PMPI_Session_call_errhandler);
 int MPI_Session_create_errhandler(MPI_Session_errhandler_function *session_errhandler_fn, MPI_Errhandler *errhandler)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(MPI_Session_create_errhandler);
 int PMPI_Session_create_errhandler(MPI_Session_errhandler_function *session_errhandler_fn, MPI_Errhandler *errhandler)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(PMPI_Session_create_errhandler);
 int MPI_Session_detach_buffer(MPI_Session session, void *buffer_addr, int *size)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(MPI_Session_detach_buffer);
 int PMPI_Session_detach_buffer(MPI_Session session, void *buffer_addr, int *size)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(PMPI_Session_detach_buffer);
 int MPI_Session_detach_buffer_c(MPI_Session session, void *buffer_addr, MPI_Count *size)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(MPI_Session_detach_buffer_c);
 int PMPI_Session_detach_buffer_c(MPI_Session session, void *buffer_addr, MPI_Count *size)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int MPI_Session_finalize(MPI_Session *session)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int PMPI_Session_finalize(MPI_Session *session)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int MPI_Session_flush_buffer(MPI_Session session)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int PMPI_Session_flush_buffer(MPI_Session session)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-MPI_Session MPI_Session_fromint(int session)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-MPI_Session PMPI_Session_fromint(int session)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(PMPI_Session_detach_buffer_c);
+int MPI_Session_finalize(MPI_Session *session) MPI_ABI_IMPORT(MPI_Session_finalize);
+int PMPI_Session_finalize(MPI_Session *session) MPI_ABI_IMPORT(PMPI_Session_finalize);
+int MPI_Session_flush_buffer(MPI_Session session) MPI_ABI_IMPORT(MPI_Session_flush_buffer);
+int PMPI_Session_flush_buffer(MPI_Session session) MPI_ABI_IMPORT(PMPI_Session_flush_buffer);
+MPI_Session MPI_Session_fromint(int session) MPI_ABI_IMPORT(MPI_Session_fromint);
+MPI_Session PMPI_Session_fromint(int session) MPI_ABI_IMPORT(PMPI_Session_fromint);
 int MPI_Session_get_errhandler(MPI_Session session, MPI_Errhandler *errhandler)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(MPI_Session_get_errhandler);
 int PMPI_Session_get_errhandler(MPI_Session session, MPI_Errhandler *errhandler)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int MPI_Session_get_info(MPI_Session session, MPI_Info *info_used)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int PMPI_Session_get_info(MPI_Session session, MPI_Info *info_used)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(PMPI_Session_get_errhandler);
+int MPI_Session_get_info(MPI_Session session, MPI_Info *info_used) MPI_ABI_IMPORT(MPI_Session_get_info);
+int PMPI_Session_get_info(MPI_Session session, MPI_Info *info_used) MPI_ABI_IMPORT(PMPI_Session_get_info);
 int MPI_Session_get_nth_pset(MPI_Session session, MPI_Info info, int n, int *pset_len, char *pset_name)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(MPI_Session_get_nth_pset);
 int PMPI_Session_get_nth_pset(MPI_Session session, MPI_Info info, int n, int *pset_len, char *pset_name)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(PMPI_Session_get_nth_pset);
 int MPI_Session_get_num_psets(MPI_Session session, MPI_Info info, int *npset_names)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(MPI_Session_get_num_psets);
 int PMPI_Session_get_num_psets(MPI_Session session, MPI_Info info, int *npset_names)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(PMPI_Session_get_num_psets);
 int MPI_Session_get_pset_info(MPI_Session session, const char *pset_name, MPI_Info *info)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(MPI_Session_get_pset_info);
 int PMPI_Session_get_pset_info(MPI_Session session, const char *pset_name, MPI_Info *info)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int MPI_Session_iflush_buffer(MPI_Session session, MPI_Request *request)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int PMPI_Session_iflush_buffer(MPI_Session session, MPI_Request *request)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int MPI_Session_init(MPI_Info info, MPI_Errhandler errhandler, MPI_Session *session)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int PMPI_Session_init(MPI_Info info, MPI_Errhandler errhandler, MPI_Session *session)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(PMPI_Session_get_pset_info);
+int MPI_Session_iflush_buffer(MPI_Session session, MPI_Request *request) MPI_ABI_IMPORT(MPI_Session_iflush_buffer);
+int PMPI_Session_iflush_buffer(MPI_Session session, MPI_Request *request) MPI_ABI_IMPORT(PMPI_Session_iflush_buffer);
+int MPI_Session_init(MPI_Info info, MPI_Errhandler errhandler, MPI_Session *session) MPI_ABI_IMPORT(MPI_Session_init);
+int PMPI_Session_init(MPI_Info info, MPI_Errhandler errhandler, MPI_Session *session) MPI_ABI_IMPORT(PMPI_Session_init);
 int MPI_Session_set_errhandler(MPI_Session session, MPI_Errhandler errhandler)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(MPI_Session_set_errhandler);
 int PMPI_Session_set_errhandler(MPI_Session session, MPI_Errhandler errhandler)
-    MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int MPI_Session_toint(MPI_Session session) MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
-int PMPI_Session_toint(MPI_Session session) MPI_ABI_LACKS("sessions are not provided: use MPI_Init and MPI_COMM_WORLD");
+    MPI_ABI_IMPORT(PMPI_Session_set_errhandler);
+int MPI_Session_toint(MPI_Session session) MPI_ABI_IMPORT(MPI_Session_toint);
+int PMPI_Session_toint(MPI_Session session) MPI_ABI_IMPORT(PMPI_Session_toint);
 
 /* One-sided communication (chapter 12) */
 int MPI_Accumulate(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Accumulate);
 int PMPI_Accumulate(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Accumulate);
 int MPI_Accumulate_c(const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Accumulate_c);
 int PMPI_Accumulate_c(const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Accumulate_c);
 int MPI_Compare_and_swap(const void *origin_addr, const void *compare_addr, void *result_addr, MPI_Datatype datatype,
-    int target_rank, MPI_Aint target_disp, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    int target_rank, MPI_Aint target_disp, MPI_Win win) MPI_ABI_IMPORT(MPI_Compare_and_swap);
 int PMPI_Compare_and_swap(const void *origin_addr, const void *compare_addr, void *result_addr, MPI_Datatype datatype,
-    int target_rank, MPI_Aint target_disp, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    int target_rank, MPI_Aint target_disp, MPI_Win win) MPI_ABI_IMPORT(PMPI_Compare_and_swap);
 int MPI_Fetch_and_op(const void *origin_addr, void *result_addr, MPI_Datatype datatype, int target_rank,
-    MPI_Aint target_disp, MPI_Op op, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Aint target_disp, MPI_Op op, MPI_Win win) MPI_ABI_IMPORT(MPI_Fetch_and_op);
 int PMPI_Fetch_and_op(const void *origin_addr, void *result_addr, MPI_Datatype datatype, int target_rank,
-    MPI_Aint target_disp, MPI_Op op, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Aint target_disp, MPI_Op op, MPI_Win win) MPI_ABI_IMPORT(PMPI_Fetch_and_op);
 int MPI_Get(void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank, MPI_Aint target_disp,
-    int target_count, MPI_Datatype target_datatype, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    int target_count, MPI_Datatype target_datatype, MPI_Win win) MPI_ABI_IMPORT(MPI_Get);
 int PMPI_Get(void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank, MPI_Aint target_disp,
-    int target_count, MPI_Datatype target_datatype, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    int target_count, MPI_Datatype target_datatype, MPI_Win win) MPI_ABI_IMPORT(PMPI_Get);
 int MPI_Get_accumulate(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, void *result_addr,
     int result_count, MPI_Datatype result_datatype, int target_rank, MPI_Aint target_disp, int target_count,
-    MPI_Datatype target_datatype, MPI_Op op, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Datatype target_datatype, MPI_Op op, MPI_Win win) MPI_ABI_IMPORT(MPI_Get_accumulate);
 int PMPI_Get_accumulate(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, void *result_addr,
     int result_count, MPI_Datatype result_datatype, int target_rank, MPI_Aint target_disp, int target_count,
-    MPI_Datatype target_datatype, MPI_Op op, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Datatype target_datatype, MPI_Op op, MPI_Win win) MPI_ABI_IMPORT(PMPI_Get_accumulate);
 int MPI_Get_accumulate_c(const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype,
     void *result_addr, MPI_Count result_count, MPI_Datatype result_datatype, int target_rank, MPI_Aint target_disp,
-    MPI_Count target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Count target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win) MPI_ABI_IMPORT(MPI_Get_accumulate_c);
 int PMPI_Get_accumulate_c(const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype,
     void *result_addr, MPI_Count result_count, MPI_Datatype result_datatype, int target_rank, MPI_Aint target_disp,
-    MPI_Count target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Count target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win) MPI_ABI_IMPORT(PMPI_Get_accumulate_c);
 int MPI_Get_c(void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
-    MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win) MPI_ABI_IMPORT(MPI_Get_c);
 int PMPI_Get_c(void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
-    MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win) MPI_ABI_IMPORT(PMPI_Get_c);
 int MPI_Put(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank,
-    MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Win win) MPI_ABI_IMPORT(MPI_Put);
 int PMPI_Put(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank,
-    MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Win win) MPI_ABI_IMPORT(PMPI_Put);
 int MPI_Put_c(const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
-    MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win) MPI_ABI_IMPORT(MPI_Put_c);
 int PMPI_Put_c(const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
-    MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win) MPI_ABI_IMPORT(PMPI_Put_c);
 int MPI_Raccumulate(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Raccumulate);
 int PMPI_Raccumulate(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Raccumulate);
 int MPI_Raccumulate_c(const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win,
-    MPI_Request *request) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Request *request) MPI_ABI_IMPORT(MPI_Raccumulate_c);
 int PMPI_Raccumulate_c(const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win,
-    MPI_Request *request) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Request *request) MPI_ABI_IMPORT(PMPI_Raccumulate_c);
 int MPI_Rget(void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank, MPI_Aint target_disp,
-    int target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    int target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request) MPI_ABI_IMPORT(MPI_Rget);
 int PMPI_Rget(void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank, MPI_Aint target_disp,
-    int target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    int target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request) MPI_ABI_IMPORT(PMPI_Rget);
 int MPI_Rget_accumulate(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, void *result_addr,
     int result_count, MPI_Datatype result_datatype, int target_rank, MPI_Aint target_disp, int target_count,
-    MPI_Datatype target_datatype, MPI_Op op, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Datatype target_datatype, MPI_Op op, MPI_Win win, MPI_Request *request) MPI_ABI_IMPORT(MPI_Rget_accumulate);
 int PMPI_Rget_accumulate(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, void *result_addr,
     int result_count, MPI_Datatype result_datatype, int target_rank, MPI_Aint target_disp, int target_count,
-    MPI_Datatype target_datatype, MPI_Op op, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Datatype target_datatype, MPI_Op op, MPI_Win win, MPI_Request *request) MPI_ABI_IMPORT(PMPI_Rget_accumulate);
 int MPI_Rget_accumulate_c(const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype,
     void *result_addr, MPI_Count result_count, MPI_Datatype result_datatype, int target_rank, MPI_Aint target_disp,
     MPI_Count target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Rget_accumulate_c);
 int PMPI_Rget_accumulate_c(const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype,
     void *result_addr, MPI_Count result_count, MPI_Datatype result_datatype, int target_rank, MPI_Aint target_disp,
     MPI_Count target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Rget_accumulate_c);
 int MPI_Rget_c(void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Rget_c);
 int PMPI_Rget_c(void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Rget_c);
 int MPI_Rput(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Rput);
 int PMPI_Rput(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Rput);
 int MPI_Rput_c(const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Rput_c);
 int PMPI_Rput_c(const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
     MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Rput_c);
 int MPI_Win_allocate(MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr, MPI_Win *win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Win_allocate);
 int PMPI_Win_allocate(MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr, MPI_Win *win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Win_allocate);
 int MPI_Win_allocate_c(MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr, MPI_Win *win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Win_allocate_c);
 int PMPI_Win_allocate_c(MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr, MPI_Win *win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Win_allocate_c);
 int MPI_Win_allocate_shared(MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr, MPI_Win *win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Win_allocate_shared);
 int PMPI_Win_allocate_shared(MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr, MPI_Win *win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Win_allocate_shared);
 int MPI_Win_allocate_shared_c(MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr,
-    MPI_Win *win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Win *win) MPI_ABI_IMPORT(MPI_Win_allocate_shared_c);
 int PMPI_Win_allocate_shared_c(MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr,
-    MPI_Win *win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_attach(MPI_Win win, void *base, MPI_Aint size)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_attach(MPI_Win win, void *base, MPI_Aint size)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_call_errhandler(MPI_Win win, int errorcode)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_call_errhandler(MPI_Win win, int errorcode)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_complete(MPI_Win win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_complete(MPI_Win win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_Win *win) MPI_ABI_IMPORT(PMPI_Win_allocate_shared_c);
+int MPI_Win_attach(MPI_Win win, void *base, MPI_Aint size) MPI_ABI_IMPORT(MPI_Win_attach);
+int PMPI_Win_attach(MPI_Win win, void *base, MPI_Aint size) MPI_ABI_IMPORT(PMPI_Win_attach);
+int MPI_Win_call_errhandler(MPI_Win win, int errorcode) MPI_ABI_IMPORT(MPI_Win_call_errhandler);
+int PMPI_Win_call_errhandler(MPI_Win win, int errorcode) MPI_ABI_IMPORT(PMPI_Win_call_errhandler);
+int MPI_Win_complete(MPI_Win win) MPI_ABI_IMPORT(MPI_Win_complete);
+int PMPI_Win_complete(MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_complete);
 int MPI_Win_create(void *base, MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, MPI_Win *win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Win_create);
 int PMPI_Win_create(void *base, MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, MPI_Win *win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Win_create);
 int MPI_Win_create_c(void *base, MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, MPI_Win *win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Win_create_c);
 int PMPI_Win_create_c(void *base, MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, MPI_Win *win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_create_dynamic(MPI_Info info, MPI_Comm comm, MPI_Win *win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_create_dynamic(MPI_Info info, MPI_Comm comm, MPI_Win *win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Win_create_c);
+int MPI_Win_create_dynamic(MPI_Info info, MPI_Comm comm, MPI_Win *win) MPI_ABI_IMPORT(MPI_Win_create_dynamic);
+int PMPI_Win_create_dynamic(MPI_Info info, MPI_Comm comm, MPI_Win *win) MPI_ABI_IMPORT(PMPI_Win_create_dynamic);
 int MPI_Win_create_errhandler(MPI_Win_errhandler_function *win_errhandler_fn, MPI_Errhandler *errhandler)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Win_create_errhandler);
 int PMPI_Win_create_errhandler(MPI_Win_errhandler_function *win_errhandler_fn, MPI_Errhandler *errhandler)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Win_create_errhandler);
 int MPI_Win_create_keyval(MPI_Win_copy_attr_function *win_copy_attr_fn,
     MPI_Win_delete_attr_function *win_delete_attr_fn, int *win_keyval, void *extra_state)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Win_create_keyval);
 int PMPI_Win_create_keyval(MPI_Win_copy_attr_function *win_copy_attr_fn,
     MPI_Win_delete_attr_function *win_delete_attr_fn, int *win_keyval, void *extra_state)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_delete_attr(MPI_Win win, int win_keyval)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_delete_attr(MPI_Win win, int win_keyval)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_detach(MPI_Win win, const void *base)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_detach(MPI_Win win, const void *base)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_fence(int assert, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_fence(int assert, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_flush(int rank, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_flush(int rank, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_flush_all(MPI_Win win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_flush_all(MPI_Win win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_flush_local(int rank, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_flush_local(int rank, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_flush_local_all(MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_flush_local_all(MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_free(MPI_Win *win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_free(MPI_Win *win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_free_keyval(int *win_keyval)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_free_keyval(int *win_keyval)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-MPI_Win MPI_Win_fromint(int win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-MPI_Win PMPI_Win_fromint(int win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_get_attr(MPI_Win win, int win_keyval, void *attribute_val, int *flag)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_get_attr(MPI_Win win, int win_keyval, void *attribute_val, int *flag)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_get_errhandler(MPI_Win win, MPI_Errhandler *errhandler)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_get_errhandler(MPI_Win win, MPI_Errhandler *errhandler)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_get_group(MPI_Win win, MPI_Group *group)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_get_group(MPI_Win win, MPI_Group *group)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_get_info(MPI_Win win, MPI_Info *info_used)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_get_info(MPI_Win win, MPI_Info *info_used)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_get_name(MPI_Win win, char *win_name, int *resultlen)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_get_name(MPI_Win win, char *win_name, int *resultlen)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_lock(int lock_type, int rank, int assert, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_lock(int lock_type, int rank, int assert, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_lock_all(int assert, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_lock_all(int assert, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_post(MPI_Group group, int assert, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_post(MPI_Group group, int assert, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_set_attr(MPI_Win win, int win_keyval, void *attribute_val)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_set_attr(MPI_Win win, int win_keyval, void *attribute_val)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_set_errhandler(MPI_Win win, MPI_Errhandler errhandler)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_set_errhandler(MPI_Win win, MPI_Errhandler errhandler)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_set_info(MPI_Win win, MPI_Info info)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_set_info(MPI_Win win, MPI_Info info)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_set_name(MPI_Win win, const char *win_name)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_set_name(MPI_Win win, const char *win_name)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Win_create_keyval);
+int MPI_Win_delete_attr(MPI_Win win, int win_keyval) MPI_ABI_IMPORT(MPI_Win_delete_attr);
+int PMPI_Win_delete_attr(MPI_Win win, int win_keyval) MPI_ABI_IMPORT(PMPI_Win_delete_attr);
+int MPI_Win_detach(MPI_Win win, const void *base) MPI_ABI_IMPORT(MPI_Win_detach);
+int PMPI_Win_detach(MPI_Win win, const void *base) MPI_ABI_IMPORT(PMPI_Win_detach);
+int MPI_Win_fence(int assert, MPI_Win win) MPI_ABI_IMPORT(MPI_Win_fence);
+int PMPI_Win_fence(int assert, MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_fence);
+int MPI_Win_flush(int rank, MPI_Win win) MPI_ABI_IMPORT(MPI_Win_flush);
+int PMPI_Win_flush(int rank, MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_flush);
+int MPI_Win_flush_all(MPI_Win win) MPI_ABI_IMPORT(MPI_Win_flush_all);
+int PMPI_Win_flush_all(MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_flush_all);
+int MPI_Win_flush_local(int rank, MPI_Win win) MPI_ABI_IMPORT(MPI_Win_flush_local);
+int PMPI_Win_flush_local(int rank, MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_flush_local);
+int MPI_Win_flush_local_all(MPI_Win win) MPI_ABI_IMPORT(MPI_Win_flush_local_all);
+int PMPI_Win_flush_local_all(MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_flush_local_all);
+int MPI_Win_free(MPI_Win *win) MPI_ABI_IMPORT(MPI_Win_free);
+int PMPI_Win_free(MPI_Win *win) MPI_ABI_IMPORT(PMPI_Win_free);
+int MPI_Win_free_keyval(int *win_keyval) MPI_ABI_IMPORT(MPI_Win_free_keyval);
+int PMPI_Win_free_keyval(int *win_keyval) MPI_ABI_IMPORT(PMPI_Win_free_keyval);
+MPI_Win MPI_Win_fromint(int win) MPI_ABI_IMPORT(MPI_Win_fromint);
+MPI_Win PMPI_Win_fromint(int win) MPI_ABI_IMPORT(PMPI_Win_fromint);
+int MPI_Win_get_attr(MPI_Win win, int win_keyval, void *attribute_val, int *flag) MPI_ABI_IMPORT(MPI_Win_get_attr);
+int PMPI_Win_get_attr(MPI_Win win, int win_keyval, void *attribute_val, int *flag) MPI_ABI_IMPORT(PMPI_Win_get_attr);
+int MPI_Win_get_errhandler(MPI_Win win, MPI_Errhandler *errhandler) MPI_ABI_IMPORT(MPI_Win_get_errhandler);
+int PMPI_Win_get_errhandler(MPI_Win win, MPI_Errhandler *errhandler) MPI_ABI_IMPORT(PMPI_Win_get_errhandler);
+int MPI_Win_get_group(MPI_Win win, MPI_Group *group) MPI_ABI_IMPORT(MPI_Win_get_group);
+int PMPI_Win_get_group(MPI_Win win, MPI_Group *group) MPI_ABI_IMPORT(PMPI_Win_get_group);
+int MPI_Win_get_info(MPI_Win win, MPI_Info *info_used) MPI_ABI_IMPORT(MPI_Win_get_info);
+int PMPI_Win_get_info(MPI_Win win, MPI_Info *info_used) MPI_ABI_IMPORT(PMPI_Win_get_info);
+int MPI_Win_get_name(MPI_Win win, char *win_name, int *resultlen) MPI_ABI_IMPORT(MPI_Win_get_name);
+int PMPI_Win_get_name(MPI_Win win, char *win_name, int *resultlen) MPI_ABI_IMPORT(PMPI_Win_get_name);
+int MPI_Win_lock(int lock_type, int rank, int assert, MPI_Win win) MPI_ABI_IMPORT(MPI_Win_lock);
+int PMPI_Win_lock(int lock_type, int rank, int assert, MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_lock);
+int MPI_Win_lock_all(int assert, MPI_Win win) MPI_ABI_IMPORT(MPI_Win_lock_all);
+int PMPI_Win_lock_all(int assert, MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_lock_all);
+int MPI_Win_post(MPI_Group group, int assert, MPI_Win win) MPI_ABI_IMPORT(MPI_Win_post);
+int PMPI_Win_post(MPI_Group group, int assert, MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_post);
+int MPI_Win_set_attr(MPI_Win win, int win_keyval, void *attribute_val) MPI_ABI_IMPORT(MPI_Win_set_attr);
+int PMPI_Win_set_attr(MPI_Win win, int win_keyval, void *attribute_val) MPI_ABI_IMPORT(PMPI_Win_set_attr);
+int MPI_Win_set_errhandler(MPI_Win win, MPI_Errhandler errhandler) MPI_ABI_IMPORT(MPI_Win_set_errhandler);
+int PMPI_Win_set_errhandler(MPI_Win win, MPI_Errhandler errhandler) MPI_ABI_IMPORT(PMPI_Win_set_errhandler);
+int MPI_Win_set_info(MPI_Win win, MPI_Info info) MPI_ABI_IMPORT(MPI_Win_set_info);
+int PMPI_Win_set_info(MPI_Win win, MPI_Info info) MPI_ABI_IMPORT(PMPI_Win_set_info);
+int MPI_Win_set_name(MPI_Win win, const char *win_name) MPI_ABI_IMPORT(MPI_Win_set_name);
+int PMPI_Win_set_name(MPI_Win win, const char *win_name) MPI_ABI_IMPORT(PMPI_Win_set_name);
 int MPI_Win_shared_query(MPI_Win win, int rank, MPI_Aint *size, int *disp_unit, void *baseptr)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Win_shared_query);
 int PMPI_Win_shared_query(MPI_Win win, int rank, MPI_Aint *size, int *disp_unit, void *baseptr)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Win_shared_query);
 int MPI_Win_shared_query_c(MPI_Win win, int rank, MPI_Aint *size, MPI_Aint *disp_unit, void *baseptr)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(MPI_Win_shared_query_c);
 int PMPI_Win_shared_query_c(MPI_Win win, int rank, MPI_Aint *size, MPI_Aint *disp_unit, void *baseptr)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_start(MPI_Group group, int assert, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_start(MPI_Group group, int assert, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_sync(MPI_Win win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_sync(MPI_Win win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_test(MPI_Win win, int *flag)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_test(MPI_Win win, int *flag)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_toint(MPI_Win win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_toint(MPI_Win win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_unlock(int rank, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_unlock(int rank, MPI_Win win)
-    MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_unlock_all(MPI_Win win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_unlock_all(MPI_Win win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int MPI_Win_wait(MPI_Win win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
-int PMPI_Win_wait(MPI_Win win) MPI_ABI_LACKS("one-sided communication is not provided: use sends and receives");
+    MPI_ABI_IMPORT(PMPI_Win_shared_query_c);
+int MPI_Win_start(MPI_Group group, int assert, MPI_Win win) MPI_ABI_IMPORT(MPI_Win_start);
+int PMPI_Win_start(MPI_Group group, int assert, MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_start);
+int MPI_Win_sync(MPI_Win win) MPI_ABI_IMPORT(MPI_Win_sync);
+int PMPI_Win_sync(MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_sync);
+int MPI_Win_test(MPI_Win win, int *flag) MPI_ABI_IMPORT(MPI_Win_test);
+int PMPI_Win_test(MPI_Win win, int *flag) MPI_ABI_IMPORT(PMPI_Win_test);
+int MPI_Win_toint(MPI_Win win) MPI_ABI_IMPORT(MPI_Win_toint);
+int PMPI_Win_toint(MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_toint);
+int MPI_Win_unlock(int rank, MPI_Win win) MPI_ABI_IMPORT(MPI_Win_unlock);
+int PMPI_Win_unlock(int rank, MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_unlock);
+int MPI_Win_unlock_all(MPI_Win win) MPI_ABI_IMPORT(MPI_Win_unlock_all);
+int PMPI_Win_unlock_all(MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_unlock_all);
+int MPI_Win_wait(MPI_Win win) MPI_ABI_IMPORT(MPI_Win_wait);
+int PMPI_Win_wait(MPI_Win win) MPI_ABI_IMPORT(PMPI_Win_wait);
 
 /* Files (chapter 14) */
-int MPI_File_call_errhandler(MPI_File fh, int errorcode)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_call_errhandler(MPI_File fh, int errorcode)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_close(MPI_File *fh) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_close(MPI_File *fh) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+int MPI_File_call_errhandler(MPI_File fh, int errorcode) MPI_ABI_IMPORT(MPI_File_call_errhandler);
+int PMPI_File_call_errhandler(MPI_File fh, int errorcode) MPI_ABI_IMPORT(PMPI_File_call_errhandler);
+int MPI_File_close(MPI_File *fh) MPI_ABI_IMPORT(MPI_File_close);
+int PMPI_File_close(MPI_File *fh) MPI_ABI_IMPORT(PMPI_File_close);
 int MPI_File_create_errhandler(MPI_File_errhandler_function *file_errhandler_fn, MPI_Errhandler *errhandler)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_create_errhandler);
 int PMPI_File_create_errhandler(MPI_File_errhandler_function *file_errhandler_fn, MPI_Errhandler *errhandler)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_delete(const char *filename, MPI_Info info)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_delete(const char *filename, MPI_Info info)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-MPI_File MPI_File_fromint(int file) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-MPI_File PMPI_File_fromint(int file) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_get_amode(MPI_File fh, int *amode)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_get_amode(MPI_File fh, int *amode)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_get_atomicity(MPI_File fh, int *flag)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_get_atomicity(MPI_File fh, int *flag)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_get_byte_offset(MPI_File fh, MPI_Offset offset, MPI_Offset *disp)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_create_errhandler);
+int MPI_File_delete(const char *filename, MPI_Info info) MPI_ABI_IMPORT(MPI_File_delete);
+int PMPI_File_delete(const char *filename, MPI_Info info) MPI_ABI_IMPORT(PMPI_File_delete);
+MPI_File MPI_File_fromint(int file) MPI_ABI_IMPORT(MPI_File_fromint);
+MPI_File PMPI_File_fromint(int file) MPI_ABI_IMPORT(PMPI_File_fromint);
+int MPI_File_get_amode(MPI_File fh, int *amode) MPI_ABI_IMPORT(MPI_File_get_amode);
+int PMPI_File_get_amode(MPI_File fh, int *amode) MPI_ABI_IMPORT(PMPI_File_get_amode);
+int MPI_File_get_atomicity(MPI_File fh, int *flag) MPI_ABI_IMPORT(MPI_File_get_atomicity);
+int PMPI_File_get_atomicity(MPI_File fh, int *flag) MPI_ABI_IMPORT(PMPI_File_get_atomicity);
+int MPI_File_get_byte_offset(MPI_File fh, MPI_Offset offset, MPI_Offset *disp) MPI_ABI_IMPORT(MPI_File_get_byte_offset);
 int PMPI_File_get_byte_offset(MPI_File fh, MPI_Offset offset, MPI_Offset *disp)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_get_errhandler(MPI_File file, MPI_Errhandler *errhandler)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_get_errhandler(MPI_File file, MPI_Errhandler *errhandler)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_get_group(MPI_File fh, MPI_Group *group)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_get_group(MPI_File fh, MPI_Group *group)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_get_info(MPI_File fh, MPI_Info *info_used)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_get_info(MPI_File fh, MPI_Info *info_used)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_get_position(MPI_File fh, MPI_Offset *offset)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_get_position(MPI_File fh, MPI_Offset *offset)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_get_position_shared(MPI_File fh, MPI_Offset *offset)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_get_position_shared(MPI_File fh, MPI_Offset *offset)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_get_size(MPI_File fh, MPI_Offset *size)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_get_size(MPI_File fh, MPI_Offset *size)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_get_byte_offset);
+int MPI_File_get_errhandler(MPI_File file, MPI_Errhandler *errhandler) MPI_ABI_IMPORT(MPI_File_get_errhandler);
+int PMPI_File_get_errhandler(MPI_File file, MPI_Errhandler *errhandler) MPI_ABI_IMPORT(PMPI_File_get_errhandler);
+int MPI_File_get_group(MPI_File fh, MPI_Group *group) MPI_ABI_IMPORT(MPI_File_get_group);
+int PMPI_File_get_group(MPI_File fh, MPI_Group *group) MPI_ABI_IMPORT(PMPI_File_get_group);
+int MPI_File_get_info(MPI_File fh, MPI_Info *info_used) MPI_ABI_IMPORT(MPI_File_get_info);
+int PMPI_File_get_info(MPI_File fh, MPI_Info *info_used) MPI_ABI_IMPORT(PMPI_File_get_info);
+int MPI_File_get_position(MPI_File fh, MPI_Offset *offset) MPI_ABI_IMPORT(MPI_File_get_position);
+int PMPI_File_get_position(MPI_File fh, MPI_Offset *offset) MPI_ABI_IMPORT(PMPI_File_get_position);
+int MPI_File_get_position_shared(MPI_File fh, MPI_Offset *offset) MPI_ABI_IMPORT(MPI_File_get_position_shared);
+int PMPI_File_get_position_shared(MPI_File fh, MPI_Offset *offset) MPI_ABI_IMPORT(PMPI_File_get_position_shared);
+int MPI_File_get_size(MPI_File fh, MPI_Offset *size) MPI_ABI_IMPORT(MPI_File_get_size);
+int PMPI_File_get_size(MPI_File fh, MPI_Offset *size) MPI_ABI_IMPORT(PMPI_File_get_size);
 int MPI_File_get_type_extent(MPI_File fh, MPI_Datatype datatype, MPI_Aint *extent)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_get_type_extent);
 int PMPI_File_get_type_extent(MPI_File fh, MPI_Datatype datatype, MPI_Aint *extent)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_get_type_extent);
 int MPI_File_get_type_extent_c(MPI_File fh, MPI_Datatype datatype, MPI_Count *extent)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_get_type_extent_c);
 int PMPI_File_get_type_extent_c(MPI_File fh, MPI_Datatype datatype, MPI_Count *extent)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_get_type_extent_c);
 int MPI_File_get_view(MPI_File fh, MPI_Offset *disp, MPI_Datatype *etype, MPI_Datatype *filetype, char *datarep)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_get_view);
 int PMPI_File_get_view(MPI_File fh, MPI_Offset *disp, MPI_Datatype *etype, MPI_Datatype *filetype, char *datarep)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_get_view);
 int MPI_File_iread(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iread);
 int PMPI_File_iread(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_iread);
 int MPI_File_iread_all(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iread_all);
 int PMPI_File_iread_all(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_iread_all);
 int MPI_File_iread_all_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iread_all_c);
 int PMPI_File_iread_all_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_iread_all_c);
 int MPI_File_iread_at(MPI_File fh, MPI_Offset offset, void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iread_at);
 int PMPI_File_iread_at(MPI_File fh, MPI_Offset offset, void *buf, int count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(PMPI_File_iread_at);
 int MPI_File_iread_at_all(MPI_File fh, MPI_Offset offset, void *buf, int count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(MPI_File_iread_at_all);
 int PMPI_File_iread_at_all(MPI_File fh, MPI_Offset offset, void *buf, int count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(PMPI_File_iread_at_all);
 int MPI_File_iread_at_all_c(MPI_File fh, MPI_Offset offset, void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(MPI_File_iread_at_all_c);
 int PMPI_File_iread_at_all_c(MPI_File fh, MPI_Offset offset, void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(PMPI_File_iread_at_all_c);
 int MPI_File_iread_at_c(MPI_File fh, MPI_Offset offset, void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(MPI_File_iread_at_c);
 int PMPI_File_iread_at_c(MPI_File fh, MPI_Offset offset, void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(PMPI_File_iread_at_c);
 int MPI_File_iread_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iread_c);
 int PMPI_File_iread_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_iread_c);
 int MPI_File_iread_shared(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iread_shared);
 int PMPI_File_iread_shared(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_iread_shared);
 int MPI_File_iread_shared_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iread_shared_c);
 int PMPI_File_iread_shared_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_iread_shared_c);
 int MPI_File_iwrite(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iwrite);
 int PMPI_File_iwrite(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_iwrite);
 int MPI_File_iwrite_all(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iwrite_all);
 int PMPI_File_iwrite_all(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_iwrite_all);
 int MPI_File_iwrite_all_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iwrite_all_c);
 int PMPI_File_iwrite_all_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_iwrite_all_c);
 int MPI_File_iwrite_at(MPI_File fh, MPI_Offset offset, const void *buf, int count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(MPI_File_iwrite_at);
 int PMPI_File_iwrite_at(MPI_File fh, MPI_Offset offset, const void *buf, int count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(PMPI_File_iwrite_at);
 int MPI_File_iwrite_at_all(MPI_File fh, MPI_Offset offset, const void *buf, int count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(MPI_File_iwrite_at_all);
 int PMPI_File_iwrite_at_all(MPI_File fh, MPI_Offset offset, const void *buf, int count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(PMPI_File_iwrite_at_all);
 int MPI_File_iwrite_at_all_c(MPI_File fh, MPI_Offset offset, const void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(MPI_File_iwrite_at_all_c);
 int PMPI_File_iwrite_at_all_c(MPI_File fh, MPI_Offset offset, const void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(PMPI_File_iwrite_at_all_c);
 int MPI_File_iwrite_at_c(MPI_File fh, MPI_Offset offset, const void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(MPI_File_iwrite_at_c);
 int PMPI_File_iwrite_at_c(MPI_File fh, MPI_Offset offset, const void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(PMPI_File_iwrite_at_c);
 int MPI_File_iwrite_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iwrite_c);
 int PMPI_File_iwrite_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_iwrite_c);
 int MPI_File_iwrite_shared(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iwrite_shared);
 int PMPI_File_iwrite_shared(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_iwrite_shared);
 int MPI_File_iwrite_shared_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Request *request)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_iwrite_shared_c);
 int PMPI_File_iwrite_shared_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Request *request) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Request *request) MPI_ABI_IMPORT(PMPI_File_iwrite_shared_c);
 int MPI_File_open(MPI_Comm comm, const char *filename, int amode, MPI_Info info, MPI_File *fh)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_open);
 int PMPI_File_open(MPI_Comm comm, const char *filename, int amode, MPI_Info info, MPI_File *fh)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_preallocate(MPI_File fh, MPI_Offset size)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_preallocate(MPI_File fh, MPI_Offset size)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_open);
+int MPI_File_preallocate(MPI_File fh, MPI_Offset size) MPI_ABI_IMPORT(MPI_File_preallocate);
+int PMPI_File_preallocate(MPI_File fh, MPI_Offset size) MPI_ABI_IMPORT(PMPI_File_preallocate);
 int MPI_File_read(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read);
 int PMPI_File_read(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read);
 int MPI_File_read_all(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_all);
 int PMPI_File_read_all(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_all);
 int MPI_File_read_all_begin(MPI_File fh, void *buf, int count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_all_begin);
 int PMPI_File_read_all_begin(MPI_File fh, void *buf, int count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_all_begin);
 int MPI_File_read_all_begin_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_all_begin_c);
 int PMPI_File_read_all_begin_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_all_begin_c);
 int MPI_File_read_all_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_all_c);
 int PMPI_File_read_all_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_read_all_end(MPI_File fh, void *buf, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_read_all_end(MPI_File fh, void *buf, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_all_c);
+int MPI_File_read_all_end(MPI_File fh, void *buf, MPI_Status *status) MPI_ABI_IMPORT(MPI_File_read_all_end);
+int PMPI_File_read_all_end(MPI_File fh, void *buf, MPI_Status *status) MPI_ABI_IMPORT(PMPI_File_read_all_end);
 int MPI_File_read_at(MPI_File fh, MPI_Offset offset, void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_at);
 int PMPI_File_read_at(MPI_File fh, MPI_Offset offset, void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_at);
 int MPI_File_read_at_all(MPI_File fh, MPI_Offset offset, void *buf, int count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(MPI_File_read_at_all);
 int PMPI_File_read_at_all(MPI_File fh, MPI_Offset offset, void *buf, int count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(PMPI_File_read_at_all);
 int MPI_File_read_at_all_begin(MPI_File fh, MPI_Offset offset, void *buf, int count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_at_all_begin);
 int PMPI_File_read_at_all_begin(MPI_File fh, MPI_Offset offset, void *buf, int count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_at_all_begin);
 int MPI_File_read_at_all_begin_c(MPI_File fh, MPI_Offset offset, void *buf, MPI_Count count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_at_all_begin_c);
 int PMPI_File_read_at_all_begin_c(MPI_File fh, MPI_Offset offset, void *buf, MPI_Count count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_at_all_begin_c);
 int MPI_File_read_at_all_c(MPI_File fh, MPI_Offset offset, void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(MPI_File_read_at_all_c);
 int PMPI_File_read_at_all_c(MPI_File fh, MPI_Offset offset, void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_read_at_all_end(MPI_File fh, void *buf, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_read_at_all_end(MPI_File fh, void *buf, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(PMPI_File_read_at_all_c);
+int MPI_File_read_at_all_end(MPI_File fh, void *buf, MPI_Status *status) MPI_ABI_IMPORT(MPI_File_read_at_all_end);
+int PMPI_File_read_at_all_end(MPI_File fh, void *buf, MPI_Status *status) MPI_ABI_IMPORT(PMPI_File_read_at_all_end);
 int MPI_File_read_at_c(MPI_File fh, MPI_Offset offset, void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(MPI_File_read_at_c);
 int PMPI_File_read_at_c(MPI_File fh, MPI_Offset offset, void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(PMPI_File_read_at_c);
 int MPI_File_read_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_c);
 int PMPI_File_read_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_c);
 int MPI_File_read_ordered(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_ordered);
 int PMPI_File_read_ordered(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_ordered);
 int MPI_File_read_ordered_begin(MPI_File fh, void *buf, int count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_ordered_begin);
 int PMPI_File_read_ordered_begin(MPI_File fh, void *buf, int count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_ordered_begin);
 int MPI_File_read_ordered_begin_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_ordered_begin_c);
 int PMPI_File_read_ordered_begin_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_ordered_begin_c);
 int MPI_File_read_ordered_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_ordered_c);
 int PMPI_File_read_ordered_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_read_ordered_end(MPI_File fh, void *buf, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_read_ordered_end(MPI_File fh, void *buf, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_ordered_c);
+int MPI_File_read_ordered_end(MPI_File fh, void *buf, MPI_Status *status) MPI_ABI_IMPORT(MPI_File_read_ordered_end);
+int PMPI_File_read_ordered_end(MPI_File fh, void *buf, MPI_Status *status) MPI_ABI_IMPORT(PMPI_File_read_ordered_end);
 int MPI_File_read_shared(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_shared);
 int PMPI_File_read_shared(MPI_File fh, void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_shared);
 int MPI_File_read_shared_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_read_shared_c);
 int PMPI_File_read_shared_c(MPI_File fh, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_seek(MPI_File fh, MPI_Offset offset, int whence)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_seek(MPI_File fh, MPI_Offset offset, int whence)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_seek_shared(MPI_File fh, MPI_Offset offset, int whence)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_seek_shared(MPI_File fh, MPI_Offset offset, int whence)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_set_atomicity(MPI_File fh, int flag)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_set_atomicity(MPI_File fh, int flag)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_set_errhandler(MPI_File file, MPI_Errhandler errhandler)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_set_errhandler(MPI_File file, MPI_Errhandler errhandler)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_set_info(MPI_File fh, MPI_Info info)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_set_info(MPI_File fh, MPI_Info info)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_set_size(MPI_File fh, MPI_Offset size)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_set_size(MPI_File fh, MPI_Offset size)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_read_shared_c);
+int MPI_File_seek(MPI_File fh, MPI_Offset offset, int whence) MPI_ABI_IMPORT(MPI_File_seek);
+int PMPI_File_seek(MPI_File fh, MPI_Offset offset, int whence) MPI_ABI_IMPORT(PMPI_File_seek);
+int MPI_File_seek_shared(MPI_File fh, MPI_Offset offset, int whence) MPI_ABI_IMPORT(MPI_File_seek_shared);
+int PMPI_File_seek_shared(MPI_File fh, MPI_Offset offset, int whence) MPI_ABI_IMPORT(PMPI_File_seek_shared);
+int MPI_File_set_atomicity(MPI_File fh, int flag) MPI_ABI_IMPORT(MPI_File_set_atomicity);
+int PMPI_File_set_atomicity(MPI_File fh, int flag) MPI_ABI_IMPORT(PMPI_File_set_atomicity);
+int MPI_File_set_errhandler(MPI_File file, MPI_Errhandler errhandler) MPI_ABI_IMPORT(MPI_File_set_errhandler);
+int PMPI_File_set_errhandler(MPI_File file, MPI_Errhandler errhandler) MPI_ABI_IMPORT(PMPI_File_set_errhandler);
+int MPI_File_set_info(MPI_File fh, MPI_Info info) MPI_ABI_IMPORT(MPI_File_set_info);
+int PMPI_File_set_info(MPI_File fh, MPI_Info info) MPI_ABI_IMPORT(PMPI_File_set_info);
+int MPI_File_set_size(MPI_File fh, MPI_Offset size) MPI_ABI_IMPORT(MPI_File_set_size);
+int PMPI_File_set_size(MPI_File fh, MPI_Offset size) MPI_ABI_IMPORT(PMPI_File_set_size);
 int MPI_File_set_view(MPI_File fh, MPI_Offset disp, MPI_Datatype etype, MPI_Datatype filetype, const char *datarep,
-    MPI_Info info) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Info info) MPI_ABI_IMPORT(MPI_File_set_view);
 int PMPI_File_set_view(MPI_File fh, MPI_Offset disp, MPI_Datatype etype, MPI_Datatype filetype, const char *datarep,
-    MPI_Info info) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_sync(MPI_File fh) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_sync(MPI_File fh) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_toint(MPI_File file) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_toint(MPI_File file) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Info info) MPI_ABI_IMPORT(PMPI_File_set_view);
+int MPI_File_sync(MPI_File fh) MPI_ABI_IMPORT(MPI_File_sync);
+int PMPI_File_sync(MPI_File fh) MPI_ABI_IMPORT(PMPI_File_sync);
+int MPI_File_toint(MPI_File file) MPI_ABI_IMPORT(MPI_File_toint);
+int PMPI_File_toint(MPI_File file) MPI_ABI_IMPORT(PMPI_File_toint);
 int MPI_File_write(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write);
 int PMPI_File_write(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write);
 int MPI_File_write_all(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_all);
 int PMPI_File_write_all(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_all);
 int MPI_File_write_all_begin(MPI_File fh, const void *buf, int count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_all_begin);
 int PMPI_File_write_all_begin(MPI_File fh, const void *buf, int count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_all_begin);
 int MPI_File_write_all_begin_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_all_begin_c);
 int PMPI_File_write_all_begin_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_all_begin_c);
 int MPI_File_write_all_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_all_c);
 int PMPI_File_write_all_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int MPI_File_write_all_end(MPI_File fh, const void *buf, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
-int PMPI_File_write_all_end(MPI_File fh, const void *buf, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_all_c);
+int MPI_File_write_all_end(MPI_File fh, const void *buf, MPI_Status *status) MPI_ABI_IMPORT(MPI_File_write_all_end);
+int PMPI_File_write_all_end(MPI_File fh, const void *buf, MPI_Status *status) MPI_ABI_IMPORT(PMPI_File_write_all_end);
 int MPI_File_write_at(MPI_File fh, MPI_Offset offset, const void *buf, int count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(MPI_File_write_at);
 int PMPI_File_write_at(MPI_File fh, MPI_Offset offset, const void *buf, int count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(PMPI_File_write_at);
 int MPI_File_write_at_all(MPI_File fh, MPI_Offset offset, const void *buf, int count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(MPI_File_write_at_all);
 int PMPI_File_write_at_all(MPI_File fh, MPI_Offset offset, const void *buf, int count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(PMPI_File_write_at_all);
 int MPI_File_write_at_all_begin(MPI_File fh, MPI_Offset offset, const void *buf, int count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_at_all_begin);
 int PMPI_File_write_at_all_begin(MPI_File fh, MPI_Offset offset, const void *buf, int count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_at_all_begin);
 int MPI_File_write_at_all_begin_c(MPI_File fh, MPI_Offset offset, const void *buf, MPI_Count count,
-    MPI_Datatype datatype) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Datatype datatype) MPI_ABI_IMPORT(MPI_File_write_at_all_begin_c);
 int PMPI_File_write_at_all_begin_c(MPI_File fh, MPI_Offset offset, const void *buf, MPI_Count count,
-    MPI_Datatype datatype) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Datatype datatype) MPI_ABI_IMPORT(PMPI_File_write_at_all_begin_c);
 int MPI_File_write_at_all_c(MPI_File fh, MPI_Offset offset, const void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(MPI_File_write_at_all_c);
 int PMPI_File_write_at_all_c(MPI_File fh, MPI_Offset offset, const void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(PMPI_File_write_at_all_c);
 int MPI_File_write_at_all_end(MPI_File fh, const void *buf, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_at_all_end);
 int PMPI_File_write_at_all_end(MPI_File fh, const void *buf, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_at_all_end);
 int MPI_File_write_at_c(MPI_File fh, MPI_Offset offset, const void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(MPI_File_write_at_c);
 int PMPI_File_write_at_c(MPI_File fh, MPI_Offset offset, const void *buf, MPI_Count count, MPI_Datatype datatype,
-    MPI_Status *status) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_Status *status) MPI_ABI_IMPORT(PMPI_File_write_at_c);
 int MPI_File_write_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_c);
 int PMPI_File_write_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_c);
 int MPI_File_write_ordered(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_ordered);
 int PMPI_File_write_ordered(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_ordered);
 int MPI_File_write_ordered_begin(MPI_File fh, const void *buf, int count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_ordered_begin);
 int PMPI_File_write_ordered_begin(MPI_File fh, const void *buf, int count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_ordered_begin);
 int MPI_File_write_ordered_begin_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_ordered_begin_c);
 int PMPI_File_write_ordered_begin_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_ordered_begin_c);
 int MPI_File_write_ordered_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_ordered_c);
 int PMPI_File_write_ordered_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_ordered_c);
 int MPI_File_write_ordered_end(MPI_File fh, const void *buf, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_ordered_end);
 int PMPI_File_write_ordered_end(MPI_File fh, const void *buf, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_ordered_end);
 int MPI_File_write_shared(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_shared);
 int PMPI_File_write_shared(MPI_File fh, const void *buf, int count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_shared);
 int MPI_File_write_shared_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(MPI_File_write_shared_c);
 int PMPI_File_write_shared_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status)
-    MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    MPI_ABI_IMPORT(PMPI_File_write_shared_c);
 int MPI_Register_datarep(const char *datarep, MPI_Datarep_conversion_function *read_conversion_fn,
     MPI_Datarep_conversion_function *write_conversion_fn, MPI_Datarep_extent_function *dtype_file_extent_fn,
-    void *extra_state) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    void *extra_state) MPI_ABI_IMPORT(MPI_Register_datarep);
 int PMPI_Register_datarep(const char *datarep, MPI_Datarep_conversion_function *read_conversion_fn,
     MPI_Datarep_conversion_function *write_conversion_fn, MPI_Datarep_extent_function *dtype_file_extent_fn,
-    void *extra_state) MPI_ABI_LACKS("MPI-IO is not provided: gather on one rank and use stdio");
+    void *extra_state) MPI_ABI_IMPORT(PMPI_Register_datarep);
 
 /* Tools (chapter 15) */
-int MPI_T_category_changed(int *update_number) MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_category_changed(int *update_number) MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_category_get_categories(int cat_index, int len, int indices[])
-    MPI_ABI_LACKS("the tool information interface is not provided");
+int MPI_T_category_changed(int *update_number) MPI_ABI_IMPORT(MPI_T_category_changed);
+int PMPI_T_category_changed(int *update_number) MPI_ABI_IMPORT(PMPI_T_category_changed);
+int MPI_T_category_get_categories(int cat_index, int len, int indices[]) MPI_ABI_IMPORT(MPI_T_category_get_categories);
 int PMPI_T_category_get_categories(int cat_index, int len, int indices[])
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_category_get_cvars(int cat_index, int len, int indices[])
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_category_get_cvars(int cat_index, int len, int indices[])
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_category_get_events(int cat_index, int len, int indices[])
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_category_get_events(int cat_index, int len, int indices[])
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_category_get_index(const char *name, int *cat_index)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_category_get_index(const char *name, int *cat_index)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_category_get_categories);
+int MPI_T_category_get_cvars(int cat_index, int len, int indices[]) MPI_ABI_IMPORT(MPI_T_category_get_cvars);
+int PMPI_T_category_get_cvars(int cat_index, int len, int indices[]) MPI_ABI_IMPORT(PMPI_T_category_get_cvars);
+int MPI_T_category_get_events(int cat_index, int len, int indices[]) MPI_ABI_IMPORT(MPI_T_category_get_events);
+int PMPI_T_category_get_events(int cat_index, int len, int indices[]) MPI_ABI_IMPORT(PMPI_T_category_get_events);
+int MPI_T_category_get_index(const char *name, int *cat_index) MPI_ABI_IMPORT(MPI_T_category_get_index);
+int PMPI_T_category_get_index(const char *name, int *cat_index) MPI_ABI_IMPORT(PMPI_T_category_get_index);
 int MPI_T_category_get_info(int cat_index, char *name, int *name_len, char *desc, int *desc_len, int *num_cvars,
-    int *num_pvars, int *num_categories) MPI_ABI_LACKS("the tool information interface is not provided");
+    int *num_pvars, int *num_categories) MPI_ABI_IMPORT(MPI_T_category_get_info);
 int PMPI_T_category_get_info(int cat_index, char *name, int *name_len, char *desc, int *desc_len, int *num_cvars,
-    int *num_pvars, int *num_categories) MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_category_get_num(int *num_cat) MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_category_get_num(int *num_cat) MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_category_get_num_events(int cat_index, int *num_events)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_category_get_num_events(int cat_index, int *num_events)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_category_get_pvars(int cat_index, int len, int indices[])
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_category_get_pvars(int cat_index, int len, int indices[])
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_cvar_get_index(const char *name, int *cvar_index)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_cvar_get_index(const char *name, int *cvar_index)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    int *num_pvars, int *num_categories) MPI_ABI_IMPORT(PMPI_T_category_get_info);
+int MPI_T_category_get_num(int *num_cat) MPI_ABI_IMPORT(MPI_T_category_get_num);
+int PMPI_T_category_get_num(int *num_cat) MPI_ABI_IMPORT(PMPI_T_category_get_num);
+int MPI_T_category_get_num_events(int cat_index, int *num_events) MPI_ABI_IMPORT(MPI_T_category_get_num_events);
+int PMPI_T_category_get_num_events(int cat_index, int *num_events) MPI_ABI_IMPORT(PMPI_T_category_get_num_events);
+int MPI_T_category_get_pvars(int cat_index, int len, int indices[]) MPI_ABI_IMPORT(MPI_T_category_get_pvars);
+int PMPI_T_category_get_pvars(int cat_index, int len, int indices[]) MPI_ABI_IMPORT(PMPI_T_category_get_pvars);
+int MPI_T_cvar_get_index(const char *name, int *cvar_index) MPI_ABI_IMPORT(MPI_T_cvar_get_index);
+int PMPI_T_cvar_get_index(const char *name, int *cvar_index) MPI_ABI_IMPORT(PMPI_T_cvar_get_index);
 int MPI_T_cvar_get_info(int cvar_index, char *name, int *name_len, int *verbosity, MPI_Datatype *datatype,
-    MPI_T_enum *enumtype, char *desc, int *desc_len, int *bind, int *scope)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_T_enum *enumtype, char *desc, int *desc_len, int *bind, int *scope) MPI_ABI_IMPORT(MPI_T_cvar_get_info);
 int PMPI_T_cvar_get_info(int cvar_index, char *name, int *name_len, int *verbosity, MPI_Datatype *datatype,
-    MPI_T_enum *enumtype, char *desc, int *desc_len, int *bind, int *scope)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_cvar_get_num(int *num_cvar) MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_cvar_get_num(int *num_cvar) MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_T_enum *enumtype, char *desc, int *desc_len, int *bind, int *scope) MPI_ABI_IMPORT(PMPI_T_cvar_get_info);
+int MPI_T_cvar_get_num(int *num_cvar) MPI_ABI_IMPORT(MPI_T_cvar_get_num);
+int PMPI_T_cvar_get_num(int *num_cvar) MPI_ABI_IMPORT(PMPI_T_cvar_get_num);
 int MPI_T_cvar_handle_alloc(int cvar_index, void *obj_handle, MPI_T_cvar_handle *handle, int *count)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(MPI_T_cvar_handle_alloc);
 int PMPI_T_cvar_handle_alloc(int cvar_index, void *obj_handle, MPI_T_cvar_handle *handle, int *count)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_cvar_handle_free(MPI_T_cvar_handle *handle) MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_cvar_handle_free(MPI_T_cvar_handle *handle) MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_cvar_read(MPI_T_cvar_handle handle, void *buf)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_cvar_read(MPI_T_cvar_handle handle, void *buf)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_cvar_write(MPI_T_cvar_handle handle, const void *buf)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_cvar_write(MPI_T_cvar_handle handle, const void *buf)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_enum_get_info(MPI_T_enum enumtype, int *num, char *name, int *name_len)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_enum_get_info(MPI_T_enum enumtype, int *num, char *name, int *name_len)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_cvar_handle_alloc);
+int MPI_T_cvar_handle_free(MPI_T_cvar_handle *handle) MPI_ABI_IMPORT(MPI_T_cvar_handle_free);
+int PMPI_T_cvar_handle_free(MPI_T_cvar_handle *handle) MPI_ABI_IMPORT(PMPI_T_cvar_handle_free);
+int MPI_T_cvar_read(MPI_T_cvar_handle handle, void *buf) MPI_ABI_IMPORT(MPI_T_cvar_read);
+int PMPI_T_cvar_read(MPI_T_cvar_handle handle, void *buf) MPI_ABI_IMPORT(PMPI_T_cvar_read);
+int MPI_T_cvar_write(MPI_T_cvar_handle handle, const void *buf) MPI_ABI_IMPORT(MPI_T_cvar_write);
+int PMPI_T_cvar_write(MPI_T_cvar_handle handle, const void *buf) MPI_ABI_IMPORT(PMPI_T_cvar_write);
+int MPI_T_enum_get_info(MPI_T_enum enumtype, int *num, char *name, int *name_len) MPI_ABI_IMPORT(MPI_T_enum_get_info);
+int PMPI_T_enum_get_info(MPI_T_enum enumtype, int *num, char *name, int *name_len) MPI_ABI_IMPORT(PMPI_T_enum_get_info);
 int MPI_T_enum_get_item(MPI_T_enum enumtype, int indx, int *value, char *name, int *name_len)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(MPI_T_enum_get_item);
 int PMPI_T_enum_get_item(MPI_T_enum enumtype, int indx, int *value, char *name, int *name_len)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_enum_get_item);
 int MPI_T_event_callback_get_info(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety,
-    MPI_Info *info_used) MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_Info *info_used) MPI_ABI_IMPORT(MPI_T_event_callback_get_info);
 int PMPI_T_event_callback_get_info(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety,
-    MPI_Info *info_used) MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_Info *info_used) MPI_ABI_IMPORT(PMPI_T_event_callback_get_info);
 int MPI_T_event_callback_set_info(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety, MPI_Info info)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(MPI_T_event_callback_set_info);
 int PMPI_T_event_callback_set_info(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety,
-    MPI_Info info) MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_event_copy(MPI_T_event_instance event_instance, void *buffer)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_event_copy(MPI_T_event_instance event_instance, void *buffer)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_event_get_index(const char *name, int *event_index)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_event_get_index(const char *name, int *event_index)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_Info info) MPI_ABI_IMPORT(PMPI_T_event_callback_set_info);
+int MPI_T_event_copy(MPI_T_event_instance event_instance, void *buffer) MPI_ABI_IMPORT(MPI_T_event_copy);
+int PMPI_T_event_copy(MPI_T_event_instance event_instance, void *buffer) MPI_ABI_IMPORT(PMPI_T_event_copy);
+int MPI_T_event_get_index(const char *name, int *event_index) MPI_ABI_IMPORT(MPI_T_event_get_index);
+int PMPI_T_event_get_index(const char *name, int *event_index) MPI_ABI_IMPORT(PMPI_T_event_get_index);
 int MPI_T_event_get_info(int event_index, char *name, int *name_len, int *verbosity, MPI_Datatype array_of_datatypes[],
     MPI_Aint array_of_displacements[], int *num_elements, MPI_T_enum *enumtype, MPI_Info *info, char *desc,
-    int *desc_len, int *bind) MPI_ABI_LACKS("the tool information interface is not provided");
+    int *desc_len, int *bind) MPI_ABI_IMPORT(MPI_T_event_get_info);
 int PMPI_T_event_get_info(int event_index, char *name, int *name_len, int *verbosity, MPI_Datatype array_of_datatypes[],
     MPI_Aint array_of_displacements[], int *num_elements, MPI_T_enum *enumtype, MPI_Info *info, char *desc,
-    int *desc_len, int *bind) MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_event_get_num(int *num_events) MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_event_get_num(int *num_events) MPI_ABI_LACKS("the tool information interface is not provided");
+    int *desc_len, int *bind) MPI_ABI_IMPORT(PMPI_T_event_get_info);
+int MPI_T_event_get_num(int *num_events) MPI_ABI_IMPORT(MPI_T_event_get_num);
+int PMPI_T_event_get_num(int *num_events) MPI_ABI_IMPORT(PMPI_T_event_get_num);
 int MPI_T_event_get_source(MPI_T_event_instance event_instance, int *source_index)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(MPI_T_event_get_source);
 int PMPI_T_event_get_source(MPI_T_event_instance event_instance, int *source_index)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_event_get_source);
 int MPI_T_event_get_timestamp(MPI_T_event_instance event_instance, MPI_Count *event_timestamp)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(MPI_T_event_get_timestamp);
 int PMPI_T_event_get_timestamp(MPI_T_event_instance event_instance, MPI_Count *event_timestamp)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_event_get_timestamp);
 int MPI_T_event_handle_alloc(int event_index, void *obj_handle, MPI_Info info,
-    MPI_T_event_registration *event_registration) MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_T_event_registration *event_registration) MPI_ABI_IMPORT(MPI_T_event_handle_alloc);
 int PMPI_T_event_handle_alloc(int event_index, void *obj_handle, MPI_Info info,
-    MPI_T_event_registration *event_registration) MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_T_event_registration *event_registration) MPI_ABI_IMPORT(PMPI_T_event_handle_alloc);
 int MPI_T_event_handle_free(MPI_T_event_registration event_registration, void *user_data,
-    MPI_T_event_free_cb_function free_cb_function) MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_T_event_free_cb_function free_cb_function) MPI_ABI_IMPORT(MPI_T_event_handle_free);
 int PMPI_T_event_handle_free(MPI_T_event_registration event_registration, void *user_data,
-    MPI_T_event_free_cb_function free_cb_function) MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_T_event_free_cb_function free_cb_function) MPI_ABI_IMPORT(PMPI_T_event_handle_free);
 int MPI_T_event_handle_get_info(MPI_T_event_registration event_registration, MPI_Info *info_used)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(MPI_T_event_handle_get_info);
 int PMPI_T_event_handle_get_info(MPI_T_event_registration event_registration, MPI_Info *info_used)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_event_handle_get_info);
 int MPI_T_event_handle_set_info(MPI_T_event_registration event_registration, MPI_Info info)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(MPI_T_event_handle_set_info);
 int PMPI_T_event_handle_set_info(MPI_T_event_registration event_registration, MPI_Info info)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_event_handle_set_info);
 int MPI_T_event_read(MPI_T_event_instance event_instance, int element_index, void *buffer)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(MPI_T_event_read);
 int PMPI_T_event_read(MPI_T_event_instance event_instance, int element_index, void *buffer)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_event_read);
 int MPI_T_event_register_callback(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety, MPI_Info info,
-    void *user_data, MPI_T_event_cb_function event_cb_function)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    void *user_data, MPI_T_event_cb_function event_cb_function) MPI_ABI_IMPORT(MPI_T_event_register_callback);
 int PMPI_T_event_register_callback(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety,
     MPI_Info info, void *user_data, MPI_T_event_cb_function event_cb_function)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_event_register_callback);
 int MPI_T_event_set_dropped_handler(MPI_T_event_registration event_registration,
-    MPI_T_event_dropped_cb_function dropped_cb_function)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_T_event_dropped_cb_function dropped_cb_function) MPI_ABI_IMPORT(MPI_T_event_set_dropped_handler);
 int PMPI_T_event_set_dropped_handler(MPI_T_event_registration event_registration,
-    MPI_T_event_dropped_cb_function dropped_cb_function)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_finalize(void) MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_finalize(void) MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_init_thread(int required, int *provided) MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_init_thread(int required, int *provided) MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_pvar_get_index(const char *name, int var_class, int *pvar_index)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_pvar_get_index(const char *name, int var_class, int *pvar_index)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_T_event_dropped_cb_function dropped_cb_function) MPI_ABI_IMPORT(PMPI_T_event_set_dropped_handler);
+int MPI_T_finalize(void) MPI_ABI_IMPORT(MPI_T_finalize);
+int PMPI_T_finalize(void) MPI_ABI_IMPORT(PMPI_T_finalize);
+int MPI_T_init_thread(int required, int *provided) MPI_ABI_IMPORT(MPI_T_init_thread);
+int PMPI_T_init_thread(int required, int *provided) MPI_ABI_IMPORT(PMPI_T_init_thread);
+int MPI_T_pvar_get_index(const char *name, int var_class, int *pvar_index) MPI_ABI_IMPORT(MPI_T_pvar_get_index);
+int PMPI_T_pvar_get_index(const char *name, int var_class, int *pvar_index) MPI_ABI_IMPORT(PMPI_T_pvar_get_index);
 int MPI_T_pvar_get_info(int pvar_index, char *name, int *name_len, int *verbosity, int *var_class,
     MPI_Datatype *datatype, MPI_T_enum *enumtype, char *desc, int *desc_len, int *bind, int *readonly, int *continuous,
-    int *atomic) MPI_ABI_LACKS("the tool information interface is not provided");
+    int *atomic) MPI_ABI_IMPORT(MPI_T_pvar_get_info);
 int PMPI_T_pvar_get_info(int pvar_index, char *name, int *name_len, int *verbosity, int *var_class,
     MPI_Datatype *datatype, MPI_T_enum *enumtype, char *desc, int *desc_len, int *bind, int *readonly, int *continuous,
-    int *atomic) MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_pvar_get_num(int *num_pvar) MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_pvar_get_num(int *num_pvar) MPI_ABI_LACKS("the tool information interface is not provided");
+    int *atomic) MPI_ABI_IMPORT(PMPI_T_pvar_get_info);
+int MPI_T_pvar_get_num(int *num_pvar) MPI_ABI_IMPORT(MPI_T_pvar_get_num);
+int PMPI_T_pvar_get_num(int *num_pvar) MPI_ABI_IMPORT(PMPI_T_pvar_get_num);
 int MPI_T_pvar_handle_alloc(MPI_T_pvar_session session, int pvar_index, void *obj_handle, MPI_T_pvar_handle *handle,
-    int *count) MPI_ABI_LACKS("the tool information interface is not provided");
+    int *count) MPI_ABI_IMPORT(MPI_T_pvar_handle_alloc);
 int PMPI_T_pvar_handle_alloc(MPI_T_pvar_session session, int pvar_index, void *obj_handle, MPI_T_pvar_handle *handle,
-    int *count) MPI_ABI_LACKS("the tool information interface is not provided");
+    int *count) MPI_ABI_IMPORT(PMPI_T_pvar_handle_alloc);
 int MPI_T_pvar_handle_free(MPI_T_pvar_session session, MPI_T_pvar_handle *handle)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(MPI_T_pvar_handle_free);
 int PMPI_T_pvar_handle_free(MPI_T_pvar_session session, MPI_T_pvar_handle *handle)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_pvar_read(MPI_T_pvar_session session, MPI_T_pvar_handle handle, void *buf)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_pvar_read(MPI_T_pvar_session session, MPI_T_pvar_handle handle, void *buf)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_pvar_handle_free);
+int MPI_T_pvar_read(MPI_T_pvar_session session, MPI_T_pvar_handle handle, void *buf) MPI_ABI_IMPORT(MPI_T_pvar_read);
+int PMPI_T_pvar_read(MPI_T_pvar_session session, MPI_T_pvar_handle handle, void *buf) MPI_ABI_IMPORT(PMPI_T_pvar_read);
 int MPI_T_pvar_readreset(MPI_T_pvar_session session, MPI_T_pvar_handle handle, void *buf)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(MPI_T_pvar_readreset);
 int PMPI_T_pvar_readreset(MPI_T_pvar_session session, MPI_T_pvar_handle handle, void *buf)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_pvar_reset(MPI_T_pvar_session session, MPI_T_pvar_handle handle)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_pvar_reset(MPI_T_pvar_session session, MPI_T_pvar_handle handle)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_pvar_session_create(MPI_T_pvar_session *session)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_pvar_session_create(MPI_T_pvar_session *session)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_pvar_session_free(MPI_T_pvar_session *session)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_pvar_session_free(MPI_T_pvar_session *session)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_pvar_start(MPI_T_pvar_session session, MPI_T_pvar_handle handle)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_pvar_start(MPI_T_pvar_session session, MPI_T_pvar_handle handle)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_pvar_stop(MPI_T_pvar_session session, MPI_T_pvar_handle handle)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_pvar_stop(MPI_T_pvar_session session, MPI_T_pvar_handle handle)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_pvar_readreset);
+int MPI_T_pvar_reset(MPI_T_pvar_session session, MPI_T_pvar_handle handle) MPI_ABI_IMPORT(MPI_T_pvar_reset);
+int PMPI_T_pvar_reset(MPI_T_pvar_session session, MPI_T_pvar_handle handle) MPI_ABI_IMPORT(PMPI_T_pvar_reset);
+int MPI_T_pvar_session_create(MPI_T_pvar_session *session) MPI_ABI_IMPORT(MPI_T_pvar_session_create);
+int PMPI_T_pvar_session_create(MPI_T_pvar_session *session) MPI_ABI_IMPORT(PMPI_T_pvar_session_create);
+int MPI_T_pvar_session_free(MPI_T_pvar_session *session) MPI_ABI_IMPORT(MPI_T_pvar_session_free);
+int PMPI_T_pvar_session_free(MPI_T_pvar_session *session) MPI_ABI_IMPORT(PMPI_T_pvar_session_free);
+int MPI_T_pvar_start(MPI_T_pvar_session session, MPI_T_pvar_handle handle) MPI_ABI_IMPORT(MPI_T_pvar_start);
+int PMPI_T_pvar_start(MPI_T_pvar_session session, MPI_T_pvar_handle handle) MPI_ABI_IMPORT(PMPI_T_pvar_start);
+int MPI_T_pvar_stop(MPI_T_pvar_session session, MPI_T_pvar_handle handle) MPI_ABI_IMPORT(MPI_T_pvar_stop);
+int PMPI_T_pvar_stop(MPI_T_pvar_session session, MPI_T_pvar_handle handle) MPI_ABI_IMPORT(PMPI_T_pvar_stop);
 int MPI_T_pvar_write(MPI_T_pvar_session session, MPI_T_pvar_handle handle, const void *buf)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(MPI_T_pvar_write);
 int PMPI_T_pvar_write(MPI_T_pvar_session session, MPI_T_pvar_handle handle, const void *buf)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_pvar_write);
 int MPI_T_source_get_info(int source_index, char *name, int *name_len, char *desc, int *desc_len,
     MPI_T_source_order *ordering, MPI_Count *ticks_per_second, MPI_Count *max_ticks, MPI_Info *info)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(MPI_T_source_get_info);
 int PMPI_T_source_get_info(int source_index, char *name, int *name_len, char *desc, int *desc_len,
     MPI_T_source_order *ordering, MPI_Count *ticks_per_second, MPI_Count *max_ticks, MPI_Info *info)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_source_get_num(int *num_sources) MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_source_get_num(int *num_sources) MPI_ABI_LACKS("the tool information interface is not provided");
-int MPI_T_source_get_timestamp(int source_index, MPI_Count *timestamp)
-    MPI_ABI_LACKS("the tool information interface is not provided");
-int PMPI_T_source_get_timestamp(int source_index, MPI_Count *timestamp)
-    MPI_ABI_LACKS("the tool information interface is not provided");
+    MPI_ABI_IMPORT(PMPI_T_source_get_info);
+int MPI_T_source_get_num(int *num_sources) MPI_ABI_IMPORT(MPI_T_source_get_num);
+int PMPI_T_source_get_num(int *num_sources) MPI_ABI_IMPORT(PMPI_T_source_get_num);
+int MPI_T_source_get_timestamp(int source_index, MPI_Count *timestamp) MPI_ABI_IMPORT(MPI_T_source_get_timestamp);
+int PMPI_T_source_get_timestamp(int source_index, MPI_Count *timestamp) MPI_ABI_IMPORT(PMPI_T_source_get_timestamp);
 
 /* More of what MPI 3.0 removed, by the names of today. */
 #define MPI_Errhandler_create MPI_Comm_create_errhandler
@@ -3073,6 +2885,12 @@ int PMPI_T_source_get_timestamp(int source_index, MPI_Count *timestamp)
 #define MPI_Op_f2c(op) MPI_Op_fromint(op)
 #define MPI_Request_c2f(request) ((MPI_Fint)MPI_Request_toint(request))
 #define MPI_Request_f2c(request) MPI_Request_fromint(request)
+#define MPI_File_c2f(file) ((MPI_Fint)MPI_File_toint(file))
+#define MPI_File_f2c(file) MPI_File_fromint(file)
+#define MPI_Session_c2f(session) ((MPI_Fint)MPI_Session_toint(session))
+#define MPI_Session_f2c(session) MPI_Session_fromint(session)
+#define MPI_Win_c2f(win) ((MPI_Fint)MPI_Win_toint(win))
+#define MPI_Win_f2c(win) MPI_Win_fromint(win)
 #define MPI_Type_c2f(datatype) ((MPI_Fint)MPI_Type_toint(datatype))
 #define MPI_Type_f2c(datatype) MPI_Type_fromint(datatype)
 

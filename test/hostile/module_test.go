@@ -25,7 +25,7 @@ import (
 //	…                    nothing, up to tableSize
 const (
 	recordAt   = 1024 // address
-	maxArgs    = 12
+	maxArgs    = 13
 	recordSize = 8 + 8*maxArgs // what a record is without the result
 
 	vectorAt = 16 // addresses for fd_read

@@ -13,16 +13,37 @@ import (
 	"strings"
 )
 
-// lacking lists the functions of MPI 5.0 that this host does not provide, by family or by name.
+// lacking maps the functions of MPI 5.0 that this host does not provide to the constant of package
+// abi that says why, by family or by name. provided lists functions of those families that it does.
 var (
-	lackingFamilies = []string{"rma", "io", "session", "tool"}
-	lackingNames    = []string{
-		"MPI_Comm_accept", "MPI_Comm_connect", "MPI_Comm_join", "MPI_Comm_spawn", "MPI_Comm_spawn_multiple",
-		"MPI_Open_port", "MPI_Close_port", "MPI_Lookup_name", "MPI_Publish_name", "MPI_Unpublish_name",
-		"MPI_Comm_create_from_group", "MPI_Intercomm_create_from_groups", "MPI_Group_from_session_pset",
-		"MPI_Register_datarep_c",
+	lackingFamilies = map[string]string{"rma": "lacksRMA", "io": "lacksIO", "session": "lacksSessions", "tool": "lacksTools"}
+	lackingNames    = map[string]string{
+		"MPI_Comm_accept": "lacksProcesses", "MPI_Comm_connect": "lacksProcesses", "MPI_Comm_join": "lacksProcesses",
+		"MPI_Comm_spawn": "lacksProcesses", "MPI_Comm_spawn_multiple": "lacksProcesses",
+		"MPI_Open_port": "lacksProcesses", "MPI_Close_port": "lacksProcesses",
+		"MPI_Lookup_name": "lacksProcesses", "MPI_Publish_name": "lacksProcesses", "MPI_Unpublish_name": "lacksProcesses",
+		"MPI_Comm_create_from_group": "lacksSessions", "MPI_Intercomm_create_from_groups": "lacksSessions",
+		"MPI_Group_from_session_pset": "lacksSessions",
+		"MPI_Register_datarep_c":      "lacksIO",
+	}
+	// Handles as numbers, and the error handler of the files that cannot be opened.
+	provided = []string{
+		"MPI_Win_toint", "MPI_Win_fromint", "MPI_File_toint", "MPI_File_fromint", "MPI_Session_toint", "MPI_Session_fromint",
+		"MPI_File_set_errhandler", "MPI_File_get_errhandler", "MPI_File_create_errhandler", "MPI_File_call_errhandler",
+		"MPI_Win_create_errhandler", "MPI_Session_create_errhandler",
 	}
 )
+
+// why is the constant of package abi that says why a function is lacking; empty if it is not.
+func why(name, family string) string {
+	if reason, ok := lackingNames[name]; ok {
+		return reason
+	}
+	if slices.Contains(provided, name) {
+		return ""
+	}
+	return lackingFamilies[family]
+}
 
 func main() {
 	log.SetFlags(0)
@@ -95,12 +116,8 @@ func functions(rows, removed, tiers [][]string) []byte {
 	for _, r := range tiers {
 		family[r[0]] = r[2]
 	}
-	var has, lacks []string
+	var has []string
 	for _, r := range rows {
-		if slices.Contains(lackingNames, r[0]) || slices.Contains(lackingFamilies, family[r[0]]) {
-			lacks = append(lacks, r[0])
-			continue
-		}
 		has = append(has, function(r[0], r[1], r[2], family[r[0]]))
 	}
 	for _, r := range removed {
@@ -108,13 +125,9 @@ func functions(rows, removed, tiers [][]string) []byte {
 	}
 	slices.Sort(has)
 	var b bytes.Buffer
-	b.WriteString(header + "// Functions are what the host provides, sorted by name.\nvar Functions = []Function{\n")
+	b.WriteString(header + "// Functions are those of MPI 5.0, and of those that it removed the ones provided, sorted by name.\nvar Functions = []Function{\n")
 	for _, f := range has {
 		b.WriteString(f)
-	}
-	b.WriteString("}\n\n// lacking are the functions of MPI 5.0 that the host does not provide.\nvar lacking = []string{\n")
-	for _, name := range lacks {
-		fmt.Fprintf(&b, "%q,\n", name)
 	}
 	b.WriteString("}\n")
 	return b.Bytes()
@@ -127,7 +140,11 @@ func function(name, result, params, family string) string {
 			kinds.WriteByte(kind(p))
 		}
 	}
-	return fmt.Sprintf("{%q, %q, '%c', %q},\n", name, kinds.String(), kind(result), family)
+	lacks := why(name, family)
+	if lacks == "" {
+		lacks = `""`
+	}
+	return fmt.Sprintf("{%q, %q, '%c', %q, %s},\n", name, kinds.String(), kind(result), family, lacks)
 }
 
 // kind is the letter of a parameter's type: see [Function].

@@ -14,10 +14,12 @@ import (
 type Use struct {
 	// functions of MPI, by the names they are imported with, sorted: with any it is an MPI program
 	MPI []string
-	// imports that this host does not provide, each once: all functions of MPI 5.0, and the first
-	// of the others
+	// those of them that this host does not provide, sorted: each call returns an error, see
+	// [abi.Function.Lacks]
+	Unsupported []string
+	// imports that this host does not have, each once, the first of them
 	Missing []Missing
-	More    int // imports that it does not provide either, and that are not in Missing
+	More    int // imports that it does not have either, and that are not in Missing
 }
 
 // Missing is an import that this host does not provide.
@@ -28,7 +30,7 @@ type Missing struct {
 	Want FuncType
 }
 
-// maxMissing bounds how many imports other than functions of MPI 5.0 are in Missing.
+// maxMissing bounds how many imports are in Missing.
 const maxMissing = 100
 
 func (m Missing) String() string {
@@ -61,12 +63,7 @@ func (m *Module) Use() (u Use) {
 		system[f.Name] = t
 	}
 	seen := map[Import]bool{}
-	others := 0 // in Missing, but for functions of MPI 5.0
 	for _, imp := range m.Imports {
-		lacks := imp.isMPI() && abi.Lacks(imp.Name)
-		if lacks {
-			imp.Type = FuncType{} // it is missing once, however many types it is given
-		}
 		if seen[imp] {
 			continue
 		}
@@ -75,17 +72,17 @@ func (m *Module) Use() (u Use) {
 			u.MPI = append(u.MPI, imp.Name)
 		}
 		missing, ok := provided(imp, system)
-		switch {
+		switch i, _ := abi.Lookup(imp.Name); {
+		case ok && imp.isMPI() && abi.Functions[i].Lacks != "":
+			u.Unsupported = append(u.Unsupported, imp.Name)
 		case ok:
-		case lacks:
+		case len(u.Missing) < maxMissing:
 			u.Missing = append(u.Missing, missing)
-		case others < maxMissing:
-			u.Missing = append(u.Missing, missing)
-			others++
 		default:
 			u.More++
 		}
 	}
+	slices.Sort(u.Unsupported)
 	slices.Sort(u.MPI)
 	u.MPI = slices.Compact(u.MPI)
 	return u
@@ -110,7 +107,6 @@ func provided(imp Import, system map[string]FuncType) (m Missing, ok bool) {
 	case imp.isMPI():
 		i, there := abi.Lookup(imp.Name)
 		switch {
-		case abi.Lacks(imp.Name):
 		case !there:
 			m.Why = "not a function of MPI 5.0"
 		case imp.Type != TypeOfMPI(&abi.Functions[i]):
@@ -139,40 +135,24 @@ func TypeOfMPI(f *abi.Function) FuncType {
 }
 
 const (
-	maxNamed = 12      // imports that an error lists, but for functions of MPI 5.0
+	maxNamed = 12      // imports that an error lists
 	maxError = 4 << 10 // bytes of an error
 )
 
 // Err is nil if the host provides everything, or else lists what it lacks.
 func (u Use) Err() error {
-	var lacking, other []string
-	more := u.More
-	for _, m := range u.Missing {
-		switch {
-		case m.isMPI() && m.Why == "":
-			lacking = append(lacking, m.String())
-		case len(other) < maxNamed:
-			other = append(other, m.String())
-		default:
-			more++
-		}
-	}
-	var parts []string
-	if len(other) > 0 {
-		part := "it imports what this host does not provide: " + strings.Join(other, ", ")
-		if more > 0 {
-			part += fmt.Sprintf(" and %d more", more)
-		}
-		parts = append(parts, part)
-	}
-	if len(lacking) > 0 {
-		slices.Sort(lacking)
-		parts = slices.Insert(parts, 0, "it calls functions of MPI that this host does not provide: "+strings.Join(lacking, ", "))
-	}
-	if parts == nil {
+	if len(u.Missing) == 0 {
 		return nil
 	}
-	text := strings.Join(parts, "; ")
+	named := u.Missing[:min(len(u.Missing), maxNamed)]
+	names := make([]string, len(named))
+	for i, m := range named {
+		names[i] = m.String()
+	}
+	text := "it imports what this host does not provide: " + strings.Join(names, ", ")
+	if more := u.More + len(u.Missing) - len(named); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
 	if len(text) > maxError {
 		text = strings.ToValidUTF8(text[:maxError-len("…")], "") + "…"
 	}

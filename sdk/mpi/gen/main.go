@@ -19,24 +19,23 @@ import (
 
 const data = "../../mpi/abi"
 
-// families are in the order of the standard, each with the error message for a program that uses a
-// function of it which the host lacks.
-var families = []struct{ name, title, without string }{
-	{"point-to-point", "Point-to-point communication (chapters 3 and 4)", ""},
-	{"datatype", "Datatypes (chapter 5)", ""},
-	{"collective", "Collective communication (chapter 6)", ""},
-	{"group", "Groups (7.3)", "sessions are not provided: use MPI_Comm_group of MPI_COMM_WORLD"},
-	{"communicator", "Communicators (7.4 to 7.6)", "a job has the processes it was started with: no others can be connected"},
-	{"attribute", "Attributes (7.7)", ""},
-	{"topology", "Topologies (chapter 8)", ""},
-	{"environment", "Environment (chapters 9 and 11)", "not provided: a job has the processes it was started with"},
-	{"error", "Errors (9.3 to 9.5)", ""},
-	{"info", "Info objects (chapter 10)", ""},
-	{"removed", "Removed in MPI 3.0, and still called by old programs", ""},
-	{"session", "Sessions (11.3)", "sessions are not provided: use MPI_Init and MPI_COMM_WORLD"},
-	{"rma", "One-sided communication (chapter 12)", "one-sided communication is not provided: use sends and receives"},
-	{"io", "Files (chapter 14)", "MPI-IO is not provided: gather on one rank and use stdio"},
-	{"tool", "Tools (chapter 15)", "the tool information interface is not provided"},
+// families are in the order of the standard.
+var families = []struct{ name, title string }{
+	{"point-to-point", "Point-to-point communication (chapters 3 and 4)"},
+	{"datatype", "Datatypes (chapter 5)"},
+	{"collective", "Collective communication (chapter 6)"},
+	{"group", "Groups (7.3)"},
+	{"communicator", "Communicators (7.4 to 7.6)"},
+	{"attribute", "Attributes (7.7)"},
+	{"topology", "Topologies (chapter 8)"},
+	{"environment", "Environment (chapters 9 and 11)"},
+	{"error", "Errors (9.3 to 9.5)"},
+	{"info", "Info objects (chapter 10)"},
+	{"removed", "Removed in MPI 3.0, and still called by old programs"},
+	{"session", "Sessions (11.3)"},
+	{"rma", "One-sided communication (chapter 12)"},
+	{"io", "Files (chapter 14)"},
+	{"tool", "Tools (chapter 15)"},
 }
 
 func main() {
@@ -140,8 +139,7 @@ func groupOf(name, typ string) string {
 	return "Values"
 }
 
-// functions declares the functions of the host. Using any other function of MPI is an error with a
-// message.
+// functions declares all functions, those too that the host does not provide.
 func functions(b *bytes.Buffer, rows [][]string, family map[string]string) {
 	slices.SortStableFunc(rows, func(x, y []string) int { return strings.Compare(x[0], y[0]) })
 	for _, f := range families {
@@ -151,15 +149,10 @@ func functions(b *bytes.Buffer, rows [][]string, family map[string]string) {
 				continue
 			}
 			for _, name := range []string{r[0], "P" + r[0]} {
-				attribute := "MPI_ABI_IMPORT(" + name + ")"
-				if abi.Lacks(r[0]) {
-					if f.without == "" {
-						log.Fatalf("%s is lacking, and family %s does not say why", r[0], f.name)
-					}
-					attribute = fmt.Sprintf("MPI_ABI_LACKS(%q)", f.without)
-				} else if _, ok := abi.Lookup(r[0]); !ok {
+				if _, ok := abi.Lookup(r[0]); !ok {
 					log.Fatalf("package abi does not know %s", r[0])
 				}
+				attribute := "MPI_ABI_IMPORT(" + name + ")"
 				declare(b, name, r[1], r[2], attribute)
 			}
 		}

@@ -381,6 +381,20 @@ func Exscan_init_c(sendbuf unsafe.Pointer, recvbuf unsafe.Pointer, count int64, 
 	return absent[int32]()
 }
 
+func File_call_errhandler(fh int32, errorcode int32) int32 { return absent[int32]() }
+
+func File_create_errhandler(fileErrhandlerFn uint32, errhandler unsafe.Pointer) int32 {
+	return absent[int32]()
+}
+
+func File_fromint(file int32) int32 { return absent[int32]() }
+
+func File_get_errhandler(file int32, errhandler unsafe.Pointer) int32 { return absent[int32]() }
+
+func File_set_errhandler(file int32, errhandler int32) int32 { return absent[int32]() }
+
+func File_toint(file int32) int32 { return absent[int32]() }
+
 func Finalize() int32 { return absent[int32]() }
 
 func Finalized(flag unsafe.Pointer) int32 { return absent[int32]() }
@@ -1193,6 +1207,14 @@ func Sendrecv_replace_c(buf unsafe.Pointer, count int64, datatype int32, dest in
 	return absent[int32]()
 }
 
+func Session_create_errhandler(sessionErrhandlerFn uint32, errhandler unsafe.Pointer) int32 {
+	return absent[int32]()
+}
+
+func Session_fromint(session int32) int32 { return absent[int32]() }
+
+func Session_toint(session int32) int32 { return absent[int32]() }
+
 func Ssend(buf unsafe.Pointer, count int32, datatype int32, dest int32, tag int32, comm int32) int32 {
 	return absent[int32]()
 }
@@ -1482,6 +1504,14 @@ func Waitany(count int32, arrayOfRequests unsafe.Pointer, indx unsafe.Pointer, s
 func Waitsome(incount int32, arrayOfRequests unsafe.Pointer, outcount unsafe.Pointer, arrayOfIndices unsafe.Pointer, arrayOfStatuses unsafe.Pointer) int32 {
 	return absent[int32]()
 }
+
+func Win_create_errhandler(winErrhandlerFn uint32, errhandler unsafe.Pointer) int32 {
+	return absent[int32]()
+}
+
+func Win_fromint(win int32) int32 { return absent[int32]() }
+
+func Win_toint(win int32) int32 { return absent[int32]() }
 
 func Wtick() float64 { return absent[float64]() }
 

@@ -364,6 +364,24 @@ func Exscan_init(sendbuf unsafe.Pointer, recvbuf unsafe.Pointer, count int32, da
 //go:wasmimport env MPI_Exscan_init_c
 func Exscan_init_c(sendbuf unsafe.Pointer, recvbuf unsafe.Pointer, count int64, datatype int32, op int32, comm int32, info int32, request unsafe.Pointer) int32
 
+//go:wasmimport env MPI_File_call_errhandler
+func File_call_errhandler(fh int32, errorcode int32) int32
+
+//go:wasmimport env MPI_File_create_errhandler
+func File_create_errhandler(fileErrhandlerFn uint32, errhandler unsafe.Pointer) int32
+
+//go:wasmimport env MPI_File_fromint
+func File_fromint(file int32) int32
+
+//go:wasmimport env MPI_File_get_errhandler
+func File_get_errhandler(file int32, errhandler unsafe.Pointer) int32
+
+//go:wasmimport env MPI_File_set_errhandler
+func File_set_errhandler(file int32, errhandler int32) int32
+
+//go:wasmimport env MPI_File_toint
+func File_toint(file int32) int32
+
 //go:wasmimport env MPI_Finalize
 func Finalize() int32
 
@@ -1045,6 +1063,15 @@ func Sendrecv_replace(buf unsafe.Pointer, count int32, datatype int32, dest int3
 //go:wasmimport env MPI_Sendrecv_replace_c
 func Sendrecv_replace_c(buf unsafe.Pointer, count int64, datatype int32, dest int32, sendtag int32, source int32, recvtag int32, comm int32, status unsafe.Pointer) int32
 
+//go:wasmimport env MPI_Session_create_errhandler
+func Session_create_errhandler(sessionErrhandlerFn uint32, errhandler unsafe.Pointer) int32
+
+//go:wasmimport env MPI_Session_fromint
+func Session_fromint(session int32) int32
+
+//go:wasmimport env MPI_Session_toint
+func Session_toint(session int32) int32
+
 //go:wasmimport env MPI_Ssend
 func Ssend(buf unsafe.Pointer, count int32, datatype int32, dest int32, tag int32, comm int32) int32
 
@@ -1305,6 +1332,15 @@ func Waitany(count int32, arrayOfRequests unsafe.Pointer, indx unsafe.Pointer, s
 
 //go:wasmimport env MPI_Waitsome
 func Waitsome(incount int32, arrayOfRequests unsafe.Pointer, outcount unsafe.Pointer, arrayOfIndices unsafe.Pointer, arrayOfStatuses unsafe.Pointer) int32
+
+//go:wasmimport env MPI_Win_create_errhandler
+func Win_create_errhandler(winErrhandlerFn uint32, errhandler unsafe.Pointer) int32
+
+//go:wasmimport env MPI_Win_fromint
+func Win_fromint(win int32) int32
+
+//go:wasmimport env MPI_Win_toint
+func Win_toint(win int32) int32
 
 //go:wasmimport env MPI_Wtick
 func Wtick() float64
