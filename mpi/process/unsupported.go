@@ -71,8 +71,9 @@ func noTools(c *call) error {
 	return nil
 }
 
-// noFiles returns the error to the program, unless it gave MPI_FILE_NULL another error handler: that
-// of MPI_FILE_NULL gets the errors of MPI_File_open, and returns them at first (MPI 5.0, 14.7).
+// noFiles returns the error to the program, unless it gave MPI_FILE_NULL another error handler:
+// that of MPI_FILE_NULL gets the errors of MPI_File_open, and returns them at first (MPI 5.0,
+// 14.7).
 func noFiles(c *call) error { return c.hand(c.fileErrhandler(), abi.FileNull, c.lacking()) }
 
 // fileErrhandler is the error handler of MPI_FILE_NULL.
