@@ -184,7 +184,7 @@ func TestCommandLineIsSmall(t *testing.T) {
 			t.Errorf("the command line without Kubo links %s", name)
 		}
 	}
-	out, err = exec.Command("go", "list", "-tags", "onefile", "-f", `{{join .Imports " "}}`, "./cmd/loader/internal/handover").Output()
+	out, err = exec.Command("go", "list", "-e", "-tags", "onefile", "-f", `{{join .Imports " "}}`, "./cmd/loader/internal/handover").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
