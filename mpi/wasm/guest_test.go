@@ -74,7 +74,7 @@ func TestGuest(t *testing.T) {
 		{name: "random", args: "random", stdout: "false"},
 		{name: "goroutines", args: "goroutines", stdout: "4950"},
 		{name: "overflow", args: "overflow", reason: mpi.Trapped, detail: "stack overflow (1 MiB) in "},
-		{name: "memory", args: "memory", reason: mpi.OutOfMemory, detail: "of 64 MiB of memory in use: exit code 2", stderr: "out of memory"},
+		{name: "memory", args: "memory", reason: mpi.OutOfMemory, detail: "its limit is 64 MiB: the owner of the node can raise Memory; then: exit code 2", stderr: "out of memory"},
 		{name: "large", args: "large", reason: mpi.OutOfMemory, detail: "exit code 2", stderr: "out of memory"},
 		{name: "flood", args: "flood", change: func(x *exec.Exec) { x.Output = 10_000 }, reason: mpi.OutputLimit, detail: "10000 bytes"},
 		{name: "mutter", args: "mutter", stderr: "line 99999\n"},

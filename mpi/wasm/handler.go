@@ -48,7 +48,7 @@ func (p *program) run(ctx context.Context, x exec.Exec, start time.Time) exec.Ou
 	case x.Timeout <= 0:
 		return failed(mpi.TimedOut, "its time was up before it started")
 	case p.code.info.memory > x.Memory:
-		return tooSmall(p.code.info.memory, x.Memory)
+		return tooSmall(p.code.info.memory, x.Memory, false)
 	}
 	x.MPI, x.Streams, x.Scratch = nil, nil, nil
 	h := &handler{instance: instance{p: p, x: x, stack: handlerStack()}}

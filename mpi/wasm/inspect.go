@@ -16,7 +16,7 @@ type moduleInfo struct {
 	memory  int64  // bytes of its exported memory at its start
 	table   string // as which its table of functions is exported; for MPI programs
 	guard   int64  // bytes at address 0 of its exported memory that it leaves unused
-	// functions that it has, as long as it has a guard: those after them are of module.TouchingName
+	// functions that it has, as long as it has a guard: those after them are of module.StandIn
 	functions int
 	alone     bool // it takes all memory that there is for its own
 }

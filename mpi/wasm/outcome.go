@@ -1,7 +1,6 @@
 package wasm
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,7 +25,7 @@ func (in *instance) outcome(err error, used int64) exec.Outcome {
 		}
 	}
 	in.explain(&out, err)
-	blameMemory(&out, in.x.Memory)
+	in.blameMemory(&out)
 	return out
 }
 
@@ -36,14 +35,6 @@ func (in *instance) abandoned() exec.Outcome {
 	out := exec.Outcome{Stdout: in.host.Stdout(), Stderr: in.host.Stderr()}
 	out.Reason, out.Detail = in.owner.gaveUp()
 	return out
-}
-
-// blameMemory calls a failure for want of memory what it is.
-func blameMemory(out *exec.Outcome, limit int64) {
-	if (out.Reason == mpi.Trapped || out.Reason == mpi.Exited) && outOfMemory(out.Memory, limit, out.Stderr) {
-		out.Reason, out.Exit = mpi.OutOfMemory, 0
-		out.Detail = fmt.Sprintf("failed with %s of %s of memory in use: %s", size(out.Memory), size(limit), out.Detail)
-	}
 }
 
 // explain fills in Reason, Exit and Detail.
@@ -91,48 +82,13 @@ func (in *instance) explainEnd(out *exec.Outcome, end wasi.End) {
 func (in *instance) explainError(out *exec.Outcome, text string) {
 	switch {
 	case strings.Contains(text, "exceeds memory limits"):
-		*out = tooSmall(in.p.code.info.memory, in.x.Memory)
+		*out = tooSmall(in.p.code.info.memory, in.x.Memory, in.x.MPI != nil)
 	case strings.Contains(text, "exceeds table limits"), strings.Contains(text, "resource limit exceeded"):
 		out.Reason, out.Detail = mpi.Trapped, "it declares more than an instance may have: "+clip(text, 500)
 	default:
 		in.p.r.log.Error("cannot make an instance", "err", text)
 		out.Reason, out.Detail = mpi.Internal, "cannot make an instance: see this node's log"
 	}
-}
-
-func tooSmall(needs, limit int64) exec.Outcome {
-	if needs <= limit {
-		return failed(mpi.OutOfMemory, fmt.Sprintf("it declares more memory than its limit of %s", size(limit)))
-	}
-	return failed(mpi.OutOfMemory, fmt.Sprintf("it needs %s of memory to start, and its limit is %s", size(needs), size(limit)))
-}
-
-// outOfMemory judges whether a program that failed did so for want of memory. wasmtime's C API does
-// not tell of a memory.grow that it refused, so this goes by what the program left behind.
-//
-//   - Its memory is within an eighth of the limit. This is how C ends: dlmalloc asks for what
-//     the caller wants, rounded up to a page, and a program that fills its memory with blocks
-//     of less than an eighth has less than one block left. It gets a null pointer, and
-//     calls abort, which is a trap, or exit, or uses it.
-//   - Or it said so. Go ("fatal error: out of memory"; exit 2) and Rust ("memory allocation of
-//     N bytes failed"; a trap) do on standard error, and for them a single large request
-//     fails while little is in use; so does C++ (std::bad_alloc), and C that prints
-//     strerror(ENOMEM).
-//
-// What slips through is C that asks for much at once and fails in silence: it is reported
-// as the trap or exit that it is. A program that fails for another reason with its memory nearly
-// full is taken to have run out; the detail names its trap or exit code.
-func outOfMemory(used, limit int64, stderr []byte) bool {
-	if used > 0 && limit-used < limit/8 {
-		return true
-	}
-	low := bytes.ToLower(stderr)
-	for _, words := range []string{"out of memory", "cannot allocate memory", "memory allocation of ", "std::bad_alloc"} {
-		if bytes.Contains(low, []byte(words)) {
-			return true
-		}
-	}
-	return false
 }
 
 // size is a number of bytes for people.

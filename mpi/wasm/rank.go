@@ -27,7 +27,7 @@ func (g *rankGroup) run(x exec.Exec) exec.Outcome {
 	case g.ctx.Err() != nil:
 		return failed(mpi.Cancelled, g.why())
 	case g.p.code.info.memory > x.Memory:
-		return tooSmall(g.p.code.info.memory, x.Memory)
+		return tooSmall(g.p.code.info.memory, x.Memory, true)
 	case !g.enter():
 		return failed(mpi.Internal, "wasm: the rank group is closed")
 	}

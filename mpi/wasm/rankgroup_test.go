@@ -240,7 +240,7 @@ func TestRankEnds(t *testing.T) {
 		{"trap", "unreachable", mpi.Trapped, 0, "unreachable code reached (abort or panic) in main"},
 		{"bounds", "(drop (i32.load (i32.const 65536)))", mpi.Trapped, 0, "out of bounds: " + access("load") + " at address 0x10000 of 0x10000 in main"},
 		{"recursion", "(call $main)", mpi.Trapped, 0, "stack overflow (6 MiB)"},
-		{"memory", "(loop $l (br_if $l (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) unreachable", mpi.OutOfMemory, 0, "64 MiB of 64 MiB of memory in use"},
+		{"memory", "(loop $l (br_if $l (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) unreachable", mpi.OutOfMemory, 0, "it asked for 64 KiB besides the 64 MiB in use; its limit is 64 MiB: allow it more with --memory 65MiB, up to MaxMemory of the nodes; then: unreachable"},
 	} {
 		out := runWith(t, r, rankWAT("", tt.body), &library{do: ignore})
 		if out.Reason != tt.reason || out.Exit != tt.exit || !strings.Contains(out.Detail, tt.detail) || out.Memory < pageSize {

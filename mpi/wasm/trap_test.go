@@ -53,13 +53,15 @@ func TestEnds(t *testing.T) {
 		{"recursive loop", mainWAT("(loop $l (call $twice) (br $l))) (func $twice"), mpi.TimedOut, 0, "still running"},
 		{"too many tables", `(module (table 1 funcref) (table 1 funcref) (table 1 funcref) (table 1 funcref) (table 1 funcref) (func (export "_start")))`, mpi.Trapped, 0, "more than an instance may have"},
 		{"large table", `(module (table 300000 funcref) (func (export "_start")))`, mpi.Trapped, 0, "more than an instance may have"},
-		{"large memory", `(module (memory (export "memory") 1025) (func (export "_start")))`, mpi.OutOfMemory, 0, "it needs 64.1 MiB of memory to start, and its limit is 64 MiB"},
+		{"large memory", `(module (memory (export "memory") 1025) (func (export "_start")))`, mpi.OutOfMemory, 0, "it needs 64.1 MiB of memory to start, and its limit is 64 MiB: the owner of the node can raise Memory"},
 		{"large hidden memory", `(module (memory 1025) (func (export "_start")))`, mpi.OutOfMemory, 0, "declares more memory than its limit of 64 MiB"},
 		// A program that asks for 1 MiB blocks and aborts without one, as C does.
-		{"eats memory", mainWAT("(loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable"), mpi.OutOfMemory, 0, "failed with 63.1 MiB of 64 MiB of memory in use: unreachable"},
-		{"eats memory and exits", mainWAT("(loop $l (br_if $l (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (call $exit (i32.const 3))"), mpi.OutOfMemory, 0, "64 MiB of 64 MiB of memory in use: exit code 3"},
+		{"eats memory", mainWAT("(loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable"), mpi.OutOfMemory, 0, "it asked for 1 MiB besides the 63.1 MiB in use; its limit is 64 MiB: the owner of the node can raise Memory; then: unreachable"},
+		{"eats memory and exits", mainWAT("(loop $l (br_if $l (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (call $exit (i32.const 3))"), mpi.OutOfMemory, 0, "it asked for 64 KiB besides the 64 MiB in use; its limit is 64 MiB: the owner of the node can raise Memory; then: exit code 3"},
 		{"fills memory and is well", mainWAT("(drop (memory.grow (i32.const 1023)))"), "", 0, ""},
 		{"large request", mainWAT("(br_if 0 (i32.eq (memory.grow (i32.const 2000)) (i32.const -1))) unreachable"), "", 0, ""},
+		{"a large request, unchecked", mainWAT("(i32.store8 (i32.sub (i32.mul (memory.grow (i32.const 1600)) (i32.const 65536)) (i32.const 1)) (i32.const 0))"), mpi.OutOfMemory, 0, "it asked for 100 MiB besides the 64 KiB in use; its limit is 64 MiB: the owner of the node can raise Memory; then: memory access out of bounds"},
+		{"more than there can be", mainWAT("(drop (memory.grow (i32.const -1))) unreachable"), mpi.OutOfMemory, 0, "a program has at most 4 GiB; then: unreachable"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := compile(t, newRuntime(t), tt.wat)

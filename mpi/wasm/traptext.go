@@ -88,7 +88,7 @@ func (in *instance) instruction(f native.Frame) string {
 	if in.guard == 0 {
 		return ""
 	}
-	return module.TouchingName(int64(f.Function) - int64(in.p.code.info.functions))
+	return module.StandIn(int64(f.Function) - int64(in.p.code.info.functions))
 }
 
 func (in *instance) frameText(f native.Frame) string {

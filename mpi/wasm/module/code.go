@@ -53,9 +53,9 @@ func (r *reader) instruction() kind {
 		r.memArg()
 	case op == 0x3f: // memory.size
 		r.memory()
-	case op == 0x40: // memory.grow
+	case op == opGrow:
 		r.memory()
-		r.first = 0
+		r.first = opGrow
 		return bulk
 	case op == 0x41, op == 0xd0: // i32.const, ref.null
 		r.number(5)
@@ -76,10 +76,11 @@ func (r *reader) instruction() kind {
 	return plain
 }
 
-// Of the instructions that begin with 0xfc, those that work on memory without bounds.
+// The instructions that work on memory without bounds: the first two begin with 0xfc.
 const (
-	opCopy = 10 // memory.copy
-	opFill = 11 // memory.fill
+	opCopy = 10   // memory.copy
+	opFill = 11   // memory.fill
+	opGrow = 0x40 // memory.grow
 )
 
 // bulkInstruction is for what works on whole memories and tables, and conversions that saturate. It

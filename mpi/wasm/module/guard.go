@@ -29,7 +29,7 @@ func (m *Module) Guard() int64 {
 	switch {
 	case len(m.Memories) != 1 || m.Memories[0].Min == 0 || m.lowest < g || m.passive:
 		return 0
-	case len(m.funcs)+2 > maxFunctions, len(m.types) == maxTypes: // no room for what makes it safe
+	case !m.hasRoom(): // for what makes it safe
 		return 0
 	}
 	return g
@@ -81,64 +81,4 @@ func (r *reader) address() int64 {
 		r.fail("data at an address that is no constant")
 	}
 	return int64(uint32(v)) // a negative one has its sign extended: the lower 32 bits count
-}
-
-// Instructions that copy and fill memory are calls of the host, which a guarded page would make
-// fault there. In a program with a guard they are calls of a function that touches the memory
-// before.
-var (
-	touchingCopy = []byte{
-		0,                   // no locals
-		0x20, 2, 0x04, 0x40, // if there are bytes
-		0x20, 1, 0x2d, 0, 0, 0x1a, // load a byte of the source
-		0x20, 0, 0x20, 0, 0x2d, 0, 0, 0x3a, 0, 0, // store one of the destination
-		0x0b, 0x20, 0, 0x20, 1, 0x20, 2, 0xfc, 10, 0, 0, // memory.copy
-		0x0b,
-	}
-	touchingFill = []byte{
-		0,                   // no locals
-		0x20, 2, 0x04, 0x40, // if there are bytes
-		0x20, 0, 0x20, 1, 0x3a, 0, 0, // store one
-		0x0b, 0x20, 0, 0x20, 1, 0x20, 2, 0xfc, 11, 0, // memory.fill
-		0x0b,
-	}
-)
-
-// touching is the indices of the functions that a guarded module gets: their bodies are
-// touchingCopy and touchingFill.
-type touching struct{ copy, fill uint32 }
-
-// call is the call in the place of memory.copy or memory.fill; nil for another instruction.
-func (t *touching) call(op uint32) []byte {
-	switch {
-	case t == nil:
-	case op == opCopy:
-		return binary.AppendUvarint([]byte{0x10}, uint64(t.copy))
-	case op == opFill:
-		return binary.AppendUvarint([]byte{0x10}, uint64(t.fill))
-	}
-	return nil
-}
-
-// TouchingName is the instruction that a function stands for that [AddSafepoints] added, by its
-// index less the number of functions that there were before; empty for another function.
-func TouchingName(i int64) string {
-	switch i {
-	case 0:
-		return "memory.copy"
-	case 1:
-		return "memory.fill"
-	}
-	return ""
-}
-
-// bodies are the functions, as items of the code section.
-func (t *touching) bodies() (list [][]byte) {
-	if t == nil {
-		return nil
-	}
-	for _, b := range [][]byte{touchingCopy, touchingFill} {
-		list = append(list, append(binary.AppendUvarint(nil, uint64(len(b))), b...))
-	}
-	return list
 }

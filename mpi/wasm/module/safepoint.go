@@ -13,6 +13,9 @@ const Safepoints = "safepoints-7"
 const (
 	Safepoint = "ipfs-mpi safepoint" // the memory to look at
 	Begin     = "ipfs-mpi begin"     // the start function, if the module has one
+	// Refused is a global: how many pages it could not grow by the last time that it could not. It
+	// is there if the module may grow its memory.
+	Refused = "ipfs-mpi refused"
 )
 
 // look is what a program does at a safepoint: it traps if the first word of memory 1 is set. The
@@ -70,7 +73,11 @@ func AddSafepoints(wasm []byte) ([]byte, error) {
 	if m.starts {
 		exports = append(exports, export(Begin, 0, m.start))
 	}
-	for _, name := range []string{Safepoint, Begin} {
+	s := &safer{m.standIns(wasm)}
+	if s.grow != 0 {
+		exports = append(exports, export(Refused, 3, s.refused))
+	}
+	for _, name := range []string{Safepoint, Begin, Refused} {
 		if _, taken := m.Export(name); taken {
 			return nil, fmt.Errorf("module: it exports something as %q", name)
 		}
@@ -86,21 +93,19 @@ func AddSafepoints(wasm []byte) ([]byte, error) {
 		exportSection: with(exports...),
 		startSection:  func(*reader) []byte { return nil },
 	}
-	s := &safer{}
-	if m.Guard() > 0 && m.Functions > 0 {
-		one := binary.AppendUvarint(nil, uint64(len(m.types)))
-		s.touch = &touching{copy: uint32(len(m.funcs)), fill: uint32(len(m.funcs)) + 1}
-		changes[typeSection] = with([]byte{0x60, 3, 0x7f, 0x7f, 0x7f, 0})
-		changes[functionSection] = with(one, one)
+	if len(s.list) > 0 {
+		changes[typeSection] = with(s.types...)
+		changes[functionSection] = with(s.of...)
+	}
+	if s.grow != 0 {
+		changes[globalSection] = with([]byte{0x7f, 1, 0x41, 0, 0x0b})
 	}
 	changes[codeSection] = s.section
 	return edit(wasm, changes)
 }
 
 // safer makes code sections with safepoints.
-type safer struct {
-	touch *touching // nil without a guard
-}
+type safer struct{ *standIns }
 
 // patch is what takes the place of a piece of a function's body.
 type patch struct {
@@ -114,13 +119,12 @@ func (s *safer) section(old *reader) []byte {
 	}
 	out := make([]byte, 0, len(old.b)+len(old.b)/8)
 	n := old.count(maxFunctions, "functions")
-	added := s.touch.bodies()
-	out = binary.AppendUvarint(out, uint64(n+len(added)))
+	out = binary.AppendUvarint(out, uint64(n+len(s.list)))
 	left := maxSafepoints
 	for range n {
 		body := old.take(uint64(old.u32()))
 		r := reader{b: body, at: old.at - int64(len(body)), what: old.what}
-		patches := r.safepoints(s.touch)
+		patches := r.safepoints(s.standIns)
 		size := len(body)
 		for _, p := range patches {
 			size += len(p.code) - (p.to - p.from)
@@ -142,7 +146,7 @@ func (s *safer) section(old *reader) []byte {
 		}
 		out = append(out, body[from:]...)
 	}
-	for _, b := range added {
+	for _, b := range s.list {
 		out = append(out, b...)
 	}
 	old.end()
@@ -150,8 +154,8 @@ func (s *safer) section(old *reader) []byte {
 }
 
 // safepoints reads a function's body and tells where to look: between instructions, for a look
-// leaves nothing behind. With touch it also replaces the instructions that are to touch memory.
-func (r *reader) safepoints(touch *touching) (patches []patch) {
+// leaves nothing behind. Some instructions are replaced by calls of functions that stand for them.
+func (r *reader) safepoints(in *standIns) (patches []patch) {
 	whole := len(r.b)
 	at := func() int { return whole - len(r.b) }
 	for range r.count(len(r.b), "groups of locals") {
@@ -207,7 +211,7 @@ func (r *reader) safepoints(touch *touching) (patches []patch) {
 		case bulk:
 			alone = false
 			mark(before)
-			if code := touch.call(r.first); code != nil {
+			if code := in.call(r.first); code != nil {
 				patches = append(patches, patch{before, at(), code})
 			}
 		}

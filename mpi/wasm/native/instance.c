@@ -116,15 +116,14 @@ static void set_guard(struct instance *in) {
   in->guarded = in->has_memory && in->guard <= in->size && !mprotect(in->base, in->guard, PROT_NONE);
 }
 
-// find_stack reads the stack pointer, if the program exports it.
-static void find_stack(struct instance *in, struct exit *e) {
-  static const char name[] = "__stack_pointer";
+// ipfsmpi_instance_global reads a global of 32 bits that the program exports.
+bool ipfsmpi_instance_global(struct instance *in, const char *name, size_t len, uint32_t *value) {
   wasmtime_extern_t item;
-  wasmtime_val_t value;
-  if (!find(in, name, sizeof name - 1, WASMTIME_EXTERN_GLOBAL, &item)) return;
-  wasmtime_global_get(in->context, &item.of.global, &value);
-  e->has_stack = value.kind == WASMTIME_I32;
-  if (e->has_stack) e->stack = (uint32_t)value.of.i32;
+  wasmtime_val_t v;
+  if (!find(in, name, len, WASMTIME_EXTERN_GLOBAL, &item)) return false;
+  wasmtime_global_get(in->context, &item.of.global, &v);
+  *value = (uint32_t)v.of.i32;
+  return v.kind == WASMTIME_I32;
 }
 
 // explain_fault says which access to memory trapped.
@@ -133,7 +132,7 @@ static void explain_fault(struct instance *in, struct exit *e) {
   wasmtime_trap_code_t code;
   const uint64_t reach = (uint64_t)8 << 30; // beyond the base, of an address and an offset
   if (!e->trap || !in->has_memory || !wasmtime_trap_code(e->trap, &code) || code != WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS) return;
-  find_stack(in, e);
+  e->has_stack = ipfsmpi_instance_global(in, "__stack_pointer", 15, &e->stack);
   if (f->address < (uintptr_t)in->base || f->address - (uintptr_t)in->base >= reach) return;
   e->fault = true;
   e->write = f->write;

@@ -133,6 +133,18 @@ func (in *Instance) Grow(pages uint64) (before int64, ok bool) {
 	return int64(n) * PageSize, ok
 }
 
+// Global is the value of a global of 32 bits that the program exports; false if there is none, or
+// no program yet.
+func (in *Instance) Global(name string) (uint32, bool) {
+	if in.c.stop == nil {
+		return 0, false
+	}
+	var v C.uint32_t
+	b := []byte(name)
+	ok := C.ipfsmpi_instance_global(in.c, chars(b), C.size_t(len(b)), &v)
+	return uint32(v), bool(ok)
+}
+
 //export ipfsmpi_call_host
 func ipfsmpi_call_host(number, id C.uint32_t, args *C.uint64_t, n C.uint8_t) C.bool {
 	v, ok := instances.get(uint32(number)).host.Call(int(id), unsafe.Slice((*uint64)(args), int(n)))

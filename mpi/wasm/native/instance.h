@@ -88,6 +88,7 @@ void ipfsmpi_instance_make(struct instance *in, const struct program *p, const c
 void ipfsmpi_instance_run(struct instance *in, const char *name, size_t name_len, bool optional, struct exit *e);
 uint64_t ipfsmpi_instance_invoke(struct instance *in, uint32_t index, const uint64_t *args, uint32_t n, struct exit *e);
 bool ipfsmpi_instance_grow(struct instance *in, uint64_t pages, uint64_t *before);
+bool ipfsmpi_instance_global(struct instance *in, const char *name, size_t len, uint32_t *value);
 void ipfsmpi_instance_look(struct instance *in);
 void ipfsmpi_instance_free(struct instance *in);
 
