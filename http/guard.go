@@ -76,7 +76,7 @@ func (g *guard) allows(origin string) bool { return g.origins[strings.ToLower(or
 func (g *guard) origin(w http.ResponseWriter, r *http.Request) error {
 	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !g.knows(r.Host, local) {
-		return mpi.Errorf(codeForbidden, "host %q is not this API's: use localhost, or the address that it listens at", r.Host)
+		return mpi.Errorf(codeForbidden, "host %q is not this API's: use localhost, or the address that it listens at, or name it in the setting Hosts", r.Host)
 	}
 	origins, site := r.Header.Values("Origin"), r.Header.Get("Sec-Fetch-Site")
 	if len(origins) == 1 && g.allows(origins[0]) {
@@ -85,7 +85,7 @@ func (g *guard) origin(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if len(origins) > 0 {
-		return mpi.Errorf(codeForbidden, "a web page of %q may not use this API", strings.Join(origins, ", "))
+		return mpi.Errorf(codeForbidden, "a web page of %q may not use this API: the setting Origins names those that may", strings.Join(origins, ", "))
 	}
 	if site != "" && site != "none" && site != "same-origin" {
 		return mpi.Errorf(codeForbidden, "a web page of another origin may not use this API (Sec-Fetch-Site: %s)", site)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -147,7 +148,7 @@ func (s *Server) Start() error {
 	case s.ln != nil:
 		return errors.New("http: start: the server is running")
 	}
-	ln, err := net.Listen("tcp", s.cfg.Listen)
+	ln, err := net.Listen(network(s.cfg.Listen), s.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("http: the API cannot listen on %s: %w: choose another address, or port 0 for any free one", s.cfg.Listen, err)
 	}
@@ -161,6 +162,16 @@ func (s *Server) Start() error {
 		}
 	})
 	return nil
+}
+
+// network is that of an address to listen on. With "tcp", Go takes 0.0.0.0 for all addresses, those
+// of IPv6 too.
+func network(listen string) string {
+	host, _, _ := net.SplitHostPort(listen)
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 // NetAddr is what the server listens on, nil before Start.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/job"
@@ -27,6 +28,8 @@ type Config struct {
 	Store        string              // IPFS path of the store; empty: this node serves nothing
 	API          ma.Multiaddr        // where the JSON API listens
 	Token        string              // bearer token of the JSON API; empty: none asked
+	Hosts        []string            // further names and IPs by which clients may call the API
+	Origins      []string            // web origins whose pages may use the API
 	Serve        []selector.Selector // which interpreters of the store; empty: all
 	Programs     Programs            // which programs may run here for peers
 	Listed       []mpi.CID           // further programs, with ProgramsListed
@@ -112,6 +115,14 @@ var settings = map[string]setting{
 	"Token": {
 		"a string, which clients then send as \"Authorization: Bearer …\"; empty for none",
 		func(c *Config, v any) (err error) { c.Token, err = text(v); return err },
+	},
+	"Hosts": {
+		`a list of host names and IP addresses without a port, such as ["node.example.org"], by which clients may call the API`,
+		func(c *Config, v any) (err error) { c.Hosts, err = each(v, checkHost); return err },
+	},
+	"Origins": {
+		`a list of web origins, such as ["https://example.org", "http://localhost:3000"], whose pages may use the API`,
+		func(c *Config, v any) (err error) { c.Origins, err = each(v, checkOrigin); return err },
 	},
 	"Serve": {
 		`a list of names with semver ranges such as ["echo", "relay/1", "wordcount/^1.2"]; empty for the whole store`,
@@ -230,7 +241,13 @@ func ParseConfig(raw any) (Config, error) {
 }
 
 // check returns what is wrong with settings that are right one by one.
-func (c *Config) check() []error { return nil }
+func (c *Config) check() []error {
+	if c.API != nil && manet.IsIPUnspecified(c.API) && c.Token == "" {
+		return []error{fmt.Errorf("%s.API is %s, which is every address of this machine, and there is no Token: whoever reaches it could run programs here; "+
+			"set one that clients then send (ipfs-mpi config set Token SECRET), or listen on this machine only (ipfs-mpi config unset API)", configKey, c.API)}
+	}
+	return nil
+}
 
 // Keys are the names of the settings.
 func Keys() []string { return slices.Sorted(maps.Keys(settings)) }

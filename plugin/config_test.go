@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	ma "github.com/multiformats/go-multiaddr"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
 const somePeer = "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"
@@ -57,6 +59,11 @@ func TestParseConfig(t *testing.T) {
 			func(c *Config) {
 				c.RankSlots, c.Programs = 64, ProgramsListed
 				c.Listed = []mpi.CID{"bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354", "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354"}
+			}},
+		{`{"API":"/ip4/0.0.0.0/tcp/8000","Token":"s3cret","Hosts":["node.example.org","192.0.2.7","fe80::1"],"Origins":["https://example.org","http://localhost:3000"]}`,
+			func(c *Config) {
+				c.API, c.Token = ma.StringCast("/ip4/0.0.0.0/tcp/8000"), "s3cret"
+				c.Hosts, c.Origins = []string{"node.example.org", "192.0.2.7", "fe80::1"}, []string{"https://example.org", "http://localhost:3000"}
 			}},
 		{`{"Lockdown":"required"}`, func(c *Config) { c.Lockdown = LockdownRequired }},
 		{`{"Lockdown":"available"}`, func(*Config) {}},
@@ -119,6 +126,14 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`{"Store":7}`, []string{"Store", "7", "not a string"}, true},
 		{`{"API":"localhost:8000"}`, []string{"API", "localhost:8000", "/ip4/127.0.0.1/tcp/8000"}, false},
 		{`{"API":"/ip4/127.0.0.1/udp/8000"}`, []string{"API", "udp", "TCP"}, false},
+		{`{"API":"/ip4/0.0.0.0/tcp/8000"}`, []string{"API", "/ip4/0.0.0.0/tcp/8000", "no Token", "ipfs-mpi config set Token"}, false},
+		{`{"API":"/ip6/::/tcp/8000","Token":""}`, []string{"API", "/ip6/::/tcp/8000", "no Token"}, false},
+		{`{"Hosts":["node.example.org:80"]}`, []string{"Hosts", "node.example.org:80", "without a port"}, false},
+		{`{"Hosts":["http://node"]}`, []string{"Hosts", "http://node", "host name"}, true},
+		{`{"Hosts":[7]}`, []string{"Hosts", "[7]", "item 0"}, true},
+		{`{"Origins":["https://example.org/page"]}`, []string{"Origins", "https://example.org/page", "web origins"}, true},
+		{`{"Origins":["example.org"]}`, []string{"Origins", "example.org", "a scheme"}, true},
+		{`{"Origins":["*"]}`, []string{"Origins", "*", "a scheme"}, true},
 		{`{"Serve":["echo/not a range!"]}`, []string{"Serve", "echo/not a range!", "semver"}, false},
 		{`{"Serve":[1]}`, []string{"Serve", "[1]", "item 0"}, true},
 		{`{"Programs":"some"}`, []string{"Programs", `"some"`, `"any"`}, true},

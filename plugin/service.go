@@ -104,7 +104,7 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 		*job.Service
 		processes
 	}{s.node, s.jobs, s.workers()}, http.Config{
-		Listen: listen, Token: cfg.Token, ProofKey: s.proofKey, Log: parts.Log,
+		Listen: listen, Token: cfg.Token, AllowedHosts: cfg.Hosts, AllowedOrigins: cfg.Origins, ProofKey: s.proofKey, Log: parts.Log,
 		MaxBody: max(64<<20, 5*cfg.MaxMessage), // JSON takes up to four bytes for one of Data
 	})
 	return s, nil

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/dustin/go-humanize"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -122,6 +125,38 @@ func texts(v any) ([]string, error) {
 		return list, nil
 	}
 	return nil, fmt.Errorf("not a list of strings")
+}
+
+// each takes a list of strings, and checks each.
+func each(v any, check func(string) error) ([]string, error) {
+	list, err := texts(v)
+	for i := 0; i < len(list) && err == nil; i++ {
+		err = check(list[i])
+	}
+	if len(list) == 0 {
+		return nil, err
+	}
+	return list, err
+}
+
+func checkHost(s string) error {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return nil
+	}
+	if s == "" || len(s) > 253 || strings.ContainsFunc(s, func(r rune) bool {
+		return r != '-' && r != '.' && r != '_' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+	}) {
+		return fmt.Errorf("%q is neither a host name nor an IP address", s)
+	}
+	return nil
+}
+
+func checkOrigin(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || strings.TrimSuffix(s, "/") != u.Scheme+"://"+u.Host {
+		return fmt.Errorf("%q is not a scheme and a host, with a port if it is not the usual one", s)
+	}
+	return nil
 }
 
 // whole takes a number, or one in a string, since that is what "ipfs config KEY VALUE" writes.
