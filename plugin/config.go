@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
+	"github.com/pbnjay/memory"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/job"
@@ -37,7 +38,8 @@ type Config struct {
 	Deny         []peer.ID           // peers that are never admitted
 	HandlerSlots int                 // instances running at once
 	RankSlots    int                 // ranks of jobs running at once
-	Memory       int64               // bytes of linear memory for each instance
+	Memory       int64               // bytes of linear memory for each instance, and each rank
+	MaxMemory    int64               // bytes that a job may ask for a rank
 	Timeout      time.Duration       // wall clock of each instance
 	MaxMessage   int64               // bytes of Data in one message
 	MaxStore     int64               // bytes of the store kept pinned; 0: no limit
@@ -68,13 +70,15 @@ const (
 
 // DefaultConfig is the configuration of a node that sets nothing.
 func DefaultConfig() Config {
+	slots := 2*runtime.NumCPU() + job.DefaultRankSlots()
 	return Config{
 		API:          ma.StringCast("/ip4/127.0.0.1/tcp/8000"),
 		Programs:     ProgramsStore,
 		Lockdown:     LockdownAvailable,
 		HandlerSlots: 2 * runtime.NumCPU(),
 		RankSlots:    job.DefaultRankSlots(),
-		Memory:       256 << 20,
+		Memory:       defaultMemory(memory.TotalMemory(), slots),
+		MaxMemory:    defaultMaxMemory(memory.TotalMemory()),
 		Timeout:      30 * time.Second,
 		MaxMessage:   4 << 20,
 		MaxStore:     4 << 30,
@@ -177,6 +181,10 @@ var settings = map[string]setting{
 		`a size from 64KiB to 4GiB, such as "256MiB"`,
 		func(c *Config, v any) (err error) { c.Memory, err = size(v, 64<<10, 4<<30); return err },
 	},
+	"MaxMemory": {
+		`a size from 64KiB to 4GiB, at least Memory, such as "2GiB"`,
+		func(c *Config, v any) (err error) { c.MaxMemory, err = size(v, 64<<10, 4<<30); return err },
+	},
 	"Timeout": {
 		`a duration from 1ms to 24h, such as "30s"`,
 		func(c *Config, v any) (err error) {
@@ -237,16 +245,23 @@ func ParseConfig(raw any) (Config, error) {
 			errs = append(errs, fmt.Errorf("%s.%s is %s: %w; it must be %s", configKey, key, show(m[key]), err, s.accepts))
 		}
 	}
+	if _, set := m["MaxMemory"]; !set {
+		c.MaxMemory = max(c.MaxMemory, c.Memory)
+	}
 	return c, errors.Join(append(errs, c.check()...)...)
 }
 
 // check returns what is wrong with settings that are right one by one.
-func (c *Config) check() []error {
+func (c *Config) check() (errs []error) {
 	if c.API != nil && manet.IsIPUnspecified(c.API) && c.Token == "" {
-		return []error{fmt.Errorf("%s.API is %s, which is every address of this machine, and there is no Token: whoever reaches it could run programs here; "+
-			"set one that clients then send (ipfs-mpi config set Token SECRET), or listen on this machine only (ipfs-mpi config unset API)", configKey, c.API)}
+		errs = append(errs, fmt.Errorf("%s.API is %s, which is every address of this machine, and there is no Token: whoever reaches it could run programs here; "+
+			"set one that clients then send (ipfs-mpi config set Token SECRET), or listen on this machine only (ipfs-mpi config unset API)", configKey, c.API))
 	}
-	return nil
+	if c.MaxMemory < c.Memory {
+		errs = append(errs, fmt.Errorf("%s.MaxMemory is %s, below Memory, which is %s: raise it, or leave it out",
+			configKey, sizeText(c.MaxMemory), sizeText(c.Memory)))
+	}
+	return errs
 }
 
 // Keys are the names of the settings.
@@ -269,6 +284,7 @@ func Defaults() map[string]any {
 	}
 	c := DefaultConfig()
 	values["HandlerSlots"], values["RankSlots"] = c.HandlerSlots, c.RankSlots
+	values["Memory"], values["MaxMemory"] = sizeText(c.Memory), sizeText(c.MaxMemory)
 	return values
 }
 

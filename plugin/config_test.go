@@ -65,6 +65,8 @@ func TestParseConfig(t *testing.T) {
 				c.API, c.Token = ma.StringCast("/ip4/0.0.0.0/tcp/8000"), "s3cret"
 				c.Hosts, c.Origins = []string{"node.example.org", "192.0.2.7", "fe80::1"}, []string{"https://example.org", "http://localhost:3000"}
 			}},
+		{`{"Memory":"4GiB"}`, func(c *Config) { c.Memory, c.MaxMemory = 4<<30, 4<<30 }},
+		{`{"Memory":"64MiB","MaxMemory":"1GiB"}`, func(c *Config) { c.Memory, c.MaxMemory = 64<<20, 1<<30 }},
 		{`{"Lockdown":"required"}`, func(c *Config) { c.Lockdown = LockdownRequired }},
 		{`{"Lockdown":"available"}`, func(*Config) {}},
 		// what "ipfs config … 5" writes
@@ -148,6 +150,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`{"HandlerSlots":"many"}`, []string{"HandlerSlots", `"many"`, "whole number"}, true},
 		{`{"Memory":"1KiB"}`, []string{"Memory", `"1KiB"`, "64KiB"}, false},
 		{`{"Memory":"a lot"}`, []string{"Memory", `"a lot"`, "256MiB"}, true},
+		{`{"Memory":"1GiB","MaxMemory":"512MiB"}`, []string{"MaxMemory", "512MiB", "Memory", "1024MiB"}, false},
+		{`{"MaxMemory":"5GiB"}`, []string{"MaxMemory", "5GiB", "4GiB"}, false},
 		{`{"Timeout":"0s"}`, []string{"Timeout", `"0s"`, "1ms"}, false},
 		{`{"Timeout":30}`, []string{"Timeout", "30", `"30s"`}, true},
 		{`{"MaxMessage":"1TiB"}`, []string{"MaxMessage", "1TiB", "64MiB"}, false},

@@ -95,7 +95,8 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	})
 	s.jobs = job.New(job.Config{
 		Transport: p2p.New(parts.Host, p2p.ForJobs(p2p.Config{Admit: admit, Log: parts.Log})),
-		Pools:     pools, Store: st, Programs: s.node, Admit: admit, RankSlots: cfg.RankSlots, Memory: cfg.Memory,
+		Pools:     pools, Store: st, Programs: s.node, Admit: admit, RankSlots: cfg.RankSlots,
+		Memory: cfg.Memory, MaxMemory: cfg.MaxMemory,
 		Dir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Log: parts.Log,
 	})
 	s.proofKey = http.NewProofKey()

@@ -85,7 +85,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 	f.StringArrayVarP(&o.env, "env", "x", nil, "`KEY=value` for the program's environment, or the KEY of a variable to pass on; may be repeated; the last of one KEY counts")
 	f.Var(&o.timeout, "timeout", "end the job so long after its slots were found (default: never)")
 	f.Var(&o.waitSlots, "wait-slots", "wait so long for enough slots, room for one rank each (default: fail at once)")
-	f.Var(&o.memory, "memory", "`SIZE` that the memory of a rank may have at most, such as 64MiB (default: each node's limit)")
+	f.Var(&o.memory, "memory", "`SIZE` that the memory of a rank may have at most, such as 64MiB (default: Memory of each node; at most its MaxMemory)")
 	f.BoolVar(&o.json, "json", false, "print what happens as JSON, one event a line")
 	f.BoolVar(&o.tag, "tag-output", false, `begin each line of the ranks with "[rank] "`)
 	f.StringVarP(&o.output, "output", "o", "", "write the files that ranks wrote into `DIR`")

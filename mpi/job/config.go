@@ -21,7 +21,8 @@ type Config struct {
 
 	Admit     func(mpi.PeerID) bool // origins, and nodes of their jobs; nil admits all
 	RankSlots int                   // ranks of all jobs at once; 0 for DefaultRankSlots
-	Memory    int64                 // bytes of linear memory of a rank
+	Memory    int64                 // bytes of linear memory of a rank whose job asks for none
+	MaxMemory int64                 // bytes that a job may ask for a rank; at least Memory
 	Dir       string                // keeps the records; empty for as long as the service lives
 	Host      string                // the node's name, for its programs
 

@@ -34,7 +34,8 @@ type hosted struct {
 
 	// run's:
 	machine *host
-	kept    int      // slots that were reserved
+	kept    int      // ranks that slots were reserved for
+	each    int      // slots for each of them
 	early   [][]byte // input that came before there was a group
 	unwatch []func()
 }
@@ -66,10 +67,13 @@ func (svc *Service) offered(from mpi.PeerID, f frame.Offer) frame.Reservation {
 	if why := svc.backoff.refuse(from); why != "" {
 		return none(mpi.Busy, "%s", why)
 	}
-	got, held, used := svc.slots.hold(int(min(f.Ranks, mpi.MaxRanks)))
+	got, held, used := svc.slots.hold(int(min(f.Ranks, mpi.MaxRanks)), svc.slotsEach(f.Memory))
 	answer := frame.Reservation{Job: f.Job, Ranks: uint32(got), Held: uint32(held)}
 	if got < int(f.Ranks) {
 		answer.Reason, answer.Detail = mpi.NoSlots, fmt.Sprintf("%d of its %d slots are in use", used, svc.slots.total)
+		if each := svc.slotsEach(f.Memory); each > 1 {
+			answer.Detail += fmt.Sprintf(", and a rank with %d MiB of memory takes %d", f.Memory>>20, each)
+		}
 	}
 	if got == 0 {
 		return answer
@@ -86,11 +90,22 @@ func (svc *Service) declines(from mpi.PeerID, f frame.Offer) (mpi.Reason, string
 	if from != svc.self && !svc.cfg.Admit(from) {
 		return mpi.Refused, "the node does not work for this origin"
 	}
-	if f.Memory > svc.cfg.Memory {
-		return mpi.OutOfMemory, fmt.Sprintf("%d MiB for a rank are over the node's limit of %d",
-			f.Memory>>20, svc.cfg.Memory>>20)
+	if most := max(svc.cfg.Memory, svc.cfg.MaxMemory); f.Memory > most {
+		return mpi.OutOfMemory, fmt.Sprintf("%d MiB for a rank are over the node's limit of %d (MaxMemory)",
+			f.Memory>>20, most>>20)
+	}
+	if each := svc.slotsEach(f.Memory); each > svc.slots.total {
+		return mpi.OutOfMemory, fmt.Sprintf("a rank with %d MiB of memory takes %d slots, and the node has %d (Memory, RankSlots)",
+			f.Memory>>20, each, svc.slots.total)
 	}
 	return svc.cfg.Programs.RunsRanks(f.Program, from == svc.self)
+}
+
+// slotsEach is how many slots a rank takes for which a job asks so much memory. The sum of what all
+// ranks may use is bounded by that.
+func (svc *Service) slotsEach(memory int64) int {
+	own := max(svc.cfg.Memory, 1)
+	return int(max((memory+own-1)/own, 1))
 }
 
 // partsOf is how many parts are of jobs of an origin. The caller has the mutex.
@@ -146,7 +161,7 @@ func (svc *Service) rest(p *hosted) {
 // newHosted is a part that has slots reserved for an offer.
 func newHosted(svc *Service, f frame.Offer, slots int) *hosted {
 	p := &hosted{
-		svc: svc, id: f.Job, key: frame.JobKey(f.Job), made: time.Now(), offer: f, kept: slots,
+		svc: svc, id: f.Job, key: frame.JobKey(f.Job), made: time.Now(), offer: f, kept: slots, each: svc.slotsEach(f.Memory),
 		over: make(chan struct{}),
 	}
 	p.inbox.init()
@@ -209,7 +224,7 @@ func (p *hosted) step(e hostEvent) {
 		case takeSlots:
 			p.svc.takeSlots(p, a.ranks)
 		case freeSlots:
-			p.svc.slots.give(a.ranks)
+			p.svc.slots.give(a.ranks * p.each)
 		case makeGroup:
 			p.watch()
 			p.ranks = newRankOwner(p, &m.place, m.local)
@@ -253,7 +268,7 @@ func (p *hosted) watch() {
 
 // takeSlots makes n of the slots that are reserved for a part those of ranks, and frees the others.
 func (svc *Service) takeSlots(p *hosted, n int) {
-	svc.slots.take(p.kept, n)
+	svc.slots.take(p.kept*p.each, n*p.each)
 	if p.id.Origin == svc.self {
 		return
 	}

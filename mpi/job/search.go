@@ -48,7 +48,7 @@ func (j *job) search(round int) (peers []mpi.PeerID, alone bool) {
 // fits reports whether this node has slots for the whole job, and the job need not go to others.
 func (j *job) fits() bool {
 	spec := &j.spec
-	return (spec.Ranks == 1 || spec.MapBy == mpi.BySlot) && j.svc.slots.total-j.svc.slots.count() >= spec.Ranks
+	return (spec.Ranks == 1 || spec.MapBy == mpi.BySlot) && (j.svc.slots.total-j.svc.slots.count())/j.svc.slotsEach(spec.Memory) >= spec.Ranks
 }
 
 // pool are the other nodes that may run the program: those that serve it, and all that are known if

@@ -10,15 +10,15 @@ type slots struct {
 	held  int // of those, reserved
 }
 
-// hold reserves at most n slots. It returns how many it has reserved, how many were reserved for
-// other offers, and how many were in use.
-func (s *slots) hold(n int) (got, held, used int) {
+// hold reserves slots for at most n ranks, which take so many each. It returns for how many ranks
+// it has reserved them, how many were reserved for other offers, and how many were in use.
+func (s *slots) hold(n, each int) (got, held, used int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	held, used = s.held, s.used
-	got = max(min(n, s.total-s.used), 0)
-	s.used += got
-	s.held += got
+	got = max(min(n, (s.total-s.used)/each), 0)
+	s.used += got * each
+	s.held += got * each
 	return got, held, used
 }
 
