@@ -16,12 +16,13 @@ import (
 // engine maps it, and then what has to be known of the module:
 //
 //	the image
+//	the lines of its source, a table of module.Lines
 //	moduleInfo in JSON, and its length as a big-endian uint32
 //	SHA-256 of what names the host
 //	SHA-256 of all before
 //	the magic, 8 bytes
 const (
-	codeMagic   = "mpicode\x04"
+	codeMagic   = "mpicode\x05"
 	codeTrailer = 4 + sha256.Size + sha256.Size + len(codeMagic)
 	maxInfo     = 16 << 20
 )
@@ -34,12 +35,13 @@ type sharedInfo struct {
 	Table     string
 	Guard     int64
 	Functions int
+	Lines     int // bytes
 	Alone     bool
 }
 
 // appendInfo completes an image to code.
 func appendInfo(image []byte, info *moduleInfo) ([]byte, error) {
-	text, err := json.Marshal(sharedInfo{info.imports, info.mpi, info.memory, info.table, info.guard, info.functions, info.alone})
+	text, err := json.Marshal(sharedInfo{info.imports, info.mpi, info.memory, info.table, info.guard, info.functions, len(info.lines), info.alone})
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +49,7 @@ func appendInfo(image []byte, info *moduleInfo) ([]byte, error) {
 		return nil, errors.New("what it imports has too many names")
 	}
 	host := sha256.Sum256([]byte(hostName()))
-	code := append(image, text...)
+	code := append(append(image, info.lines...), text...)
 	code = binary.BigEndian.AppendUint32(code, uint32(len(text)))
 	code = append(code, host[:]...)
 	sum := sha256.Sum256(code)
@@ -95,6 +97,10 @@ func readInfo(f *os.File) (id codeID, info moduleInfo, err error) {
 	if err := json.Unmarshal(text, &shared); err != nil {
 		return id, info, err
 	}
+	lines := make([]byte, min(max(shared.Lines, 0), module.MaxLines, int(size-n)))
+	if _, err := f.ReadAt(lines, size-n-int64(len(lines))); err != nil {
+		return id, info, err
+	}
 	m := module.Module{Imports: shared.Imports}
 	use := m.Use()
 	if err := use.Err(); err != nil {
@@ -103,5 +109,8 @@ func readInfo(f *os.File) (id codeID, info moduleInfo, err error) {
 	if mpi := len(use.MPI) > 0; mpi != shared.MPI || shared.Memory < 0 || shared.Guard < 0 || shared.Guard > module.MaxGuard {
 		return id, info, fmt.Errorf("it says what its imports do not: MPI %t", shared.MPI)
 	}
-	return id, moduleInfo{shared.Imports, shared.MPI, shared.Memory, shared.Table, shared.Guard, shared.Functions, shared.Alone}, nil
+	return id, moduleInfo{
+		imports: shared.Imports, mpi: shared.MPI, memory: shared.Memory, table: shared.Table,
+		guard: shared.Guard, functions: shared.Functions, lines: lines, alone: shared.Alone,
+	}, nil
 }

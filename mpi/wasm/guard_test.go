@@ -39,7 +39,7 @@ func access(kind string) string {
 // one, whatever the instructions.
 func TestNull(t *testing.T) {
 	for name, tt := range map[string]struct{ body, detail string }{
-		"load":          {"(drop (i32.load (i32.const 8)))", "NULL pointer: " + access("load") + " at address 0x8 in main ← _start"},
+		"load":          {"(drop (i32.load (i32.const 8)))", "NULL pointer: " + access("load") + " at address 0x8 in main"},
 		"store":         {"(i32.store offset=4 (i32.const 0) (i32.const 1))", "NULL pointer: " + access("store") + " at address 0x4 in main"},
 		"last byte":     {"(drop (i32.load8_u (i32.const 4095)))", "NULL pointer: " + access("load") + " at address 0xfff in main"},
 		"first":         {"(i32.store8 (i32.const 4096) (i32.const 1))", ""},

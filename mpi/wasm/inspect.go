@@ -18,7 +18,8 @@ type moduleInfo struct {
 	guard   int64  // bytes at address 0 of its exported memory that it leaves unused
 	// functions that it has, as long as it has a guard: those after them are of module.StandIn
 	functions int
-	alone     bool // it takes all memory that there is for its own
+	lines     []byte // of its source: a table of [module.Lines]
+	alone     bool   // it takes all memory that there is for its own
 }
 
 // inspect is [inspect], for one module at a time.
@@ -72,6 +73,7 @@ func inspect(wasm []byte) (out []byte, info moduleInfo, err error) {
 		info.memory = int64(min(m.Memories[mem.Index].Min, maxPages)) * pageSize
 		info.guard, info.functions = m.Guard(), m.AllFunctions()
 	}
+	info.lines = module.Lines(wasm)
 	if !info.mpi {
 		return wasm, info, nil
 	}

@@ -73,6 +73,12 @@ func (in *instance) where(frames []native.Frame) string {
 	if len(frames) == 0 {
 		return ""
 	}
+	for i, f := range frames {
+		if isMain(f.Name) { // what it is called by is how programs begin
+			frames = frames[:i+1]
+			break
+		}
+	}
 	var list []string
 	for _, f := range frames[:min(len(frames), maxFrames)] {
 		list = append(list, in.frameText(f))
@@ -96,11 +102,24 @@ func (in *instance) frameText(f native.Frame) string {
 		return name
 	}
 	name := f.Name
-	switch name {
-	case "":
-		return fmt.Sprintf("func%d", f.Function)
-	case "__main_argc_argv", "__original_main":
-		name = "main" // what compilers for WASI call it
+	switch {
+	case name == "":
+		name = fmt.Sprintf("func%d", f.Function)
+	case isMain(name):
+		name = "main"
 	}
-	return clip(printable(name), 80)
+	text := clip(printable(name), 80)
+	if file, line, ok := module.Line(in.p.code.info.lines, f.Function, f.Offset); ok {
+		text += fmt.Sprintf(" (%s:%d)", printable(file), line)
+	}
+	return text
+}
+
+// isMain reports whether a function is the program's main, by what compilers for WASI call it.
+func isMain(name string) bool {
+	switch name {
+	case "main", "__main_argc_argv", "__main_void", "__original_main":
+		return true
+	}
+	return false
 }

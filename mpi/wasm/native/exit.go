@@ -26,7 +26,7 @@ func (t *Trap) Error() string { return fmt.Sprintf("trap %d in %v", t.Code, t.Fr
 type Frame struct {
 	Name     string // the program's own word; empty for none
 	Function uint32 // its index
-	Offset   int64  // of the instruction in the module that was compiled
+	Offset   int64  // of the instruction in the function's body, as it was compiled
 }
 
 // Fault is an access to memory that is not there, or is guarded.
@@ -126,7 +126,7 @@ func framesOf(t *C.wasm_trap_t) (frames []Frame) {
 	C.wasm_trap_trace(t, &v)
 	defer C.wasm_frame_vec_delete(&v)
 	for _, f := range unsafe.Slice(v.data, v.size)[:min(int(v.size), maxFrames)] {
-		frame := Frame{Function: uint32(C.wasm_frame_func_index(f)), Offset: int64(C.wasm_frame_module_offset(f))}
+		frame := Frame{Function: uint32(C.wasm_frame_func_index(f)), Offset: int64(C.wasm_frame_func_offset(f))}
 		if s := C.wasmtime_frame_func_name(f); s != nil && s.size > 0 {
 			frame.Name = C.GoStringN(s.data, C.int(min(s.size, maxName)))
 		}

@@ -154,7 +154,7 @@ void wasm_trap_trace(const wasm_trap_t *, wasm_frame_vec_t *out);
 void wasm_trap_delete(wasm_trap_t *);
 void wasm_frame_vec_delete(wasm_frame_vec_t *);
 uint32_t wasm_frame_func_index(const wasm_frame_t *);
-size_t wasm_frame_module_offset(const wasm_frame_t *);
+size_t wasm_frame_func_offset(const wasm_frame_t *);
 const wasm_name_t *wasmtime_frame_func_name(const wasm_frame_t *);
 
 wasmtime_error_t *wasmtime_error_new(const char *);
