@@ -47,6 +47,9 @@ const (
 	PacketCredit   PacketKind = 6
 	PacketCancel   PacketKind = 7 // takes back message ID, if it is not matched: ID
 	PacketCanceled PacketKind = 8 // answers PacketCancel: ID, Size (1 if it was taken back)
+	// what the sender says of its next PacketEager or PacketRTS with the same Context and Tag, in a
+	// job whose messages are checked: Context, Source, Tag, Data
+	PacketNote PacketKind = 9
 )
 
 func (p Packet) String() string {

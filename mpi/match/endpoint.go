@@ -73,9 +73,10 @@ type Endpoint struct {
 type peer struct {
 	// of another node: bytes of its eager messages, of which it has not got the credit back
 	held     int
-	owed     int // of those, bytes of messages that are matched
-	requests int // its messages that are to come, not matched
-	credit   int // of another node: bytes that it has room for
+	owed     int  // of those, bytes of messages that are matched
+	requests int  // its messages that are to come, not matched
+	credit   int  // of another node: bytes that it has room for
+	said     said // about its next message, if it is of another node
 }
 
 // messageID names a message of another node.
@@ -138,7 +139,7 @@ func (e *Endpoint) unstrand(r *Request) {
 // Send starts to send b. b must not change until r is done.
 func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) {
 	to := e.w.endpoints[env.Peer]
-	small := to != nil && to != e && mode != Synchronous && b.Size() <= maxRinged && e.w.failed.Load() == nil
+	small := to != nil && to != e && mode != Synchronous && env.Note == nil && b.Size() <= maxRinged && e.w.failed.Load() == nil
 	if small {
 		var data []byte
 		if data, small = b.Bytes(); small && e.sendRinged(to, &env, data) {
@@ -187,6 +188,7 @@ func (e *Endpoint) sendMailbox(r *Request, to *Endpoint, small bool) {
 	}
 	p.where = inCopy
 	p.deliver(env.Source, env.Tag, r.size)
+	p.Status.Note = env.Note
 	if min(p.size, r.size) <= maxLockedCopy {
 		copyData(&p.buf, &r.buf)
 		l.unlock()
@@ -216,7 +218,7 @@ func (e *Endpoint) receiveNote(r *Request) (probing, done bool) {
 	if eager {
 		if p := r.e.reserve(e, int(r.size)); p != nil {
 			a := e.note(r.env.Context, from, r.env.Source, r.env.Tag, r.size)
-			a.pair = p
+			a.pair, a.said = p, r.env.Note
 			pack(e.room(a), &r.buf)
 			return e.enqueue(a), true
 		}
@@ -226,7 +228,7 @@ func (e *Endpoint) receiveNote(r *Request) (probing, done bool) {
 	}
 	a := e.note(r.env.Context, from, r.env.Source, r.env.Tag, r.size)
 	r.state.Store(pending)
-	a.send, r.note, r.where = r, a, inNote
+	a.send, a.said, r.note, r.where = r, r.env.Note, a, inNote
 	r.e.left.Add(1)
 	return e.enqueue(a), false
 }
@@ -303,6 +305,7 @@ func (e *Endpoint) matched(a *unexpected) {
 func (e *Endpoint) consume(r *Request, a *unexpected) work {
 	r.where = inCopy
 	r.deliver(a.source, a.tag, a.size)
+	r.Status.Note = a.said
 	switch {
 	case a.eager && a.size > maxLockedCopy:
 		return work{done: r, large: a}

@@ -39,6 +39,7 @@
 //	  │ ◄─────────────────────── Ack │   if it has an ID: a synchronous send
 //	  │ ◄──────────────────── Credit │   from time to time
 //	  │                              │
+//	  │ Note ──────────────────────► │   before the Eager or RTS it is about, if it has one
 //	  │ RTS ───────────────────────► │   more bytes, or no credit
 //	  │ ◄─────────────────────── CTS │   when it is matched: how much is wanted
 //	  │ Data… ─────────────────────► │   in order, straight from memory to memory
@@ -104,6 +105,8 @@ type Config struct {
 	Cores int
 	// Load counts the ranks of all worlds that share the machine. Nil for only those of this one.
 	Load *Load
+	// Notes says that messages of other nodes may have notes.
+	Notes bool
 	// Fault, if set, is told of a panic beside the ranks' own calls, before the job is aborted for
 	// it.
 	Fault func(v any, stack []byte)
@@ -150,7 +153,18 @@ type Envelope struct {
 	// AnySource those that may send to it, of a collective all that take part. See
 	// [World.FailRank]. They do not change.
 	Members *[]int32
+	// Note, of a send, goes with the message to whoever receives it. Nil for none. It does not
+	// change.
+	Note *Note
 }
+
+// Note is what a sender says of a message for whoever checks how messages are received. A message
+// with a note does not go through a ring; between nodes a note is a packet of its own, right before
+// the message. Only worlds with [Config].Notes take notes of other nodes.
+type Note [NoteSize]byte
+
+// NoteSize is the bytes of a note.
+const NoteSize = 32
 
 // Mode is how a send completes (MPI 5.0, 3.4).
 type Mode byte
@@ -170,6 +184,8 @@ type Status struct {
 	// Truncated means that the message was longer than the buffer: Bytes is how much there was room
 	// for.
 	Truncated bool
+	// of a message that was received, if its sender wrote one
+	Note *Note
 }
 
 // Message is a message that was matched by a probe and not received yet (MPI 5.0, 3.8.2).

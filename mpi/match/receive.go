@@ -77,6 +77,8 @@ func (e *Endpoint) handle(p frame.Packet) (left work, why string) {
 		return e.cancels(p)
 	case frame.PacketCanceled:
 		return e.canceled(p)
+	case frame.PacketNote:
+		return left, e.noted(p)
 	}
 	return left, "there is no such kind"
 }
@@ -113,6 +115,7 @@ func (e *Endpoint) eager(p frame.Packet) (left work, why string) {
 	from.held += cost
 	a := e.note(p.Context, int(p.From), p.Source, p.Tag, int64(len(p.Data)))
 	a.remote, a.eager, a.id = true, true, p.ID
+	a.said = from.take(p)
 	r := e.posted.match(p.Context, int(p.From), p.Tag)
 	if r == nil {
 		copy(e.room(a), p.Data)
@@ -120,6 +123,7 @@ func (e *Endpoint) eager(p frame.Packet) (left work, why string) {
 	}
 	r.where = inCopy
 	r.deliver(p.Source, p.Tag, a.size)
+	r.Status.Note = a.said
 	left = e.repay(a)
 	left.done = r
 	e.forget(a)
@@ -156,22 +160,24 @@ func (e *Endpoint) request(p frame.Packet) (left work, why string) {
 	case p.Size < 0:
 		return left, "the size is negative"
 	}
+	from := e.peer(int(p.From))
+	note := from.take(p)
 	if r := e.posted.match(p.Context, int(p.From), p.Tag); r != nil {
 		r.where = inCopy
 		r.deliver(p.Source, p.Tag, p.Size)
+		r.Status.Note = note
 		// it was admitted when it was posted
 		e.pending.Add(1)
 		r.counted = true
 		return e.clear(r, int(p.From), p.ID), ""
 	}
-	from := e.peer(int(p.From))
 	if from.requests >= e.w.cfg.Queue || e.remote >= maxRemote {
 		return left, fmt.Sprintf("rank %d has %d announced messages that it has not received, as many as there may be", p.To, e.remote)
 	}
 	from.requests++
 	e.remote++
 	a := e.note(p.Context, int(p.From), p.Source, p.Tag, p.Size)
-	a.remote, a.id = true, p.ID
+	a.remote, a.id, a.said = true, p.ID, note
 	return e.announce(a), ""
 }
 

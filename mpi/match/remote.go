@@ -30,6 +30,7 @@ func (e *Endpoint) sendRemote(r *Request) {
 	}
 	if !r.eager {
 		l.unlock()
+		e.tellNote(r, p)
 		e.tell(p)
 		return
 	}
@@ -44,6 +45,7 @@ func (e *Endpoint) sendRemote(r *Request) {
 		r.buf.Pack(data, 0)
 	}
 	p.Data = data
+	e.tellNote(r, p)
 	e.tell(p)
 	if pooled != nil {
 		e.w.pool.Put(pooled)

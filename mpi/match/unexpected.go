@@ -23,6 +23,7 @@ type unexpected struct {
 	remote bool     // it came from another node
 	eager  bool     // data came with it
 
+	said  *Note             // what its sender said of it
 	links links[unexpected] // in its bucket, or among the taken ones
 	inAll links[unexpected]
 }
