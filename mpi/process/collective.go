@@ -20,10 +20,17 @@ type collective struct {
 	add func(c *call, comm *Comm, s *coll.Schedule) error
 }
 
+// named is a collective with its name without MPI_.
+type named struct {
+	collective
+	name string
+}
+
 // collectives returns all functions of these operations, by name without MPI_.
 func collectives(list map[string]collective) family {
 	f := family{}
-	for name, k := range list {
+	for name, one := range list {
+		k := named{one, name}
 		f[name] = function{do: k.blocking}
 		f["I"+strings.ToLower(name[:1])+name[1:]] = function{do: k.nonblocking}
 		f[name+"_init"] = function{do: k.persistent}
@@ -31,12 +38,12 @@ func collectives(list map[string]collective) family {
 	return f
 }
 
-func (k collective) blocking(c *call) error {
-	_, s, err := k.make(c, false)
+func (k named) blocking(c *call) error {
+	comm, s, err := k.make(c, false)
 	if err != nil {
 		return err
 	}
-	err = s.Run()
+	err = c.failed(comm, s.Run())
 	if s.Done() {
 		s.Free()
 	}
@@ -44,16 +51,16 @@ func (k collective) blocking(c *call) error {
 }
 
 // nonblocking is MPI_Ibcast and the like (MPI 5.0, 6.12).
-func (k collective) nonblocking(c *call) error {
+func (k named) nonblocking(c *call) error {
 	comm, s, err := k.make(c, false)
 	if err != nil {
 		return err
 	}
-	return k.request(s, c.startRequest(k.comm+1, comm, &collectiveOperation{s}))
+	return k.request(s, c.startRequest(k.comm+1, comm, &collectiveOperation{s, comm}))
 }
 
 // persistent is MPI_Bcast_init and the like (MPI 5.0, 6.13). No hint of its info is known.
-func (k collective) persistent(c *call) error {
+func (k named) persistent(c *call) error {
 	comm, s, err := k.make(c, true)
 	if err != nil {
 		return err
@@ -61,11 +68,11 @@ func (k collective) persistent(c *call) error {
 	if _, err := c.infoOrNull(k.comm + 1); err != nil {
 		return k.request(s, err)
 	}
-	return k.request(s, c.initRequest(k.comm+2, comm, &collectiveOperation{s}))
+	return k.request(s, c.initRequest(k.comm+2, comm, &collectiveOperation{s, comm}))
 }
 
 // request frees the schedule if no request was made of it.
-func (k collective) request(s *coll.Schedule, err error) error {
+func (k named) request(s *coll.Schedule, err error) error {
 	if err != nil && !s.Started() {
 		s.Free()
 	}
@@ -73,7 +80,7 @@ func (k collective) request(s *coll.Schedule, err error) error {
 }
 
 // make builds the schedule of a call.
-func (k collective) make(c *call, persistent bool) (*Comm, *coll.Schedule, error) {
+func (k named) make(c *call, persistent bool) (*Comm, *coll.Schedule, error) {
 	comm, err := c.comm(k.comm)
 	if err != nil {
 		return nil, nil, err
@@ -84,6 +91,9 @@ func (k collective) make(c *call, persistent bool) (*Comm, *coll.Schedule, error
 	c.building = nil
 	if s.Err() != nil {
 		err = s.Err()
+	}
+	if err == nil && c.checks != nil {
+		err = c.checks.collective(c, comm, k.name)
 	}
 	if err != nil {
 		s.Free()
@@ -124,7 +134,10 @@ func collectiveError(err error) error {
 
 // collectiveOperation is the operation behind the request of a nonblocking or persistent
 // collective. s is nil once it was freed, since schedules are reused.
-type collectiveOperation struct{ s *coll.Schedule }
+type collectiveOperation struct {
+	s    *coll.Schedule
+	comm *Comm
+}
 
 func (o *collectiveOperation) start(*Process) error {
 	o.s.Start()
@@ -133,8 +146,8 @@ func (o *collectiveOperation) start(*Process) error {
 
 func (o *collectiveOperation) done() bool { return o.s == nil || o.s.Done() }
 
-func (o *collectiveOperation) finish(*Process) (match.Status, error) {
-	return emptyStatus, collectiveError(o.s.Finish())
+func (o *collectiveOperation) finish(p *Process) (match.Status, error) {
+	return emptyStatus, collectiveError(p.failed(o.comm, o.s.Finish()))
 }
 
 // cancel does nothing: a collective cannot be cancelled (MPI 5.0, 6.12).

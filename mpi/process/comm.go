@@ -50,6 +50,7 @@ type Comm struct {
 	rank       int // of this process in group
 	errhandler *errhandler
 	made       uint64 // number of communicators made from it: see derive
+	stated     uint64 // number of collective operations stated: see ledger
 	collective uint32 // number of collective operations begun on it: the tag of their messages
 	name       string
 	hints      *info      // nil if it has none
@@ -90,6 +91,8 @@ const (
 	forCreate          // messages that make a communicator of a group
 	forBridge          // messages that make an intercommunicator
 	forEdges           // messages that make a distributed graph
+	forCheck           // statements about collective operations: see ledger
+	forFailure         // collective operations that failed: see failure
 )
 
 // derive returns the context of a communicator that is made from c. All members make communicators

@@ -48,6 +48,11 @@ func finalize(c *call) error {
 	if err := c.settle(); err != nil {
 		return err
 	}
+	if c.checks != nil {
+		if err := c.checks.finalize(c); err != nil {
+			return err
+		}
+	}
 	c.state = finalized
 	return nil
 }

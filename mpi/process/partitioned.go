@@ -53,12 +53,13 @@ func partition(send bool) func(c *call) error {
 		}
 		x.verb, x.env = recvs, env
 		if send {
-			x.verb = sends
+			x.verb, x.env.Note = sends, c.note(x.buf)
 			if err := c.makeFlags(x); err != nil {
 				return err
 			}
 		} else {
 			x.env.Source = int32(c.int(4))
+			c.checkReceive(&x.message)
 		}
 		if err = c.join(x, channel{on.context, int32(c.int(4)), x.env.Tag, send}); err == nil {
 			err = c.initRequest(8, on, x)

@@ -31,6 +31,7 @@ type message struct {
 	buf   datatype.Buffer
 	found *match.Message // the matched message, for fetches
 	empty match.Status   // for nobody
+	by    *abi.Function  // that was called, of a receive that is checked
 }
 
 func (m *message) start(p *Process) error {
@@ -47,11 +48,27 @@ func (m *message) start(p *Process) error {
 
 func (m *message) done() bool { return m.verb == nobody || m.Done() }
 
-func (m *message) finish(*Process) (match.Status, error) {
+func (m *message) finish(p *Process) (match.Status, error) {
 	if m.verb == nobody {
 		return m.empty, nil
 	}
+	if m.by != nil && m.Err == nil {
+		return m.checked(p)
+	}
 	return outcome(&m.Request, m.verb == sends)
+}
+
+// checked is the outcome of a receive, if its datatype matches the message's.
+func (m *message) checked(p *Process) (match.Status, error) {
+	if err := p.checks.received(m); err != nil {
+		return emptyStatus, err
+	}
+	st, err := outcome(&m.Request, false)
+	var e *Error
+	if st.Truncated && st.Note != nil && errors.As(err, &e) {
+		e.Msg += ": " + p.checks.longer(m)
+	}
+	return st, err
 }
 
 func (m *message) cancel(p *Process) {
@@ -127,7 +144,8 @@ func (c *call) outgoing(m *message, i, comm int, mode match.Mode) (on *Comm, err
 		return nil, err
 	}
 	env, somebody, err := on.to(c.int(i+3), c.int(i+4))
-	m.verb, m.mode, m.env = sends, mode, env
+	m.verb, m.mode, m.env, m.by = sends, mode, env, nil
+	m.env.Note = c.note(m.buf)
 	if !somebody {
 		m.verb, m.empty = nobody, emptyStatus
 	}
@@ -144,10 +162,19 @@ func (c *call) incoming(m *message, i, comm int) (on *Comm, err error) {
 	}
 	env, somebody, err := on.from(c.int(i+3), c.int(i+4))
 	m.verb, m.env = recvs, env
+	c.checkReceive(m)
 	if !somebody {
 		m.verb, m.empty = nobody, nobodyStatus
 	}
 	return on, err
+}
+
+// checkReceive has a receive checked, in a process that is.
+func (c *call) checkReceive(m *message) {
+	m.by = nil
+	if c.checks != nil {
+		m.by = c.f
+	}
 }
 
 // blocking returns a message for a blocking function. It is the same one again and again, to spare

@@ -158,6 +158,7 @@ func (c *call) fetching(m *message) (handle int32, err error) {
 	} else {
 		m.verb, m.found = fetches, f.message
 	}
+	c.checkReceive(m)
 	return handle, nil
 }
 

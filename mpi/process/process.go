@@ -25,6 +25,7 @@ type Config struct {
 	Program   string            // name of the program, for errors
 	Start     time.Time         // start of the job: the origin of MPI_Wtime
 	Info      map[string]string // MPI_INFO_ENV
+	Check     bool              // what processes call is compared: see checks
 	Stderr    io.Writer         // receives fatal errors before the rank ends; may be nil
 }
 
@@ -51,6 +52,7 @@ type Process struct {
 	unfinished []operation // operations whose requests were freed before they completed
 	pruneAt    int         // length of unfinished at which completed ones are removed
 
+	checks   *checks // nil if nothing is checked
 	coll     *coll.Engine
 	buffers  map[*Comm]*sendBuffer // for buffered sends, by communicator; nil for the process's
 	channels map[channel]uint64    // number of operations initialized on each channel
@@ -86,6 +88,9 @@ func New(cfg Config) *Process {
 	p := &Process{cfg: cfg, rank: cfg.Rank, end: cfg.World.Endpoint(cfg.Rank)}
 	p.end.Describe(p.describeWait)
 	p.coll = coll.NewEngine(p.end)
+	if cfg.Check {
+		p.checks = newChecks(p)
+	}
 	p.handles.init()
 	p.defineTypes()
 	p.defineOps()
@@ -126,6 +131,11 @@ func (c *call) dispatch(f *function) (uint64, error) {
 	p := c.Process
 	if err := p.admits(f); err != nil {
 		return 0, p.fatal(c, err)
+	}
+	if p.checks != nil {
+		if err := p.checks.before(c); err != nil {
+			return c.fail(err)
+		}
 	}
 	err := f.do(c)
 	if p.broken != nil {

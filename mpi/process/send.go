@@ -171,11 +171,13 @@ func (c *call) replacing(in, out *message) (on *Comm, copied uint32, err error) 
 	if !anybody {
 		in.verb = nobody
 	}
+	c.checkReceive(in)
 	out.verb, out.mode, out.env, out.empty = sends, match.Standard, to, emptyStatus
 	if !somebody {
 		out.verb = nobody
 		return on, 0, nil
 	}
+	out.env.Note, out.by = c.note(in.buf), nil
 	copied, out.buf, err = c.packed(in.buf)
 	return on, copied, err
 }

@@ -81,11 +81,22 @@ func job(t testing.TB, p conformance.Program, nodes []int, seed uint64) result {
 // decoratedJob is job with what decorate makes of the library of each rank.
 func decoratedJob(t testing.TB, p conformance.Program, nodes []int, seed uint64, decorate func(rank int, l exec.Library) exec.Library) result {
 	t.Helper()
+	return runJob(t, p, nodes, seed, false, decorate)
+}
+
+// checkedJob is job with what its ranks call compared.
+func checkedJob(t testing.TB, p conformance.Program, nodes []int) result {
+	t.Helper()
+	return runJob(t, p, nodes, 1, true, func(_ int, l exec.Library) exec.Library { return l })
+}
+
+func runJob(t testing.TB, p conformance.Program, nodes []int, seed uint64, check bool, decorate func(rank int, l exec.Library) exec.Library) result {
+	t.Helper()
 	code := load(t, p)
 	ctx, fail := context.WithCancelCause(t.Context())
 	defer fail(nil)
 	defer time.AfterFunc(3*time.Minute, func() { fail(errors.New("the test's time is up")) }).Stop()
-	net := matchtest.Start(ctx, nodes, seed, match.Config{})
+	net := matchtest.Start(ctx, nodes, seed, match.Config{Notes: check})
 	defer net.Close()
 	var (
 		mu    sync.Mutex // guards files
@@ -98,7 +109,7 @@ func decoratedJob(t testing.TB, p conformance.Program, nodes []int, seed uint64,
 	prepare := func(rank int) exec.Exec {
 		node := nodes[rank]
 		ranks[rank] = process.New(process.Config{World: net.World(node), Rank: rank, Nodes: nodes, Slots: len(nodes),
-			Processor: fmt.Sprintf("node%d", node), Program: p.Name, Start: start, Stderr: &errs[rank]})
+			Processor: fmt.Sprintf("node%d", node), Program: p.Name, Start: start, Stderr: &errs[rank], Check: check})
 		return exec.Exec{
 			Args: append([]string{p.Name}, p.Args...), Memory: 256 << 20, MPI: decorate(rank, ranks[rank]),
 			Streams: &exec.Streams{Out: &outs[rank], Err: &errs[rank]}, Scratch: &exec.Scratch{Limit: 64 << 20},
