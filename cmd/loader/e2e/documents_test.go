@@ -30,7 +30,7 @@ import (
 // Commands find the checkout as $IPFS_MPI, and a stock ipfs. For localhost:8000 and 12D3KooW… they
 // get the address of the first node's API and the peer ID of the second node.
 
-var documents = []string{"README.md", "docs/cli.md", "docs/config.md", "docs/interpreters.md", "docs/jobs.md", "docs/sdk.md", "docs/store.md"}
+var documents = []string{"README.md", "docs/class.md", "docs/cli.md", "docs/config.md", "docs/interpreters.md", "docs/jobs.md", "docs/sdk.md", "docs/store.md"}
 
 func TestDocumentedCommands(t *testing.T) {
 	nodes := cluster(t, 3)
@@ -65,7 +65,7 @@ func TestEveryCommandIsRun(t *testing.T) {
 			switch {
 			case !commands.MatchString(b.text) && b.language != "console" && b.language != "sh":
 			case strings.HasPrefix(b.comment, "not run: ") && b.language != "console":
-			case b.language == "console" && tried(file):
+			case (b.language == "console" || strings.HasPrefix(b.comment, "file: ")) && tried(file):
 			default:
 				t.Errorf("%s: this is run by no test, and does not say why:\n%s", file, b.text)
 			}
