@@ -60,6 +60,7 @@ type StoreStatus struct {
 	// as configured; empty for a node without a store
 	Path    string        `json:"path"`
 	Root    CID           `json:"root,omitempty"`    // what the path resolved to
+	Loading bool          `json:"loading,omitempty"` // some of it is still to be found, or fetched
 	Error   string        `json:"error,omitempty"`   // of the last try to resolve or fetch it
 	Skipped []Skipped     `json:"skipped,omitempty"` // what is in the store and not served
 	Serves  []Interpreter `json:"serves"`

@@ -23,6 +23,7 @@ import (
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/coreapi"
 	kuboplugin "github.com/ipfs/kubo/plugin"
+	"github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -90,6 +91,7 @@ func (p *Plugin) start(n *core.IpfsNode) error {
 		log.Warn("the daemon is offline: messages are not served")
 		return nil
 	}
+	introduce(n)
 	api, err := coreapi.NewCoreAPI(n)
 	if err != nil {
 		return err
@@ -142,4 +144,18 @@ func rawConfig(file string) (any, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return doc.Plugins.MPI, nil
+}
+
+// introduce tells Bitswap of the peers that are connected already. It begins to listen for
+// connections after the host has begun to make them (Kubo v0.43.0): it would ask those that were
+// faster, such as the only other node of a small network, for no block until they connect again.
+func introduce(n *core.IpfsNode) {
+	if n.Bitswap == nil {
+		return
+	}
+	for _, p := range n.PeerHost.Network().Peers() {
+		if n.PeerHost.Network().Connectedness(p) == network.Connected {
+			n.Bitswap.Client.PeerConnected(p)
+		}
+	}
 }

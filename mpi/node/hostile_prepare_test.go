@@ -103,7 +103,7 @@ func TestHostileProgramsThatAreNeverReady(t *testing.T) {
 			}
 			r := mpi.Request{File: string(cidOf("mine")), Messages: []mpi.Message{{To: n.Self()}}, Expected: 1}
 			got, err := n.Do(t.Context(), r) // it answers nothing, but it ran
-			if code(err) != mpi.CodeFailed || len(got.Failures) != 0 || n.totals.handled.Load() != 1 {
+			if code(err) != mpi.CodeFailed || len(got.Failures) != 1 || got.Failures[0].Reason != mpi.NoAnswer || n.totals.handled.Load() != 1 {
 				t.Errorf("the owner's own: %+v, %v", got, err)
 			}
 			if c := compiling.Load(); c > 1 {

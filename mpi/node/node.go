@@ -67,6 +67,8 @@ const (
 	pushBudget = time.Hour
 	// of a lookup in the network that a request waits for
 	lookupTimeout = 3 * time.Second
+	// of a request that names what is not in the store yet
+	loadingPatience = 10 * time.Second
 	// so long after its start a node asks the network first
 	youngView    = 5 * time.Second
 	replyTimeout = 10 * time.Minute       // of sending Accept, Refuse, Done and Cancel

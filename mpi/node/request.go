@@ -64,13 +64,13 @@ func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	case <-q.done:
 		res, err := q.result(program)
 		if err != nil {
-			res.Failures = append(res.Failures, unanswered(r.Messages, res)...)
+			res.Failures = append(res.Failures, q.unanswered(r.Messages, res)...)
 		}
 		return res, err
 	case <-timer.C:
 		q.giveUp("the request's time was up")
 		res := q.partial()
-		res.Failures = append(res.Failures, unanswered(r.Messages, res)...)
+		res.Failures = append(res.Failures, q.unanswered(r.Messages, res)...)
 		return res, mpi.Errorf(mpi.CodeTimeout, "%s: %d of %d expected answers came within %s", program, len(res.Messages), q.expected, r.Timeout)
 	case <-ctx.Done():
 		q.giveUp("the client hung up")
@@ -256,11 +256,12 @@ func (q *request) giveUp(why string) {
 	}
 }
 
-// unanswered names the messages that were handled, and whose peers sent no answer. An answer does
-// not say to which message it is: of a peer that sent any, none is named. If failures were omitted,
-// it is not known which messages were handled.
-func unanswered(sent []mpi.Message, res mpi.Result) (list []mpi.Failure) {
-	if res.Omitted > 0 {
+// unanswered names the messages that were handled, and whose peers sent no answer, if the failures
+// do not explain why answers are missing. An answer does not say to which message it is: of a peer
+// that sent any, none is named. If failures were omitted, it is not known which messages were
+// handled.
+func (q *request) unanswered(sent []mpi.Message, res mpi.Result) (list []mpi.Failure) {
+	if res.Omitted > 0 || len(res.Messages)+len(res.Failures) >= q.expected {
 		return nil
 	}
 	failed := make([]bool, len(sent))

@@ -42,23 +42,61 @@ func (n *Node) Resolve(ctx context.Context, file string) (mpi.Interpreter, error
 	if i, ok, err := n.ofPeers(sel); ok || err != nil {
 		return i, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	search, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	if err := n.cfg.Pools.Discover(ctx); err != nil {
+	if err := n.cfg.Pools.Discover(search); err != nil {
 		n.log.Debug("search in the network", "err", err)
 	}
 	if i, ok, err := n.ofPeers(sel); ok || err != nil {
 		return i, err
 	}
-	all := own
+	if i, ok := n.whileLoading(ctx, sel); ok {
+		return i, nil
+	}
+	all := n.own()
 	for _, m := range n.cfg.Pools.Known() {
 		all = append(all, m.Serves...)
 	}
-	e := mpi.Errorf(mpi.CodeNotFound, "no interpreter %q is known here or to any peer in view", file)
+	e := mpi.Errorf(mpi.CodeNotFound, "no interpreter %q is known here or to any peer in view%s", file, n.storeTrouble())
 	if e.Near = selector.Near(file, all, 5); len(e.Near) > 0 {
 		e.Msg += "; near it: " + strings.Join(e.Near, ", ")
 	}
 	return mpi.Interpreter{}, e
+}
+
+// whileLoading looks for a match in the node's own store as long as that is being fetched for the
+// first time, and at most for loadingPatience.
+func (n *Node) whileLoading(ctx context.Context, sel selector.Selector) (mpi.Interpreter, bool) {
+	end := time.After(loadingPatience)
+	for n.cfg.Store.Status().Loading {
+		look := time.NewTimer(50 * time.Millisecond)
+		select {
+		case <-look.C:
+		case <-end:
+			look.Stop()
+			return mpi.Interpreter{}, false
+		case <-ctx.Done():
+			look.Stop()
+			return mpi.Interpreter{}, false
+		}
+		if i, ok := sel.Newest(n.own()); ok {
+			return i, true
+		}
+	}
+	return sel.Newest(n.own())
+}
+
+// storeTrouble is what a person who misses an interpreter should know of this node's store.
+func (n *Node) storeTrouble() string {
+	switch st := n.cfg.Store.Status(); {
+	case st.Path == "":
+		return "; this node has no store: set Store to have one"
+	case st.Error != "":
+		return "; this node's store could not be read: " + st.Error
+	case st.Loading:
+		return "; this node's store is still being fetched: try again"
+	}
+	return ""
 }
 
 // maxResolved bounds how many Files are remembered.

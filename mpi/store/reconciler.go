@@ -300,7 +300,7 @@ func (k *reconciler) publish(p plan) {
 		bytes.add(c, r.Size)
 	}
 	sortInterpreters(served)
-	st := mpi.StoreStatus{Path: k.path.text, Skipped: k.skips(p), Serves: served, Bytes: bytes.used}
+	st := mpi.StoreStatus{Path: k.path.text, Loading: k.loading(p), Skipped: k.skips(p), Serves: served, Bytes: bytes.used}
 	switch {
 	case k.list != nil:
 		st.Root = k.list.root
@@ -315,6 +315,18 @@ func (k *reconciler) publish(p plan) {
 		k.served = served
 		k.update(slices.Clone(served))
 	}
+}
+
+// loading reports whether the store has not been read yet, or something in it is being fetched for
+// the first time.
+func (k *reconciler) loading(p plan) bool {
+	if k.list == nil {
+		return !k.path.empty() && k.resolveErr == nil
+	}
+	return slices.ContainsFunc(p.want, func(c candidate) bool {
+		w := k.works[c.CID]
+		return w == nil || !w.ready && w.bad == nil && w.err == nil
+	})
 }
 
 // skips lists all that is not served, with the reason. Each path is logged once.
