@@ -31,6 +31,9 @@ func Discover(api, repo string) (string, error) {
 	name := filepath.Join(repo, filepath.FromSlash(APIFile))
 	text, err := readSmall(name)
 	if errors.Is(err, fs.ErrNotExist) {
+		if why := absence(repo); why != "" {
+			return "", fmt.Errorf("http: the mpi plugin does not run in the daemon on %s: %s", repo, why)
+		}
 		return "", fmt.Errorf("http: no node with the mpi plugin runs on %s (there is no %s): start its daemon, or give the API's address", repo, name)
 	}
 	if err != nil {

@@ -77,3 +77,26 @@ func TestDiscover(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A daemon without an API says why, as long as it runs.
+func TestTellAbsence(t *testing.T) {
+	repo := t.TempDir()
+	end, err := TellAbsence(repo, "it is offline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Discover("", repo); err == nil || !strings.Contains(err.Error(), "it is offline") || strings.Contains(err.Error(), "start its daemon") {
+		t.Errorf("while it runs: %v", err)
+	}
+	end()
+	if _, err := Discover("", repo); err == nil || !strings.Contains(err.Error(), "start its daemon") {
+		t.Errorf("after it: %v", err)
+	}
+	// One that was killed leaves the file, and nobody's lock.
+	if err := os.WriteFile(filepath.Join(repo, filepath.FromSlash(absenceFile)), []byte("it is offline\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Discover("", repo); err == nil || !strings.Contains(err.Error(), "start its daemon") {
+		t.Errorf("after it was killed: %v", err)
+	}
+}

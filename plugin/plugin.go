@@ -13,18 +13,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
-	logging "github.com/ipfs/go-log/v2"
 	"github.com/ipfs/kubo/core"
 	"github.com/ipfs/kubo/core/coreapi"
 	kuboplugin "github.com/ipfs/kubo/plugin"
 	"github.com/libp2p/go-libp2p/core/network"
 
+	"github.com/ipfs-mpi/ipfs-mpi/http"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
@@ -48,8 +47,9 @@ type Plugin struct {
 	repo string // set by Init, before anything else runs
 	raw  any
 
-	mu      sync.Mutex // guards service
+	mu      sync.Mutex // guards what follows
 	service *Service
+	absent  func() // ends what http.TellAbsence began; nil for nothing
 }
 
 var _ kuboplugin.PluginDaemonInternal = (*Plugin)(nil)
@@ -75,7 +75,7 @@ func (p *Plugin) Start(n *core.IpfsNode) error {
 }
 
 func (p *Plugin) start(n *core.IpfsNode) error {
-	log := slog.New(logging.SlogHandler()).With("logger", Name)
+	log := daemonLog()
 	raw := p.raw
 	if raw == nil {
 		var err error
@@ -88,8 +88,12 @@ func (p *Plugin) start(n *core.IpfsNode) error {
 		return err
 	}
 	if !n.IsOnline || n.PeerHost == nil {
-		log.Warn("the daemon is offline: messages are not served")
-		return nil
+		why := "the daemon is offline (--offline), and messages and jobs need the network: start it without"
+		log.Warn("the mpi plugin does not run", "why", why)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.absent, err = http.TellAbsence(p.repo, why)
+		return err
 	}
 	introduce(n)
 	api, err := coreapi.NewCoreAPI(n)
@@ -114,9 +118,12 @@ func (p *Plugin) start(n *core.IpfsNode) error {
 // Close stops the service. It may be called twice.
 func (p *Plugin) Close() error {
 	p.mu.Lock()
-	s := p.service
-	p.service = nil
+	s, absent := p.service, p.absent
+	p.service, p.absent = nil, nil
 	p.mu.Unlock()
+	if absent != nil {
+		absent()
+	}
 	if s == nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,6 +68,7 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	if parts.Log == nil {
 		parts.Log = slog.New(slog.DiscardHandler)
 	}
+	parts.Log = limited(parts.Log)
 	_, listen, err := manet.DialArgs(cfg.API)
 	if err != nil {
 		return nil, fmt.Errorf("%s.API is %s: %w", configKey, cfg.API, err)
@@ -140,8 +143,24 @@ func (s *Service) Start(ctx context.Context) error {
 		return errors.Join(err, s.Close(ctx))
 	}
 	s.uninstrument = stop
-	s.parts.Log.Info("serving", "api", s.api.Addr(), "store", s.cfg.Store, "handlerSlots", s.cfg.HandlerSlots)
+	s.parts.Log.Info("serving", "api", s.api.Addr(), "store", cmp.Or(s.cfg.Store, "none, so no program is served: ipfs-mpi config set Store /ipfs/CID"),
+		"pools", s.pools(), "programs of peers", s.cfg.Programs, "rankSlots", s.cfg.RankSlots, "handlerSlots", s.cfg.HandlerSlots)
 	return nil
+}
+
+// pools says which pools the node joins.
+func (s *Service) pools() string {
+	switch {
+	case s.cfg.Store == "":
+		return "none"
+	case len(s.cfg.Serve) == 0:
+		return "all programs of the store"
+	}
+	var names []string
+	for _, sel := range s.cfg.Serve {
+		names = append(names, sel.String())
+	}
+	return strings.Join(names, ", ")
 }
 
 // APIAddr is the URL of the JSON API, once started.

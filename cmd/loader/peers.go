@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -74,11 +75,33 @@ failed, or known, which means that only peers serve it. PEERS counts the other m
 			if asJSON {
 				return a.printJSON(map[string]any{"interpreters": orEmpty(list)})
 			}
-			return a.table(interpreterRows(list))
+			if err := a.table(interpreterRows(list)); err != nil {
+				return err
+			}
+			if why := storeless(ctx, c); why != "" {
+				fmt.Fprintln(a.errw, why)
+			}
+			return nil
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
+}
+
+// storeless says why a node serves no programs of its own, and what to do; nothing if it does, or
+// does not tell.
+func storeless(ctx context.Context, c *api.Client) string {
+	node, err := c.Node(ctx)
+	switch st := node.Store; {
+	case err != nil:
+	case st.Path == "":
+		return "The node has no store, so it serves no programs: ipfs-mpi config set Store /ipfs/CID, and restart the daemon."
+	case st.Root == "" && st.Error != "":
+		return fmt.Sprintf("The node cannot read its store %s: %s", clean(st.Path, false), clean(st.Error, false))
+	case st.Root == "":
+		return fmt.Sprintf("The node has not read its store %s yet.", clean(st.Path, false))
+	}
+	return ""
 }
 
 func interpreterRows(list []mpi.InterpreterStatus) [][]string {

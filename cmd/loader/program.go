@@ -73,8 +73,8 @@ func isFile(name string) bool {
 }
 
 // unknownProgram adds to an error that says that no program goes by a name the file that may be
-// meant.
-func unknownProgram(err error, name string) error {
+// meant, or that the node has no store.
+func unknownProgram(ctx context.Context, c *api.Client, err error, name string) error {
 	var e *mpi.Error
 	if !errors.As(err, &e) || e.Code != mpi.CodeNotFound {
 		return explain(err)
@@ -83,6 +83,9 @@ func unknownProgram(err error, name string) error {
 		if st, serr := os.Stat(file); serr == nil && st.Mode().IsRegular() {
 			return fmt.Errorf("%w; there is a file ./%s: run ./%s", explain(err), file, file)
 		}
+	}
+	if why := storeless(ctx, c); why != "" {
+		return fmt.Errorf("%w\n%s", explain(err), why)
 	}
 	return explain(err)
 }

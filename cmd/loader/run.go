@@ -159,7 +159,7 @@ func (a *app) run(ctx context.Context, spec mpi.JobSpec, o runOptions) error {
 	defer signal.Stop(pipe)
 	job, err := start(ctx, c, spec)
 	if err != nil {
-		return unknownProgram(err, spec.File)
+		return unknownProgram(ctx, c, err, spec.File)
 	}
 	if o.detach {
 		return a.detached(job, o)
