@@ -30,6 +30,7 @@ func TestClientReads(t *testing.T) {
 	}
 	wantNode := n.Status()
 	wantNode.Store.Serves = []mpi.Interpreter{}
+	wantNode.Hosted = mpi.NodeHosted{Jobs: 1, Ranks: 2, Started: 3}
 	if got, err := c.Node(ctx); err != nil || !reflect.DeepEqual(got, wantNode) {
 		t.Errorf("%+v, %v", got, err)
 	}

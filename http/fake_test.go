@@ -118,7 +118,7 @@ func (n *fakeNode) Status() mpi.NodeStatus {
 func (n *fakeNode) Workers() mpi.WorkerList {
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	return mpi.WorkerList{Started: 9, Crashed: 1, Workers: []mpi.WorkerStatus{
-		{ID: 7, Pid: 4711, Kind: mpi.WorkerRanks, Program: "pi/1.0.0", Job: job1, Since: since, Memory: 31 << 20, Limit: 1 << 30},
+		{ID: 7, Pid: 4711, Kind: mpi.WorkerRanks, Program: "pi/1.0.0", Job: job1, Since: since, Memory: 31 << 20, CPU: 2.5, Limit: 1 << 30},
 		{ID: 9, Pid: 4713, Kind: mpi.WorkerIdle, Since: since, Memory: 19 << 20},
 	}}
 }
@@ -132,6 +132,21 @@ func (n *fakeNode) Profile(ctx context.Context, id uint64, p mpi.WorkerProfile, 
 		return nil, n.wait(ctx, mpi.Request{})
 	}
 	return nil, mpi.Errorf(mpi.CodeNotFound, "there is no worker %d", id)
+}
+
+// hosted1 is the ID of the one job of another origin that has ranks here.
+const hosted1 = "5f3c9d0e1b2a4c68"
+
+func (n *fakeNode) Hosted() mpi.HostedJobs {
+	return mpi.HostedJobs{Started: 3, Jobs: []mpi.HostedJob{{ID: hosted1, Job: job1, Origin: peer1, Program: "bafypi", Name: "pi/1.0.0", Ranks: []int{1, 3},
+		State: mpi.HostedRunning, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}}
+}
+
+func (n *fakeNode) EndHosted(_ context.Context, id string) error {
+	if id != hosted1 {
+		return mpi.Errorf(mpi.CodeNotFound, "no job of another node has the ID %q here", id)
+	}
+	return nil
 }
 
 func (n *fakeNode) Clear(p mpi.CID) bool { return p == echo.CID }

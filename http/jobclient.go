@@ -74,6 +74,25 @@ func (c *Client) CancelJob(ctx context.Context, id string) (*mpi.Job, error) {
 	return job, c.ask(ctx, http.MethodDelete, path, "", nil, job)
 }
 
+// Hosted are the jobs of other origins that have ranks on the node.
+func (c *Client) Hosted(ctx context.Context) (mpi.HostedJobs, error) {
+	var list mpi.HostedJobs
+	return list, c.get(ctx, hostedPath, &list)
+}
+
+// EndHosted ends what a job of another origin has on the node.
+func (c *Client) EndHosted(ctx context.Context, id string) error {
+	if dots(id) {
+		return mpi.Errorf(mpi.CodeInvalid, "%q is no job's ID", clip(id))
+	}
+	res, err := c.do(ctx, http.MethodDelete, hostedPath+"/"+url.PathEscape(id), nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	return expect(res, http.StatusNoContent)
+}
+
 // AddProgram adds a program to IPFS, so that the node's peers can fetch it, and returns its CID.
 func (c *Client) AddProgram(ctx context.Context, wasm []byte) (mpi.CID, error) {
 	var doc Program

@@ -35,5 +35,6 @@ type Node interface {
 	// Peers are all peers that answered a hello, sorted by ID; fresh asks the network first.
 	Peers(ctx context.Context, fresh bool) ([]mpi.Member, error)
 	mpi.Jobs
+	mpi.Hosting
 	mpi.Workers
 }

@@ -41,6 +41,8 @@ func (s *Server) routes() *http.ServeMux {
 		jobsPath + "/{id}/stdin":              {"POST": s.v1JobStdin},
 		jobsPath + "/{id}/files":              {"GET": s.v1JobFiles},
 		jobsPath + "/{id}/files/{name...}":    {"GET": s.v1JobFile},
+		hostedPath:                            {"GET": s.v1Hosted},
+		hostedPath + "/{id}":                  {"DELETE": s.v1HostedDelete},
 		ticketsPath:                           {"POST": s.v1TicketsPost},
 		healthPath:                            {"GET": s.health},
 	} {

@@ -29,6 +29,7 @@ const pageBytes = 256 << 10
 func (s *Server) v1Node(w http.ResponseWriter, _ *http.Request) error {
 	st := s.node.Status()
 	st.Store.Serves = filled(st.Store.Serves)
+	st.Hosted = s.hostedCounts()
 	return s.writeJSON(w, st)
 }
 

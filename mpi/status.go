@@ -15,6 +15,7 @@ type NodeStatus struct {
 	Store   StoreStatus `json:"store"`
 	Totals  NodeTotals  `json:"totals"`
 	Workers NodeWorkers `json:"workers"`
+	Hosted  NodeHosted  `json:"hosted"` // jobs of other origins
 }
 
 // NodeWorkers says how the processes are locked down in which programs run.

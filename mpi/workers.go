@@ -25,6 +25,7 @@ type WorkerStatus struct {
 	Job     string     `json:"job,omitempty"`     // of ranks
 	Since   time.Time  `json:"since"`             // when it got this kind
 	Memory  int64      `json:"memory"`            // bytes resident when it was last looked at
+	CPU     float64    `json:"cpu"`               // seconds of processor time, as of then
 	Limit   int64      `json:"limit"`             // bytes resident that end it; 0 for none
 }
 

@@ -37,6 +37,10 @@ func (evilNode) Clear(mpi.CID) bool     { return false }
 func (evilNode) Workers() mpi.WorkerList {
 	return mpi.WorkerList{Workers: []mpi.WorkerStatus{{Kind: evil, Program: evil, Job: evil}}}
 }
+func (evilNode) Hosted() mpi.HostedJobs {
+	return mpi.HostedJobs{Jobs: []mpi.HostedJob{{ID: "5f3c9d0e" + evil, Job: evil, Origin: evil, Program: evil, Name: evil, State: evil}}}
+}
+func (evilNode) EndHosted(context.Context, string) error { return nil }
 func (evilNode) Profile(context.Context, uint64, mpi.WorkerProfile, time.Duration) (b []byte, err error) {
 	return
 }
@@ -93,7 +97,7 @@ func TestHostileTextInEveryCommand(t *testing.T) {
 		"send echo --all -m x",
 		"peers", "peers --json", "interpreters", "interpreters --json", "workers", "workers --json",
 		"run echo", "run -o DIR echo", "run --json echo",
-		"ps -a", "ps -a --json", "logs 918", "logs --json 918", "kill 918",
+		"ps -a", "ps -a --json", "ps --here", "ps --here --json", "kill --here 5f3c", "logs 918", "logs --json 918", "kill 918",
 		"files 918", "files --json 918", "files -o DIR 918",
 	} {
 		t.Run(line, func(t *testing.T) {

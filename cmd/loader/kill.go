@@ -11,19 +11,39 @@ import (
 )
 
 func (a *app) killCommand() *cobra.Command {
-	return &cobra.Command{
+	var here bool
+	cmd := &cobra.Command{
 		Use:   "kill JOB…",
 		Short: "End jobs on all their nodes",
 		Long: `Ends jobs on all their nodes, and returns when nothing of them is left. JOB is a job's ID, or its beginning. A job that has
-ended already stays as it is.`,
+ended already stays as it is.
+
+With --here it ends what jobs of other nodes have on this one, and with it the jobs; their origins are told that the owner of this
+node ended them. JOB is what "ipfs-mpi ps --here" calls HERE or JOB, or its beginning.`,
 		Example: `  ipfs-mpi kill 918cafd9
-  ipfs-mpi kill $(ipfs-mpi ps --json | jq -r '.jobs[].id')`,
-		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: a.completeJobs,
+  ipfs-mpi kill $(ipfs-mpi ps --json | jq -r '.jobs[].id')
+  ipfs-mpi kill --here 5f3c9d0e`,
+		Args: cobra.MinimumNArgs(1),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if !here {
+				return a.completeJobs(cmd, args, word)
+			}
+			c, err := a.client()
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			defer c.Close()
+			ctx, cancel := context.WithTimeout(cmd.Context(), startTimeout)
+			defer cancel()
+			return a.completeHosted(ctx, c)
+		},
 		RunE: a.ask(func(ctx context.Context, c *api.Client, args []string) error {
-			failed := false
+			failed, end := false, a.kill
+			if here {
+				end = a.killHere
+			}
 			for _, given := range args {
-				if err := a.kill(ctx, c, given); err != nil {
+				if err := end(ctx, c, given); err != nil {
 					fmt.Fprintf(a.errw, "ipfs-mpi kill: %v\n", err)
 					failed = true
 				}
@@ -34,6 +54,8 @@ ended already stays as it is.`,
 			return nil
 		}),
 	}
+	cmd.Flags().BoolVar(&here, "here", false, "what jobs of other nodes have on this one")
+	return cmd
 }
 
 func (a *app) kill(ctx context.Context, c *api.Client, given string) error {

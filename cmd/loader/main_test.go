@@ -126,13 +126,28 @@ func (fakeNode) Status() mpi.NodeStatus { return mpi.NodeStatus{Peer: self, Star
 func (fakeNode) Workers() mpi.WorkerList {
 	now := time.Now()
 	return mpi.WorkerList{Started: 4, Crashed: 2, Workers: []mpi.WorkerStatus{
-		{ID: 2, Pid: 4711, Kind: mpi.WorkerRanks, Program: "hello", Job: "918cafd9", Since: now.Add(time.Hour), Memory: 31 << 20, Limit: 1 << 30},
+		{ID: 2, Pid: 4711, Kind: mpi.WorkerRanks, Program: "hello", Job: "918cafd9", Since: now.Add(time.Hour), Memory: 31 << 20, CPU: 2.54, Limit: 1 << 30},
 		{ID: 4, Pid: 4713, Kind: mpi.WorkerIdle, Since: now.Add(time.Hour), Memory: 19<<20 + 1},
 	}}
 }
 
 func (fakeNode) Profile(context.Context, uint64, mpi.WorkerProfile, time.Duration) (b []byte, err error) {
 	return
+}
+
+func (fakeNode) Hosted() mpi.HostedJobs {
+	return mpi.HostedJobs{Started: 2, Jobs: []mpi.HostedJob{
+		{ID: "5f3c9d0e1b2a4c68", Job: "918cafd9", Origin: alice, Program: "bafyh", Name: "hello/1\x1b[2J", Ranks: []int{0, 1, 2, 5},
+			State: mpi.HostedRunning, Since: time.Now().Add(time.Hour)},
+		{ID: "5f3c000000000000", Job: "11111111", Origin: bob, Ranks: []int{7}, State: mpi.HostedEnded, Since: time.Now().Add(time.Hour)},
+	}}
+}
+
+func (fakeNode) EndHosted(_ context.Context, id string) error {
+	if id != "5f3c9d0e1b2a4c68" {
+		return mpi.Errorf(mpi.CodeNotFound, "no job of another node has the ID %q here", id)
+	}
+	return nil
 }
 
 func (fakeNode) Clear(p mpi.CID) bool { return p == "bafyb" }

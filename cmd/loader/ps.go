@@ -12,17 +12,24 @@ import (
 )
 
 func (a *app) psCommand() *cobra.Command {
-	var asJSON, all bool
+	var asJSON, all, here bool
 	cmd := &cobra.Command{
 		Use:   "ps",
 		Short: "List the node's jobs",
 		Long: `Lists the jobs that were started at the node and run, the newest first; with --all also those that have ended, as long as their
-records are kept. TIME is how long the ranks have run, or did; WHY says what a job waits for, or why it failed.`,
+records are kept. TIME is how long the ranks have run, or did; WHY says what a job waits for, or why it failed.
+
+With --here it lists what jobs of other nodes run on this one: HERE names it for "ipfs-mpi kill --here", ORIGIN is where the job
+was started, and JOB its ID there; CPU and MEMORY are what the process of its RANKS has taken.`,
 		Example: `  ipfs-mpi ps
   ipfs-mpi ps -a
+  ipfs-mpi ps --here
   ipfs-mpi ps -a --json | jq -r '.jobs[] | select(.state == "failed") | .id'`,
 		Args: cobra.NoArgs,
 		RunE: a.ask(func(ctx context.Context, c *api.Client, _ []string) error {
+			if here {
+				return a.psHere(ctx, c, asJSON)
+			}
 			list, err := c.Jobs(ctx)
 			if err != nil {
 				return err
@@ -40,7 +47,9 @@ records are kept. TIME is how long the ranks have run, or did; WHY says what a j
 		}),
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "also jobs that have ended")
+	cmd.Flags().BoolVar(&here, "here", false, "what jobs of other nodes run on this one")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	cmd.MarkFlagsMutuallyExclusive("all", "here")
 	return cmd
 }
 

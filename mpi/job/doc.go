@@ -8,6 +8,7 @@
 //     is its owner, search.go finds nodes to ask.
 //   - host.go is the state machine of what one node runs of a job; hosted.go is its owner. ranks.go
 //     hears of the ranks, packets.go counts their packets, load.go tells them of other jobs' ranks.
+//   - strangers.go is what the node's owner sees of jobs of other origins.
 //   - input.go is standard input at the origin.
 //   - statemachine.go has the events and actions of both machines.
 //   - failure.go decides what ends the job: a lost node, a failed process, and what came first.

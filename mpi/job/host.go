@@ -106,6 +106,8 @@ func (h *host) step(now time.Time, e hostEvent) []action {
 		if h.phase == waiting {
 			h.stop("its ranks have ended, and it was not stopped")
 		}
+	case evicted:
+		h.fail(frame.Failed{Rank: -1, Reason: mpi.Refused, Detail: "the owner of the node ended it"})
 	case shutdown:
 		h.fail(frame.Failed{Rank: -1, Reason: mpi.Lost, Detail: "the node was stopped"})
 	}

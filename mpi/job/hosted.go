@@ -28,6 +28,7 @@ type hosted struct {
 	abort   context.CancelCauseFunc
 	ranks   *rankOwner                     // hears of them; once they are placed
 	group   atomic.Pointer[exec.RankGroup] // once it is prepared, until it is freed
+	shown   atomic.Pointer[mpi.HostedJob]  // to the owner; nil without ranks, and for own jobs
 	faulty  atomic.Bool                    // it was told of a fault: one event is enough
 	ended   bool                           // its ranks have; guarded by the service's mutex
 	nodes   int                            // of the job, that it keeps since; guarded as ended
@@ -38,6 +39,7 @@ type hosted struct {
 	each    int      // slots for each of them
 	early   [][]byte // input that came before there was a group
 	unwatch []func()
+	why     string // of the end
 }
 
 // offered answers an offer.
@@ -217,6 +219,9 @@ func (p *hosted) step(e hostEvent) {
 	if o := p.svc.cfg.Observer; o != nil && m.phase != before {
 		o.HostPhase(p.id, m.phase.String())
 	}
+	if m.phase != before {
+		p.show()
+	}
 	for _, a := range actions {
 		switch a := a.(type) {
 		case post:
@@ -236,6 +241,7 @@ func (p *hosted) step(e hostEvent) {
 		case restRanks:
 			p.svc.rest(p)
 		case abort:
+			p.why = a.why
 			p.abort(errors.New(a.why))
 		case freeGroup:
 			p.svc.wg.Go(func() {
@@ -252,6 +258,7 @@ func (p *hosted) step(e hostEvent) {
 				stop()
 			}
 			p.svc.remove(p)
+			p.tellEnd()
 			if p.ranks != nil {
 				p.ranks.forget()
 			}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -28,6 +29,8 @@ type Service struct {
 	load    load      // of the ranks of all jobs
 	files   fileQuota // of what they write
 
+	strangers atomic.Uint64 // jobs of other origins whose ranks were started
+
 	mu      sync.RWMutex         // guards the rest
 	parts   map[[16]byte]*hosted // by frame.JobKey
 	mine    map[[16]byte]*job    // began here and have not ended, by the nonce of their ID
@@ -40,7 +43,10 @@ type Service struct {
 	closeErr  error
 }
 
-var _ mpi.Jobs = (*Service)(nil)
+var (
+	_ mpi.Jobs    = (*Service)(nil)
+	_ mpi.Hosting = (*Service)(nil)
+)
 
 // New makes a service. It starts nothing.
 func New(cfg Config) *Service {

@@ -110,6 +110,7 @@ type (
 	inputRead  struct{ n int }         // by rank 0
 	faulted    struct{ detail string } // the passing of messages
 	shed       struct{}                // it need not wait for Stop
+	evicted    struct{}                // the node's owner ends it
 	shutdown   struct{}                // of this node
 )
 
@@ -123,6 +124,7 @@ func (groupGone) isHostEvent()  {}
 func (inputRead) isHostEvent()  {}
 func (faulted) isHostEvent()    {}
 func (shed) isHostEvent()       {}
+func (evicted) isHostEvent()    {}
 func (shutdown) isHostEvent()   {}
 
 // Actions of a host, besides post.

@@ -53,7 +53,10 @@ type messagesOnly struct {
 }
 
 type (
-	noJobs    interface{ mpi.Jobs }
+	noJobs interface {
+		mpi.Jobs
+		mpi.Hosting
+	}
 	noWorkers interface{ mpi.Workers }
 )
 

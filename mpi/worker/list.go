@@ -52,7 +52,7 @@ func (r *Runtime) Workers() mpi.WorkerList {
 func (w *Worker) status() mpi.WorkerStatus {
 	u := w.use.Load()
 	return mpi.WorkerStatus{ID: w.id, Pid: w.Pid(), Kind: kindNames[u.kind], Program: printable(clip(u.program, maxName)),
-		Job: printable(u.job), Since: u.since, Memory: w.Memory(), Limit: w.limit.Load()}
+		Job: printable(u.job), Since: u.since, Memory: w.Memory(), CPU: time.Duration(w.cpu.Load()).Seconds(), Limit: w.limit.Load()}
 }
 
 // worker finds a worker that has not ended, nil for none.

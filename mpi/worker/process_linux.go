@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,15 +50,42 @@ func attributes() *syscall.SysProcAttr {
 // endOfInput ends what is read from a socket after what was written to it already.
 func endOfInput(c *net.UnixConn) { c.CloseRead() }
 
-// meter reads how much memory a process has resident.
-type meter struct{ statm *os.File }
+// meter reads how much memory a process has resident, and how much processor time it has taken.
+type meter struct{ statm, stat *os.File }
 
-func newMeter(pid int) meter {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
-		return meter{}
+func newMeter(pid int) (m meter) {
+	if f, err := os.Open(fmt.Sprintf("/proc/%d/statm", pid)); err == nil {
+		m.statm = f
 	}
-	return meter{f}
+	if f, err := os.Open(fmt.Sprintf("/proc/%d/stat", pid)); err == nil {
+		m.stat = f
+	}
+	return m
+}
+
+// ticks of processor time are a second: USER_HZ, which is the same on all of Linux's architectures
+// that we build for.
+const ticks = 100
+
+// cpu is the processor time that the process has taken, 0 if that is not known.
+func (m meter) cpu() time.Duration {
+	if m.stat == nil {
+		return 0
+	}
+	var buf [1024]byte
+	n, _ := m.stat.ReadAt(buf[:], 0)
+	// The name of the program, in parentheses, may hold anything. User and system time are the 12th
+	// and 13th field after it: proc_pid_stat(5).
+	fields := bytes.Fields(buf[bytes.LastIndexByte(buf[:n], ')')+1 : n])
+	if len(fields) < 13 {
+		return 0
+	}
+	user, err := strconv.ParseInt(string(fields[11]), 10, 64)
+	system, err2 := strconv.ParseInt(string(fields[12]), 10, 64)
+	if err != nil || err2 != nil {
+		return 0
+	}
+	return time.Duration(user+system) * (time.Second / ticks)
 }
 
 // read is in bytes: what is resident, and about what RLIMIT_DATA counts; 0 if that is not known or
@@ -101,7 +129,9 @@ func ownPeak() int64 {
 }
 
 func (m meter) close() {
-	if m.statm != nil {
-		m.statm.Close()
+	for _, f := range []*os.File{m.statm, m.stat} {
+		if f != nil {
+			f.Close()
+		}
 	}
 }

@@ -30,6 +30,7 @@ type Worker struct {
 	handler atomic.Pointer[Handler] // nil while the worker is idle
 	limit   atomic.Int64            // bytes that it may use, 0 for no limit
 	memory  atomic.Int64            // bytes resident when it was last looked at
+	cpu     atomic.Int64            // nanoseconds of processor time, as of then
 	data    atomic.Int64            // bytes of what RLIMIT_DATA counts, then
 	most    atomic.Int64            // of those, as placed; 0 for no limit
 	frames  atomic.Uint64           // twice the frames that were handled; odd while a handler runs
@@ -310,6 +311,9 @@ func (w *Worker) watch() {
 }
 
 func (w *Worker) measure(m meter) {
+	if t := m.cpu(); t > 0 {
+		w.cpu.Store(int64(t))
+	}
 	n, data := m.read()
 	if n == 0 {
 		return
