@@ -335,3 +335,11 @@ func (n *Node) JobFile(id, name string) (io.ReadCloser, error) {
 func (n *Node) AddProgram(_ context.Context, wasm []byte) (mpi.CID, error) {
 	return mpi.CID("bafy" + strings.TrimSpace(string(wasm[4:]))), nil
 }
+
+// Hosted implements [mpi.Hosting]: none.
+func (*Node) Hosted() (l mpi.HostedJobs) { return }
+
+// EndHosted implements [mpi.Hosting].
+func (*Node) EndHosted(_ context.Context, id string) error {
+	return mpi.Errorf(mpi.CodeNotFound, "no job of another node has the ID %q here", id)
+}
