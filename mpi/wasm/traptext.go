@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -30,9 +31,34 @@ func (in *instance) trapText(t *native.Trap) string {
 	case native.BadConversionToInteger:
 		return "conversion to integer of a float that does not fit"
 	case native.UnreachableCodeReached:
+		if words := in.words(); words != "" {
+			return words
+		}
 		return "unreachable code reached (abort or panic)"
 	}
 	return fmt.Sprintf("trap %d", t.Code)
+}
+
+// wordsGlobal is a global by which a program says where in its memory there is a text of why it
+// trapped itself, and maxWords how many bytes it may have. Programs of cc --debug have one.
+const (
+	wordsGlobal = "ipfs_mpi_words"
+	maxWords    = 200
+)
+
+// words is that text; empty for none.
+func (in *instance) words() string {
+	at, ok := in.in.Global(wordsGlobal)
+	memory := in.in.Memory()
+	if !ok || int64(at) < in.guard || uint64(at) >= uint64(len(memory)) {
+		return ""
+	}
+	text := memory[at:min(uint64(at)+maxWords, uint64(len(memory)))]
+	end := bytes.IndexByte(text, 0)
+	if end < 0 {
+		return ""
+	}
+	return printable(strings.ToValidUTF8(string(text[:end]), "?"))
 }
 
 // redZone is how far below its stack pointer a function of C may write.
@@ -73,6 +99,9 @@ func (in *instance) where(frames []native.Frame) string {
 	if len(frames) == 0 {
 		return ""
 	}
+	for len(frames) > 1 && (strings.HasPrefix(frames[0].Name, "ipfs_mpi_") || strings.HasPrefix(frames[0].Name, "__ubsan_handle_")) {
+		frames = frames[1:] // of cc --debug: what it says is in words
+	}
 	for i, f := range frames {
 		if isMain(f.Name) { // what it is called by is how programs begin
 			frames = frames[:i+1]
@@ -108,6 +137,8 @@ func (in *instance) frameText(f native.Frame) string {
 	case isMain(name):
 		name = "main"
 	}
+	// what the linker calls a function in the place of another
+	name = strings.TrimPrefix(name, "__wrap_")
 	text := clip(printable(name), 80)
 	if file, line, ok := module.Line(in.p.code.info.lines, f.Function, f.Offset); ok {
 		text += fmt.Sprintf(" (%s:%d)", printable(file), line)

@@ -78,6 +78,15 @@ func (l *Line) guard() int {
 	return guardOfOwn
 }
 
+// debugFlags are for sources, and debugLinkFlags for a link, with --debug. sdk/start/debug.c has
+// what they name. A NULL pointer is left to the node, which knows the address.
+var (
+	debugFlags = []string{"-g", "-fsanitize=undefined", "-fsanitize-minimal-runtime", "-fno-sanitize-recover=undefined",
+		"-fno-sanitize=null,vptr,function"}
+	debugLinkFlags = []string{"-Wl,--export=ipfs_mpi_words", "-Wl,--wrap=malloc,--wrap=free,--wrap=calloc,--wrap=realloc",
+		"-Wl,--wrap=aligned_alloc,--wrap=memalign,--wrap=posix_memalign,--wrap=malloc_usable_size"}
+)
+
 // emulations are libraries for what WASI lacks. Not every C library has all of them.
 var emulations = []string{"wasi-emulated-mman", "wasi-emulated-signal", "wasi-emulated-process-clocks", "wasi-emulated-getpid"}
 
@@ -125,6 +134,12 @@ func (t *Toolchain) program(l Line, headers, temp string) (commands [][]string, 
 		return nil, errors.New("-shared: WebAssembly programs have no shared libraries: link everything into one")
 	}
 	args := append([]string{t.target()}, linkFlags...)
+	if l.Debug && !l.has("-r$") {
+		debug := filepath.Join(temp, "debug.o")
+		commands = append(commands, []string{t.target(), "-O2", "-g", "-fno-builtin", "-nostdlibinc", "-isystem", t.Include,
+			"-c", filepath.Join(headers, "start", "debug.c"), "-o", debug})
+		args = append(append(args, debugLinkFlags...), debug)
+	}
 	relocatable := l.has("-r$") // one object made of several
 	if !relocatable {
 		first := filepath.Join(temp, "first.o")
@@ -151,8 +166,14 @@ func (t *Toolchain) program(l Line, headers, temp string) (commands [][]string, 
 // compile returns the arguments to compile a source, without the output.
 func (t *Toolchain) compile(l Line, headers string, a argument) []string {
 	args := t.compileFlags(headers, a.lang)
-	if l.count(optimize) == 0 {
+	switch {
+	case l.Debug && l.count(optimize) == 0:
+		args = append(args, "-O1")
+	case l.count(optimize) == 0:
 		args = append(args, "-O2")
+	}
+	if l.Debug {
+		args = append(args, debugFlags...)
 	}
 	for _, o := range l.of(option, optimize) { // for every source, wherever it is on the line
 		args = append(args, o.words...)

@@ -17,6 +17,7 @@ type Line struct {
 	Show   bool     // print the commands and do nothing else
 	Flags  string   // print these flags and do nothing else: "compile" or "link"
 	Tell   bool     // print the commands first
+	Debug  bool     // --debug
 	Notes  []string // options that were dropped, and why
 
 	quiet bool // -w
@@ -121,6 +122,8 @@ func (p *parser) add(words []string) error {
 		p.Flags = "link"
 	case whole == "-v" || whole == "--verbose":
 		p.Tell = true
+	case whole == "--debug":
+		p.Debug = true
 	case whole == "-w":
 		p.quiet = true
 	case strings.HasPrefix(first, "-o"):

@@ -1,0 +1,57 @@
+package cc_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestDebug: with --debug, undefined behaviour and misuse of memory end the program with what it
+// was and where.
+func TestDebug(t *testing.T) {
+	const head = "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <limits.h>\n"
+	cases := []struct{ name, body, says string }{
+		{"an overflow", "int a = INT_MAX;\na += argc;\nreturn a == 0;", "undefined behaviour: signed addition overflows in main (prog.c:7)"},
+		{"a shift", "int a = 40;\nreturn (1 << (a + argc)) == 3;", "undefined behaviour: shift by more bits than there are, or of a negative number in main (prog.c:7)"},
+		{"a division", "int a = argc - 1;\nreturn 5 / a;", "undefined behaviour: division by zero, or one that overflows in main (prog.c:7)"},
+		{"an index", "int a[4] = {0};\nreturn a[argc + 5];", "undefined behaviour: array index out of bounds in main (prog.c:7)"},
+		{"misaligned", "char b[16] = {0};\nreturn *(int *)(b + argc);", "undefined behaviour: access to memory that is misaligned, or outside of its object in main (prog.c:7)"},
+		{"a conversion", "double d = 1e20;\nreturn (int)(d * argc) == 5;", "undefined behaviour: conversion"},
+		{"NULL", "int *volatile p = 0;\nreturn *p;", "NULL pointer: load at address 0x0 in main (prog.c:7)"},
+		{"an overrun", "char *p = malloc(10);\np[10 + argc - 1] = 1;\nfree(p);", "heap: bytes were written behind a block of 10 bytes in free ← main (prog.c:8)"},
+		{"an underrun", "char *p = malloc(10);\np[-argc] = 1;\nfree(p);", "heap: bytes were written before a block of 10 bytes"},
+		{"an overrun, found at the end", "char *volatile p = malloc(10);\nmemset(p, 1, 11);\nreturn 0;", "heap: bytes were written behind a block of 10 bytes, found at the end"},
+		{"a double free", "char *volatile p = malloc(10);\nfree(p);\nfree(p);", "heap: free of what is free already: a block of 10 bytes"},
+		{"use after free", "char *volatile p = malloc(10);\nfree(p);\np[3] = 1;\nreturn 0;", "heap: after it was freed, bytes were written to a block of 10 bytes, found at the end"},
+		{"a pointer out of freed memory", "char **volatile p = calloc(4, sizeof *p);\nfree(p);\nreturn *p[2];", "memory access out of bounds: load at address 0xdddddddd of"},
+		{"realloc of an overrun block", "char *volatile p = malloc(10);\np[10] = 1;\np = realloc(p, 20);", "heap: bytes were written behind a block of 10 bytes"},
+		{"free of something else", "static long x[64];\nvoid *volatile p = x;\nfree(p);", "heap: a pointer is freed that malloc did not return"},
+		{"free of what is within", "char *volatile p = malloc(100);\nfree(p + 48);", "heap: a pointer is freed that malloc did not return"},
+		{"nothing", "char *p = malloc(10), *q = calloc(3, 5);\nmemset(p, 1, 10);\np = realloc(p, 100);\nint r = p[9] != 1 || q[14];\nvoid *a = aligned_alloc(256, 1000), *s = strdup(\"x\");\nr |= (long)a % 256 != 0;\nfree(p); free(q); free(a); free(s); free(0);\nputs(\"well\");\nreturn r;", ""},
+		{"nothing, often", "for (int i = 0; i < 20000; i++) {\nchar *p = malloc(i % 3000);\nmemset(p, i, i % 3000);\np = realloc(p, i % 5000);\nfree(p);\n}\nputs(\"well\");\nreturn 0;", ""},
+		{"want of memory", "char *volatile p = malloc((size_t)-100);\nfree(malloc(50));\nputs(p ? \"there\" : \"well\");\nreturn 0;", ""},
+	}
+	source, calls := head, ""
+	for i, tc := range cases { // the body of each begins at line 6
+		source += fmt.Sprintf("#line 5\n__attribute__((noinline)) int case%d(int argc) {\n%s\n}\n", i, tc.body)
+		calls += fmt.Sprintf("case %d: return case%d(one);\n", i, i)
+	}
+	source += "volatile int one = 1;\nint main(int argc, char **argv) { switch (atoi(argv[1])) {\n" + calls + "}\nreturn 0; }\n"
+	if code, said := compile(t, map[string]string{"prog.c": source}, "--debug", "-w", "prog.c"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, said)
+	}
+	for i, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			out := execute(t, "prog.wasm", strconv.Itoa(i))
+			says := strings.ReplaceAll(saidHere(tc.says), "main", fmt.Sprintf("case%d", i))
+			if says == "" {
+				if out.Reason != "" || string(out.Stdout) != "well\n" {
+					t.Errorf("%s: %s; %q", out.Reason, out.Detail, out.Stdout)
+				}
+			} else if !strings.HasPrefix(out.Detail, says) {
+				t.Errorf("%s: %s", out.Reason, out.Detail)
+			}
+		})
+	}
+}
