@@ -33,6 +33,7 @@ type jobRequest struct {
 	WaitSlots timeout      `json:"waitSlots,omitempty"`
 	Memory    int64        `json:"memory,omitempty"`
 	Stdin     bool         `json:"stdin,omitempty"`
+	Check     bool         `json:"check,omitempty"`
 }
 
 func (*jobRequest) words() ([]string, string) {
@@ -40,7 +41,7 @@ func (*jobRequest) words() ([]string, string) {
 }
 
 func (r *jobRequest) spec() (mpi.JobSpec, error) {
-	spec := mpi.JobSpec{File: r.File, Name: r.Name, Ranks: r.Ranks, Args: r.Args, Env: r.Env, MapBy: r.MapBy, Peers: r.Peers, Memory: r.Memory, Stdin: r.Stdin}
+	spec := mpi.JobSpec{File: r.File, Name: r.Name, Ranks: r.Ranks, Args: r.Args, Env: r.Env, MapBy: r.MapBy, Peers: r.Peers, Memory: r.Memory, Stdin: r.Stdin, CheckCalls: r.Check}
 	for _, t := range []struct {
 		name string
 		from timeout

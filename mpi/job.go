@@ -29,6 +29,8 @@ type JobSpec struct {
 	Memory int64 `json:"memory,omitempty"`
 	// standard input of rank 0 will follow, by [Jobs.Input]
 	Stdin bool `json:"stdin,omitempty"`
+	// what the ranks call is compared, and the first mismatch ends the job
+	CheckCalls bool `json:"check,omitempty"`
 }
 
 // MapBy is how ranks are placed.

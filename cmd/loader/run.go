@@ -44,6 +44,7 @@ type runOptions struct {
 	stdin     string
 	quiet     bool
 	detach    bool
+	check     bool
 	options   []string // of the compiler
 }
 
@@ -72,6 +73,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
   ipfs-mpi run -n 4 -x VERBOSE=1 ./prog.wasm input < data.txt
   ipfs-mpi run -n 4 prog.c                                  # compiles it first
   ipfs-mpi run -n 4 --cc "-O3 -ffast-math grid.c" heat.c    # with another source, and options
+  ipfs-mpi run --check -n 2 prog.c                          # names calls that do not match
   ipfs-mpi run -d -n 8 pi                                   # prints the job's ID
   ipfs-mpi run -n 2 --json hello | jq -j 'select(.type == "stdout") | .text'`,
 		Args:              cobra.MinimumNArgs(1),
@@ -86,6 +88,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 	f.Var(&o.timeout, "timeout", "end the job so long after its slots were found (default: never)")
 	f.Var(&o.waitSlots, "wait-slots", "wait so long for enough slots, room for one rank each (default: fail at once)")
 	f.Var(&o.memory, "memory", "`SIZE` that the memory of a rank may have at most, such as 64MiB (default: Memory of each node; at most its MaxMemory)")
+	f.BoolVar(&o.check, "check", false, "compare what the ranks call: datatypes of messages, order and arguments of collective operations; the first mismatch ends the job")
 	f.BoolVar(&o.json, "json", false, "print what happens as JSON, one event a line")
 	f.BoolVar(&o.tag, "tag-output", false, `begin each line of the ranks with "[rank] "`)
 	f.StringVarP(&o.output, "output", "o", "", "write the files that ranks wrote into `DIR`")
@@ -111,7 +114,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 // spec is what the command line asks for, but for Peers and a File that is a path.
 func (o *runOptions) spec(args []string) (mpi.JobSpec, error) {
 	spec := mpi.JobSpec{File: args[0], Ranks: int(o.ranks), Args: args[1:], MapBy: mpi.MapBy(o.mapBy),
-		Timeout: time.Duration(o.timeout), WaitSlots: time.Duration(o.waitSlots), Memory: int64(o.memory)}
+		Timeout: time.Duration(o.timeout), WaitSlots: time.Duration(o.waitSlots), Memory: int64(o.memory), CheckCalls: o.check}
 	for _, v := range o.env {
 		if !strings.Contains(v, "=") {
 			value, ok := os.LookupEnv(v)

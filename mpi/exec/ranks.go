@@ -29,6 +29,7 @@ type RankConfig struct {
 	Scratch int64    // bytes of the files that a rank writes at most
 	Stdin   bool     // rank 0 gets input, if it is here
 	Gather  bool     // packets that follow each other fast are given together, by another goroutine
+	Check   bool     // what the ranks call is compared, and the first mismatch ends the job
 	Files   fs.FS    // preopened read-only as "/" (and "."); nil for none
 }
 

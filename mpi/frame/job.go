@@ -61,6 +61,7 @@ type Place struct {
 	Timeout time.Duration // wall clock of the ranks; 0 for none
 	Slots   uint32        // rank slots that the job could have had: MPI_UNIVERSE_SIZE
 	Stdin   bool          // rank 0 gets input
+	Check   bool          // what the ranks call is compared
 }
 
 // Prepared says that the node's ranks can start.

@@ -53,7 +53,7 @@ func (p *hosted) prepare(place frame.Place) groupReady {
 	cfg := exec.RankConfig{
 		Job: shortID(p.id), Nodes: make([]int, len(place.Ranks)), Self: p.ranks.numbers[svc.self],
 		Count: len(place.Nodes), Slots: int(place.Slots), Host: svc.cfg.Host, Args: place.Args, Env: place.Env,
-		Memory: max(svc.cfg.Memory, p.offer.Memory), Scratch: maxJobFiles, Stdin: place.Stdin, Files: files,
+		Memory: max(svc.cfg.Memory, p.offer.Memory), Scratch: maxJobFiles, Stdin: place.Stdin, Files: files, Check: place.Check,
 	}
 	for r, node := range place.Ranks {
 		cfg.Nodes[r] = int(node)

@@ -14,7 +14,7 @@ func (o *origin) prepare() {
 	spec := &o.record.Spec
 	f := frame.Place{
 		Job: o.id, Args: append([]string{programName(o.program)}, spec.Args...), Env: spec.Environ(),
-		Memory: spec.Memory, Timeout: spec.Timeout, Slots: uint32(o.total()), Stdin: spec.Stdin,
+		Memory: spec.Memory, Timeout: spec.Timeout, Slots: uint32(o.total()), Stdin: spec.Stdin, Check: spec.CheckCalls,
 		Ranks: make([]uint32, spec.Ranks),
 	}
 	for i, p := range o.order {

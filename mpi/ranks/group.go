@@ -74,7 +74,7 @@ func (h *Host) Group(ctx context.Context, p exec.MPIProgram, cfg exec.RankConfig
 		g.stdin = &stdin{ctx: g.ctx, more: make(chan struct{}, 1), read: owner.InputRead}
 	}
 	world := match.Config{
-		Size: len(cfg.Nodes), Local: g.local, Cores: h.cfg.Processors.Cores(), Load: &h.load, Fault: g.fault}
+		Size: len(cfg.Nodes), Local: g.local, Cores: h.cfg.Processors.Cores(), Load: &h.load, Fault: g.fault, Notes: cfg.Check}
 	if len(g.local) < len(cfg.Nodes) {
 		world.Link = link{g}
 		g.lanes = make([]atomic.Pointer[lane], cfg.Count)
@@ -184,7 +184,7 @@ func (g *group) rank(r int, start time.Time, stdout, stderr *lines) exec.Outcome
 	cfg := &g.cfg
 	proc := process.New(process.Config{
 		World: g.world, Rank: r, Nodes: cfg.Nodes, Slots: cfg.Slots, Processor: cfg.Host,
-		Program: cfg.Args[0], Start: start, Stderr: stderr, Info: g.info(),
+		Program: cfg.Args[0], Start: start, Stderr: stderr, Info: g.info(), Check: cfg.Check,
 	})
 	files := quota{room: g.owner.Room}
 	defer files.end()

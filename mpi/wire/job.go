@@ -139,6 +139,9 @@ func appendPart(dst, data []byte, err error) ([]byte, error) {
 	return append(dst, data...), err
 }
 
+// placeCheck is the flag of Place for Check. Flags are left out where none is set.
+const placeCheck = 1
+
 func appendPlace(dst []byte, f frame.Place) ([]byte, error) {
 	dst, err := appendJobID(dst, KindPlace, f.Job)
 	switch {
@@ -179,7 +182,11 @@ func appendPlace(dst []byte, f frame.Place) ([]byte, error) {
 	dst = binary.AppendUvarint(dst, uint64(f.Memory))
 	dst = binary.AppendUvarint(dst, uint64(f.Timeout))
 	dst = binary.AppendUvarint(dst, uint64(f.Slots))
-	return appendBool(dst, f.Stdin), nil
+	dst = appendBool(dst, f.Stdin)
+	if f.Check {
+		dst = binary.AppendUvarint(dst, placeCheck)
+	}
+	return dst, nil
 }
 
 func appendFileChunk(dst []byte, f frame.FileChunk) ([]byte, error) {
@@ -265,6 +272,13 @@ func (p *parser) place() frame.Place {
 	f.Env = p.texts("environment", &room)
 	f.Memory, f.Timeout = p.size("memory"), time.Duration(p.size("timeout"))
 	f.Slots, f.Stdin = p.uint32("slots"), p.bool("stdin")
+	if len(p.b) > 0 { // only in a job that needs them
+		if flags := p.uvarint("flags"); flags == placeCheck {
+			f.Check = true
+		} else {
+			p.fail("flags %#x", flags)
+		}
+	}
 	return f
 }
 

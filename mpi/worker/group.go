@@ -122,7 +122,7 @@ func (g *group) message() (*link.Group, error) {
 		return nil, fmt.Errorf("worker: node %d of %d", cfg.Self, cfg.Count)
 	}
 	m := &link.Group{Job: clip(cfg.Job, link.MaxKey), Self: uint32(cfg.Self), Count: uint32(cfg.Count), Slots: uint32(cfg.Slots),
-		Memory: min(cfg.Memory, 1<<32), Scratch: cfg.Scratch, Stdin: cfg.Stdin, Files: cfg.Files != nil,
+		Memory: min(cfg.Memory, 1<<32), Scratch: cfg.Scratch, Stdin: cfg.Stdin, Check: cfg.Check, Files: cfg.Files != nil,
 		Host: clip(cfg.Host, link.MaxText), Args: cfg.Args, Env: cfg.Env}
 	for rank, node := range cfg.Nodes {
 		if node < 0 || node >= cfg.Count {

@@ -124,7 +124,7 @@ func (g *group) ready(f *link.Group) error {
 	}
 	cfg := exec.RankConfig{
 		Job: f.Job, Nodes: make([]int, len(f.Nodes)), Self: int(f.Self), Count: int(f.Count), Slots: int(f.Slots),
-		Host: f.Host, Args: f.Args, Env: f.Env, Memory: f.Memory, Scratch: f.Scratch, Stdin: f.Stdin, Files: g.files(f),
+		Host: f.Host, Args: f.Args, Env: f.Env, Memory: f.Memory, Scratch: f.Scratch, Stdin: f.Stdin, Check: f.Check, Files: g.files(f),
 		Gather: true,
 	}
 	here := 0

@@ -19,6 +19,7 @@ type Group struct {
 	Memory  int64    // bytes of linear memory of a rank at most
 	Scratch int64    // bytes of files that a rank writes at most
 	Stdin   bool     // rank 0 gets input, if it is here
+	Check   bool     // what the ranks call is compared
 	Files   bool     // there are files to read: unit 0
 	Host    string   // MPI_Get_processor_name
 	Args    []string
@@ -122,6 +123,7 @@ func (f *Group) walk(c *codec) {
 	c.size(&f.Memory, "memory", 1<<32)
 	c.size(&f.Scratch, "scratch", math.MaxInt64)
 	c.flag(&f.Stdin, "stdin")
+	c.flag(&f.Check, "check")
 	c.flag(&f.Files, "files")
 	c.text(&f.Host, "host", MaxText)
 	left := MaxStart
