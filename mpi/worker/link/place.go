@@ -3,7 +3,7 @@ package link
 import "math"
 
 // Version is what [Ready] says. Daemon and worker are one build; another number is a mistake.
-const Version = 3
+const Version = 4
 
 // Ready says that a worker has started.
 type Ready struct{ Version uint32 }
