@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +112,7 @@ func runJob(t testing.TB, p conformance.Program, nodes []int, seed uint64, check
 		ranks[rank] = process.New(process.Config{World: net.World(node), Rank: rank, Nodes: nodes, Slots: len(nodes),
 			Processor: fmt.Sprintf("node%d", node), Program: p.Name, Start: start, Stderr: &errs[rank], Check: check})
 		return exec.Exec{
-			Args: append([]string{p.Name}, p.Args...), Memory: 256 << 20, MPI: decorate(rank, ranks[rank]),
+			Args: append([]string{p.Name}, p.Args...), Memory: cmp.Or(p.Memory, 256<<20), MPI: decorate(rank, ranks[rank]),
 			Streams: &exec.Streams{Out: &outs[rank], Err: &errs[rank]}, Scratch: &exec.Scratch{Limit: 64 << 20},
 		}
 	}

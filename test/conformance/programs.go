@@ -22,6 +22,8 @@ type Program struct {
 	Source string   // path in the repository
 	Args   []string // its arguments
 	Files  []string // names of the files that it writes
+	Flags  []string // further flags of the compiler
+	Memory int64    // bytes of each rank at most; 0 for 256 MiB
 }
 
 // Programs are all such programs.
@@ -49,7 +51,7 @@ func (p Program) Wasm(ctx context.Context, root, output string) error {
 	if err != nil {
 		return err
 	}
-	line, err := cc.Parse([]string{"-Wall", "-Wextra", "-Werror", "-o", output, filepath.Join(root, p.Source), "-lm"})
+	line, err := cc.Parse(append([]string{"-Wall", "-Wextra", "-Werror", "-o", output, filepath.Join(root, p.Source), "-lm"}, p.Flags...))
 	if err != nil {
 		return err
 	}
