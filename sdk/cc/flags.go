@@ -94,7 +94,7 @@ var emulations = []string{"wasi-emulated-mman", "wasi-emulated-signal", "wasi-em
 // words.
 func (t *Toolchain) Fingerprint() (files, words []string) {
 	files = []string{filepath.Join(t.Lib, "libc.a"), t.crt1(), t.Builtins}
-	return files, slices.Concat([]string{t.Version, t.Target}, common, errorFlags, linkFlags, programFlags, t.libraries(false))
+	return files, slices.Concat([]string{t.Version, t.Target}, common, errorFlags, linkFlags, programFlags, debugFlags, debugLinkFlags, t.libraries(false))
 }
 
 // Commands returns the arguments for t.Clang: one command for each source and one to link. headers
