@@ -1,5 +1,5 @@
-/* Half a GiB in one rank, unchecked, as test programs do. Prints "536870912 bytes". With an argument
- * it checks, and gives up in the way of its letter. */
+/* Half a GiB in one rank, unchecked, as test programs do. Prints "536870912 bytes". With an
+ * argument it checks, and gives up in the way of its letter. */
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
