@@ -107,7 +107,7 @@ var rules = []rule{
 
 	// What runs in guests stands alone; what builds it knows the compilers.
 	{packages: "sdk"},
-	{packages: "sdk/cc", imports: []string{"sdk"}},
+	{packages: "sdk/cc", imports: []string{"sdk", "mpi/abi", "mpi/wasm/module"}},
 	{packages: "sdk/handler"},
 	{packages: "sdk/mpi", imports: []string{"sdk/mpi/raw"}},
 	{packages: "sdk/mpi/raw"},

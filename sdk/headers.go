@@ -2,7 +2,7 @@
 //
 //	c/      handler.h, for handlers, and picture.h
 //	mpi/    mpi.h, the MPI-5.0 ABI
-//	posix/  headers that programs include and the C library for WASI lacks
+//	posix/  headers that programs include and the C library for WASI lacks, and in lib/ the functions
 //	start/  first.c, which is linked into every program
 package sdk
 
@@ -10,5 +10,5 @@ import "embed"
 
 // Headers are those directories.
 //
-//go:embed c/*.h mpi/*.h posix/*.h posix/sys/*.h start/*.c
+//go:embed c/*.h mpi/*.h posix/*.h posix/sys/*.h posix/lib/*.c start/*.c
 var Headers embed.FS

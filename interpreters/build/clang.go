@@ -69,7 +69,11 @@ func (b *builder) buildC(ctx context.Context, p part, output string) error {
 	if err != nil {
 		return err
 	}
-	commands, err := b.clang.Commands(line, b.headers(), objects)
+	kit, err := b.kit(ctx)
+	if err != nil {
+		return err
+	}
+	commands, err := b.clang.Commands(line, kit, objects)
 	if err != nil {
 		return err
 	}
@@ -79,6 +83,14 @@ func (b *builder) buildC(ctx context.Context, p part, output string) error {
 		}
 	}
 	return nil
+}
+
+// kit makes what every program is linked with, once.
+func (b *builder) kit(ctx context.Context) (cc.Kit, error) {
+	b.making.Do(func() {
+		b.made, b.makeErr = b.clang.BuildKit(ctx, b.headers(), filepath.Join(b.temp, "kit"))
+	})
+	return b.made, b.makeErr
 }
 
 // headers is the directory of the headers: the module's own, which package sdk holds a copy of.

@@ -96,6 +96,10 @@ type builder struct {
 	clang *cc.Toolchain // nil if it is not complete; then noC says why
 	noC   error
 
+	making  sync.Once // what every C program is linked with
+	made    cc.Kit
+	makeErr error
+
 	mu    sync.Mutex // guards stamp and log
 	stamp stamp
 }

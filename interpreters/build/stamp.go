@@ -136,7 +136,7 @@ func (b *builder) sources(h io.Writer, p part) (files []string, err error) {
 	files, words := b.clang.Fingerprint()
 	fmt.Fprintln(h, words, cFlags, handlerFlags)
 	for _, pattern := range []string{filepath.Join(p.dir, "*.[ch]"), filepath.Join(b.headers(), "*", "*.h"), filepath.Join(b.headers(), "*", "*", "*.h"),
-		filepath.Join(b.headers(), "start", "*.c")} {
+		filepath.Join(b.headers(), "start", "*.c"), filepath.Join(b.headers(), "posix", "lib", "*.c")} {
 		more, err := filepath.Glob(pattern)
 		if err != nil {
 			return nil, err

@@ -14,8 +14,10 @@ var common = []string{
 	"-nostdlibinc", // otherwise clang would search the host's headers
 	// linker options, which makefiles pass to every command
 	"-Qunused-arguments",
-	// newer clangs refuse the implicit int of old programs; we accept it
-	"-Wno-error=implicit-int",
+	// Newer clangs refuse what old programs do. The linker finds a function that is called with
+	// another type than it has.
+	"-Wno-error=implicit-int", "-Wno-error=implicit-function-declaration", "-Wno-error=int-conversion",
+	"-Wno-error=incompatible-function-pointer-types",
 	// clang would take a program's own variable of that name for the function
 	"-fno-builtin-index", "-fno-builtin-rindex",
 	// Every current engine has these extensions. (Not -mbulk-memory: with it older clangs make
@@ -26,8 +28,7 @@ var common = []string{
 
 // errorFlags come after the user's flags, so that -w and -Wno-error do not disable them.
 var errorFlags = []string{
-	"-Werror=implicit-function-declaration", // it would link, and trap when called
-	// likewise: the C library calls a main that returns an int
+	// it would link, and trap when called: the C library calls a main that returns an int
 	"-Werror=main-return-type",
 }
 
@@ -40,7 +41,7 @@ var (
 		// by which the node knows an overflow of the stack
 		"-Wl,--export=__stack_pointer",
 		// a function that is called with another type than it has would trap
-		"-Wl,--fatal-warnings",
+		fatal,
 		// the host calls functions that the program passes to MPI
 		"-Wl,--export-table",
 	}
@@ -97,18 +98,18 @@ func (t *Toolchain) Fingerprint() (files, words []string) {
 	return files, slices.Concat([]string{t.Version, t.Target}, common, errorFlags, linkFlags, programFlags, debugFlags, debugLinkFlags, t.libraries(false))
 }
 
-// Commands returns the arguments for t.Clang: one command for each source and one to link. headers
-// is a directory with the files of package sdk; temp is one for object files.
+// Commands returns the arguments for t.Clang: one command for each source and one to link. temp is
+// a directory for object files.
 //
 // Compiling and linking are separate commands: a clang that does both with optimization also runs a
 // wasm-opt that it finds. The bytes would depend on that, and an old wasm-opt rejects clang's
 // output.
-func (t *Toolchain) Commands(l Line, headers, temp string) ([][]string, error) {
+func (t *Toolchain) Commands(l Line, kit Kit, temp string) ([][]string, error) {
 	if l.CXX && t.CXX == "" {
 		return nil, fmt.Errorf("C++ for WASI needs its library: on Debian and Ubuntu run\n\tapt-get install -y libc++-%d-dev-wasm32 libc++abi-%[1]d-dev-wasm32", t.major)
 	}
 	if l.Link {
-		return t.program(l, headers, temp)
+		return t.program(l, kit, temp)
 	}
 	var output []string
 	if l.Output != "" {
@@ -116,7 +117,7 @@ func (t *Toolchain) Commands(l Line, headers, temp string) ([][]string, error) {
 	}
 	var commands [][]string
 	for _, a := range l.sources() {
-		commands = append(commands, append(t.compile(l, headers, a), output...))
+		commands = append(commands, append(t.compile(l, kit.Headers, a), output...))
 	}
 	if len(commands) == 0 { // clang is asked for information, or has nothing to do
 		args := []string{t.target(), "-nostdlibinc", "-Qunused-arguments"}
@@ -129,7 +130,7 @@ func (t *Toolchain) Commands(l Line, headers, temp string) ([][]string, error) {
 }
 
 // program are the commands of a line that links.
-func (t *Toolchain) program(l Line, headers, temp string) (commands [][]string, err error) {
+func (t *Toolchain) program(l Line, kit Kit, temp string) (commands [][]string, err error) {
 	if l.has("-shared$") {
 		return nil, errors.New("-shared: WebAssembly programs have no shared libraries: link everything into one")
 	}
@@ -142,9 +143,7 @@ func (t *Toolchain) program(l Line, headers, temp string) (commands [][]string, 
 	}
 	relocatable := l.has("-r$") // one object made of several
 	if !relocatable {
-		first := filepath.Join(temp, "first.o")
-		commands = append(commands, []string{t.target(), "-O2", "-mmutable-globals", fmt.Sprintf("-DGUARD=%d", l.guard()), "-c", filepath.Join(headers, "start", "first.c"), "-o", first})
-		args = append(append(args, programFlags...), first)
+		args = append(append(args, programFlags...), kit.linkFlags(l.guard())...)
 	}
 	for _, a := range l.of(source, option, input) {
 		if a.kind != source {
@@ -152,13 +151,14 @@ func (t *Toolchain) program(l Line, headers, temp string) (commands [][]string, 
 			continue
 		}
 		object := filepath.Join(temp, fmt.Sprintf("%d-%s.o", len(commands), stem(a.words[0])))
-		commands = append(commands, slices.Concat(t.compile(l, headers, a), l.dependencies(a), []string{"-c", "-o", object}))
+		commands = append(commands, slices.Concat(t.compile(l, kit.Headers, a), l.dependencies(a), []string{"-c", "-o", object}))
 		args = append(args, object)
 	}
 	// after the user's directories, whose libraries may have the names of the system's
 	args = append(args, "-L"+t.Lib, "-o", l.Output)
 	if !relocatable {
 		args = append(append(args, t.crt1()), t.libraries(l.CXX)...)
+		args = append(args, "-l"+library)
 	}
 	return append(commands, args), nil
 }
@@ -192,23 +192,19 @@ func (t *Toolchain) compile(l Line, headers string, a argument) []string {
 func (t *Toolchain) compileFlags(headers, lang string) []string {
 	args := append([]string{t.target()}, common...)
 	if isCXX(lang) {
-		args = append(args, "-isystem", t.CXX, "-fno-exceptions")
+		args = append(args, "-fno-exceptions") // WebAssembly's are not in every engine
 	}
-	return append(args, "-isystem", filepath.Join(headers, "posix"), "-isystem", t.Include,
-		"-isystem", filepath.Join(headers, "mpi"), "-isystem", filepath.Join(headers, "c"))
+	for _, dir := range t.includes(headers, lang) {
+		args = append(args, "-isystem", dir)
+	}
+	return args
 }
 
-// Flags are the flags for clang to compile or to link, for a line that asks for them.
-func (t *Toolchain) Flags(l Line, headers string) []string {
-	lang := "c"
-	if l.CXX {
-		lang = "c++"
-	}
-	if l.Flags == "compile" {
-		return append(t.compileFlags(headers, lang), errorFlags...)
-	}
-	return slices.Concat([]string{t.target()}, linkFlags, programFlags,
-		[]string{filepath.Join(headers, "start", "first.c"), "-L" + t.Lib, t.crt1()}, t.libraries(l.CXX))
+// linkFlags are what the linker gets before the program's own objects. A function of MPI that is
+// declared without mpi.h, as configure scripts do, is one of the host too.
+func (k Kit) linkFlags(guard int) []string {
+	names := "--allow-undefined-file=" + filepath.Join(k.Objects, mpiNames)
+	return []string{"-Xlinker", names, k.first(guard), "-L" + k.Objects}
 }
 
 // dependencies adds the output and the target of -MD and -MMD unless the line has them: beside the

@@ -15,7 +15,7 @@ type Line struct {
 	Link   bool     // a program is made: no -c, -E, …
 	CXX    bool     // the C++ library is linked: a source is C++, or the compiler is
 	Show   bool     // print the commands and do nothing else
-	Flags  string   // print these flags and do nothing else: "compile" or "link"
+	Flags  string   // print these flags and do nothing else: "compile" or "link", say
 	Tell   bool     // print the commands first
 	Debug  bool     // --debug
 	Notes  []string // options that were dropped, and why
@@ -89,6 +89,9 @@ func (l *Line) finish() error {
 	switch {
 	case len(sources)+l.count(input) == 0:
 		l.Link = false
+		if l.Show {
+			l.Show, l.Flags = false, showAll
+		}
 		if !l.asks() {
 			return errors.New("no input files")
 		}
@@ -116,10 +119,8 @@ func (p *parser) add(words []string) error {
 	switch first := words[0]; {
 	case slices.Contains(showing, whole):
 		p.Show = true
-	case slices.Contains(showCompile, whole):
-		p.Flags = "compile"
-	case slices.Contains(showLink, whole):
-		p.Flags = "link"
+	case shows(whole) != "":
+		p.Flags = shows(whole)
 	case whole == "-v" || whole == "--verbose":
 		p.Tell = true
 	case whole == "--debug":

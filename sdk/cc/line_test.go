@@ -161,7 +161,7 @@ func TestDependencies(t *testing.T) {
 func TestFlags(t *testing.T) {
 	for line, want := range map[string][]string{
 		"-showme:compile": {"-isystem", "-nostdlibinc"}, "-compile_info": {"-isystem"},
-		"-showme:link": {"first.c", "crt1-command.o", " -lc "}, "-link_info": {" -lc "},
+		"-showme:link": {"/first-65536.o", "crt1-command.o", " -lc "}, "-link_info": {" -lc "},
 	} {
 		code, said := compile(t, nil, line)
 		for _, w := range want {
@@ -178,7 +178,7 @@ func TestFlags(t *testing.T) {
 // The language of each source; only C++ gets the headers of C++. The library need not be installed.
 func TestCXX(t *testing.T) {
 	tools := cc.Toolchain{Target: "wasm32-wasi", Include: "/c", Lib: "/lib", CXX: "/cxx"}
-	const inC, inCXX = "", "-isystem /cxx -fno-exceptions"
+	const inC, inCXX = "", "-fno-exceptions -isystem /cxx"
 	for _, tc := range []struct {
 		parse func([]string) (cc.Line, error)
 		line  string
@@ -199,7 +199,7 @@ func TestCXX(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list, err := tools.Commands(line, "/sdk", "/temp")
+		list, err := tools.Commands(line, cc.Kit{Headers: "/sdk", Objects: "/kit"}, "/temp")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func TestCXX(t *testing.T) {
 			if strings.Contains(commands[last], "-lc++") != tc.links {
 				t.Errorf("%s: %s", tc.line, commands[last])
 			}
-			commands = commands[1:last] // without the command for first.c
+			commands = commands[:last]
 		}
 		if len(commands) != len(tc.want) {
 			t.Errorf("%s: %q", tc.line, commands)

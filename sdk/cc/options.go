@@ -32,10 +32,8 @@ var (
 )
 
 var (
-	noLink      = strings.Fields("-c -S -E -M -MM -fsyntax-only")
-	showing     = strings.Fields("-show --show -showme --showme")
-	showCompile = strings.Fields("-showme:compile --showme:compile -compile_info -compile-info")
-	showLink    = strings.Fields("-showme:link --showme:link -link_info -link-info")
+	noLink  = strings.Fields("-c -S -E -M -MM -fsyntax-only")
+	showing = strings.Fields("-show --show -showme --showme")
 	// prefixes
 	asking = strings.Fields("--version -dumpmachine -dumpversion -print --print --help")
 )

@@ -1,13 +1,16 @@
 package cc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -30,43 +33,94 @@ func Run(ctx context.Context, args []string, cxx bool, s Streams) (code int, err
 	if err != nil {
 		return 0, err
 	}
-	headers, release, err := Headers()
+	kit, release, err := tools.kit()
 	if err != nil {
 		return 0, err
 	}
 	defer release()
+	for _, note := range line.Notes {
+		fmt.Fprintf(s.Err, "cc: %s\n", note)
+	}
+	if line.Flags != "" {
+		fmt.Fprintln(s.Out, tools.Flags(line, kit))
+		return 0, tools.make(ctx, kit) // the flags name its files
+	}
 	temp := ""
 	if line.Link && !line.Show {
 		if temp, err = os.MkdirTemp("", "ipfs-mpi-cc-"); err != nil {
 			return 0, err
 		}
 		defer os.RemoveAll(temp)
+		if err := line.indexArchives(temp); err != nil {
+			return 0, err
+		}
 	}
-	commands, err := tools.Commands(line, headers, temp)
+	commands, err := tools.Commands(line, kit, temp)
 	if err != nil {
 		return 0, err
 	}
-	for _, note := range line.Notes {
-		fmt.Fprintf(s.Err, "cc: %s\n", note)
-	}
-	if line.Flags != "" {
-		fmt.Fprintln(s.Out, quoted(tools.Flags(line, headers)))
+	var tell io.Writer
+	switch {
+	case line.Show:
+		for _, args := range commands {
+			fmt.Fprintln(s.Out, quoted(append([]string{tools.Clang}, args...)))
+		}
 		return 0, nil
+	case line.Tell:
+		tell = s.Err
 	}
-	for _, args := range commands {
-		shown := quoted(append([]string{tools.Clang}, args...))
-		switch {
-		case line.Show:
-			fmt.Fprintln(s.Out, shown)
-			continue
-		case line.Tell:
-			fmt.Fprintln(s.Err, shown)
+	compile := commands
+	if line.Link {
+		compile = commands[:len(commands)-1]
+	}
+	if code, err := runAll(ctx, tools.Clang, compile, s, tell); code != 0 || err != nil || !line.Link {
+		return code, err
+	}
+	if err := tools.make(ctx, kit); err != nil {
+		return 0, err
+	}
+	return tools.link(ctx, line, commands, s, tell)
+}
+
+// runAll runs the compiler once for each command, on all cores at a time, and shows what it says in
+// the order of the commands. With tell it prints each command. It returns the first exit code that
+// is not 0.
+func runAll(ctx context.Context, clang string, commands [][]string, s Streams, tell io.Writer) (code int, err error) {
+	if len(commands) == 1 { // what it says is shown as it is said
+		if tell != nil {
+			fmt.Fprintln(tell, quoted(append([]string{clang}, commands[0]...)))
 		}
-		if code, err := run(ctx, tools.Clang, args, s); code != 0 || err != nil {
-			return code, err
+		return run(ctx, clang, commands[0], s)
+	}
+	type result struct {
+		said, out bytes.Buffer
+		code      int
+		err       error
+	}
+	results := make([]result, len(commands))
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var wg sync.WaitGroup
+	for i, args := range commands {
+		free <- struct{}{}
+		wg.Go(func() {
+			r := &results[i]
+			r.code, r.err = run(ctx, clang, args, Streams{In: strings.NewReader(""), Out: &r.out, Err: &r.said})
+			<-free
+		})
+	}
+	wg.Wait()
+	for i := range results {
+		r := &results[i]
+		if tell != nil {
+			fmt.Fprintln(tell, quoted(append([]string{clang}, commands[i]...)))
+		}
+		_, _ = r.out.WriteTo(s.Out)
+		_, _ = r.said.WriteTo(s.Err)
+		if err == nil && code == 0 {
+			code, err = r.code, r.err
 		}
 	}
-	return 0, nil
+	return code, err
 }
 
 // read parses a command line, with the response files that it names.

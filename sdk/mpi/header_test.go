@@ -34,33 +34,19 @@ func standard(t *testing.T, file string) (rows [][]string) {
 	return rows
 }
 
-// compile gives C to the compiler of package cc, with the header beside this test.
+// compile gives C to the compiler of package cc, which has the header beside this test.
 func compile(t *testing.T, source string, args ...string) (output string, ok bool) {
 	t.Helper()
-	tools, err := cc.Find(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "test.c")
+	file := filepath.Join(t.TempDir(), "test.c")
 	if err := os.WriteFile(file, []byte("#include <mpi.h>\n"+source), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	line, err := cc.Parse(append(args, file))
+	var said bytes.Buffer
+	code, err := cc.Run(t.Context(), append(args, file), false, cc.Streams{In: strings.NewReader(""), Out: &said, Err: &said})
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands, err := tools.Commands(line, "..", dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range commands {
-		out, err := exec.CommandContext(t.Context(), tools.Clang, args...).CombinedOutput()
-		if err != nil {
-			return string(out), false
-		}
-	}
-	return "", true
+	return said.String(), code == 0
 }
 
 func TestGenerated(t *testing.T) {

@@ -1,11 +1,14 @@
-/* The user database, which is empty. A C library's own pwd.h takes precedence. */
+/* The user database, which is empty. A C library's own pwd.h takes
+   precedence. */
 #if __has_include_next(<pwd.h>)
 #include_next <pwd.h>
 #elif !defined(IPFS_MPI_PWD_H)
 #define IPFS_MPI_PWD_H
 #include <stddef.h>
 #include <sys/types.h>
-
+#ifdef __cplusplus
+extern "C" {
+#endif
 struct passwd {
     char *pw_name, *pw_passwd;
     uid_t pw_uid;
@@ -13,6 +16,14 @@ struct passwd {
     char *pw_gecos, *pw_dir, *pw_shell;
 };
 
-static inline struct passwd *getpwuid(uid_t uid) { (void)uid; return NULL; }
-static inline struct passwd *getpwnam(const char *name) { (void)name; return NULL; }
+struct passwd *getpwuid(uid_t);
+struct passwd *getpwnam(const char *);
+int getpwuid_r(uid_t, struct passwd *, char *, size_t, struct passwd **);
+int getpwnam_r(const char *, struct passwd *, char *, size_t, struct passwd **);
+struct passwd *getpwent(void);
+void setpwent(void);
+void endpwent(void);
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -1,13 +1,24 @@
 /* Functions of POSIX that wasi-libc does not declare. */
 #include_next <stdio.h>
 
-#ifndef IPFS_MPI_STDIO_H
+#if !defined(IPFS_MPI_STDIO_H)
 #define IPFS_MPI_STDIO_H
 #ifdef __cplusplus
 extern "C" {
 #endif
-FILE *popen(const char *, const char *) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
-int pclose(FILE *) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
+#ifndef L_tmpnam
+#define L_tmpnam 20
+#define TMP_MAX 10000
+#endif
+#if (defined(_POSIX_SOURCE) || defined(_POSIX_C_SOURCE) || defined(_XOPEN_SOURCE) || defined(_GNU_SOURCE) || defined(_BSD_SOURCE))
+FILE *popen(const char *, const char *);
+int pclose(FILE *);
+char *ctermid(char *);
+char *tempnam(const char *, const char *);
+#ifndef P_tmpdir
+#define P_tmpdir "/tmp"
+#endif
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -1,49 +1,81 @@
 /* Functions of POSIX that wasi-libc does not declare. */
 #include_next <unistd.h>
 
-#ifndef IPFS_MPI_UNISTD_H
+#if !defined(IPFS_MPI_UNISTD_H)
 #define IPFS_MPI_UNISTD_H
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* getenv under another name: a program that does not include stdlib.h may define random itself. */
-char *ipfs_mpi_getenv(const char *) __asm__("getenv");
-
 /* The name of the node, which MPI_Get_processor_name returns too. */
-#define gethostname ipfs_mpi_gethostname
-static inline int gethostname(char *name, size_t size) {
-    const char *host = ipfs_mpi_getenv("MPI_HOST");
-    if (!host)
-        host = "localhost";
-    if (size == 0)
-        return -1;
-    __builtin_strncpy(name, host, size - 1);
-    name[size - 1] = 0;
-    return 0;
-}
+int gethostname(char *, size_t);
+int sethostname(const char *, size_t);
+int getdomainname(char *, size_t);
+long gethostid(void);
 
-static inline pid_t getppid(void) { return 1; }
-static inline uid_t getuid(void) { return 0; }
-static inline uid_t geteuid(void) { return 0; }
-static inline gid_t getgid(void) { return 0; }
-static inline gid_t getegid(void) { return 0; }
+pid_t getppid(void);
+pid_t getpgrp(void);
+pid_t getpgid(pid_t);
+int setpgid(pid_t, pid_t);
+pid_t setsid(void);
+pid_t getsid(pid_t);
+pid_t tcgetpgrp(int);
+int tcsetpgrp(int, pid_t);
+uid_t getuid(void);
+uid_t geteuid(void);
+gid_t getgid(void);
+gid_t getegid(void);
+int setuid(uid_t);
+int seteuid(uid_t);
+int setgid(gid_t);
+int setegid(gid_t);
+int getgroups(int, gid_t[]);
+char *getlogin(void);
+int getlogin_r(char *, size_t);
+
+pid_t fork(void);
+pid_t vfork(void);
+int execl(const char *, const char *, ...);
+int execlp(const char *, const char *, ...);
+int execle(const char *, const char *, ...);
+int execv(const char *, char *const[]);
+int execvp(const char *, char *const[]);
+int execve(const char *, char *const[], char *const[]);
+int fexecve(int, char *const[], char *const[]);
+int daemon(int, int);
+int nice(int);
+int pipe(int[2]);
+int dup(int);
+int dup2(int, int);
+unsigned alarm(unsigned);
+unsigned ualarm(unsigned, unsigned);
+int pause(void);
+void sync(void);
+int lockf(int, int, off_t);
+int chown(const char *, uid_t, gid_t);
+int fchown(int, uid_t, gid_t);
+int lchown(const char *, uid_t, gid_t);
+int fchdir(int);
+int chroot(const char *);
+char *ttyname(int);
+int ttyname_r(int, char *, size_t);
 #if defined(_GNU_SOURCE) || defined(_BSD_SOURCE)
-static inline int getpagesize(void) { return 65536; } /* the page size of WebAssembly */
+int getpagesize(void); /* the page size of WebAssembly */
+int brk(void *);
+long syscall(long, ...);
 #endif
-
-pid_t fork(void) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
-pid_t vfork(void) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
-int execl(const char *, const char *, ...) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
-int execlp(const char *, const char *, ...) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
-int execv(const char *, char *const[]) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
-int execvp(const char *, char *const[]) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
-int execve(const char *, char *const[], char *const[]) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
-int pipe(int[2]) __attribute__((__unavailable__("a WebAssembly program is one process: start more ranks instead")));
-int dup(int) __attribute__((__unavailable__("WASI has no second descriptor of a file: open the file again instead")));
-int dup2(int, int) __attribute__((__unavailable__("WASI has no second descriptor of a file: freopen() redirects a stream")));
-unsigned alarm(unsigned) __attribute__((__unavailable__("nothing interrupts a WebAssembly program: compare MPI_Wtime() instead")));
-
+#if defined(_GNU_SOURCE)
+int pipe2(int[2], int);
+int dup3(int, int, int);
+int execvpe(const char *, char *const[], char *const[]);
+char *get_current_dir_name(void);
+pid_t gettid(void);
+#endif
+#ifndef F_LOCK
+#define F_ULOCK 0
+#define F_LOCK 1
+#define F_TLOCK 2
+#define F_TEST 3
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -47,24 +47,11 @@ func Programs() []Program {
 
 // Wasm compiles the program as "ipfs-mpi cc" does. root is the root of the repository.
 func (p Program) Wasm(ctx context.Context, root, output string) error {
-	tools, err := cc.Find(ctx)
-	if err != nil {
-		return err
-	}
-	line, err := cc.Parse(append([]string{"-Wall", "-Wextra", "-Werror", "-o", output, filepath.Join(root, p.Source), "-lm"}, p.Flags...))
-	if err != nil {
-		return err
-	}
-	temp, err := os.MkdirTemp("", "conformance-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temp)
-	commands, err := tools.Commands(line, filepath.Join(root, "sdk"), temp)
-	for _, args := range commands {
-		if err == nil {
-			err = run(exec.CommandContext(ctx, tools.Clang, args...))
-		}
+	args := append([]string{"-Wall", "-Wextra", "-Werror", "-o", output, filepath.Join(root, p.Source), "-lm"}, p.Flags...)
+	var said bytes.Buffer
+	code, err := cc.Run(ctx, args, false, cc.Streams{In: &bytes.Buffer{}, Out: &said, Err: &said})
+	if err == nil && code != 0 {
+		err = fmt.Errorf("%s does not compile: exit code %d\n%s", p.Source, code, &said)
 	}
 	return err
 }

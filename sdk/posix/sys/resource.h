@@ -1,13 +1,24 @@
-/* Functions of POSIX that wasi-libc does not declare. */
+/* Functions of POSIX that wasi-libc does not declare. The node sets the limits of a program. */
 #include_next <sys/resource.h>
 
+#if !defined(IPFS_MPI_SYS_RESOURCE_H)
+#define IPFS_MPI_SYS_RESOURCE_H
+#define __NEED_id_t
+#define __NEED_pid_t
+#include <bits/alltypes.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
 #ifndef RLIMIT_STACK
 #define RLIMIT_CPU 0
 #define RLIMIT_FSIZE 1
 #define RLIMIT_DATA 2
 #define RLIMIT_STACK 3
 #define RLIMIT_CORE 4
+#define RLIMIT_RSS 5
+#define RLIMIT_NPROC 6
 #define RLIMIT_NOFILE 7
+#define RLIMIT_MEMLOCK 8
 #define RLIMIT_AS 9
 #define RLIM_INFINITY (~0ULL)
 
@@ -16,17 +27,19 @@ typedef unsigned long long rlim_t;
 struct rlimit {
     rlim_t rlim_cur, rlim_max;
 };
+#endif
+#define PRIO_PROCESS 0
+#define PRIO_PGRP 1
+#define PRIO_USER 2
 
-static inline int getrlimit(int resource, struct rlimit *limit) {
-    (void)resource;
-    limit->rlim_cur = limit->rlim_max = RLIM_INFINITY;
-    return 0;
+int getrlimit(int, struct rlimit *);
+int setrlimit(int, const struct rlimit *);
+int getpriority(int, id_t);
+int setpriority(int, id_t, int);
+#ifdef _GNU_SOURCE
+int prlimit(pid_t, int, const struct rlimit *, struct rlimit *);
+#endif
+#ifdef __cplusplus
 }
-
-/* The node sets a program's limits. */
-static inline int setrlimit(int resource, const struct rlimit *limit) {
-    (void)resource;
-    (void)limit;
-    return -1;
-}
+#endif
 #endif
