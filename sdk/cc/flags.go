@@ -135,13 +135,10 @@ func (t *Toolchain) program(l Line, kit Kit, temp string) (commands [][]string, 
 		return nil, errors.New("-shared: WebAssembly programs have no shared libraries: link everything into one")
 	}
 	args := append([]string{t.target()}, linkFlags...)
-	if l.Debug && !l.has("-r$") {
-		debug := filepath.Join(temp, "debug.o")
-		commands = append(commands, []string{t.target(), "-O2", "-g", "-fno-builtin", "-nostdlibinc", "-isystem", t.Include,
-			"-c", filepath.Join(headers, "start", "debug.c"), "-o", debug})
-		args = append(append(args, debugLinkFlags...), debug)
-	}
 	relocatable := l.has("-r$") // one object made of several
+	if l.Debug && !relocatable {
+		args = append(append(args, debugLinkFlags...), kit.debug())
+	}
 	if !relocatable {
 		args = append(append(args, programFlags...), kit.linkFlags(l.guard())...)
 	}

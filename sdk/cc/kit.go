@@ -38,12 +38,15 @@ func (k Kit) first(guard int) string {
 	return filepath.Join(k.Objects, fmt.Sprintf("first-%d.o", guard))
 }
 
+// debug is the object of a program that is linked with --debug.
+func (k Kit) debug() string { return filepath.Join(k.Objects, "debug.o") }
+
 // files are the files that BuildKit makes.
 func (k Kit) files() (list []string) {
 	for _, g := range guards {
 		list = append(list, k.first(g))
 	}
-	return append(list, filepath.Join(k.Objects, "lib"+library+".a"), filepath.Join(k.Objects, mpiNames))
+	return append(list, k.debug(), filepath.Join(k.Objects, "lib"+library+".a"), filepath.Join(k.Objects, mpiNames))
 }
 
 func (k Kit) complete() bool {
@@ -67,6 +70,8 @@ func (t *Toolchain) BuildKit(ctx context.Context, headers, objects string) (Kit,
 		jobs = append(jobs, []string{t.target(), "-O2", "-mmutable-globals", fmt.Sprintf("-DGUARD=%d", g),
 			"-c", filepath.Join(headers, "start", "first.c"), "-o", k.first(g)})
 	}
+	jobs = append(jobs, []string{t.target(), "-O2", "-g", "-fno-builtin", "-nostdlibinc", "-isystem", t.Include,
+		"-c", filepath.Join(headers, "start", "debug.c"), "-o", k.debug()})
 	members := make([]string, len(sources))
 	for i, name := range sources {
 		members[i] = filepath.Join(objects, stem(name)+".o")
