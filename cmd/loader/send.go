@@ -30,7 +30,7 @@ type sendOptions struct {
 	file     string
 	pid      int64
 	expected int
-	timeout  time.Duration
+	timeout  span
 	json     bool
 	raw      bool
 }
@@ -59,7 +59,8 @@ Exit codes: 0 all went well, 1 error, 2 wrong usage, 3 some messages failed or n
 	f.StringVar(&o.file, "data", "", "the message, from a `FILE`; - is standard input")
 	f.Int64Var(&o.pid, "pid", 1, "`NUMBER` that the answers carry")
 	f.IntVar(&o.expected, "expected", -1, "how many answers to wait for (default: one for each message)")
-	f.DurationVar(&o.timeout, "timeout", mpi.DefaultTimeout, "for the whole request")
+	o.timeout = span(mpi.DefaultTimeout)
+	f.Var(&o.timeout, "timeout", "for the whole request")
 	f.BoolVar(&o.json, "json", false, "print one JSON document with messages and failures")
 	f.BoolVar(&o.raw, "raw", false, "print the bytes of the answers and nothing else")
 	cmd.MarkFlagsMutuallyExclusive("message", "data")
@@ -79,8 +80,8 @@ func (o *sendOptions) check(expectedSet bool) error {
 		return usagef("nobody to send to: give --to PEER or --all")
 	case expectedSet && o.expected < 0:
 		return usagef("--expected %d: it must be 0 or more", o.expected)
-	case o.timeout <= 0 || o.timeout > mpi.MaxTimeout:
-		return usagef("--timeout %v: it must be more than 0 and at most %v", o.timeout, mpi.MaxTimeout)
+	case o.timeout <= 0 || o.timeout > span(mpi.MaxTimeout):
+		return usagef("--timeout %v: it must be more than 0 and at most %v", time.Duration(o.timeout), mpi.MaxTimeout)
 	}
 	return nil
 }
@@ -95,13 +96,13 @@ func (a *app) send(ctx context.Context, file string, o sendOptions) error {
 		return err
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(ctx, o.timeout+sendGrace)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(o.timeout)+sendGrace)
 	defer cancel()
 	to, err := receivers(ctx, c, file, o)
 	if err != nil {
 		return explain(err)
 	}
-	req := mpi.Request{File: file, Pid: o.pid, Expected: o.expected, Timeout: o.timeout}
+	req := mpi.Request{File: file, Pid: o.pid, Expected: o.expected, Timeout: time.Duration(o.timeout)}
 	for _, p := range to {
 		req.Messages = append(req.Messages, mpi.Message{Pid: o.pid, To: p, Data: data})
 	}
