@@ -55,3 +55,30 @@ func TestDebug(t *testing.T) {
 		})
 	}
 }
+
+// TestSanitizers: the sanitizers of other machines are --debug, in one step and in two.
+func TestSanitizers(t *testing.T) {
+	files := map[string]string{
+		"part.c": "#include <stdlib.h>\nint part(void) { char *volatile p = malloc(3); p[3] = 1; free(p); return 0; }\n",
+		"main.c": "int part(void);\nint main(void) { return part(); }\n",
+	}
+	for _, commands := range [][]string{
+		{"-fsanitize=address,undefined -g main.c part.c -o prog.wasm"},
+		{"--debug -c main.c", "--debug -c part.c", "--debug main.o part.o -o prog.wasm"},
+		{"--debug -O0 -w main.c part.c -o prog.wasm"},
+	} {
+		code, said := compile(t, files, strings.Fields(commands[0])...)
+		for _, c := range commands[1:] {
+			if code == 0 {
+				code, said = again(t, strings.Fields(c)...)
+			}
+		}
+		if code != 0 {
+			t.Errorf("%v: exit code %d: %s", commands, code, said)
+			continue
+		}
+		if out := execute(t, "prog.wasm"); !strings.HasPrefix(out.Detail, "heap: bytes were written behind a block of 3 bytes in free ← part (part.c:2)") {
+			t.Errorf("%v: %s: %s", commands, out.Reason, out.Detail)
+		}
+	}
+}

@@ -88,6 +88,9 @@ var (
 		"-Wl,--wrap=aligned_alloc,--wrap=memalign,--wrap=posix_memalign,--wrap=malloc_usable_size"}
 )
 
+// sanitizers are those of other machines that --debug stands for.
+var sanitizers = []string{"undefined", "address", "leak"}
+
 // emulations are libraries for what WASI lacks. Not every C library has all of them.
 var emulations = []string{"wasi-emulated-mman", "wasi-emulated-signal", "wasi-emulated-process-clocks", "wasi-emulated-getpid"}
 

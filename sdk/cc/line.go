@@ -125,6 +125,9 @@ func (p *parser) add(words []string) error {
 		p.Tell = true
 	case whole == "--debug":
 		p.Debug = true
+	case strings.HasPrefix(whole, "-fsanitize=") && matches(sanitizers, whole[len("-fsanitize="):]):
+		p.Debug = true
+		p.Notes = append(p.Notes, whole+" is --debug here")
 	case whole == "-w":
 		p.quiet = true
 	case strings.HasPrefix(first, "-o"):

@@ -163,10 +163,13 @@ func TestRunFails(t *testing.T) {
 		{"MPI_Abort", `if (rank == 1) MPI_Abort(MPI_COMM_WORLD, 42); MPI_Barrier(MPI_COMM_WORLD);`, 42, []string{"rank 1 on peer " + other, "42"}},
 		{"exit code", `if (rank == 1) { fprintf(stderr, "no such matrix\n"); exit(3); } MPI_Barrier(MPI_COMM_WORLD);`, 3, []string{"no such matrix\n", "rank 1 on peer " + other, "exit code 3"}},
 		{"trap", `if (rank == 1) __builtin_trap(); MPI_Barrier(MPI_COMM_WORLD);`, 1, []string{"rank 1 on peer " + other, "trap"}},
+		{"NULL", `int *volatile p = 0; if (rank == 1) *p = 1; MPI_Barrier(MPI_COMM_WORLD);`, 1, []string{"rank 1 on peer " + other, "NULL pointer: store at address 0x0 in main"}},
+		{"memory", `if (rank == 1) { char *volatile p = malloc(1u << 30); *p = 1; } MPI_Barrier(MPI_COMM_WORLD);`, 0,
+			[]string{"rank 1 on peer " + other, "asked for 1024.1 MiB", "its limit is 100 MiB", "--memory 1033MiB", "NULL pointer"}},
 		{"an error of MPI", `if (rank == 1) MPI_Send(&rank, 1, MPI_INT, 99, 0, MPI_COMM_WORLD); MPI_Barrier(MPI_COMM_WORLD);`, 0, []string{"rank 1 on peer " + other, "MPI_Send"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out, errs, code := n.command(t, "run", "-n", "2", program(t, c.program))
+			out, errs, code := n.command(t, "run", "-n", "2", "--memory", "100MiB", program(t, c.program))
 			if code == 0 || c.code != 0 && code != c.code {
 				t.Errorf("exit code %d, want %d", code, c.code)
 			}
