@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // APIFile is the file in the repository with the multiaddr of the API, while the node runs.
@@ -34,6 +35,9 @@ func Discover(api, repo string) (string, error) {
 		if why := absence(repo); why != "" {
 			return "", fmt.Errorf("http: the mpi plugin does not run in the daemon on %s: %s", repo, why)
 		}
+		if withoutPlugin(repo) {
+			return "", fmt.Errorf("http: the daemon that runs on %s has no mpi plugin: install it (ipfs-mpi install) and start it again, or run ipfs-mpi daemon in its place", repo)
+		}
 		return "", fmt.Errorf("http: no node with the mpi plugin runs on %s (there is no %s): start its daemon, or give the API's address", repo, name)
 	}
 	if err != nil {
@@ -44,6 +48,25 @@ func Discover(api, repo string) (string, error) {
 		return "", fmt.Errorf("%w (from %s)", err, name)
 	}
 	return u, nil
+}
+
+// withoutPlugin reports whether a Kubo daemon runs on a repository: it writes where its own API is,
+// and answers there.
+func withoutPlugin(repo string) bool {
+	text, err := readSmall(filepath.Join(repo, "api"))
+	if err != nil {
+		return false
+	}
+	api, err := ParseAPI(text)
+	if err != nil {
+		return false
+	}
+	c, err := net.DialTimeout("tcp", strings.TrimPrefix(api, "http://"), time.Second)
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
 }
 
 // repository is the one that is given, or else $IPFS_PATH, or ~/.ipfs.

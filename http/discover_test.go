@@ -1,6 +1,8 @@
 package http
 
 import (
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,5 +100,26 @@ func TestTellAbsence(t *testing.T) {
 	}
 	if _, err := Discover("", repo); err == nil || !strings.Contains(err.Error(), "start its daemon") {
 		t.Errorf("after it was killed: %v", err)
+	}
+}
+
+// A Kubo daemon that runs without the plugin need not be started, and is told apart from one that
+// was killed.
+func TestDaemonWithoutPlugin(t *testing.T) {
+	repo := t.TempDir()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", ln.Addr().(*net.TCPAddr).Port)
+	if err := os.WriteFile(filepath.Join(repo, "api"), []byte(addr), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Discover("", repo); err == nil || !strings.Contains(err.Error(), "has no mpi plugin") {
+		t.Errorf("while it runs: %v", err)
+	}
+	ln.Close()
+	if _, err := Discover("", repo); err == nil || !strings.Contains(err.Error(), "start its daemon") {
+		t.Errorf("after it: %v", err)
 	}
 }

@@ -27,6 +27,8 @@ func (s JobSpec) Check() error {
 	switch {
 	case s.File == "":
 		return Errorf(CodeInvalid, `file is missing: name the program to run, such as "file": "pi"`)
+	case !utf8.ValidString(s.File):
+		return Errorf(CodeInvalid, "file is %+q: it must be UTF-8, as all text of the API is", clip([]byte(s.File)))
 	case len(s.Name) > maxJobName || strings.ContainsFunc(s.Name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return Errorf(CodeInvalid, "name is %q: it must be printable, and at most %d bytes", clip([]byte(s.Name)), maxJobName)
 	case s.Ranks < 1 || s.Ranks > MaxRanks:

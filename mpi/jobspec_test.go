@@ -23,6 +23,7 @@ func TestJobSpecCheck(t *testing.T) {
 		want string
 	}{
 		{"no file", func(s *JobSpec) { s.File = "" }, CodeInvalid, "file"},
+		{"file that is no text", func(s *JobSpec) { s.File = "a\xff" }, CodeInvalid, `file is "a\xff"`},
 		{"name of control characters", func(s *JobSpec) { s.Name = "a\x1b" }, CodeInvalid, "name"},
 		{"name of no characters", func(s *JobSpec) { s.Name = "a\xff\u200b" }, CodeInvalid, "name"},
 		{"long name", func(s *JobSpec) { s.Name = strings.Repeat("x", 101) }, CodeInvalid, "name"},

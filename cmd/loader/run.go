@@ -128,7 +128,11 @@ func (o *runOptions) spec(args []string) (mpi.JobSpec, error) {
 	if _, _, source := cc.Source(spec.File); len(o.options) > 0 && !source {
 		return spec, usagef("--cc has the compiler's options, and %s is no source in C or C++", spec.File)
 	}
-	if err := spec.Check(); err != nil {
+	checked := spec
+	if isFile(spec.File) {
+		checked.File = "file" // the path stays here, whatever bytes it has
+	}
+	if err := checked.Check(); err != nil {
 		return spec, usagef("%w", err)
 	}
 	return spec, nil
