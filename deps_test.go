@@ -70,7 +70,7 @@ var rules = []rule{
 	{packages: "mpi/wasm/wasi", foreign: []string{goSystem}},
 	{packages: "mpi/codecache", imports: []string{"mpi/atomicfile"}},
 	{packages: "mpi/worker", imports: []string{"mpi", "mpi/codecache", "mpi/exec", "mpi/frame", "mpi/worker/link"}, foreign: []string{goSystem}},
-	{packages: "mpi/worker/link", imports: []string{"mpi", "mpi/burst", "mpi/frame"}, foreign: []string{goSystem}},
+	{packages: "mpi/worker/link", imports: []string{"mpi", "mpi/burst", "mpi/exec", "mpi/frame"}, foreign: []string{goSystem}},
 	{packages: "mpi/worker/embedded", foreign: []string{zstandard}},
 	{packages: "mpi/worker/embedded/pack", imports: []string{"mpi/atomicfile"}, foreign: []string{zstandard}},
 	{packages: "mpi/worker/lockdown/lockdowntest", foreign: []string{goSystem}},

@@ -32,6 +32,7 @@ const (
 	Aborted     Reason = "aborted"       // a rank called MPI_Abort, or broke a rule of MPI
 	NoSlots     Reason = "no-slots"      // the peer has no room for ranks
 	NoAnswer    Reason = "no-answer"     // was handled, and the peer that did sent no answer
+	Deadlock    Reason = "deadlock"      // all ranks of the job wait for each other
 )
 
 // Failure is one message that was not delivered, or was delivered and failed.

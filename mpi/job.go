@@ -31,6 +31,8 @@ type JobSpec struct {
 	Stdin bool `json:"stdin,omitempty"`
 	// what the ranks call is compared, and the first mismatch ends the job
 	CheckCalls bool `json:"check,omitempty"`
+	// go on when all ranks wait for each other and no message is under way
+	AllowDeadlock bool `json:"allowDeadlock,omitempty"`
 }
 
 // MapBy is how ranks are placed.
@@ -86,6 +88,8 @@ type JobRank struct {
 	Peer   PeerID `json:"peer"`
 	Memory int64  `json:"memory,omitempty"` // bytes, once it has ended
 	Exit   *int   `json:"exit,omitempty"`   // once it has ended by itself
+	// what it waits for, or waited for when the job failed: of some moments ago; nil while it runs
+	Waits *RankWait `json:"waits,omitempty"`
 }
 
 // JobCause is the first thing that went wrong.

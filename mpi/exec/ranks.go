@@ -3,6 +3,8 @@ package exec
 import (
 	"context"
 	"io/fs"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
 // RankProgram is an MPI program as jobs see it: it runs the ranks that a job has on this node, with
@@ -50,6 +52,8 @@ type RankGroup interface {
 	Input(data []byte)
 	// Load says how many ranks of other jobs run on this machine.
 	Load(others int)
+	// Look has the owner told what the ranks do, by Stand: once for each call, soon.
+	Look()
 	// Close frees the group and returns once nothing of it is left. It ends ranks that still run.
 	// The owner hears nothing after it.
 	Close() error
@@ -75,6 +79,8 @@ type RankOwner interface {
 	InputRead(n int)
 	// Room asks for room for n bytes more of files, or gives back -n. It may wait for an answer.
 	Room(n int64) bool
+	// Stand answers a Look.
+	Stand(Standing)
 	// Broken says that what a node sent is not what the protocol allows. The group goes on.
 	Broken(node int, why string)
 	// Ended says how a rank ended, once all of its output and files were given. It is called once
@@ -83,6 +89,24 @@ type RankOwner interface {
 	// Fault says that the group cannot go on, for a cause that is not one rank's. Ended follows for
 	// the ranks that run.
 	Fault(why string)
+}
+
+// Standing is what the ranks of a group did at a moment after they were asked for it.
+type Standing struct {
+	// each rank has ended, or waits for a message; nothing that this node has will wake one
+	Idle bool
+	// packets that were given to the group's lanes, and packets of other nodes that were dealt with
+	Sent, Got uint64
+	// Two standings that are idle, with the same Epoch: no rank ran between them.
+	Epoch uint64
+	// what the first ranks that wait do so for, at most mpi.MaxWaits, in ascending order
+	Waits []RankWait
+}
+
+// RankWait is what one rank waits for.
+type RankWait struct {
+	Rank int
+	mpi.RankWait
 }
 
 // PartsOwner is a [RankOwner] that takes a large packet in two parts, so that it need not be copied

@@ -20,6 +20,8 @@ import (
 //	  │ OutputCredit… ──────────────────► │
 //	  │ Input… ─────────────────────────► │   to the node of rank 0
 //	  │ ◄─────────────────── InputCredit… │
+//	  │ Look ───────────────────────────► │   now and then: what do the ranks do?
+//	  │ ◄──────────────────────  Standing │   answers each Look
 //	  │ ◄─────────────────────────── Exit │   of each rank
 //	  │ Stop ───────────────────────────► │   at the end, or when one failed; answered by
 //	  │ ◄──────────────────────── Stopped │   once nothing of the job is left there
@@ -120,6 +122,31 @@ type FileChunk struct {
 	Data   []byte
 }
 
+// Look asks what the ranks on the node do. The origin asks all nodes with ranks at once, and again
+// only when all have answered.
+type Look struct {
+	Job   mpi.JobID
+	Round uint64
+}
+
+// Standing answers Look: what the ranks on the node did at a moment between the two.
+// All ranks of a job wait for each other if all nodes are Idle in two rounds that
+// follow each other, with the same Epoch, Sent and Got, and Got of all is as many as Sent of all.
+type Standing struct {
+	Job       mpi.JobID
+	Round     uint64
+	Idle      bool
+	Sent, Got uint64 // packets
+	Epoch     uint64
+	Waits     []RankWait // at most mpi.MaxWaits
+}
+
+// RankWait is what one rank waits for.
+type RankWait struct {
+	Rank uint32
+	mpi.RankWait
+}
+
 // Exit says how a rank ended. Reason is empty for exit code 0.
 type Exit struct {
 	Job    mpi.JobID
@@ -176,6 +203,8 @@ func (OutputCredit) isFrame() {}
 func (Input) isFrame()        {}
 func (InputCredit) isFrame()  {}
 func (FileChunk) isFrame()    {}
+func (Look) isFrame()         {}
+func (Standing) isFrame()     {}
 func (Exit) isFrame()         {}
 func (Failed) isFrame()       {}
 func (Stop) isFrame()         {}
@@ -191,6 +220,8 @@ func (f OutputCredit) Of() mpi.JobID { return f.Job }
 func (f Input) Of() mpi.JobID        { return f.Job }
 func (f InputCredit) Of() mpi.JobID  { return f.Job }
 func (f FileChunk) Of() mpi.JobID    { return f.Job }
+func (f Look) Of() mpi.JobID         { return f.Job }
+func (f Standing) Of() mpi.JobID     { return f.Job }
 func (f Exit) Of() mpi.JobID         { return f.Job }
 func (f Failed) Of() mpi.JobID       { return f.Job }
 func (f Stop) Of() mpi.JobID         { return f.Job }

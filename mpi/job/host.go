@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
@@ -31,6 +32,8 @@ type host struct {
 	input   int  // bytes of standard input that rank 0 has not read
 	noMore  bool // input has ended
 	aborted bool // the ranks are to end
+	looking bool // the ranks were asked what they do, in a round of the origin
+	round   uint64
 	told    bool // the origin knows that the job failed here, or has ended it
 }
 
@@ -100,6 +103,8 @@ func (h *host) step(now time.Time, e hostEvent) []action {
 	case inputRead:
 		h.input -= e.n
 		h.post(frame.InputCredit{Job: h.id, Bytes: int64(e.n)})
+	case stood:
+		h.stands(e.s)
 	case faulted:
 		h.fail(frame.Failed{Rank: -1, Reason: mpi.Internal, Detail: e.detail})
 	case shed:
@@ -166,9 +171,27 @@ func (h *host) hear(f frame.JobFrame) {
 		h.do(giveCredit{f.Bytes})
 	case frame.Input:
 		h.takeInput(f.Data)
+	case frame.Look:
+		if (h.phase == executing || h.phase == waiting) && !h.aborted && !h.looking {
+			h.looking, h.round = true, f.Round
+			h.do(look{})
+		}
 	case frame.Stop:
 		h.stop(f.Detail)
 	}
+}
+
+// stands tells the origin what the ranks do.
+func (h *host) stands(s exec.Standing) {
+	if !h.looking || h.aborted {
+		return
+	}
+	h.looking = false
+	f := frame.Standing{Job: h.id, Round: h.round, Idle: s.Idle, Sent: s.Sent, Got: s.Got, Epoch: s.Epoch}
+	for _, w := range s.Waits[:min(len(s.Waits), mpi.MaxWaits)] {
+		f.Waits = append(f.Waits, frame.RankWait{Rank: uint32(w.Rank), RankWait: w.RankWait})
+	}
+	h.post(f)
 }
 
 // placed takes the ranks that are to run here.

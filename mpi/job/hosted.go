@@ -238,6 +238,10 @@ func (p *hosted) step(e hostEvent) {
 		case startRanks:
 			p.svc.load.add(p, len(m.local))
 			(*p.group.Load()).Start()
+		case look:
+			if g := p.group.Load(); g != nil {
+				(*g).Look()
+			}
 		case restRanks:
 			p.svc.rest(p)
 		case abort:

@@ -263,6 +263,8 @@ func size(f frame.JobFrame) int {
 		return len(f.Data)
 	case frame.Input:
 		return len(f.Data)
+	case frame.Standing:
+		return 200 * len(f.Waits)
 	case frame.Place:
 		return 4*len(f.Ranks) + 64*len(f.Nodes) + 16*(len(f.Args)+len(f.Env))
 	}

@@ -37,6 +37,10 @@ type origin struct {
 	pending int          // items that the recorder has not dealt with
 	hurried bool         // the recorder waits for nobody
 
+	looks uint64 // rounds of Look so far
+	quiet bool   // in the last round all ranks waited, and no packet was under way
+	moved bool   // a node does not stand as it did in that round
+
 	input   int64       // bytes of standard input under way
 	noMore  bool        // the end of standard input was sent
 	waiting *inputGiven // that there is no room for yet; nil for none
@@ -71,6 +75,7 @@ const (
 	pauseTimer              // next round of offers
 	fetchTimer              // all nodes prepared
 	limitTimer              // the job's own limit
+	lookTimer               // next round of Look
 	stopTimer               // all nodes stopped
 	drainTimer              // the recorder has no more to do
 	timerCount
@@ -89,6 +94,7 @@ type participant struct {
 	reason mpi.Reason
 	why    string // there are no more slots, for people
 
+	standing standing
 	ranks    []int // placed here
 	prepared bool
 	exits    int // of ranks
@@ -199,6 +205,8 @@ func (o *origin) due() {
 		case limitTimer:
 			o.fail(mpi.JobCause{Rank: -1, Reason: mpi.TimedOut, Detail: fmt.Sprintf(
 				"it took longer than its limit of %v", o.record.Spec.Timeout)})
+		case lookTimer:
+			o.look()
 		case stopTimer:
 			o.drain()
 		case drainTimer:
@@ -299,6 +307,11 @@ func (o *origin) end() {
 	o.timers = [timerCount]time.Time{}
 	r := &o.record
 	r.State, r.Progress, r.Ended = mpi.JobDone, "", o.now
+	if o.cause == nil {
+		for i := range r.Ranks {
+			r.Ranks[i].Waits = nil
+		}
+	}
 	if c := o.cause; c != nil {
 		r.Cause, r.Exit, r.State = c, c.Exit, mpi.JobFailed
 		if o.killed {

@@ -178,5 +178,8 @@ func (o *rankOwner) Ended(rank int, out exec.Outcome) {
 	}
 }
 
+// Stand implements [exec.RankOwner]. The ranks are asked only when the answer before has come.
+func (o *rankOwner) Stand(s exec.Standing) { o.p.inbox.put(stood{s}) }
+
 // Fault implements [exec.RankOwner].
 func (o *rankOwner) Fault(why string) { o.fault(why) }

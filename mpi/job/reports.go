@@ -50,6 +50,7 @@ func (o *origin) start() {
 	for _, p := range o.order {
 		o.post(p.peer, frame.Start{Job: o.id})
 	}
+	o.lookLater()
 	o.sendInput()
 }
 
@@ -93,6 +94,8 @@ func (o *origin) hear(from mpi.PeerID, f frame.JobFrame) {
 			o.input -= min(o.input, f.Bytes)
 			o.sendInput()
 		}
+	case frame.Standing:
+		o.stands(p, f)
 	case frame.Exit:
 		if o.hasRank(p, f.Rank) {
 			o.exited(p, f)
@@ -147,7 +150,7 @@ func (o *origin) exited(p *participant, f frame.Exit) {
 	o.exits[int(f.Rank)] = true
 	p.exits++
 	r := &o.record.Ranks[f.Rank]
-	r.Memory = f.Memory
+	r.Memory, r.Waits = f.Memory, nil
 	code := int(f.Code)
 	if f.Reason == "" {
 		code = 0

@@ -88,7 +88,8 @@ func (r receiver) Lost(peer mpi.PeerID, session uint64, why error) {
 // send.
 func (svc *Service) receive(from mpi.PeerID, f frame.JobFrame) {
 	switch f := f.(type) {
-	case frame.Reservation, frame.Prepared, frame.Output, frame.FileChunk, frame.InputCredit, frame.Exit, frame.Failed, frame.Stopped:
+	case frame.Reservation, frame.Prepared, frame.Output, frame.FileChunk, frame.InputCredit, frame.Standing, frame.Exit,
+		frame.Failed, frame.Stopped:
 		svc.mu.RLock()
 		j := svc.mine[f.Of().Nonce]
 		svc.mu.RUnlock()

@@ -2,6 +2,7 @@ package job
 
 import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
@@ -103,15 +104,16 @@ func (finish) isAction()    {}
 type (
 	hostEvent interface{ isHostEvent() }
 
-	groupReady struct{ err string }    // or why there is none
-	rankEnded  struct{ f frame.Exit }  // with its output sent
-	ranksEnded struct{}                // all of them
-	groupGone  struct{}                // it is freed
-	inputRead  struct{ n int }         // by rank 0
-	faulted    struct{ detail string } // the passing of messages
-	shed       struct{}                // it need not wait for Stop
-	evicted    struct{}                // the node's owner ends it
-	shutdown   struct{}                // of this node
+	groupReady struct{ err string }      // or why there is none
+	rankEnded  struct{ f frame.Exit }    // with its output sent
+	ranksEnded struct{}                  // all of them
+	groupGone  struct{}                  // it is freed
+	inputRead  struct{ n int }           // by rank 0
+	stood      struct{ s exec.Standing } // what the ranks do, as look asked
+	faulted    struct{ detail string }   // the passing of messages
+	shed       struct{}                  // it need not wait for Stop
+	evicted    struct{}                  // the node's owner ends it
+	shutdown   struct{}                  // of this node
 )
 
 func (nodeEvent) isHostEvent()  {}
@@ -122,6 +124,7 @@ func (rankEnded) isHostEvent()  {}
 func (ranksEnded) isHostEvent() {}
 func (groupGone) isHostEvent()  {}
 func (inputRead) isHostEvent()  {}
+func (stood) isHostEvent()      {}
 func (faulted) isHostEvent()    {}
 func (shed) isHostEvent()       {}
 func (evicted) isHostEvent()    {}
@@ -133,6 +136,7 @@ type (
 	freeSlots  struct{ ranks int }  // of ranks that have ended
 	makeGroup  struct{}             // groupReady comes of it
 	startRanks struct{}             // rankEnded and ranksEnded come of it
+	look       struct{}             // what do the ranks do? stood comes of it
 	restRanks  struct{}             // they have ended: of other nodes nothing is watched any more
 	abort      struct{ why string } // the ranks
 	freeGroup  struct{}             // groupGone comes of it
@@ -145,6 +149,7 @@ func (takeSlots) isAction()  {}
 func (freeSlots) isAction()  {}
 func (makeGroup) isAction()  {}
 func (startRanks) isAction() {}
+func (look) isAction()       {}
 func (restRanks) isAction()  {}
 func (abort) isAction()      {}
 func (freeGroup) isAction()  {}

@@ -38,6 +38,8 @@ func (e *Endpoint) close() {
 		e.sleep(seq)
 	}
 	e.w.cfg.Load.add(-1)
+	e.parks.Add(2) // before ended: it may have sent something just now
+	e.ended.Store(true)
 }
 
 // strandSender strands the send of this node, if any, that a message is of, which this rank did not

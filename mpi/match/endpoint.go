@@ -53,6 +53,11 @@ type Endpoint struct {
 	// Whoever changes seq wakes the owner, who parks on it.
 	seq    atomic.Uint32
 	parker parker
+	// The owner's, for Standing: how often it began or ceased to park, odd while it parks; what seq
+	// was when it parked last; and whether it has ended.
+	parks    atomic.Uint64
+	parkedAt atomic.Uint32
+	ended    atomic.Bool
 
 	_ [64]byte
 

@@ -141,10 +141,13 @@ func (x *emptyRings) filled() bool {
 func (e *Endpoint) park(was uint32) {
 	load := &e.w.cfg.Load.busy
 	load.Add(-1)
+	e.parks.Add(1)
+	e.parkedAt.Store(was)
 	e.parked.Store(1)
 	if e.seq.Load() == was && !e.hasMail() {
 		e.parker.park(&e.seq, was)
 	}
+	e.parks.Add(1)
 	e.parked.Store(0)
 	load.Add(1)
 }

@@ -21,7 +21,7 @@ import (
 // The protocols, and the name that libp2p's resource manager knows us by.
 const (
 	SessionProtocol protocol.ID = "/ipfs-mpi/session/1.0.0"
-	JobProtocol     protocol.ID = "/ipfs-mpi/job/2.0.0" // sessions with frames of jobs
+	JobProtocol     protocol.ID = "/ipfs-mpi/job/2.1.0" // sessions with frames of jobs
 	PoolProtocol    protocol.ID = "/ipfs-mpi/pool/1.0.0"
 	ServiceName                 = "ipfs-mpi"
 )

@@ -38,8 +38,10 @@ type group struct {
 	lanes  []atomic.Pointer[lane] // by node; made when they are used
 	held   atomic.Int64           // bytes of answers in all lanes for which there was no credit
 
+	got     atomic.Uint64  // packets of other nodes that were dealt with
 	ranks   sync.WaitGroup // and flushBursts
 	running atomic.Int64   // ranks that have not ended
+	told    atomic.Int64   // ranks of whose end the owner was told
 	once    sync.Once      // of Close
 	err     error          // of Close
 
@@ -166,6 +168,7 @@ func (g *group) run(r int, start time.Time) {
 	}
 	g.flushAll()
 	g.owner.Ended(r, out)
+	g.told.Add(1)
 }
 
 // guarded is rank, with a panic that costs the job.

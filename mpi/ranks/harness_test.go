@@ -107,6 +107,7 @@ type owner struct {
 	bytes  int64             // of those, as credit counts them
 	files  map[string]string
 	read   int
+	stood  []exec.Standing
 	ends   map[int]exec.Outcome
 	broken map[int]string
 	faults []string
@@ -170,6 +171,8 @@ func (o *owner) File(rank int, name string, size, offset int64, data []byte) {
 func (o *owner) InputRead(n int) { o.note("InputRead", func() { o.read += n }) }
 
 func (o *owner) Room(n int64) bool { return o.room == nil || o.room(n) }
+
+func (o *owner) Stand(s exec.Standing) { o.note("Stand", func() { o.stood = append(o.stood, s) }) }
 
 func (o *owner) Broken(node int, why string) { o.note("Broken", func() { o.broken[node] = why }) }
 

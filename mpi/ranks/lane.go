@@ -26,7 +26,8 @@ type lane struct {
 	pace    pace       // of packets, if they are gathered
 	granted *waiter    // whose turn it is
 	waiting []*waiter
-	gone    bool // the node was given up: nothing goes to it any more
+	gone    bool   // the node was given up: nothing goes to it any more
+	sent    uint64 // packets that were queued or given to the owner
 }
 
 // batch is whole packets that go together: n bytes of a buffer of the group's pool.
@@ -143,6 +144,7 @@ func (l *lane) push(k frame.Packet) (int64, error) {
 	}
 	n := len(data) - b.n
 	b.n += n
+	l.sent++
 	l.queued += int64(n)
 	return int64(n), nil
 }
@@ -156,6 +158,7 @@ func (l *lane) pass(parts exec.PartsOwner, k frame.Packet) error {
 		return err
 	}
 	l.credit -= int64(len(head)+len(k.Data)) + frame.PacketsCost
+	l.sent++
 	l.calling = true
 	l.mu.Unlock()
 	parts.PacketParts(l.node, head, k.Data)

@@ -65,7 +65,9 @@ func (g *group) Packets(node int, data []byte) {
 	if g.closed || !g.other(node) {
 		return
 	}
+	received := uint64(0)
 	err := wire.ParsePackets(data, func(k frame.Packet) error {
+		received++
 		if int(k.From) >= len(g.cfg.Nodes) || g.cfg.Nodes[k.From] != node {
 			return fmt.Errorf("it sends a %v, and that rank is not there", k)
 		}
@@ -74,6 +76,7 @@ func (g *group) Packets(node int, data []byte) {
 	if err != nil {
 		g.owner.Broken(node, err.Error())
 	}
+	g.got.Add(received) // when all that comes of them has come, see Look
 	if n := g.lane(node).dealt(int64(len(data)) + frame.PacketsCost); n > 0 {
 		g.owner.PacketCredit(node, n)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"time"
 )
 
 // stdin is the standard input of a rank, as it comes. Its owner bounds what it holds.
@@ -16,6 +17,15 @@ type stdin struct {
 	mu   sync.Mutex // guards the rest
 	data []byte
 	end  bool
+	// since when the rank waits for more; zero if it does not
+	since time.Time
+}
+
+// waits is since when the rank waits for input; zero if it does not.
+func (s *stdin) waits() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.since
 }
 
 // put adds a part of it; without data, its end.
@@ -40,6 +50,11 @@ func (s *stdin) Read(b []byte) (int, error) {
 		n := copy(b, s.data)
 		s.data = s.data[n:]
 		end := s.end && n == 0
+		if n > 0 || end {
+			s.since = time.Time{}
+		} else if s.since.IsZero() {
+			s.since = time.Now()
+		}
 		s.mu.Unlock()
 		switch {
 		case n > 0:

@@ -29,6 +29,8 @@ const (
 	KindStop          Kind = 0x2d
 	KindStopped       Kind = 0x2e
 	KindPacketsCredit Kind = 0x2f
+	KindLook          Kind = 0x30
+	KindStanding      Kind = 0x31
 )
 
 func (k Kind) String() string {
@@ -37,6 +39,7 @@ func (k Kind) String() string {
 		KindPackets: "Packets", KindOffer: "Offer", KindReservation: "Reservation", KindPlace: "Place", KindPrepared: "Prepared", KindStart: "Start",
 		KindOutput: "Output", KindOutputCredit: "OutputCredit", KindInput: "Input", KindInputCredit: "InputCredit", KindFileChunk: "FileChunk", KindExit: "Exit",
 		KindFailed: "Failed", KindStop: "Stop", KindStopped: "Stopped", KindPacketsCredit: "PacketsCredit",
+		KindLook: "Look", KindStanding: "Standing",
 	}
 	if int(k) < len(names) && names[k] != "" {
 		return names[k]
@@ -109,6 +112,11 @@ func appendJob(dst []byte, f frame.Frame) ([]byte, error) {
 		return appendJobID(dst, KindStopped, f.Job)
 	case frame.PacketsCredit:
 		return appendPacketsCredit(dst, f)
+	case frame.Look:
+		dst, err := appendJobID(dst, KindLook, f.Job)
+		return binary.AppendUvarint(dst, f.Round), err
+	case frame.Standing:
+		return appendStanding(dst, f)
 	}
 	return nil, fmt.Errorf("wire: no encoding for a %T", f)
 }
@@ -244,6 +252,10 @@ func (p *parser) job(kind Kind) frame.Frame {
 		return frame.Stop{Job: p.request(), Detail: p.text("detail", frame.MaxJobDetail)}
 	case KindStopped:
 		return frame.Stopped{Job: p.request()}
+	case KindLook:
+		return frame.Look{Job: p.request(), Round: p.uint("round", math.MaxUint64)}
+	case KindStanding:
+		return p.standing()
 	case KindPacketsCredit:
 		return frame.PacketsCredit{Job: p.nonce("job"), Bytes: p.size("bytes")}
 	}

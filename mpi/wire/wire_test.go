@@ -69,6 +69,10 @@ var vectors = []struct {
 	{"failed", data{7, frame.Failed{Job: request, Rank: -1, Peer: peerA, Reason: mpi.Lost, Detail: "no way back"}}},
 	{"stop", data{7, frame.Stop{Job: request, Detail: "rank 2 failed"}}},
 	{"stopped", data{8, frame.Stopped{Job: request}}},
+	{"look", data{7, frame.Look{Job: request, Round: 3}}},
+	{"standing", data{6, frame.Standing{Job: request, Round: 3, Idle: true, Sent: 300, Got: 2, Epoch: 9, Waits: []frame.RankWait{
+		{Rank: 1, RankWait: mpi.RankWait{Call: "MPI_Recv", Comm: "MPI_COMM_WORLD", For: 12e9, More: 1,
+			Messages: []mpi.WaitMessage{{Rank: -1, Tag: 5}, {Send: true, Rank: 2, Tag: -1}}}}}}}},
 	{"hello-empty", frame.Hello{}},
 	{"hello-goodbye", frame.Hello{Agent: "ipfs-mpi/0.1.0", Leaving: true}},
 	{"hello", frame.Hello{

@@ -44,6 +44,7 @@ type group struct {
 	asked  []int64 // what it asks of room or gives back, in order
 	asks   int     // requests in asked
 	asking bool    // a goroutine asks
+	looks  int     // that were not answered
 }
 
 // groupRank is a rank of a group.
@@ -219,6 +220,14 @@ func (g *group) Input(data []byte) {
 
 // Load implements [exec.RankGroup].
 func (g *group) Load(others int) { g.w.SendNow(&link.Load{Others: uint32(max(others, 0))}) }
+
+// Look implements [exec.RankGroup].
+func (g *group) Look() {
+	g.mu.Lock()
+	g.looks++
+	g.mu.Unlock()
+	g.w.SendNow(&link.Look{})
+}
 
 // Close implements [exec.RankGroup].
 func (g *group) Close() error {

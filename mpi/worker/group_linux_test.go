@@ -27,6 +27,7 @@ type owner struct {
 	group  exec.RankGroup
 	others []*owner
 	out    map[int]string
+	stood  []exec.Standing
 	files  map[string][]byte
 	ended  map[int]exec.Outcome
 	read   int
@@ -78,6 +79,12 @@ func (o *owner) File(rank int, name string, size, offset int64, data []byte) {
 	g := o.group
 	o.mu.Unlock()
 	g.OutputCredit(int64(len(data) + frame.OutputCost))
+}
+
+func (o *owner) Stand(s exec.Standing) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stood = append(o.stood, s)
 }
 
 func (o *owner) InputRead(n int) {

@@ -30,6 +30,8 @@ func (g *group) frame(t link.Type, payload []byte) error {
 		return parsed(payload, g.wantsRoom)
 	case link.TypeRankEnded:
 		return parsed(payload, g.ended)
+	case link.TypeStanding:
+		return parsed(payload, g.standing)
 	case link.TypeBroken:
 		return parsed(payload, g.broken)
 	case link.TypeFault:
@@ -201,6 +203,25 @@ func (g *group) ended(f *link.RankEnded) error {
 	}
 	g.owner.Ended(int(f.Rank), exec.Outcome{Reason: why, Exit: int(f.Exit), Detail: printable(f.Detail), Memory: f.Memory,
 		Elapsed: f.Elapsed})
+	return nil
+}
+
+// standing passes on what the ranks do, as often as it was asked for.
+func (g *group) standing(f *link.Standing) error {
+	g.mu.Lock()
+	g.looks--
+	unasked := g.looks < 0
+	g.mu.Unlock()
+	if unasked {
+		return errors.New("what the ranks do, unasked")
+	}
+	for i, w := range f.Waits {
+		if w.Rank >= len(g.cfg.Nodes) || g.cfg.Nodes[w.Rank] != g.cfg.Self {
+			return fmt.Errorf("rank %d waits, and is not here", w.Rank)
+		}
+		f.Waits[i].RankWait = w.RankWait.Clip() // what it says may be a guest's
+	}
+	g.owner.Stand(f.Standing)
 	return nil
 }
 

@@ -202,6 +202,7 @@ func (nowhere) Start()                  {}
 func (nowhere) Packets(int, []byte)     {}
 func (nowhere) PacketCredit(int, int64) {}
 func (nowhere) OutputCredit(int64)      {}
+func (nowhere) Look()                   {}
 func (nowhere) Input([]byte)            {}
 func (nowhere) Load(int)                {}
 func (nowhere) Close() error            { return nil }

@@ -116,6 +116,7 @@ type owner struct {
 func (*owner) Packets(int, []byte)                 {}
 func (*owner) PacketCredit(int, int64)             {}
 func (o *owner) Output(_ int, _ byte, data []byte) { o.group.OutputCredit(int64(len(data)) + 64) }
+func (*owner) Stand(exec.Standing)                 {}
 func (*owner) InputRead(int)                       {}
 func (*owner) Broken(int, string)                  {}
 func (*owner) Fault(string)                        {}

@@ -81,6 +81,9 @@ func (g *group) Room(n int64) bool {
 	}
 }
 
+// Stand implements [exec.RankOwner].
+func (g *group) Stand(s exec.Standing) { g.say(&link.Standing{Standing: s}) }
+
 // Broken implements [exec.RankOwner].
 func (g *group) Broken(node int, why string) {
 	g.say(&link.Broken{Node: uint32(node), Why: clip(why, link.MaxText)})

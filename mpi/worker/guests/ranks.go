@@ -82,6 +82,8 @@ func (g *group) frame(t link.Type, payload []byte) error {
 		g.ranks.Start()
 	case *link.Load:
 		g.ranks.Load(int(f.Others))
+	case *link.Look:
+		g.ranks.Look()
 	case *link.Input:
 		g.ranks.Input(f.Data)
 	case *link.RoomAnswer:

@@ -40,6 +40,8 @@ func (*Packets) Type() Type       { return TypePackets }
 func (*SharedPackets) Type() Type { return TypeSharedPackets }
 func (*Broken) Type() Type        { return TypeBroken }
 func (*Fault) Type() Type         { return TypeFault }
+func (*Look) Type() Type          { return TypeLook }
+func (*Standing) Type() Type      { return TypeStanding }
 func (*FileOpen) Type() Type      { return TypeFileOpen }
 func (*FileOpened) Type() Type    { return TypeFileOpened }
 func (*FileRead) Type() Type      { return TypeFileRead }
@@ -102,6 +104,10 @@ func newFrame(t Type) Frame {
 		return new(Broken)
 	case TypeFault:
 		return new(Fault)
+	case TypeLook:
+		return new(Look)
+	case TypeStanding:
+		return new(Standing)
 	case TypeFileOpen:
 		return new(FileOpen)
 	case TypeFileOpened:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // vectors are frames and their bytes.
@@ -45,6 +46,11 @@ var vectors = []struct {
 	{&Broken{Node: 3, Why: "w"}, "0a000000 1b 03000000 01000000 77"},
 	{&Fault{Why: "w"}, "06000000 1c 01000000 77"},
 	{&SharedPackets{Node: 1, Slot: 2, Bytes: 3}, "0d000000 1d 01000000 02000000 03000000"},
+	{&Look{}, "01000000 1e"},
+	{&Standing{exec.Standing{Idle: true, Sent: 1, Got: 2, Epoch: 3, Waits: []exec.RankWait{{Rank: 4, RankWait: mpi.RankWait{
+		Call: "c", Comm: "w", More: 5, For: 6, Messages: []mpi.WaitMessage{{Send: true, Rank: -1, Tag: 7}}}}}}},
+		"45000000 1f 01 0100000000000000 0200000000000000 0300000000000000 01000000 04000000 01000000 63 01000000 77 05000000" +
+			" 0600000000000000 01000000 01 ffffffff 07000000"},
 	{&FileOpen{File: 4, Unit: 5, Name: "a/b"}, "10000000 20 04000000 05000000 03000000 612f62"},
 	{&FileOpened{File: 4, Error: FileMissing, Dir: true, Size: 6, ModTime: -1},
 		"17000000 21 04000000 01 01 0600000000000000 ffffffffffffffff"},

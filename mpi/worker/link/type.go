@@ -35,6 +35,8 @@ const (
 	TypeBroken        Type = 0x1b // worker: a node breaks the protocol
 	TypeFault         Type = 0x1c // worker: the group cannot go on
 	TypeSharedPackets Type = 0x1d // either: Packets that are in shared memory
+	TypeLook          Type = 0x1e // daemon: what do the ranks do?
+	TypeStanding      Type = 0x1f // worker: once for each Look
 	TypeFileOpen      Type = 0x20 // worker: asks for a file or a directory
 	TypeFileOpened    Type = 0x21 // daemon: answers FileOpen
 	TypeFileRead      Type = 0x22 // worker: asks for a part of a file or directory
@@ -75,8 +77,10 @@ const (
 	wordsBytes     = 2 * 4 * (MaxWords + 1) // the lengths of the words
 	maxName        = 255                    // of a name of a directory's entry
 	entryBytes     = 1 + 4 + maxName
-	fixedBytes     = 256 // more than the fields of fixed size of any frame
-	dataMax        = fixedBytes + MaxData
+	// of a rank in Standing
+	waitBytes  = 32 + mpi.MaxWaitCall + mpi.MaxWaitComm + mpi.MaxWaitMessages*17
+	fixedBytes = 256 // more than the fields of fixed size of any frame
+	dataMax    = fixedBytes + MaxData
 )
 
 var limits = [256]int{
@@ -101,6 +105,8 @@ var limits = [256]int{
 	TypeBroken:        fixedBytes + MaxText,
 	TypeFault:         fixedBytes + MaxText,
 	TypeSharedPackets: fixedBytes,
+	TypeLook:          fixedBytes,
+	TypeStanding:      fixedBytes + mpi.MaxWaits*waitBytes,
 	TypeFileOpen:      fixedBytes + MaxPath,
 	TypeFileOpened:    fixedBytes,
 	TypeFileRead:      fixedBytes,
@@ -144,6 +150,8 @@ var names = [256]string{
 	TypeBroken:        "Broken",
 	TypeFault:         "Fault",
 	TypeSharedPackets: "SharedPackets",
+	TypeLook:          "Look",
+	TypeStanding:      "Standing",
 	TypeFileOpen:      "FileOpen",
 	TypeFileOpened:    "FileOpened",
 	TypeFileRead:      "FileRead",
