@@ -22,18 +22,19 @@ type Jobs struct {
 
 // jobRequest is the body of POST /v1/jobs, in JSON or CBOR: an [mpi.JobSpec].
 type jobRequest struct {
-	File      string       `json:"file"`
-	Name      string       `json:"name,omitempty"`
-	Ranks     int          `json:"ranks"`
-	Args      []string     `json:"args,omitempty"`
-	Env       []string     `json:"env,omitempty"`
-	MapBy     mpi.MapBy    `json:"mapBy,omitempty"`
-	Peers     []mpi.PeerID `json:"peers,omitempty"`
-	Timeout   timeout      `json:"timeout,omitempty"`
-	WaitSlots timeout      `json:"waitSlots,omitempty"`
-	Memory    int64        `json:"memory,omitempty"`
-	Stdin     bool         `json:"stdin,omitempty"`
-	Check     bool         `json:"check,omitempty"`
+	File          string       `json:"file"`
+	Name          string       `json:"name,omitempty"`
+	Ranks         int          `json:"ranks"`
+	Args          []string     `json:"args,omitempty"`
+	Env           []string     `json:"env,omitempty"`
+	MapBy         mpi.MapBy    `json:"mapBy,omitempty"`
+	Peers         []mpi.PeerID `json:"peers,omitempty"`
+	Timeout       timeout      `json:"timeout,omitempty"`
+	WaitSlots     timeout      `json:"waitSlots,omitempty"`
+	Memory        int64        `json:"memory,omitempty"`
+	Stdin         bool         `json:"stdin,omitempty"`
+	AllowDeadlock bool         `json:"allowDeadlock,omitempty"`
+	Check         bool         `json:"check,omitempty"`
 }
 
 func (*jobRequest) words() ([]string, string) {
@@ -41,7 +42,8 @@ func (*jobRequest) words() ([]string, string) {
 }
 
 func (r *jobRequest) spec() (mpi.JobSpec, error) {
-	spec := mpi.JobSpec{File: r.File, Name: r.Name, Ranks: r.Ranks, Args: r.Args, Env: r.Env, MapBy: r.MapBy, Peers: r.Peers, Memory: r.Memory, Stdin: r.Stdin, CheckCalls: r.Check}
+	spec := mpi.JobSpec{File: r.File, Name: r.Name, Ranks: r.Ranks, Args: r.Args, Env: r.Env, MapBy: r.MapBy, Peers: r.Peers, Memory: r.Memory, Stdin: r.Stdin,
+		AllowDeadlock: r.AllowDeadlock, CheckCalls: r.Check}
 	for _, t := range []struct {
 		name string
 		from timeout

@@ -13,6 +13,7 @@ import (
 
 func (a *app) psCommand() *cobra.Command {
 	var asJSON, all, here bool
+	var ranks string
 	cmd := &cobra.Command{
 		Use:   "ps",
 		Short: "List the node's jobs",
@@ -20,15 +21,22 @@ func (a *app) psCommand() *cobra.Command {
 records are kept. TIME is how long the ranks have run, or did; WHY says what a job waits for, or why it failed.
 
 With --here it lists what jobs of other nodes run on this one: HERE names it for "ipfs-mpi kill --here", ORIGIN is where the job
-was started, and JOB its ID there; CPU and MEMORY are what the process of its RANKS has taken.`,
+was started, and JOB its ID there; CPU and MEMORY are what the process of its RANKS has taken.
+
+With --ranks it lists the ranks of one job: on which peer each is, and whether it runs, or what it waits for and for how long,
+or how it ended. Of a job that was ended it says what the ranks did then. It is of some moments ago.`,
 		Example: `  ipfs-mpi ps
   ipfs-mpi ps -a
   ipfs-mpi ps --here
+  ipfs-mpi ps --ranks 918cafd9
   ipfs-mpi ps -a --json | jq -r '.jobs[] | select(.state == "failed") | .id'`,
 		Args: cobra.NoArgs,
 		RunE: a.ask(func(ctx context.Context, c *api.Client, _ []string) error {
 			if here {
 				return a.psHere(ctx, c, asJSON)
+			}
+			if ranks != "" {
+				return a.psRanks(ctx, c, ranks, asJSON)
 			}
 			list, err := c.Jobs(ctx)
 			if err != nil {
@@ -48,8 +56,9 @@ was started, and JOB its ID there; CPU and MEMORY are what the process of its RA
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "also jobs that have ended")
 	cmd.Flags().BoolVar(&here, "here", false, "what jobs of other nodes run on this one")
+	cmd.Flags().StringVar(&ranks, "ranks", "", "what each rank of `JOB` does, by its ID or the beginning of it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.MarkFlagsMutuallyExclusive("all", "here")
+	cmd.MarkFlagsMutuallyExclusive("all", "here", "ranks")
 	return cmd
 }
 

@@ -45,6 +45,7 @@ type runOptions struct {
 	quiet     bool
 	detach    bool
 	check     bool
+	deadlock  bool     // is allowed
 	options   []string // of the compiler
 }
 
@@ -94,6 +95,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 	f.StringVarP(&o.output, "output", "o", "", "write the files that ranks wrote into `DIR`")
 	f.BoolVar(&o.force, "force", false, "replace files in DIR")
 	f.StringVar(&o.stdin, "stdin", "-", "standard input of rank 0: `FROM` is - for this command's own, none, or a file")
+	f.BoolVar(&o.deadlock, "allow-deadlock", false, "go on when all ranks wait for each other (default: the job ends, and says what each waits for)")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress: nothing but the ranks' output and errors")
 	f.BoolVarP(&o.detach, "detach", "d", false, "print the job's ID and leave; rank 0 has no standard input")
 	f.StringArrayVar(&o.options, "cc", nil, "`OPTIONS` of the compiler, if PROGRAM is a source: split at spaces; may be repeated")
@@ -114,7 +116,8 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 // spec is what the command line asks for, but for Peers and a File that is a path.
 func (o *runOptions) spec(args []string) (mpi.JobSpec, error) {
 	spec := mpi.JobSpec{File: args[0], Ranks: int(o.ranks), Args: args[1:], MapBy: mpi.MapBy(o.mapBy),
-		Timeout: time.Duration(o.timeout), WaitSlots: time.Duration(o.waitSlots), Memory: int64(o.memory), CheckCalls: o.check}
+		Timeout: time.Duration(o.timeout), WaitSlots: time.Duration(o.waitSlots), Memory: int64(o.memory),
+		AllowDeadlock: o.deadlock, CheckCalls: o.check}
 	for _, v := range o.env {
 		if !strings.Contains(v, "=") {
 			value, ok := os.LookupEnv(v)
@@ -298,6 +301,7 @@ func (r *runner) cancelled(ctx context.Context, follower *attach.Follower) error
 	case job.State != mpi.JobCancelled: // it was faster
 		return r.ended(rest, job)
 	}
+	r.sayWaits(job)
 	return exitCode{signalCode(ctx), fmt.Errorf("job %s was cancelled on all its nodes", r.id)}
 }
 
@@ -332,6 +336,7 @@ func (r *runner) ended(ctx context.Context, job *mpi.Job) error {
 	if err != nil {
 		r.screen.Say("%v", err)
 	}
+	r.sayWaits(job)
 	why := describeEnd(job)
 	if job.Cause != nil && job.Cause.Reason == mpi.NoSlots && r.o.waitSlots == 0 {
 		fewer := "run fewer ranks, or "
