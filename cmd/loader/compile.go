@@ -22,7 +22,7 @@ func (a *app) compiled(ctx context.Context, source string, cxx bool, options []s
 		}
 		release = func() { os.RemoveAll(dir) }
 	}
-	args := []string{source}
+	args := []string{"-g", source} // so that a trap names the line
 	for _, o := range options {
 		args = append(args, strings.Fields(o)...)
 	}

@@ -220,8 +220,9 @@ func (in *instance) Grow(n int64) (addr uint32, got int64, err error) {
 	pages := (n + pageSize - 1) / pageSize
 	before, ok := in.in.Grow(uint64(pages))
 	if !ok {
-		return 0, 0, fmt.Errorf("wasm: %s more than the %s in use do not fit its limit of %s",
-			size(n), size(int64(len(in.in.Memory()))), size(in.x.Memory))
+		used := int64(len(in.in.Memory()))
+		return 0, 0, fmt.Errorf("wasm: %s more than the %s in use do not fit its limit of %s: %s",
+			size(n), size(used), size(in.x.Memory), moreMemory(used+n, in.x.MPI != nil))
 	}
 	return uint32(before), pages * pageSize, nil
 }
