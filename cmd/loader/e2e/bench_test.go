@@ -223,6 +223,25 @@ func BenchmarkPluginLoad(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// BenchmarkCommandStart measures a command that needs no Kubo: by the executable that hands it to
+// the part without Kubo, and by one that has only the whole, in turns.
+func BenchmarkCommandStart(b *testing.B) {
+	dir := b.TempDir()
+	times := map[string][]time.Duration{}
+	for b.Loop() {
+		for _, exe := range []string{loader, benched} {
+			begun := time.Now()
+			run(b, dir, exe, "version")
+			times[exe] = append(times[exe], time.Since(begun))
+		}
+	}
+	small, whole := us(median(times[loader])), us(median(times[benched]))
+	b.ReportMetric(small/1000, "ms")
+	b.ReportMetric(whole/1000, "whole-ms")
+	b.ReportMetric(small/whole, "ratio")
+	b.ReportMetric(0, "ns/op")
+}
+
 func median(list []time.Duration) time.Duration {
 	slices.Sort(list)
 	return list[len(list)/2]
