@@ -68,10 +68,10 @@ store: deps-c ## Build bin/store/, the example store, ready for ipfs add -r
 	@$(GO) run ./interpreters/build -o bin/store
 
 # What targets need besides Go, gcc, make and git. Each says what it installs, and why.
-.PHONY: deps deps-c deps-curl deps-openmpi
-deps: ## Install what the other targets need: clang, lld, a C library for WASI, curl, Open MPI
+.PHONY: deps deps-c deps-cxx deps-curl deps-openmpi deps-packages
+deps: ## Install what the other targets need: clang, lld, C and C++ libraries for WASI, curl, Open MPI, autoconf, CMake
 	@.ci/deps && echo "everything is installed"
-deps-c deps-curl deps-openmpi:
+deps-c deps-cxx deps-curl deps-openmpi deps-packages:
 	@.ci/deps $(@:deps-%=%)
 
 # A stock ipfs, built as the official one is: from a module that requires only Kubo, with -trimpath.
@@ -82,15 +82,15 @@ build/ipfs: go.mod
 	cd build/stock && $(GO) build -o ../ipfs github.com/ipfs/kubo/cmd/ipfs
 
 .PHONY: test
-test: store deps-openmpi ## Run the tests that need no daemon
+test: store deps-cxx deps-openmpi deps-packages ## Run the tests that need no daemon
 	$(GO) test -timeout 20m $(PACKAGES)
 
 .PHONY: race
-race: store deps-openmpi ## Run those of mpi, http, sdk and test under the race detector
+race: store deps-cxx deps-openmpi deps-packages ## Run those of mpi, http, sdk and test under the race detector
 	$(GO) test -race -timeout 30m $(LIGHT)
 
 .PHONY: flaky
-flaky: store deps-openmpi $(if $(E2E),build build/ipfs deps-curl) ## Run the tests FLAKY (20) times beside busy loops; log to build/flaky.log; E2E=1 adds make e2e's
+flaky: store deps-cxx deps-openmpi deps-packages $(if $(E2E),build build/ipfs deps-curl) ## Run the tests FLAKY (20) times beside busy loops; log to build/flaky.log; E2E=1 adds make e2e's
 	@.ci/flaky $(FLAKY) $(PACKAGES)
 
 .PHONY: hostile
@@ -99,7 +99,7 @@ hostile: store ## Run the tests of hostile programs, peers, authors and clients,
 	$(GO) test -count=1 -timeout 180m -run '^TestHostileModules' -v ./test/modules -modules $(MODULES)
 
 .PHONY: check
-check: lint store deps-openmpi ## What to run before a commit: lint, and the tests that do not link Kubo
+check: lint store deps-cxx deps-openmpi deps-packages ## What to run before a commit: lint, and the tests that do not link Kubo
 	$(GO) test -timeout 20m $(LIGHT) ./.ci/prose
 
 .PHONY: fuzz

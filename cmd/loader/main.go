@@ -15,7 +15,11 @@ import (
 )
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	args := os.Args[1:]
+	if command := handover.Wrapper(os.Args[0]); command != "" {
+		args = append([]string{command}, args...)
+	}
+	os.Exit(run(args, os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run carries out one command line, without the program's name, and returns its exit code.

@@ -50,6 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	out := flags.String("o", "bin/store", "the `directory` to leave the store in")
 	list := flags.Bool("list", false, "list the interpreters and their languages instead")
 	missing := flags.Bool("missing", false, "list the Debian packages that C needs and this machine lacks instead")
+	missingCXX := flags.Bool("missing-cxx", false, "list the Debian packages that C++ needs besides those instead")
 	tests := flags.Bool("tests", false, "also those of interpreters/testdata, which only tests want")
 	jobs := flags.Int("j", 2, "how many to build at once")
 	if err := flags.Parse(args); err != nil {
@@ -64,6 +65,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 		fmt.Fprint(stdout, strings.Join(append(lacks, ""), "\n"))
+		return nil
+	}
+	if *missingCXX {
+		if tools, _, err := findClang(ctx); err == nil {
+			fmt.Fprint(stdout, strings.Join(append(tools.MissingCXX(), ""), "\n"))
+		}
 		return nil
 	}
 	root, err := moduleRoot()

@@ -3,7 +3,7 @@
 // it.
 //
 //	tools, err := cc.Find(ctx)                 // a *MissingError says what to install
-//	headers, release, err := cc.Headers()      // mpi.h and its companions, on disk
+//	kit, err := tools.BuildKit(ctx, "sdk", dir) // mpi.h and its companions, and what is linked
 //	line, err := cc.Parse([]string{"-O3", "-o", "heat.wasm", "heat.c", "-lm"})
-//	list, err := tools.Commands(line, headers, temp) // arguments for tools.Clang
+//	list, err := tools.Commands(line, kit, temp) // arguments for tools.Clang
 package cc

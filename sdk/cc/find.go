@@ -39,8 +39,23 @@ var sdkPlaces = []string{"/opt/wasi-sdk", "/usr/local/wasi-sdk", "/usr/lib/wasi-
 
 // Find looks for a WASI SDK in WASI_SDK_PATH, for the clang and C library of Debian's packages, and
 // for a WASI SDK in the usual directories. If none of them is complete the error is a
-// *[MissingError].
+// *[MissingError]. What it finds is remembered in the user's cache.
 func Find(ctx context.Context) (*Toolchain, error) {
+	if t := remembered(); t != nil {
+		return t, nil
+	}
+	return findAnew(ctx)
+}
+
+func findAnew(ctx context.Context) (*Toolchain, error) {
+	t, err := find(ctx)
+	if err == nil {
+		t.remember(ctx)
+	}
+	return t, err
+}
+
+func find(ctx context.Context) (*Toolchain, error) {
 	if path := os.Getenv("WASI_SDK_PATH"); path != "" {
 		t, lacks := sdkAt(ctx, path)
 		if lacks != nil {
@@ -87,6 +102,15 @@ func sdkAt(ctx context.Context, path string) (t *Toolchain, lacks []string) {
 // allPackages are the packages that a Debian machine without clang needs.
 func allPackages(ctx context.Context) []string {
 	return []string{"clang", "lld", "wasi-libc", "libclang-rt-" + debianClang(ctx) + "-dev-wasm32"}
+}
+
+// MissingCXX are the packages that a Debian machine needs for C++ besides those for C; none if it has
+// the library.
+func (t *Toolchain) MissingCXX() []string {
+	if t.CXX != "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("libc++-%d-dev-wasm32", t.major), fmt.Sprintf("libc++abi-%d-dev-wasm32", t.major)}
 }
 
 func versioned() (names []string) {

@@ -108,8 +108,8 @@ func (t *Toolchain) Fingerprint() (files, words []string) {
 // wasm-opt that it finds. The bytes would depend on that, and an old wasm-opt rejects clang's
 // output.
 func (t *Toolchain) Commands(l Line, kit Kit, temp string) ([][]string, error) {
-	if l.CXX && t.CXX == "" {
-		return nil, fmt.Errorf("C++ for WASI needs its library: on Debian and Ubuntu run\n\tapt-get install -y libc++-%d-dev-wasm32 libc++abi-%[1]d-dev-wasm32", t.major)
+	if missing := t.MissingCXX(); l.CXX && missing != nil {
+		return nil, fmt.Errorf("C++ for WASI needs its library: on Debian and Ubuntu run\n\tapt-get install -y %s", strings.Join(missing, " "))
 	}
 	if l.Link {
 		return t.program(l, kit, temp)

@@ -30,6 +30,9 @@ func Run(ctx context.Context, args []string, cxx bool, s Streams) (code int, err
 		return 0, err
 	}
 	tools, err := Find(ctx)
+	if err == nil && line.CXX && tools.CXX == "" { // it may have been installed since
+		tools, err = findAnew(ctx)
+	}
 	if err != nil {
 		return 0, err
 	}

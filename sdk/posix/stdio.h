@@ -1,5 +1,10 @@
 /* Functions of POSIX that wasi-libc does not declare. */
+/* wasi-libc declares these as deprecated. */
+#define tmpfile __ipfs_mpi_tmpfile
+#define tmpnam __ipfs_mpi_tmpnam
 #include_next <stdio.h>
+#undef tmpfile
+#undef tmpnam
 
 #if !defined(IPFS_MPI_STDIO_H)
 #define IPFS_MPI_STDIO_H
@@ -10,6 +15,8 @@ extern "C" {
 #define L_tmpnam 20
 #define TMP_MAX 10000
 #endif
+FILE *tmpfile(void);
+char *tmpnam(char *);
 #if (defined(_POSIX_SOURCE) || defined(_POSIX_C_SOURCE) || defined(_XOPEN_SOURCE) || defined(_GNU_SOURCE) || defined(_BSD_SOURCE))
 FILE *popen(const char *, const char *);
 int pclose(FILE *);

@@ -18,7 +18,7 @@ var image string
 // open files, if the command needs no Kubo. It returns where that is not so or not possible.
 func init() {
 	argv := commandLine()
-	if len(argv) == 0 || NeedsKubo(argv[1:]) {
+	if len(argv) == 0 || Wrapper(argv[0]) == "" && NeedsKubo(argv[1:]) {
 		return
 	}
 	// A write beyond the limit of a file's size would end the process.

@@ -33,6 +33,25 @@ func NeedsKubo(args []string) bool {
 	return false
 }
 
+// Wrapper is the command that an executable of this name stands for, as the wrappers of compilers of
+// other MPIs are named: "cc" or "c++"; empty for any other name.
+func Wrapper(executable string) string {
+	base := executable
+	for i := len(base) - 1; i >= 0; i-- {
+		if base[i] == '/' {
+			base = base[i+1:]
+			break
+		}
+	}
+	switch base {
+	case "mpicc":
+		return "cc"
+	case "mpicxx", "mpic++", "mpiCC":
+		return "c++"
+	}
+	return ""
+}
+
 // kuboCommands are the commands of the whole executable.
 var kuboCommands = [...]string{"cluster", "config", "daemon", "install", "ipfs", "sidecar"}
 

@@ -32,3 +32,14 @@ func TestIsSidecarLine(t *testing.T) {
 		t.Error("a line without arguments is the sidecar's")
 	}
 }
+
+func TestWrapper(t *testing.T) {
+	for name, want := range map[string]string{
+		"mpicc": "cc", "/usr/local/bin/mpicc": "cc", "./mpicxx": "c++", "mpic++": "c++", "/x/mpiCC": "c++",
+		"ipfs-mpi": "", "": "", "/mpicc/ipfs-mpi": "", "mpicc.sh": "", "/": "",
+	} {
+		if got := Wrapper(name); got != want {
+			t.Errorf("Wrapper(%q) = %q", name, got)
+		}
+	}
+}

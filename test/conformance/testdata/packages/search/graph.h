@@ -1,0 +1,3 @@
+#include <stdint.h>
+enum { LOCAL = 64, DEGREE = 4 };
+int64_t search(int64_t root, int64_t *parents);

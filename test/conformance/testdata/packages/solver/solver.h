@@ -1,0 +1,1 @@
+double solve(double *x, int n, int *steps);
