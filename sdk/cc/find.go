@@ -104,8 +104,8 @@ func allPackages(ctx context.Context) []string {
 	return []string{"clang", "lld", "wasi-libc", "libclang-rt-" + debianClang(ctx) + "-dev-wasm32"}
 }
 
-// MissingCXX are the packages that a Debian machine needs for C++ besides those for C; none if it has
-// the library.
+// MissingCXX are the packages that a Debian machine needs for C++ besides those for C; none if it
+// has the library.
 func (t *Toolchain) MissingCXX() []string {
 	if t.CXX != "" {
 		return nil

@@ -74,8 +74,8 @@ func firstClang() string {
 	return path
 }
 
-// foundFile is where a toolchain is remembered, for the environment that it was looked for in; empty
-// without a place.
+// foundFile is where a toolchain is remembered, for the environment that it was looked for in;
+// empty without a place.
 func foundFile() string {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -1,5 +1,5 @@
-/* A rank pins itself, as programs for clusters do; what it cannot do it may refuse. Compile with -D_GNU_SOURCE.
- * Expected output (n=1): "asked". */
+/* A rank pins itself, as programs for clusters do; what it cannot do it may refuse. Compile with
+ * -D_GNU_SOURCE. Expected output (n=1): "asked". */
 #include <mpi.h>
 #include <sched.h>
 #include <stdio.h>

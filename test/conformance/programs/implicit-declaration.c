@@ -1,5 +1,5 @@
-/* K&R style: twice() is called before it is declared, and is defined with the type that the call implies. mpicc (gcc 12) warns.
- * Expected output (n=1): "42". */
+/* K&R style: twice() is called before it is declared, and is defined with the type that the call
+ * implies. mpicc (gcc 12) warns. Expected output (n=1): "42". */
 #include <mpi.h>
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
-/* getrusage's page faults and size, which tests of resources print. Expected output (n=1): "rusage ok". */
+/* getrusage's page faults and size, which tests of resources print. Expected output (n=1): "rusage
+   ok". */
 #include <mpi.h>
 #include <stdio.h>
 #include <sys/resource.h>

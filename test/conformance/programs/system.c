@@ -1,5 +1,6 @@
-/* ISO C has system() on every implementation: without a command processor system(NULL) is 0, and system("x") fails.
- * Here it is only called if the user asks. Expected output (n=1, no arguments): "no command". */
+/* ISO C has system() on every implementation: without a command processor system(NULL) is 0, and
+ * system("x") fails. Here it is only called if the user asks. Expected output (n=1, no arguments):
+ * "no command". */
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>

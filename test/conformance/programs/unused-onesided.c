@@ -1,5 +1,5 @@
-/* A library's helper uses one-sided communication; this program never calls it. With MPI libraries the linker leaves it out.
- * Expected output (n=2): "sum 1". */
+/* A library's helper uses one-sided communication; this program never calls it. With MPI libraries
+ * the linker leaves it out. Expected output (n=2): "sum 1". */
 #include <mpi.h>
 #include <stdio.h>
 

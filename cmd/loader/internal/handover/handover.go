@@ -33,8 +33,8 @@ func NeedsKubo(args []string) bool {
 	return false
 }
 
-// Wrapper is the command that an executable of this name stands for, as the wrappers of compilers of
-// other MPIs are named: "cc" or "c++"; empty for any other name.
+// Wrapper is the command that an executable of this name stands for, as the wrappers of compilers
+// of other MPIs are named: "cc" or "c++"; empty for any other name.
 func Wrapper(executable string) string {
 	base := executable
 	for i := len(base) - 1; i >= 0; i-- {
