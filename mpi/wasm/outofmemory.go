@@ -12,9 +12,11 @@ import (
 // blameMemory calls a failure for want of memory what it is. A program that was refused memory and
 // then trapped or exited is taken to have run out; the detail names its trap or exit code.
 func (in *instance) blameMemory(out *exec.Outcome) {
+	if out.Reason != mpi.Trapped && out.Reason != mpi.Exited && out.Reason != mpi.Aborted {
+		return
+	}
 	refused := in.refused(out.Memory)
 	switch {
-	case out.Reason != mpi.Trapped && out.Reason != mpi.Exited && out.Reason != mpi.Aborted:
 	case refused != "" && out.Reason == mpi.Aborted:
 		out.Detail += "; before that " + refused
 	case refused != "":

@@ -87,7 +87,23 @@ func (in *instance) faultText(t *native.Trap) string {
 	if f.Address < guard {
 		return fmt.Sprintf("NULL pointer: %s at address %#x", access, f.Address)
 	}
-	return fmt.Sprintf("memory access out of bounds: %s at address %#x of %#x", access, f.Address, used)
+	return fmt.Sprintf("memory access out of bounds: %s at address %#x of %#x%s", access, f.Address, used, in.hint(f.Address))
+}
+
+// hint says what an address looks like that a program of cc --debug found in memory that it freed,
+// or that it did not write: sdk/start/debug.c fills it with these.
+func (in *instance) hint(address uint64) string {
+	const freed, fresh, near = 0xdddddddd, 0xcdcdcdcd, 1 << 16
+	if _, ok := in.in.Global(wordsGlobal); !ok {
+		return ""
+	}
+	switch {
+	case address > freed-near && address < freed+near:
+		return " (a pointer out of memory that was freed)"
+	case address > fresh-near && address < fresh+near:
+		return " (a pointer out of memory that was not written)"
+	}
+	return ""
 }
 
 // maxFrames is how many functions of a backtrace are named.

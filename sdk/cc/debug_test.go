@@ -25,6 +25,7 @@ func TestDebug(t *testing.T) {
 		{"a double free", "char *volatile p = malloc(10);\nfree(p);\nfree(p);", "heap: free of what is free already: a block of 10 bytes"},
 		{"use after free", "char *volatile p = malloc(10);\nfree(p);\np[3] = 1;\nreturn 0;", "heap: after it was freed, bytes were written to a block of 10 bytes, found at the end"},
 		{"a pointer out of freed memory", "char **volatile p = calloc(4, sizeof *p);\nfree(p);\nreturn *p[2];", "memory access out of bounds: load at address 0xdddddddd of"},
+		{"a pointer out of new memory", "char **volatile p = malloc(16);\nreturn *p[2];", "memory access out of bounds: load at address 0xcdcdcdcd of "},
 		{"realloc of an overrun block", "char *volatile p = malloc(10);\np[10] = 1;\np = realloc(p, 20);", "heap: bytes were written behind a block of 10 bytes"},
 		{"free of something else", "static long x[64];\nvoid *volatile p = x;\nfree(p);", "heap: a pointer is freed that malloc did not return"},
 		{"free of what is within", "char *volatile p = malloc(100);\nfree(p + 48);", "heap: a pointer is freed that malloc did not return"},
@@ -51,6 +52,10 @@ func TestDebug(t *testing.T) {
 				}
 			} else if !strings.HasPrefix(out.Detail, says) {
 				t.Errorf("%s: %s", out.Reason, out.Detail)
+			}
+			if strings.Contains(says, "0xdddddddd") && !strings.Contains(out.Detail, "(a pointer out of memory that was freed)") ||
+				strings.Contains(says, "0xcdcdcdcd") && !strings.Contains(out.Detail, "(a pointer out of memory that was not written)") {
+				t.Errorf("no hint: %s", out.Detail)
 			}
 		})
 	}
