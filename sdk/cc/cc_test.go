@@ -194,7 +194,7 @@ func TestRefusals(t *testing.T) {
 		{"MPI without its header", "int main(void) { return (int)MPI_Wtime(); }", "mpi.h: include the header"},
 		{"declared and nowhere defined", "int nowhere(void);\nint main(void) { return nowhere(); }", "undefined symbol: nowhere"},
 		{"a main that returns nothing", "void main(int argc, char **argv) { }", "return type of 'main' is not 'int'"},
-		{"a main of three parameters", "int main(int argc, char **argv, char **envp) { return 0; }", "function signature mismatch: main"},
+		{"a main of another type", "int main(double x, char **argv, char **envp) { return 0; }", "'main'"},
 		{"no MPI function", "#include <mpi.h>\nint main(void) { return MPI_Sendd(); }", "MPI_Sendd"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

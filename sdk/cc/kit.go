@@ -41,12 +41,15 @@ func (k Kit) first(guard int) string {
 // debug is the object of a program that is linked with --debug.
 func (k Kit) debug() string { return filepath.Join(k.Objects, "debug.o") }
 
+// main3 is the object of a program whose main has three parameters.
+func (k Kit) main3() string { return filepath.Join(k.Objects, "main3.o") }
+
 // files are the files that BuildKit makes.
 func (k Kit) files() (list []string) {
 	for _, g := range guards {
 		list = append(list, k.first(g))
 	}
-	return append(list, k.debug(), filepath.Join(k.Objects, "lib"+library+".a"), filepath.Join(k.Objects, mpiNames))
+	return append(list, k.debug(), k.main3(), filepath.Join(k.Objects, "lib"+library+".a"), filepath.Join(k.Objects, mpiNames))
 }
 
 func (k Kit) complete() bool {
@@ -71,7 +74,8 @@ func (t *Toolchain) BuildKit(ctx context.Context, headers, objects string) (Kit,
 			"-c", filepath.Join(headers, "start", "first.c"), "-o", k.first(g)})
 	}
 	jobs = append(jobs, []string{t.target(), "-O2", "-g", "-fno-builtin", "-nostdlibinc", "-isystem", t.Include,
-		"-c", filepath.Join(headers, "start", "debug.c"), "-o", k.debug()})
+		"-c", filepath.Join(headers, "start", "debug.c"), "-o", k.debug()},
+		[]string{t.target(), "-O2", "-nostdlibinc", "-c", filepath.Join(headers, "start", "main3.c"), "-o", k.main3()})
 	members := make([]string, len(sources))
 	for i, name := range sources {
 		members[i] = filepath.Join(objects, stem(name)+".o")

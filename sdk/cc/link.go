@@ -20,7 +20,7 @@ const fatal = "-Wl,--fatal-warnings"
 
 // link runs the linker, the last of the commands, and looks at what it made. The linker's words are
 // explained where they are riddles.
-func (t *Toolchain) link(ctx context.Context, l Line, commands [][]string, s Streams, tell io.Writer) (code int, err error) {
+func (t *Toolchain) link(ctx context.Context, l Line, k Kit, commands [][]string, s Streams, tell io.Writer) (code int, err error) {
 	args := commands[len(commands)-1]
 	if tell != nil {
 		fmt.Fprintln(tell, quoted(append([]string{t.Clang}, args...)))
@@ -28,6 +28,13 @@ func (t *Toolchain) link(ctx context.Context, l Line, commands [][]string, s Str
 	var said bytes.Buffer
 	code, err = run(ctx, t.Clang, args, Streams{In: s.In, Out: s.Out, Err: &said})
 	found := mismatches(said.String())
+	if code != 0 && err == nil && slices.ContainsFunc(found, mismatch.isMain3) {
+		said.Reset()
+		at := max(slices.Index(args, k.first(l.guard())), 0)
+		args = slices.Insert(slices.Clone(args), at, k.main3())
+		code, err = run(ctx, t.Clang, args, Streams{In: s.In, Out: s.Out, Err: &said})
+		found = mismatches(said.String())
+	}
 	if code != 0 && err == nil && len(found) > 0 && l.probes(commands, found) {
 		said.Reset()
 		lenient := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == fatal })
@@ -58,6 +65,12 @@ type mismatch struct {
 func (m mismatch) String() string {
 	return fmt.Sprintf("%s is %s in %s, and %s in %s: include the header that declares it, or declare it with its parameters and result",
 		m.name, m.called, m.calledIn, m.is, m.has)
+}
+
+// isMain3 says that it is a main with the environment as its third parameter.
+func (m mismatch) isMain3() bool {
+	const main3 = "(i32, i32, i32) -> i32"
+	return m.name == "main" && (m.called == main3 || m.is == main3)
 }
 
 var mismatchText = regexp.MustCompile(`function signature mismatch: (\S+)\n>>> defined as (.*?) in (.*)\n>>> defined as (.*?) in (.*)`)

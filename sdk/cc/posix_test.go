@@ -81,6 +81,10 @@ var sandbox = []struct{ name, source, prints string }{
 		#include <stdio.h>
 		static jmp_buf b;
 		int main(int argc, char **argv) { if (setjmp(b)) return 1; if (argc > 9) longjmp(b, 1); puts("went on"); return 0; }`, "went on\n"},
+	{"a main with the environment", `
+		#include <stdio.h>
+		#include <string.h>
+		int main(int argc, char **argv, char **envp) { int n = 0; while (*envp) n += strcmp(*envp++, "MPI_HOST=node7") == 0; printf("%d %d\n", argc, n); return 0; }`, "1 1\n"},
 	{"functions of its own", `
 		#include <stdio.h>
 		int system(const char *s) { return s[0]; }

@@ -82,7 +82,7 @@ func Run(ctx context.Context, args []string, cxx bool, s Streams) (code int, err
 	if err := tools.make(ctx, kit); err != nil {
 		return 0, err
 	}
-	return tools.link(ctx, line, commands, s, tell)
+	return tools.link(ctx, line, kit, commands, s, tell)
 }
 
 // runAll runs the compiler once for each command, on all cores at a time, and shows what it says in
