@@ -200,8 +200,8 @@ func (w *Worker) handle(t link.Type, payload []byte) error {
 	case link.TypeProfileData:
 		return w.profileData(payload)
 	case link.TypePlaced, link.TypeCompiled, link.TypeCode, link.TypeRankEnded, link.TypeCredit, link.TypeOutput,
-		link.TypeFile, link.TypeRoom, link.TypePackets, link.TypeSharedPackets, link.TypeBroken, link.TypeFault, link.TypeFileOpen,
-		link.TypeFileRead, link.TypeFileClose, link.TypeMessageOut, link.TypeLine, link.TypeEnded:
+		link.TypeFile, link.TypeRoom, link.TypePackets, link.TypeSharedPackets, link.TypeStanding, link.TypeBroken, link.TypeFault,
+		link.TypeFileOpen, link.TypeFileRead, link.TypeFileClose, link.TypeMessageOut, link.TypeLine, link.TypeEnded:
 	default:
 		return fmt.Errorf("%s, which only the daemon sends", t)
 	}
