@@ -2,8 +2,10 @@ package job
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
@@ -123,3 +125,111 @@ func TestDeadlock(t *testing.T) {
 }
 
 func slug(name string) string { return strings.NewReplacer(" ", "-").Replace(name) }
+
+// Ranks that may go on are not taken for deadlocked, however long the others wait: one that reads
+// standard input, and one that asks again and again whether a message has come.
+func TestNoDeadlock(t *testing.T) {
+	nodes := startJobs(t, 2, goPrograms{
+		"reads": withMPI(func(g *goRank) {
+			if g.rank == 0 {
+				if n, err := g.x.Streams.In.Read(g.mem[256:260]); n != 3 || err != nil {
+					panic(fmt.Sprint("it read ", n, err))
+				}
+				g.send(1, 7)
+				g.send(2, 7)
+				return
+			}
+			g.recv(0)
+		}),
+		"polls": withMPI(func(g *goRank) {
+			if g.rank == 0 {
+				g.must("MPI_Irecv", 132, 1, abi.Int, 1, 5, abi.CommWorld, 256)
+				for g.put(260, 0); g.get(260) == 0; {
+					g.must("MPI_Test", 256, 260, 0)
+				}
+				return
+			}
+			g.recv(0) // nobody sends it
+		}),
+	})
+	// What the record says of each rank, once it says it of all, and some rounds later.
+	look := func(id string, want ...string) {
+		t.Helper()
+		rounds := uint64(0)
+		awaitRecord(t, nodes[0], id, func(j *job, r *mpi.Job) bool {
+			got := make([]string, len(r.Ranks))
+			for i := range r.Ranks {
+				if w := r.Ranks[i].Waits; w != nil {
+					got[i] = w.What()
+				}
+			}
+			if r.State.Ended() {
+				t.Fatalf("it ended: %+v", r.Cause)
+			}
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				rounds = 0
+				return false
+			}
+			if rounds == 0 {
+				rounds = j.machine.looks
+			}
+			return j.machine.looks >= rounds+3
+		})
+	}
+	const from0 = "MPI_Recv from rank 0 (tag 5) on MPI_COMM_WORLD"
+	j, err := nodes[0].StartJob(t.Context(), mpi.JobSpec{File: "reads", Ranks: 3, Stdin: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look(j.ID, mpi.ReadsInput, from0, from0)
+	if err := nodes[0].JobInput(t.Context(), j.ID, strings.NewReader("go\n")); err != nil {
+		t.Error(err)
+	}
+	l := nodes[0].follow(t, j.ID)
+	l.isDone(t)
+	for r := range l.Ranks {
+		if l.Ranks[r].Waits != nil {
+			t.Errorf("rank %d has ended, and waits for %v", r, l.Ranks[r].Waits)
+		}
+	}
+	if j, err = nodes[0].StartJob(t.Context(), mpi.JobSpec{File: "polls", Ranks: 3}); err != nil {
+		t.Fatal(err)
+	}
+	look(j.ID, "", from0, from0)
+	if _, err := nodes[0].CancelJob(t.Context(), j.ID); err != nil {
+		t.Error(err)
+	}
+	l = nodes[0].follow(t, j.ID)
+	if l.State != mpi.JobCancelled || l.Ranks[1].Waits == nil || l.Ranks[1].Waits.What() != from0 {
+		t.Errorf("the record of the job that was cancelled: %s, %+v", l.State, l.Ranks)
+	}
+	idle(t, nodes...)
+}
+
+// awaitRecord looks at a job again and again until something is so.
+func awaitRecord(t *testing.T, n testNode, id string, is func(*job, *mpi.Job) bool) {
+	t.Helper()
+	end := time.Now().Add(patient)
+	for time.Now().Before(end) {
+		n.mu.RLock()
+		var found *job
+		for _, j := range n.mine {
+			if j.name == id {
+				found = j
+			}
+		}
+		n.mu.RUnlock()
+		if found == nil {
+			t.Fatal("there is no such job")
+		}
+		found.mu.Lock()
+		r := found.copy()
+		so := is(found, r)
+		found.mu.Unlock()
+		if so {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Fatal("it never came to this")
+}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
@@ -178,6 +179,10 @@ func (p *player) event(t *testing.T, what string, args []string, line string) {
 	case "rank-reads":
 		n, _ := strconv.Atoi(args[0])
 		p.step(inputRead{n})
+	case "ranks-stand":
+		var f frame.Standing
+		set(t, reflect.ValueOf(&f).Elem(), args)
+		p.step(stood{exec.Standing{Idle: f.Idle, Sent: f.Sent, Got: f.Got, Epoch: f.Epoch}})
 	case "fault":
 		p.step(faulted{strings.Join(args, " ")})
 	case "shutdown":
@@ -288,7 +293,7 @@ var frames = func() map[string]reflect.Type {
 	for _, f := range []frame.JobFrame{
 		frame.Offer{}, frame.Reservation{}, frame.Place{}, frame.Prepared{}, frame.Start{}, frame.Output{},
 		frame.OutputCredit{}, frame.Input{}, frame.InputCredit{}, frame.FileChunk{}, frame.Exit{},
-		frame.Failed{}, frame.Stop{}, frame.Stopped{},
+		frame.Failed{}, frame.Stop{}, frame.Stopped{}, frame.Look{}, frame.Standing{},
 	} {
 		all[reflect.TypeOf(f).Name()] = reflect.TypeOf(f)
 	}
@@ -330,6 +335,15 @@ func set(t *testing.T, v reflect.Value, args []string) {
 			}
 		case *[]string:
 			*x = strings.Split(text, ",")
+		case *[]frame.RankWait: // rank:peer, in MPI_Recv with tag 5
+			for s := range strings.SplitSeq(text, ",") {
+				var w frame.RankWait
+				w.Call = "MPI_Recv"
+				m := mpi.WaitMessage{Tag: 5}
+				fmt.Sscanf(s, "%d:%d", &w.Rank, &m.Rank)
+				w.Messages = []mpi.WaitMessage{m}
+				*x = append(*x, w)
+			}
 		case *bool:
 			*x = text == "true"
 		default:
