@@ -108,7 +108,8 @@ func (l *logLimits) admit(r slog.Record) (dropped int, ok bool) {
 	return dropped, true
 }
 
-// asText makes text of values that Kubo's log would write as JSON: an error would be {}.
+// asText makes text of values that Kubo's log would write as JSON: an error would be {}, and a time
+// a number.
 func asText(a slog.Attr) slog.Attr {
 	v := a.Value.Resolve()
 	switch v.Kind() {
@@ -118,6 +119,8 @@ func asText(a slog.Attr) slog.Attr {
 			list = append(list, asText(x))
 		}
 		return slog.Group(a.Key, list...)
+	case slog.KindDuration: // would be a number, of no unit
+		return slog.String(a.Key, v.Duration().String())
 	case slog.KindAny:
 		switch x := v.Any().(type) {
 		case error, fmt.Stringer:

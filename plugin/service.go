@@ -143,7 +143,7 @@ func (s *Service) Start(ctx context.Context) error {
 		return errors.Join(err, s.Close(ctx))
 	}
 	s.uninstrument = stop
-	s.parts.Log.Info("serving", "api", s.api.Addr(), "store", cmp.Or(s.cfg.Store, "none, so no program is served: ipfs-mpi config set Store /ipfs/CID"),
+	s.parts.Log.Info("ready", "api", s.api.Addr(), "store", cmp.Or(s.cfg.Store, "none, so no program is served: ipfs-mpi config set Store /ipfs/CID"),
 		"pools", s.pools(), "programs of peers", s.cfg.Programs, "rankSlots", s.cfg.RankSlots, "handlerSlots", s.cfg.HandlerSlots)
 	return nil
 }

@@ -249,7 +249,9 @@ func (n *Node) Unsent(peer mpi.PeerID, ids []uint64) {
 
 // Lost implements [frame.Receiver].
 func (n *Node) Lost(peer mpi.PeerID, session uint64, why error) {
-	n.log.Info("session lost", "peer", peer, "session", session, "why", why)
+	if !n.closed.Load() {
+		n.log.Info("session lost", "peer", peer, "session", session, "why", why)
+	}
 	for _, o := range n.pending.lose(peer, session) {
 		o.end(o.failure(mpi.Lost, why.Error()))
 	}

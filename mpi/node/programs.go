@@ -121,7 +121,7 @@ func (ps *programs) add(cid mpi.CID) *program {
 func (ps *programs) retire(p *program) {
 	p.cancel()
 	delete(ps.all, p.cid)
-	if p.state == mpi.Ready {
+	if p.state == mpi.Ready && !ps.n.closed.Load() {
 		ps.n.log.Info("no longer served", "program", p.name(), "cid", p.cid)
 	}
 	if p.code != nil {

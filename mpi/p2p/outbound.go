@@ -404,7 +404,7 @@ func (o *outbound) end(why error) {
 	o.failAll(waiters, fmt.Errorf("p2p: send to %s: %w", o.name, unsent(why)))
 	if number != 0 {
 		o.t.host.ConnManager().UntagPeer(o.peer, o.tag())
-		o.t.cfg.Log.Info("session over", "peer", o.name, "session", number, "why", why)
+		o.t.cfg.Log.Debug("session over", "peer", o.name, "session", number, "why", why)
 		if r, ok := o.t.receiver.(frame.UnsentReceiver); ok && len(ids) > 0 {
 			r.Unsent(o.name, ids)
 		}

@@ -39,7 +39,7 @@ func TestStartLine(t *testing.T) {
 	log := readFile(t, n.proc.stderr.Name())
 	line := ""
 	for l := range strings.Lines(log) {
-		if strings.Contains(l, "serving") {
+		if strings.Contains(l, "\tready\t") {
 			line = l
 		}
 	}
