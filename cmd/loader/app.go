@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -108,11 +109,15 @@ func helpFor(cmd *cobra.Command) string {
 	return cmd.CommandPath() + " --help"
 }
 
+// endSignals ask a command to end, and what it runs with it: ctrl-C, kill, a closed terminal, and
+// ctrl-\.
+var endSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
+
 // do wraps a command's code for cobra.
 func (a *app) do(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		a.began = true
-		ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+		ctx, stop := signal.NotifyContext(cmd.Context(), endSignals...)
 		defer stop()
 		defer letGo(ctx, stop)()
 		return f(ctx, args)

@@ -308,9 +308,9 @@ func (r *runner) cancelled(ctx context.Context, follower *attach.Follower) error
 // signalCode is the exit code of a command that a signal ended, as shells have it.
 func signalCode(ctx context.Context) int {
 	cause := context.Cause(ctx)
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, sig := range endSignals {
 		if cause != nil && strings.HasPrefix(cause.Error(), sig.String()) {
-			return 128 + int(sig)
+			return 128 + int(sig.(syscall.Signal))
 		}
 	}
 	return exitError

@@ -137,7 +137,7 @@ func TestRunInterruptedAround(t *testing.T) {
 
 // An interrupt ends the job everywhere, and says so.
 func TestRunInterrupted(t *testing.T) {
-	for sig, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+	for sig, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129, syscall.SIGQUIT: 131} {
 		n, url, _ := jobNode(t)
 		c := startCommand(t, nil, "run", "--api", url, "-n", "2", "wait")
 		c.line(t, "waiting\n")

@@ -140,15 +140,28 @@ func (r *recorder) write(w frame.FileChunk) error {
 }
 
 // nameFiles lists files, by names that differ. Where several ranks wrote one of the same name, each
-// is in a directory of its rank.
+// is in a directory of its rank. If a rank wrote a file of such a name, as "rank-1/x" or "rank-1",
+// the directories of ranks have a longer name: "rank-1-", or with more dashes.
 func nameFiles(files []*file) (list []mpi.JobFile) {
 	count := map[string]int{}
+	tops := map[string]bool{}
 	for _, f := range files {
 		count[f.Name]++
+		top, _, _ := strings.Cut(f.Name, "/")
+		tops[top] = true
+	}
+	end := ""
+	for taken := true; taken; {
+		taken = slices.ContainsFunc(files, func(f *file) bool {
+			return count[f.Name] > 1 && tops[fmt.Sprintf("rank-%d%s", f.Rank, end)]
+		})
+		if taken {
+			end += "-"
+		}
 	}
 	for _, f := range files {
 		if count[f.Name] > 1 {
-			f.Name = fmt.Sprintf("rank-%d/%s", f.Rank, f.Name)
+			f.Name = fmt.Sprintf("rank-%d%s/%s", f.Rank, end, f.Name)
 		}
 		f.Size = f.got // less than announced if the file is not whole
 		list = append(list, f.JobFile)

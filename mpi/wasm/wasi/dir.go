@@ -57,7 +57,7 @@ func fdReaddir(h *Host, m memory, a *Args) Errno {
 
 // putEntries writes entries from cookie a[3] on.
 func (h *Host) putEntries(f *file, m memory, buf []byte, a *Args) Errno {
-	ino := inodesIn(f.name)
+	ino := h.inodesIn(f.name)
 	used := 0
 	for i := a[3]; i < uint64(len(f.list.entries))+2 && used < len(buf); i++ {
 		if i%looksInEntries == 0 {

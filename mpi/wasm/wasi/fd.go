@@ -176,7 +176,7 @@ func fdFdstatGet(h *Host, m memory, a *Args) Errno {
 	case dirFile:
 		rights, inheriting = rightsOfDir, rightsInheriting
 	}
-	b[0] = f.kind.filetype()
+	b[0] = h.filetype(f.kind)
 	binary.LittleEndian.PutUint16(b[2:], f.flags)
 	binary.LittleEndian.PutUint64(b[8:], rights)
 	binary.LittleEndian.PutUint64(b[16:], inheriting)

@@ -30,12 +30,13 @@ func (e scratchError) Error() string { return string(e) }
 // A name is looked up in the tree first. A name of the files below is there unless it, or a
 // directory above it, was removed.
 type scratch struct {
-	below fs.FS
-	now   func() time.Time
-	limit int64
-	used  int64 // bytes of all nodes, those too that are unlinked and still open
-	take  func(n int64) bool
-	tree  nameTree
+	below   fs.FS
+	now     func() time.Time
+	limit   int64
+	used    int64 // bytes of all nodes, those too that are unlinked and still open
+	take    func(n int64) bool
+	tree    nameTree
+	numbers uint64 // of nodes made, see inode
 }
 
 // node is a file or directory that the program made.
@@ -43,6 +44,7 @@ type node struct {
 	dir    bool
 	data   []byte
 	time   time.Time
+	ino    uint64 // see inode
 	linked bool
 	opens  int
 }
@@ -161,7 +163,8 @@ func (s *scratch) add(name string, dir bool) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{dir: dir, linked: true, time: s.now()}
+	s.numbers++
+	n := &node{dir: dir, ino: 2 * s.numbers, linked: true, time: s.now()}
 	s.tree.put(e, n)
 	return n, nil
 }
@@ -184,7 +187,7 @@ func (s *scratch) copyUp(name string, keep bool) (*node, error) {
 		s.shrink(int64(len(data)))
 		return nil, err
 	}
-	n.data = data
+	n.data, n.ino = data, inode(name) // it is the same file
 	return n, nil
 }
 

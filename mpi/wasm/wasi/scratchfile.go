@@ -24,12 +24,22 @@ func (i info) ModTime() time.Time { return i.time }
 func (i info) IsDir() bool        { return i.mode.IsDir() }
 func (i info) Sys() any           { return nil }
 
+// nodeInfo describes a node.
+type nodeInfo struct {
+	info
+	ino, links uint64
+}
+
 func (n *node) info(name string) fs.FileInfo {
 	mode := fs.FileMode(0o644)
 	if n.dir {
 		mode = fs.ModeDir | 0o755
 	}
-	return info{name, int64(len(n.data)), mode, n.time}
+	i := nodeInfo{info: info{name, int64(len(n.data)), mode, n.time}, ino: n.ino}
+	if n.linked {
+		i.links = 1
+	}
+	return i
 }
 
 // openNode is an open file of a scratch.
