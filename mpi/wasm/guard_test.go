@@ -146,6 +146,35 @@ func TestNullOfRank(t *testing.T) {
 	}
 }
 
+// TestHostTouchesGuard: a fault of the host's own in what is guarded, or anywhere, ends the
+// instance and not the process.
+func TestHostTouchesGuard(t *testing.T) {
+	var nowhere *int
+	for name, touch := range map[string]func(l *library) byte{
+		"the guard": func(l *library) byte { return l.Memory()[8] },
+		"nil":       func(*library) byte { return byte(*nowhere) },
+	} {
+		r := newRuntime(t)
+		p, err := r.Load(translate(t, `(module (import "env" "MPI_Comm_rank" (func $rank (param i32 i32) (result i32)))
+		  (memory (export "memory") 1) (func (export "_start") (drop (call $rank (i32.const 0) (i32.const 0))))
+		  (@custom "ipfs_mpi.guard" "\00\10\00\00"))`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := p.(exec.MPIProgram).Instances(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := execLimits()
+		x.MPI = &library{do: func(l *library, _ string, _ []uint64) (uint64, error) { return uint64(touch(l)), nil }}
+		if out := g.Run(x); out.Reason != mpi.Internal || !strings.Contains(out.Detail, "a fault of this node in MPI_Comm_rank") {
+			t.Errorf("%s: %s: %s", name, out.Reason, out.Detail)
+		}
+		g.Close()
+		p.Close()
+	}
+}
+
 // TestGuardInCache: code from the cache has its guard.
 func TestGuardInCache(t *testing.T) {
 	dir := t.TempDir()
