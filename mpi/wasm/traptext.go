@@ -154,7 +154,10 @@ func (in *instance) frameText(f native.Frame) string {
 		name = "main"
 	}
 	// what the linker calls a function in the place of another
-	name = strings.TrimPrefix(name, "__wrap_")
+	if short, ok := strings.CutPrefix(name, "__wrap_"); ok {
+		// of cc --debug, by the linker's name for what stands for another
+		return clip(printable(short), 80)
+	}
 	text := clip(printable(name), 80)
 	if file, line, ok := module.Line(in.p.code.info.lines, f.Function, f.Offset); ok {
 		text += fmt.Sprintf(" (%s:%d)", printable(file), line)

@@ -53,6 +53,12 @@ func again(t *testing.T, args ...string) (code int, said string) {
 // execute runs a program that calls no MPI function.
 func execute(t *testing.T, file string, args ...string) exec.Outcome {
 	t.Helper()
+	return executeWith(t, nil, file, args...)
+}
+
+// executeWith is execute with further variables of the environment.
+func executeWith(t *testing.T, env []string, file string, args ...string) exec.Outcome {
+	t.Helper()
 	programs := guest.NewCache()
 	defer programs.Close()
 	p, err := programs.Load(file, func() ([]byte, error) { return os.ReadFile(file) })
@@ -60,7 +66,7 @@ func execute(t *testing.T, file string, args ...string) exec.Outcome {
 		t.Fatal(err)
 	}
 	x := guest.Limits()
-	x.Args, x.Env = append([]string{file}, args...), []string{"MPI_HOST=node7"}
+	x.Args, x.Env = append([]string{file}, args...), append([]string{"MPI_HOST=node7"}, env...)
 	return p.Run(t.Context(), x)
 }
 

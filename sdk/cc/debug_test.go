@@ -2,6 +2,7 @@ package cc_test
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,11 +20,11 @@ func TestDebug(t *testing.T) {
 		{"misaligned", "char b[16] = {0};\nreturn *(int *)(b + argc);", "undefined behaviour: access to memory that is misaligned, or outside of its object in main (prog.c:7)"},
 		{"a conversion", "double d = 1e20;\nreturn (int)(d * argc) == 5;", "undefined behaviour: conversion"},
 		{"NULL", "int *volatile p = 0;\nreturn *p;", "NULL pointer: load at address 0x0 in main (prog.c:7)"},
-		{"an overrun", "char *p = malloc(10);\np[10 + argc - 1] = 1;\nfree(p);", "heap: bytes were written behind a block of 10 bytes in free ← main (prog.c:8)"},
+		{"an overrun", "char *p = malloc(10);\np[10 + argc - 1] = 1;\nfree(p);", "heap: bytes were written behind a block of 10 bytes, allocation "},
 		{"an underrun", "char *p = malloc(10);\np[-argc] = 1;\nfree(p);", "heap: bytes were written before a block of 10 bytes"},
-		{"an overrun, found at the end", "char *volatile p = malloc(10);\nmemset(p, 1, 11);\nreturn 0;", "heap: bytes were written behind a block of 10 bytes, found at the end"},
+		{"an overrun, found at the end", "char *volatile p = malloc(10);\nmemset(p, 1, 11);\nreturn 0;", "heap: bytes were written behind a block of 10 bytes, allocation "},
 		{"a double free", "char *volatile p = malloc(10);\nfree(p);\nfree(p);", "heap: free of what is free already: a block of 10 bytes"},
-		{"use after free", "char *volatile p = malloc(10);\nfree(p);\np[3] = 1;\nreturn 0;", "heap: after it was freed, bytes were written to a block of 10 bytes, found at the end"},
+		{"use after free", "char *volatile p = malloc(10);\nfree(p);\np[3] = 1;\nreturn 0;", "heap: after it was freed, bytes were written to a block of 10 bytes, allocation "},
 		{"a pointer out of freed memory", "char **volatile p = calloc(4, sizeof *p);\nfree(p);\nreturn *p[2];", "memory access out of bounds: load at address 0xdddddddd of"},
 		{"a pointer out of new memory", "char **volatile p = malloc(16);\nreturn *p[2];", "memory access out of bounds: load at address 0xcdcdcdcd of "},
 		{"realloc of an overrun block", "char *volatile p = malloc(10);\np[10] = 1;\np = realloc(p, 20);", "heap: bytes were written behind a block of 10 bytes"},
@@ -82,8 +83,37 @@ func TestSanitizers(t *testing.T) {
 			t.Errorf("%v: exit code %d: %s", commands, code, said)
 			continue
 		}
-		if out := execute(t, "prog.wasm"); !strings.HasPrefix(out.Detail, "heap: bytes were written behind a block of 3 bytes in free ← part (part.c:2)") {
+		if out := execute(t, "prog.wasm"); !strings.HasPrefix(out.Detail, "heap: bytes were written behind a block of 3 bytes, allocation ") {
 			t.Errorf("%v: %s: %s", commands, out.Reason, out.Detail)
 		}
+	}
+}
+
+// TestAllocation: a second run shows where a block is allocated that the first has found misused.
+func TestAllocation(t *testing.T) {
+	const source = `#include <stdlib.h>
+static char *__attribute__((noinline)) make(int n) {
+	return malloc(n);
+}
+int main(void) {
+	char *a = make(5), *volatile b = make(6);
+	b[6] = 1;
+	free(a);
+	free(b);
+	return 0;
+}
+`
+	if code, said := compile(t, map[string]string{"prog.c": source}, "--debug", "prog.c"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, said)
+	}
+	out := execute(t, "prog.wasm")
+	number := regexp.MustCompile(`^heap: bytes were written behind a block of 6 bytes, allocation (\d+) in free.* ← main \(prog.c:9\)$`).FindStringSubmatch(out.Detail)
+	if number == nil {
+		t.Fatalf("%s: %s", out.Reason, out.Detail)
+	}
+	out = executeWith(t, []string{"IPFS_MPI_ALLOCATION=" + number[1]}, "prog.wasm")
+	if !strings.HasPrefix(out.Detail, "heap: allocation "+number[1]+", a block of 6 bytes, in malloc") ||
+		!strings.HasSuffix(out.Detail, " ← make (prog.c:3) ← main (prog.c:6)") {
+		t.Errorf("%s: %s", out.Reason, out.Detail)
 	}
 }

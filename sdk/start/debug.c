@@ -8,6 +8,7 @@
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -73,10 +74,11 @@ enum { fresh = 0xcd, gone = 0xdd, guard = 0xab };
 
 struct block {
     uint32_t state;
+    uint32_t number; /* which allocation it was, from 1 */
     size_t size;
     void *raw;
     struct block *before, *after; /* of the list that it is in */
-    uint8_t front[28];
+    uint8_t front[24];
 };
 
 enum { back = 16, kept_most = 4 << 20 };
@@ -84,6 +86,20 @@ enum { back = 16, kept_most = 4 << 20 };
 static struct block all = {.before = &all, .after = &all};
 static struct block kept = {.before = &kept, .after = &kept};
 static size_t kept_bytes;
+static uint32_t count;
+
+/* stop_at reports whether the program is to stop at an allocation, and say so: a second run shows
+   where a block is allocated that the first has found misused. */
+static int stop_at(uint32_t number) {
+    static int asked;
+    static uint32_t wanted;
+    if (!asked) {
+        asked = 1; /* before getenv, which may allocate */
+        const char *s = getenv("IPFS_MPI_ALLOCATION");
+        for (; s && *s >= '0' && *s <= '9'; s++) wanted = wanted * 10 + (*s - '0');
+    }
+    return number == wanted;
+}
 
 static void into(struct block *list, struct block *b) {
     b->before = list->before;
@@ -111,7 +127,8 @@ static void ipfs_mpi_blame(const struct block *b, const char *what, const char *
     say(what);
     say(" a block of ");
     say_number(b->size);
-    say(" bytes");
+    say(" bytes, allocation ");
+    say_number(b->number);
     say(when);
     ipfs_mpi_fail();
 }
@@ -138,6 +155,16 @@ static void ipfs_mpi_forget_oldest(void) {
 }
 
 static void *ipfs_mpi_allocate(size_t n, size_t align) {
+    uint32_t number = ++count;
+    if (stop_at(number)) {
+        ipfs_mpi_words[0] = 0;
+        say("heap: allocation ");
+        say_number(number);
+        say(", a block of ");
+        say_number(n);
+        say(" bytes,");
+        ipfs_mpi_fail();
+    }
     size_t more = sizeof(struct block) + back + align;
     if (n > SIZE_MAX - more) return NULL;
     uint8_t *raw = __real_malloc(n + more);
@@ -149,6 +176,7 @@ static void *ipfs_mpi_allocate(size_t n, size_t align) {
     uintptr_t at = ((uintptr_t)raw + sizeof(struct block) + align - 1) & ~(uintptr_t)(align - 1);
     struct block *b = (struct block *)at - 1;
     b->state = live;
+    b->number = number;
     b->size = n;
     b->raw = raw;
     memset(b->front, guard, sizeof b->front);

@@ -18,9 +18,9 @@ type row struct {
 // what is not understood is passed over, one unit at a time. It reads each byte a few times at
 // most, and keeps a row for an instruction of a byte or more.
 type lineProgram struct {
-	lines        reader // the section .debug_line
-	lineStr, str []byte // sections that names of files may be in
-	limit        uint64 // bytes of the code section
+	lines        reader   // the section .debug_line
+	lineStr, str []byte   // sections that names of files may be in
+	ends         []uint32 // where functions end in the code section
 
 	rows  []row
 	files []string
@@ -169,12 +169,13 @@ func (u *lineUnit) run() {
 	}
 }
 
-// end keeps a sequence, unless it is of a function that the linker left out: its address is 0 then,
-// or beyond all code.
+// end keeps a sequence that ends where a function does. Others are of functions that the linker
+// left out, or put another one in the place of.
 func (u *lineUnit) end() {
-	if n := len(u.sequence); n > 0 && u.sequence[0].at != 0 && uint64(u.sequence[n-1].at) <= u.d.limit &&
-		slices.IsSortedFunc(u.sequence, func(a, b row) int { return int(int64(a.at) - int64(b.at)) }) {
-		u.d.rows = append(u.d.rows, u.sequence...)
+	if n := len(u.sequence); n > 0 && slices.IsSortedFunc(u.sequence, func(a, b row) int { return int(int64(a.at) - int64(b.at)) }) {
+		if _, ok := slices.BinarySearch(u.d.ends, u.sequence[n-1].at); ok {
+			u.d.rows = append(u.d.rows, u.sequence...)
+		}
 	}
 	u.sequence = u.sequence[:0]
 }

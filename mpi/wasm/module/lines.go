@@ -40,10 +40,23 @@ func Lines(wasm []byte) []byte {
 	if err != nil || len(d.lines.b) == 0 || len(code.b) == 0 {
 		return nil
 	}
-	d.limit = uint64(len(code.b))
+	d.ends = functionEnds(code)
 	d.run()
 	slices.SortStableFunc(d.rows, func(a, b row) int { return int(int64(a.at) - int64(b.at)) })
 	return m.lineTable(&d, &code, m.standIns(wasm))
+}
+
+// functionEnds are the offsets in the code section at which functions end, in order.
+func functionEnds(code reader) (ends []uint32) {
+	whole := len(code.b)
+	for range code.count(maxFunctions, "functions") {
+		code.take(uint64(code.u32()))
+		if code.err != nil {
+			return ends
+		}
+		ends = append(ends, uint32(whole-len(code.b)))
+	}
+	return ends
 }
 
 // MaxLines is how many bytes a table has at most: the lines of functions beyond are left out.

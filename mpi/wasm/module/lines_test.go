@@ -41,6 +41,8 @@ func TestLineTable(t *testing.T) {
 	code := sec(codeSection, vec(body([]byte{1, 1}), body([]byte{3, 0x40, 1, 0x0b, 1})))
 	lines := lineSection(
 		setAddress(0), toLine(9), emit, advance(9), endSequence, // left out
+		// of another function, in whose place the first is
+		setAddress(3), toLine(50), emit, advance(2), endSequence,
 		setAddress(2), toLine(4), emit, advance(2), toLine(1), emit, advance(2), endSequence,
 		setAddress(7), toFile(2), toLine(20), emit, advance(3), toLine(1), emit, advance(2), toLine(2), emit, advance(2), endSequence,
 	)
