@@ -63,14 +63,24 @@ func (i *moduleInfo) engine() engineKind {
 	return onDemand
 }
 
-// Load readies a program of the code that [Runtime.Translate] made, which is all of a file. It maps
-// the file, opens nothing after it returns, and has the file open while the program is there. The
-// file must be trusted, and must not change while it is used. Code that another build made, or a
-// host of another kind, is an error.
+// Load is [Runtime.LoadFile] of the file of a name.
 func (r *Runtime) Load(path string) (exec.Program, error) {
-	c, err := r.loadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("wasm: load %s: %w", path, err)
+		return nil, fmt.Errorf("wasm: load: %w", err)
+	}
+	defer f.Close()
+	return r.LoadFile(f)
+}
+
+// LoadFile readies a program of the code that [Runtime.Translate] made, which is all of a file. It
+// maps the file, which the caller may close after it, and on Linux opens none. The file must not
+// change while it is used. Who made it can make this process do anything: it has to be trusted, or
+// the process locked down. Code that another build made, or a host of another kind, is an error.
+func (r *Runtime) LoadFile(f *os.File) (exec.Program, error) {
+	c, err := r.loadFile(f)
+	if err != nil {
+		return nil, fmt.Errorf("wasm: load %s: %w", f.Name(), err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,13 +98,8 @@ func (r *Runtime) Load(path string) (exec.Program, error) {
 	return r.hold(c), nil
 }
 
-func (r *Runtime) loadFile(path string) (*code, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	c := &code{}
+func (r *Runtime) loadFile(f *os.File) (c *code, err error) {
+	c = &code{}
 	if c.id, c.info, err = readInfo(f); err != nil {
 		return nil, err
 	}
@@ -104,7 +109,7 @@ func (r *Runtime) loadFile(path string) (*code, error) {
 			return nil, err
 		}
 		if e != nil {
-			if c.pooled, err = mapFile(e, path, &c.info); err == nil {
+			if c.pooled, err = mapFile(e, f, &c.info); err == nil {
 				return c, nil
 			}
 			r.log.Debug("a program does not fit the pool: its instances are made on demand", "err", oneLine(err))
@@ -114,15 +119,15 @@ func (r *Runtime) loadFile(path string) (*code, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.other, err = mapFile(e, path, &c.info); err != nil {
+	if c.other, err = mapFile(e, f, &c.info); err != nil {
 		return nil, oneLine(err)
 	}
 	return c, nil
 }
 
 // mapFile is load for a file.
-func mapFile(e *native.Engine, path string, info *moduleInfo) (*linked, error) {
-	m, err := e.LoadFile(path)
+func mapFile(e *native.Engine, f *os.File, info *moduleInfo) (*linked, error) {
+	m, err := e.LoadFile(f)
 	if err != nil {
 		return nil, err
 	}

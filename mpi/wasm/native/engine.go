@@ -6,7 +6,9 @@ import "C"
 
 import (
 	"errors"
+	"os"
 	"runtime"
+	"strconv"
 	"sync"
 	"unsafe"
 
@@ -96,11 +98,13 @@ func (e *Engine) Load(image []byte) (*Module, error) {
 	return m, nil
 }
 
-// LoadFile is [Engine.Load] of a file, which may have more bytes behind the code. It maps the file:
-// processes that load it share its memory, and instances get theirs from it as they touch it. What
-// is in the file must not change while the module is there.
-func (e *Engine) LoadFile(path string) (*Module, error) {
-	name := append([]byte(path), 0)
+// LoadFile is [Engine.Load] of an open file, which may have more bytes behind the code. It maps the
+// file: processes that load it share its memory, and instances get theirs from it as they touch it.
+// What is in the file must not change while the module is there. On Linux it opens nothing, so that
+// a process may load code that may open no file any more.
+func (e *Engine) LoadFile(f *os.File) (*Module, error) {
+	defer runtime.KeepAlive(f)
+	name := append([]byte(openNames+strconv.Itoa(int(f.Fd()))), 0)
 	m := &Module{}
 	if err := takeError(C.wasmtime_module_deserialize_file(e.c, chars(name), &m.c)); err != nil {
 		return nil, err
