@@ -69,7 +69,7 @@ var rules = []rule{
 	{packages: "mpi/wasm/native", foreign: []string{wasmtime}},
 	{packages: "mpi/wasm/wasi", foreign: []string{goSystem}},
 	{packages: "mpi/codecache", imports: []string{"mpi/atomicfile"}},
-	{packages: "mpi/worker", imports: []string{"mpi", "mpi/codecache", "mpi/exec", "mpi/frame", "mpi/worker/link"}, foreign: []string{goSystem}},
+	{packages: "mpi/worker", imports: []string{"mpi", "mpi/backoff", "mpi/codecache", "mpi/exec", "mpi/frame", "mpi/worker/link"}, foreign: []string{goSystem}},
 	{packages: "mpi/worker/link", imports: []string{"mpi", "mpi/burst", "mpi/exec", "mpi/frame"}, foreign: []string{goSystem}},
 	{packages: "mpi/worker/embedded", foreign: []string{zstandard}},
 	{packages: "mpi/worker/embedded/pack", imports: []string{"mpi/atomicfile"}, foreign: []string{zstandard}},

@@ -28,9 +28,10 @@ func main() {
 		fmt.Fprintln(os.Stderr, what)
 		os.Exit(2)
 	}
-	abortEnds()
-	if err := guests.Serve(guests.Config{Conn: conn, Shared: memory, Lock: lockdown.Apply}); err != nil {
-		os.Exit(1) // nobody reads what is printed; what the daemon has to know was in a frame
+	defaultActions()
+	if err := guests.Serve(guests.Config{Conn: conn, Shared: memory, Stderr: true, Lock: lockdown.Apply}); err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err) // for the daemon's log
+		os.Exit(1)
 	}
 }
 

@@ -87,8 +87,8 @@ type RankOwner interface {
 	// for each rank that was started, whatever happens to the process that it runs in.
 	Ended(rank int, out Outcome)
 	// Fault says that the group cannot go on, for a cause that is not one rank's. Ended follows for
-	// the ranks that run.
-	Fault(why string)
+	// the ranks that run. crash is set if it is a crash, before any rank has started.
+	Fault(why string, crash *Crash)
 }
 
 // Standing is what the ranks of a group did at a moment after they were asked for it.

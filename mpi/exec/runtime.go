@@ -10,7 +10,8 @@ import (
 
 // Runtime compiles programs. mpi/wasm implements it over wasmtime.
 type Runtime interface {
-	// Compile readies a program for execution. The caller must not change wasm afterwards.
+	// Compile readies a program for execution. The caller must not change wasm afterwards. Of
+	// those who wait for one compilation that crashes, one gets a [Crash].
 	Compile(ctx context.Context, wasm []byte) (Program, error)
 	Close() error
 }
@@ -60,7 +61,21 @@ type Outcome struct {
 	Detail  string // for people
 	Memory  int64  // bytes of linear memory at its end
 	Elapsed time.Duration
-	// Crashed means that the process in which it ran crashed or was killed for what it did. Of the
-	// messages that this ended, one says so; of the ranks, each.
-	Crashed bool
+	// Crash says that the process in which it ran crashed, or was killed for what it did; nil if
+	// not. Of the messages that this ended, one says so; of the ranks, each. A crash while no
+	// message ran is told with the next one, whatever became of that.
+	Crash *Crash
 }
+
+// Crash is the end of a process by a fault of the program that it compiled or ran, or of itself
+// while it did so. What something else did to the process is none: a signal from outside, a lack of
+// memory of the whole system, a cancellation that took too long. A Crash is also an error of
+// [Runtime].Compile and [RankProgram].RankGroup, or wrapped by one.
+type Crash struct {
+	Cause string // a sentence without its full stop
+	// Said is what the process wrote to standard error at last, such as a panic and its stack, for
+	// the log of this node. It is cleaned, and has some KiB at most.
+	Said string
+}
+
+func (c *Crash) Error() string { return c.Cause }

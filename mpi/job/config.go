@@ -53,9 +53,9 @@ type Programs interface {
 	// MPIProgram returns a program once it is fetched and compiled, and its files, whose reads end
 	// with ctx.
 	MPIProgram(ctx context.Context, program mpi.CID, own bool) (exec.RankProgram, fs.FS, error)
-	// Crashed says that ranks of a program crashed the process in which they ran, once for all
-	// ranks of a job on this node.
-	Crashed(program mpi.CID, origin mpi.PeerID)
+	// Crashed says that ranks of a program crashed the process in which they ran, or were to run,
+	// once for all ranks of a job on this node.
+	Crashed(program mpi.CID, origin mpi.PeerID, crash *exec.Crash)
 }
 
 // DefaultRankSlots is how many ranks of jobs a node runs at once unless configured: several for

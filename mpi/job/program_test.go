@@ -145,7 +145,7 @@ func (x goGroup) Run(e exec.Exec) (out exec.Outcome) {
 		case !ok:
 		case errors.As(end.err, &exit) && exit.Reason == mpi.Exited && exit.Exit == 0:
 		case end.err == errCrash:
-			out.Reason, out.Detail, out.Crashed = mpi.Internal, errCrash.Error(), true
+			out.Reason, out.Detail, out.Crash = mpi.Internal, errCrash.Error(), &exec.Crash{Cause: errCrash.Error()}
 		case exit != nil:
 			out.Reason, out.Exit, out.Detail = exit.Reason, exit.Exit, exit.Detail
 		default:

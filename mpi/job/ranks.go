@@ -1,6 +1,7 @@
 package job
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -63,6 +64,10 @@ func (p *hosted) prepare(place frame.Place) groupReady {
 	}
 	g, err := program.RankGroup(p.running, cfg, p.ranks)
 	if err != nil {
+		var crash *exec.Crash
+		if errors.As(err, &crash) {
+			p.ranks.crash(crash)
+		}
 		return groupReady{err.Error()}
 	}
 	p.group.Store(&g)
@@ -159,9 +164,7 @@ func (o *rankOwner) Room(n int64) bool { return o.quota.take(n) }
 
 // Ended implements [exec.RankOwner].
 func (o *rankOwner) Ended(rank int, out exec.Outcome) {
-	if out.Crashed {
-		o.crashed.Do(func() { o.p.svc.cfg.Programs.Crashed(o.p.offer.Program, o.p.id.Origin) })
-	}
+	o.crash(out.Crash)
 	o.mu.Lock()
 	again := o.ended[rank] || !slices.Contains(o.local, rank)
 	o.ended[rank] = true
@@ -182,4 +185,14 @@ func (o *rankOwner) Ended(rank int, out exec.Outcome) {
 func (o *rankOwner) Stand(s exec.Standing) { o.p.inbox.put(stood{s}) }
 
 // Fault implements [exec.RankOwner].
-func (o *rankOwner) Fault(why string) { o.fault(why) }
+func (o *rankOwner) Fault(why string, crash *exec.Crash) {
+	o.crash(crash)
+	o.fault(why)
+}
+
+// crash notes a crash, unless it is nil, once for all ranks here.
+func (o *rankOwner) crash(c *exec.Crash) {
+	if c != nil {
+		o.crashed.Do(func() { o.p.svc.cfg.Programs.Crashed(o.p.offer.Program, o.p.id.Origin, c) })
+	}
+}

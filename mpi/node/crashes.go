@@ -1,9 +1,13 @@
 package node
 
 import (
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // crashes counts the crashes of workers by the program that they ran. programs.mu guards it.
@@ -44,10 +48,13 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// Crashed says that a program crashed the process in which it ran, for a job or a message of an
-// origin. A program that does so three times is set aside: it is not served, and its ranks are
-// refused, until [Node.Clear].
-func (n *Node) Crashed(cid mpi.CID, origin mpi.PeerID) {
+// crashLines bounds what the crashes of strangers' programs write to the log.
+func crashLines() *backoff.Lines { return &backoff.Lines{Most: 30, Every: time.Minute} }
+
+// Crashed says that a program crashed the process in which it was compiled or ran, for a job or a
+// message of an origin; that is empty if it was for none. A program that does so three times is set
+// aside: it is not served, and its ranks are refused, until [Node.Clear].
+func (n *Node) Crashed(cid mpi.CID, origin mpi.PeerID, crash *exec.Crash) {
 	n.totals.crashed.Add(1)
 	ps := &n.programs
 	ps.mu.Lock()
@@ -56,11 +63,14 @@ func (n *Node) Crashed(cid mpi.CID, origin mpi.PeerID) {
 		ps.advertise()
 	}
 	ps.mu.Unlock()
-	n.log.Warn("a program crashed its worker", "cid", cid, "origin", origin, "times", count, "set aside", count >= maxCrashes)
+	if write, omitted := n.crashLines.Next(); write {
+		n.log.Warn("a program crashed its worker", "cid", cid, "origin", origin, "cause", crash.Cause, "times", count,
+			"set aside", count >= maxCrashes, "said", crash.Said, "lines omitted", omitted)
+	}
 }
 
-// Clear forgets the crashes of a program, so that it is served again. It is false if there were
-// none.
+// Clear forgets the crashes of a program, so that it is served again: one of the store whose
+// compilation crashed is compiled again. It is false if there were none.
 func (n *Node) Clear(cid mpi.CID) bool {
 	if c, err := n.cfg.Store.ParseCID(string(cid)); err == nil { // in any spelling
 		cid = c
@@ -72,6 +82,13 @@ func (n *Node) Clear(cid mpi.CID) bool {
 		return false
 	}
 	delete(ps.crashes, cid)
+	var crash *exec.Crash
+	if p := ps.all[cid]; p != nil && !ps.shut && p.state == mpi.Failing && errors.As(p.err, &crash) {
+		ps.retire(p)
+		again := ps.add(cid)
+		again.names = p.names
+		again.own()
+	}
 	if !ps.shut {
 		ps.advertise()
 	}

@@ -1,11 +1,15 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
@@ -29,7 +33,7 @@ type crashingProgram struct {
 
 func (p crashingProgram) Run(ctx context.Context, x exec.Exec) exec.Outcome {
 	if p.on.Load() {
-		return exec.Outcome{Reason: mpi.Internal, Detail: "the worker crashed", Crashed: true}
+		return exec.Outcome{Reason: mpi.Internal, Detail: "the worker crashed", Crash: &exec.Crash{Cause: "the worker crashed"}}
 	}
 	return p.Program.Run(ctx, x)
 }
@@ -83,4 +87,73 @@ func TestCrashesAreBounded(t *testing.T) {
 	if len(c) > maxCrashed || !strings.Contains(c.aside("bad"), "three times") || c.aside("0") != "" {
 		t.Errorf("%d programs are counted, and the one set aside is: %q", len(c), c.aside("bad"))
 	}
+}
+
+// compilerCrashes is an engine whose compiler crashes while it is to.
+type compilerCrashes struct {
+	exec.Runtime
+	on *atomic.Bool
+}
+
+func (r compilerCrashes) Compile(ctx context.Context, wasm []byte) (exec.Program, error) {
+	if r.on.Load() {
+		return nil, fmt.Errorf("wasm: compile: %w", &exec.Crash{Cause: "the worker crashed: aborted", Said: "why"})
+	}
+	return r.Runtime.Compile(ctx, wasm)
+}
+
+// A program that crashes its compiler is counted and logged with the cause. One of the store is
+// compiled again once its owner has cleared it.
+func TestCrashesOfTheCompiler(t *testing.T) {
+	var on atomic.Bool
+	var log syncBuffer
+	n := start(t, 1, func(_ int, c *Config) {
+		c.Runtime = compilerCrashes{c.Runtime, &on}
+		c.Log = slog.New(slog.NewTextHandler(&log, nil))
+	})[0]
+	id := cidOf("guest")
+	on.Store(true)
+	n.programs.mu.Lock() // as if it had come into the store only now
+	p := n.programs.all[id]
+	n.programs.retire(p)
+	again := n.programs.add(id)
+	again.names = p.names
+	again.own()
+	n.programs.mu.Unlock()
+	for n.programs.list()[0].State != mpi.Failing {
+		time.Sleep(time.Millisecond)
+	}
+	if c := n.totals.crashed.Load(); c != 1 {
+		t.Errorf("%d crashes are counted", c)
+	}
+	for _, want := range []string{"a program crashed its worker", string(id), `cause="the worker crashed: aborted"`, "said=why"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %s: %s", want, log.String())
+		}
+	}
+	on.Store(false)
+	if !n.Clear(id) {
+		t.Error("there is nothing to clear")
+	}
+	for n.programs.list()[0].State != mpi.Ready {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// syncBuffer is a buffer for many goroutines.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }

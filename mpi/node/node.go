@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
@@ -106,8 +107,9 @@ type Node struct {
 	requests map[mpi.RequestID]*request
 	tasks    map[mpi.RequestID][]*task
 
-	running atomic.Int64
-	totals  totals
+	running    atomic.Int64
+	totals     totals
+	crashLines *backoff.Lines
 
 	closeOnce sync.Once
 	closeErr  error
@@ -125,7 +127,7 @@ func New(cfg Config) *Node {
 	}
 	n := &Node{
 		cfg: cfg, self: cfg.Transport.Self(), log: cfg.Log,
-		requests: map[mpi.RequestID]*request{}, tasks: map[mpi.RequestID][]*task{},
+		requests: map[mpi.RequestID]*request{}, tasks: map[mpi.RequestID][]*task{}, crashLines: crashLines(),
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.programs.init(n)

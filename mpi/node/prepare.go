@@ -245,14 +245,29 @@ func (p *program) open() (bundle *mpi.Bundle, leave func(), err error) {
 	}
 }
 
-// compile compiles a module in its turn.
+// compile compiles a module in its turn. A crash of the compiler is one of the program's.
 func (p *program) compile(module []byte) (exec.Program, error) {
 	leave, err := p.enter(compiles)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	return p.ps.n.cfg.Runtime.Compile(p.ctx, module)
+	code, err := p.ps.n.cfg.Runtime.Compile(p.ctx, module)
+	var crash *exec.Crash
+	if errors.As(err, &crash) {
+		p.ps.n.Crashed(p.cid, p.askedBy(), crash)
+	}
+	return code, err
+}
+
+// askedBy is the origin of the first message that waits for the program, empty for none.
+func (p *program) askedBy() mpi.PeerID {
+	p.ps.mu.Lock()
+	defer p.ps.mu.Unlock()
+	if p.waiting == nil || p.waiting.Len() == 0 {
+		return ""
+	}
+	return p.waiting.Front().Value.(*task).req.Origin
 }
 
 // initialise runs init.wasm to its end.
@@ -270,8 +285,8 @@ func (p *program) initialise(b *mpi.Bundle) error {
 		Memory: n.cfg.Memory, Timeout: n.cfg.Timeout, Output: 64 << 10,
 		Stderr: func(line string) { n.log.Info("stderr", "init of", p.String(), "line", line) },
 	})
-	if out.Crashed {
-		n.Crashed(p.cid, "")
+	if out.Crash != nil {
+		n.Crashed(p.cid, "", out.Crash)
 	}
 	if out.Reason != "" {
 		return fmt.Errorf("%s: %s", out.Reason, cmp.Or(out.Detail, string(out.Stderr)))

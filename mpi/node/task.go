@@ -81,8 +81,8 @@ func (t *task) run() {
 	n.running.Add(1)
 	out := t.program.code.Run(t.ctx, t.exec(data, left))
 	n.running.Add(-1)
-	if out.Crashed {
-		n.Crashed(t.program.cid, t.req.Origin)
+	if out.Crash != nil {
+		n.Crashed(t.program.cid, t.req.Origin, out.Crash)
 	}
 	if out.Reason == "" {
 		msgs, err := t.parse(out.Stdout)

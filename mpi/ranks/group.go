@@ -93,7 +93,7 @@ func (h *Host) Group(ctx context.Context, p exec.MPIProgram, cfg exec.RankConfig
 // fault ends the group after a panic.
 func (g *group) fault(v any, stack []byte) {
 	g.h.cfg.Log.Error("panic beside a rank's program", "job", g.cfg.Job, "panic", v, "stack", string(stack))
-	g.owner.Fault(faultOfNode)
+	g.owner.Fault(faultOfNode, nil)
 }
 
 // panicked ends the ranks after a panic that package match does not know of.

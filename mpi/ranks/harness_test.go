@@ -185,7 +185,9 @@ func (o *owner) Ended(rank int, out exec.Outcome) {
 	})
 }
 
-func (o *owner) Fault(why string) { o.note("Fault", func() { o.faults = append(o.faults, why) }) }
+func (o *owner) Fault(why string, _ *exec.Crash) {
+	o.note("Fault", func() { o.faults = append(o.faults, why) })
+}
 
 // await waits until a condition holds that changes by what the group says.
 func (o *owner) await(t *testing.T, what string, ok func() bool) {

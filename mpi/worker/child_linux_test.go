@@ -96,13 +96,15 @@ func child(mode string) {
 	}
 }
 
-// abortEnds gives SIGABRT its default action, as cmd/worker does.
+// abortEnds gives signals their default action, as cmd/worker does.
 func abortEnds() {
 	var action struct {
 		handler, flags, restorer uintptr
 		mask                     uint64
 	}
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGABRT), uintptr(unsafe.Pointer(&action)), 0, unsafe.Sizeof(action.mask), 0, 0)
+	for _, sig := range []syscall.Signal{unix.SIGABRT, unix.SIGSEGV, unix.SIGTERM} {
+		unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&action)), 0, unsafe.Sizeof(action.mask), 0, 0)
+	}
 }
 
 // held is memory that a child keeps.
@@ -126,6 +128,18 @@ func place(mode string, conn net.Conn) {
 	case "abort":
 		unix.Kill(os.Getpid(), syscall.SIGABRT)
 		select {}
+	case "fault", "killed", "terminated", "stopped":
+		unix.Kill(os.Getpid(), map[string]syscall.Signal{"fault": syscall.SIGSEGV, "killed": syscall.SIGKILL,
+			"terminated": syscall.SIGTERM, "stopped": syscall.SIGSTOP}[mode])
+		select {}
+	case "panic":
+		fmt.Fprintln(os.Stderr, "\x1b[31mbefore it")
+		go panic("the cause")
+		select {}
+	case "flood":
+		for line := []byte(strings.Repeat("x", 1023) + "\n"); ; {
+			unix.Write(2, line)
+		}
 	case "exit later":
 		os.Exit(3)
 	case "leave an heir":

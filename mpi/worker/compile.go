@@ -30,6 +30,7 @@ type flight struct {
 	waiters int   // guarded by Runtime.mu; each gets a reference
 	code    *code // set before done is closed, unless err is
 	err     error
+	blamed  bool // one was told that it crashed; guarded by Runtime.mu
 }
 
 // Compile readies a program: from code that is in use, from the cache, or compiled in a worker,
@@ -72,9 +73,25 @@ func (r *Runtime) Compile(ctx context.Context, wasm []byte) (exec.Program, error
 		}
 	}
 	if f.err != nil {
-		return nil, f.err
+		return nil, r.blame(f)
 	}
 	return r.hold(f.code), nil
+}
+
+// blame is the error of a flight. It is an [exec.Crash] for one of those who wait, so that a crash
+// counts once.
+func (r *Runtime) blame(f *flight) error {
+	var crash *exec.Crash
+	if !errors.As(f.err, &crash) {
+		return f.err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f.blamed {
+		return errors.New(f.err.Error())
+	}
+	f.blamed = true
+	return f.err
 }
 
 // unwait takes back a wait, or reports that it has been answered already. Without a wait the
@@ -209,11 +226,15 @@ func (c *compilation) run(ctx context.Context, wasm []byte) (*codecache.Entry, e
 // explain says why there is no code.
 func (c *compilation) explain(err error) error {
 	var end *End
-	switch {
-	case errors.Is(err, errTooLong):
+	if errors.Is(err, errTooLong) {
 		return fmt.Errorf("wasm: compile: it was not compiled within %v", c.r.cfg.CompileTime)
-	case errors.As(err, &end) && end.OutOfMemory:
-		return fmt.Errorf("wasm: compile: it took more than %s to compile", size(c.r.cfg.CompileMemory))
+	}
+	crash := crashOf(err)
+	if errors.As(err, &end) && end.OutOfMemory {
+		err = fmt.Errorf("it took more than %s to compile", size(c.r.cfg.CompileMemory))
+	}
+	if crash != nil {
+		err = &exec.Crash{Cause: err.Error(), Said: crash.Said}
 	}
 	return fmt.Errorf("wasm: compile: %w", err)
 }

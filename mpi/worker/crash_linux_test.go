@@ -19,13 +19,34 @@ const endMode = "end:"
 // ranksToo begins the mode that follows if the program is an MPI program.
 const ranksToo = "ranks:"
 
+// compilesToo begins one that does so when it is given a module, and placesToo when it is to run
+// what was compiled.
+const (
+	compilesToo = "compiles:"
+	placesToo   = "places:"
+)
+
 // ender is how a worker of that mode answers a frame of the daemon's.
 func ender(mode string, conn net.Conn, out *link.Writer, f link.Frame) {
 	mode, mpi := strings.CutPrefix(mode, ranksToo)
+	mode, compiles := strings.CutPrefix(mode, compilesToo)
+	mode, placed := strings.CutPrefix(mode, placesToo)
 	switch f := f.(type) {
 	case *link.Place:
+		if placed && f.Kind != link.KindCompile {
+			place(mode, conn)
+			return
+		}
 		out.SendNow(&link.Placed{})
+	case *link.Group:
+		if mode == "before start" {
+			place("abort", conn)
+		}
 	case *link.Module:
+		if compiles {
+			place(mode, conn)
+			return
+		}
 		out.SendNow(&link.Compiled{MPI: mpi, Size: 4})
 		out.SendNow(&link.Code{Data: []byte("code")})
 	case *link.Ping:
@@ -45,22 +66,27 @@ func TestEndsOfWork(t *testing.T) {
 		mode   string
 		reason mpi.Reason
 		want   string // words, or the beginning of them before "…"
+		crash  bool   // the program is to blame
 	}{
-		{"grow", mpi.OutOfMemory, "the worker was killed: it used …"},
-		{"abort", mpi.Internal, "the worker crashed: aborted…"},
-		{"exit later", mpi.Internal, "the worker ended with exit code 3…"},
-		{"leave", mpi.Internal, "the worker ended although nobody stopped it"},
-		{"unplug", mpi.Internal, "the worker was killed: it closed its socket and did not end within 50ms"},
-		{"babble", mpi.Internal, "the worker was killed: it said what no worker says: …"},
-		{"too long", mpi.Internal, "the worker was killed: it said what no worker says: …"},
-		{"foreign", mpi.Internal, "the worker was killed: it said what no worker says: Input, which only the daemon sends"},
-		{"silent", mpi.Internal, "the worker was killed: it did not answer for 1s"},
+		{"grow", mpi.OutOfMemory, "the worker was killed: it used …", true},
+		{"abort", mpi.Internal, "the worker crashed: aborted…", true},
+		{"fault", mpi.Internal, "the worker crashed: segmentation fault…", true},
+		{"exit later", mpi.Internal, "the worker ended with exit code 3…", true},
+		{"leave", mpi.Internal, "the worker ended although nobody stopped it", true},
+		{"unplug", mpi.Internal, "the worker was killed: it closed its socket and did not end within 50ms", true},
+		{"babble", mpi.Internal, "the worker was killed: it said what no worker says: …", true},
+		{"too long", mpi.Internal, "the worker was killed: it said what no worker says: …", true},
+		{"foreign", mpi.Internal, "the worker was killed: it said what no worker says: Input, which only the daemon sends", true},
+		{"silent", mpi.Internal, "the worker was killed: it did not answer for 1s", true},
+		{"killed", mpi.Internal, "the worker was killed from outside, as the system does when memory is short…", false},
+		{"terminated", mpi.Internal, "the worker was ended from outside: terminated…", false},
+		{"stopped", mpi.Internal, "the worker was killed: it did not answer for 1s; it was stopped from outside", false},
 	} {
 		for _, kind := range []link.Kind{link.KindHandler, link.KindRanks} {
 			t.Run(c.mode, func(t *testing.T) {
 				cfg := quick
 				cfg.Silence = time.Minute
-				if c.mode == "silent" {
+				if c.mode == "silent" || c.mode == "stopped" {
 					cfg.Silence = time.Second
 				}
 				cfg.Executable = At(self(t))
@@ -89,8 +115,11 @@ func TestEndsOfWork(t *testing.T) {
 				}
 				begin, _, cut := strings.Cut(c.want, "…")
 				words := out.Detail == c.want || cut && strings.HasPrefix(out.Detail, begin)
-				if out.Reason != c.reason || !out.Crashed || !words {
-					t.Errorf("%s: %s, crashed %v; want %s: %s", out.Reason, out.Detail, out.Crashed, c.reason, c.want)
+				if out.Reason != c.reason || (out.Crash != nil) != c.crash || !words {
+					t.Errorf("%s: %s, a crash: %v; want %s: %s, %v", out.Reason, out.Detail, out.Crash != nil, c.reason, c.want, c.crash)
+				}
+				if c.crash && (out.Crash == nil || out.Crash.Cause != out.Detail) {
+					t.Errorf("%v, and it says %s", out.Crash, out.Detail)
 				}
 			})
 		}
@@ -131,7 +160,7 @@ func TestHostileWorkerThatDoesNotRead(t *testing.T) {
 		g.w.Stop()
 	}
 	const want = "the worker was killed: it does not read what it is sent"
-	if out := o.wait()[0]; out.Detail != want || !out.Crashed {
+	if out := o.wait()[0]; out.Detail != want || out.Crash == nil {
 		t.Errorf("%+v, want %s", out, want)
 	}
 }
@@ -141,7 +170,7 @@ func TestEndBeforePlace(t *testing.T) {
 	r := newRuntime(t, RuntimeConfig{Workers: Config{Executable: At(self(t)), Name: childName + "exit"}})
 	_, err := r.place(t.Context(), &link.Place{Kind: link.KindHandler}, use{}, 0, nil)
 	const want = "no worker could be had: the worker ended with exit code 3"
-	if out := r.lost(err); out.Reason != mpi.Internal || out.Crashed || !strings.HasPrefix(out.Detail, want) {
+	if out := r.lost(err); out.Reason != mpi.Internal || crashOf(err) != nil || !strings.HasPrefix(out.Detail, want) {
 		t.Errorf("%+v", out)
 	}
 }

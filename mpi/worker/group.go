@@ -63,6 +63,9 @@ func (p *rankProgram) RankGroup(ctx context.Context, cfg exec.RankConfig, owner 
 	g := &group{r: p.r, p: p.program, owner: owner, cfg: cfg, ctx: ctx, files: newFileServer(), ranks: map[int]*groupRank{}}
 	if err := g.start(); err != nil {
 		p.running.Done()
+		if crash := crashOf(err); crash != nil {
+			return nil, crash
+		}
 		return nil, err
 	}
 	return g, nil
@@ -280,7 +283,7 @@ func (g *group) settle() {
 		g.owner.Room(-room)
 	}
 	if fault {
-		g.owner.Fault(end.Detail)
+		g.owner.Fault(end.Detail, end.Crash)
 	}
 	for _, rank := range left {
 		g.owner.Ended(rank, end)
@@ -301,6 +304,6 @@ func (g *group) lost() exec.Outcome {
 	default:
 		out = g.r.lost(g.w.End())
 	}
-	out.Exit = 1
+	out.Exit, out.Crash = 1, g.w.End().crash()
 	return out
 }

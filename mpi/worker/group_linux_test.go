@@ -34,6 +34,7 @@ type owner struct {
 	rooms  int64
 	full   bool // there is no room
 	fault  string
+	crash  *exec.Crash // of the fault
 	broken string
 	closed bool          // after Close
 	faults chan struct{} // closed at the fault
@@ -109,7 +110,7 @@ func (o *owner) Broken(n int, why string) {
 	o.broken = fmt.Sprintf("node %d: %s", n, why)
 }
 
-func (o *owner) Fault(why string) {
+func (o *owner) Fault(why string, crash *exec.Crash) {
 	o.lock()
 	defer o.mu.Unlock()
 	if o.fault != "" {
@@ -117,7 +118,7 @@ func (o *owner) Fault(why string) {
 	} else {
 		close(o.faults)
 	}
-	o.fault = why
+	o.fault, o.crash = why, crash
 }
 
 func (o *owner) Ended(rank int, out exec.Outcome) {
@@ -200,7 +201,7 @@ func TestGroups(t *testing.T) {
 			if rank == 0 {
 				want = input + want
 			}
-			if out.Reason != "" || o.out[rank] != want || out.Memory != 40<<16 || out.Elapsed <= 0 || out.Crashed {
+			if out.Reason != "" || o.out[rank] != want || out.Memory != 40<<16 || out.Elapsed <= 0 || out.Crash != nil {
 				t.Errorf("rank %d: %+v, %d bytes of output", rank, out, len(o.out[rank]))
 			}
 		}
@@ -235,7 +236,7 @@ func TestGroupCancelled(t *testing.T) {
 	begin := time.Now()
 	cancel(errors.New("the user does not want it any more"))
 	for rank, out := range o.wait() {
-		if out.Reason != mpi.Cancelled || out.Crashed {
+		if out.Reason != mpi.Cancelled || out.Crash != nil {
 			t.Errorf("rank %d: %+v", rank, out)
 		}
 	}

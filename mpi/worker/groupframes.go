@@ -241,7 +241,7 @@ func (g *group) fault(f *link.Fault) error {
 	if again {
 		return errors.New("a second fault")
 	}
-	g.owner.Fault(printable(f.Why))
+	g.owner.Fault(printable(f.Why), nil)
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
@@ -14,7 +13,30 @@ import (
 // handlers is the worker that runs the messages of one program, while there are any.
 type handlers struct {
 	mu      sync.Mutex
-	current *handler // nil before the first, and after one that ended
+	current *handler      // nil before the first, and after one that ended
+	owed    []*exec.Crash // that no outcome has told of
+}
+
+// maxOwed is how many crashes wait for an outcome to tell of them. So many set a program aside.
+const maxOwed = 3
+
+// owe keeps a crash, unless it is nil, for the next outcome.
+func (s *handlers) owe(c *exec.Crash) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c != nil && len(s.owed) < maxOwed {
+		s.owed = append(s.owed, c)
+	}
+}
+
+// blame has an outcome tell of a crash that no other one has told of.
+func (s *handlers) blame(out exec.Outcome) exec.Outcome {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if out.Crash == nil && len(s.owed) > 0 {
+		out.Crash, s.owed = s.owed[0], s.owed[1:]
+	}
+	return out
 }
 
 // handler is one worker for messages.
@@ -33,7 +55,6 @@ type handler struct {
 	over   chan struct{} // closed when the worker has ended, and run with it
 	w      *Worker
 	err    error
-	blamed atomic.Bool // an outcome has said that it crashed
 
 	mu      sync.Mutex
 	units   map[uint32]*unit // those whose Ended has not come
@@ -99,6 +120,7 @@ func (h *handler) run() {
 	defer h.of.forget(h)
 	defer h.cancel()
 	if h.err = h.start(); h.err != nil {
+		h.of.owe(crashOf(h.err))
 		h.of.forget(h)
 		close(h.ready)
 		return
@@ -118,9 +140,15 @@ func (h *handler) run() {
 	lost := h.units
 	h.units = nil
 	h.mu.Unlock()
+	crash := h.w.End().crash()
 	for _, u := range lost {
-		u.lose(h.r.lost(h.w.End()))
+		out := h.r.lost(h.w.End())
+		if !u.over { // else do has its outcome
+			out.Crash, crash = crash, nil
+		}
+		u.lose(out)
 	}
+	h.of.owe(crash)
 	h.files.close()
 }
 

@@ -167,7 +167,7 @@ func TestLies(t *testing.T) {
 }
 
 func lost(t *testing.T, out exec.Outcome) string {
-	if out.Reason != mpi.Internal || !out.Crashed || len(out.Stdout) > 0 {
+	if out.Reason != mpi.Internal || out.Crash == nil || len(out.Stdout) > 0 {
 		t.Errorf("%+v", out)
 	}
 	return out.Detail

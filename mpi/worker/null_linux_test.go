@@ -30,7 +30,7 @@ func TestNullInWorker(t *testing.T) {
 	} {
 		p := compile(t, r, nullWAT("", body))
 		for range 20 {
-			if out := p.Run(t.Context(), message("")); out.Reason != mpi.Trapped || !strings.HasPrefix(out.Detail, says) || out.Crashed {
+			if out := p.Run(t.Context(), message("")); out.Reason != mpi.Trapped || !strings.HasPrefix(out.Detail, says) || out.Crash != nil {
 				t.Fatalf("%s: %+v", body, out)
 			}
 		}
@@ -51,7 +51,7 @@ func TestNullInWorker(t *testing.T) {
 		if rank == 1 {
 			want = exec.Outcome{Reason: mpi.OutOfMemory, Detail: "it asked for 256 MiB besides the 64 KiB in use; its limit is 16 MiB: allow it more with --memory 257MiB"}
 		}
-		if out.Reason != want.Reason || !strings.HasPrefix(out.Detail, want.Detail) || out.Crashed {
+		if out.Reason != want.Reason || !strings.HasPrefix(out.Detail, want.Detail) || out.Crash != nil {
 			t.Errorf("rank %d: %+v", rank, out)
 		}
 	}

@@ -108,6 +108,14 @@ func (m meter) read() (resident, data int64) {
 	return pages * int64(os.Getpagesize()), dataPages * int64(os.Getpagesize())
 }
 
+// isStopped reports whether a process stands still for a signal.
+func isStopped(pid int) bool {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	// before it is a name, which the process may choose
+	i := bytes.LastIndex(stat, []byte(") ")) + 2
+	return i > 1 && i < len(stat) && (stat[i] == 'T' || stat[i] == 't')
+}
+
 // peak is how many bytes a process that has ended had resident at most, 0 if that is not known.
 // Linux begins a process's count with the peak of the one that started it, whose memory it shared
 // before it was another program: before is that peak.

@@ -23,6 +23,9 @@ func (meter) read() (int64, int64) { return 0, 0 }
 func (meter) cpu() time.Duration   { return 0 }
 func (meter) close()               {}
 
+// isStopped is not known here.
+func isStopped(int) bool { return false }
+
 // peak is not known here.
 func peak(*os.ProcessState, int64) int64 { return 0 }
 

@@ -116,19 +116,15 @@ func (p *program) run(ctx context.Context, x exec.Exec) exec.Outcome {
 	for range maxTries {
 		h, err := p.code.handlers.get(ctx, p, &x)
 		if err != nil {
-			return h.blame(p.notStarted(ctx, err))
+			return p.code.handlers.blame(p.notStarted(ctx, err))
 		}
-		if out, ok := h.do(ctx, x); ok {
-			return h.blame(out)
+		out, ok := h.do(ctx, x)
+		if ok {
+			return p.code.handlers.blame(out)
 		}
+		p.code.handlers.owe(out.Crash) // the next one tells it
 	}
 	return failed(mpi.Internal, "its worker ended each time before it could start")
-}
-
-// blame leaves Crashed to one of the messages that a crash ends, so that it counts once.
-func (h *handler) blame(out exec.Outcome) exec.Outcome {
-	out.Crashed = out.Crashed && h != nil && h.blamed.CompareAndSwap(false, true)
-	return out
 }
 
 // notStarted is the outcome of a message for which there is no worker.
@@ -142,20 +138,26 @@ func (p *program) notStarted(ctx context.Context, err error) exec.Outcome {
 	return p.r.lost(err)
 }
 
-// lost is the outcome of what was in a worker, or would have been, that ended so.
+// lost is the outcome of what was in a worker, or would have been, that ended so, without Crash.
 func (r *Runtime) lost(err error) exec.Outcome {
 	if r.ctx.Err() != nil {
 		return failed(mpi.Cancelled, errStopping.Error())
 	}
 	out := failed(mpi.Internal, err.Error())
 	var end *End
-	if errors.As(err, &end) {
-		out.Crashed = true
-		if end.OutOfMemory {
-			out.Reason = mpi.OutOfMemory
-		}
+	if errors.As(err, &end) && end.OutOfMemory {
+		out.Reason = mpi.OutOfMemory
 	}
 	return out
+}
+
+// crashOf is the crash that an error of place tells of, nil for none.
+func crashOf(err error) *exec.Crash {
+	var end *End
+	if !errors.As(err, &end) {
+		return nil
+	}
+	return end.crash()
 }
 
 // reason checks that a worker's reason is one that [exec.Outcome] may have.

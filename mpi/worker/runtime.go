@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/cpu"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/codecache"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
@@ -82,6 +83,7 @@ type Runtime struct {
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
 	wg        sync.WaitGroup // goroutines; raised under mu while closed is false
+	lines     backoff.Lines  // in the log, of ends of workers
 
 	mu      sync.Mutex
 	closed  bool
@@ -97,8 +99,10 @@ type Runtime struct {
 // NewRuntime makes a runtime. It starts and reads nothing before Start.
 func NewRuntime(cfg RuntimeConfig) *Runtime {
 	cfg.defaults()
-	r := &Runtime{cfg: cfg, log: cfg.Log, set: New(cfg.Workers), compiling: make(chan struct{}, cfg.Compilations),
-		codes: map[codeID]*code{}, flights: map[codeID]*flight{}}
+	r := &Runtime{cfg: cfg, log: cfg.Log, compiling: make(chan struct{}, cfg.Compilations),
+		codes: map[codeID]*code{}, flights: map[codeID]*flight{}, lines: backoff.Lines{Most: 30, Every: time.Minute}}
+	cfg.Workers.ended = r.logEnd
+	r.set = New(cfg.Workers)
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	return r
 }
@@ -249,7 +253,7 @@ func (r *Runtime) place(ctx context.Context, p *link.Place, u use, limit int64, 
 			return nil, w.End()
 		}
 	case <-timer.C:
-		w.Kill(fmt.Sprintf("it was not ready within %v", r.cfg.Placing))
+		w.Dismiss(fmt.Sprintf("it was not ready within %v", r.cfg.Placing))
 		return nil, w.End()
 	case <-ctx.Done():
 		w.Dismiss("nobody waits for it any more")
@@ -261,6 +265,20 @@ func (r *Runtime) place(ctx context.Context, p *link.Place, u use, limit int64, 
 	}
 	r.noteMissing(printable(a.Missing))
 	return w, nil
+}
+
+// logEnd logs the end of a worker that the log would not have otherwise: one from outside, and a
+// crash of one that was for no program yet. Crashes of programs are the node's to log, which knows
+// their origins.
+func (r *Runtime) logEnd(w *Worker) {
+	u, end := w.use.Load(), w.End()
+	if end.Cause == "" || end.Crashed && u.kind != 0 || end.Killed && !end.Crashed && !end.suspended {
+		return
+	}
+	if write, omitted := r.lines.Next(); write {
+		r.log.Warn("a worker ended", "cause", end.Cause, "kind", kindNames[u.kind], "pid", w.Pid(), "program", printable(clip(u.program, maxName)),
+			"job", printable(u.job), "said", end.Said, "lines omitted", omitted)
+	}
 }
 
 // beforePlace is the error of a worker that was not asked to run anything. That it ended is no

@@ -90,7 +90,7 @@ func TestHandlers(t *testing.T) {
 			var lines []string
 			x.Stderr = func(line string) { lines = append(lines, line) }
 			out := p.Run(t.Context(), x)
-			if out.Reason != "" || string(out.Stdout) != string(x.Stdin) || string(out.Stderr) != "done\n" || out.Crashed ||
+			if out.Reason != "" || string(out.Stdout) != string(x.Stdin) || string(out.Stderr) != "done\n" || out.Crash != nil ||
 				strings.Join(lines, ",") != "done" || out.Memory != 1<<16 || out.Elapsed <= 0 {
 				t.Errorf("%d: %s %s, %d bytes, %q, %v", i, out.Reason, out.Detail, len(out.Stdout), out.Stderr, lines)
 			}
@@ -116,18 +116,18 @@ func TestHandlerEnds(t *testing.T) {
 	p := compile(t, r, wat.Spin)
 	x := message("")
 	x.Timeout = 50 * time.Millisecond
-	if out := p.Run(t.Context(), x); out.Reason != mpi.TimedOut || out.Crashed {
+	if out := p.Run(t.Context(), x); out.Reason != mpi.TimedOut || out.Crash != nil {
 		t.Errorf("%+v", out)
 	}
 	// The end of the context in time is a time limit too.
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if out := p.Run(ctx, message("")); out.Reason != mpi.TimedOut || out.Crashed {
+	if out := p.Run(ctx, message("")); out.Reason != mpi.TimedOut || out.Crash != nil {
 		t.Errorf("%+v", out)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	if out := p.Run(ctx, message("")); out.Reason != mpi.Cancelled || out.Crashed {
+	if out := p.Run(ctx, message("")); out.Reason != mpi.Cancelled || out.Crash != nil {
 		t.Errorf("%+v", out)
 	}
 	if out := p.Run(ctx, message("")); out.Reason != mpi.Cancelled {
@@ -138,7 +138,7 @@ func TestHandlerEnds(t *testing.T) {
 	go func() { done <- p.Run(t.Context(), message("")) }()
 	running(t, p)
 	r.Close()
-	if out := <-done; out.Reason != mpi.Cancelled || out.Crashed {
+	if out := <-done; out.Reason != mpi.Cancelled || out.Crash != nil {
 		t.Errorf("%+v", out)
 	}
 	if out := p.Run(t.Context(), message("")); out.Reason != mpi.Internal {
@@ -158,10 +158,10 @@ func TestHandlerTime(t *testing.T) {
 	running(t, spin)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if out := spin.Run(ctx, message("")); out.Reason != mpi.TimedOut || out.Crashed || strings.Contains(out.Detail, "killed") {
+	if out := spin.Run(ctx, message("")); out.Reason != mpi.TimedOut || out.Crash != nil || strings.Contains(out.Detail, "killed") {
 		t.Errorf("after another message: %+v", out)
 	}
-	if out := <-first; out.Reason != mpi.TimedOut || out.Crashed {
+	if out := <-first; out.Reason != mpi.TimedOut || out.Crash != nil {
 		t.Errorf("%+v", out)
 	}
 
@@ -178,7 +178,7 @@ func TestHandlerTime(t *testing.T) {
 	time.AfterFunc(300*time.Millisecond, func() { unix.Kill(w.Pid(), unix.SIGCONT) })
 	x = message(strings.Repeat("x", 8<<20))
 	x.Output = 1 << 20
-	if out := cat.Run(ctx, x); out.Reason != mpi.TimedOut || out.Crashed {
+	if out := cat.Run(ctx, x); out.Reason != mpi.TimedOut || out.Crash != nil {
 		t.Errorf("input that was cut off: %+v", out)
 	}
 	if out := cat.Run(t.Context(), message("x")); out.Reason != "" {

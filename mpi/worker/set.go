@@ -21,6 +21,7 @@ type Config struct {
 	Refill time.Duration
 
 	launched chan<- *Worker // tests are told of each worker that was started
+	ended    func(*Worker)  // called after the end of each; nil for nobody
 }
 
 func (c *Config) defaults() {
@@ -180,11 +181,11 @@ func (s *Set) launch() (*Worker, error) {
 	if s.closed {
 		return nil, ErrClosed
 	}
-	p, conn, shared, err := start(s.config.Executable, s.config.Name)
+	p, err := start(s.config.Executable, s.config.Name)
 	if err != nil {
 		return nil, err
 	}
-	w := newWorker(&s.config, p, conn, shared)
+	w := newWorker(&s.config, p)
 	s.begun++
 	w.id = s.begun
 	w.use.Store(&use{since: time.Now()})
@@ -194,6 +195,9 @@ func (s *Set) launch() (*Worker, error) {
 	}
 	s.wg.Go(func() {
 		<-w.done
+		if s.config.ended != nil {
+			s.config.ended(w)
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.all, w)

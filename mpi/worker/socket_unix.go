@@ -17,21 +17,27 @@ import (
 // share, if there is any.
 const workerSocket = 3
 
-// start starts a process and returns the daemon's end of its socket, and of the memory that they
-// share, nil for none. It is called on the thread whose end is to end the process.
-func start(e *Executable, name string) (*os.Process, *net.UnixConn, *link.Shared, error) {
+// start starts a process on the thread whose end is to end it. Its standard error is a pipe, and
+// its writes to that do not block.
+func start(e *Executable, name string) (*started, error) {
 	conn, theirs, err := pair(e.above())
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("worker: a pair of sockets: %w", err)
+		return nil, fmt.Errorf("worker: a pair of sockets: %w", err)
 	}
 	defer theirs.Close()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		conn.Close()
-		return nil, nil, nil, fmt.Errorf("worker: %w", err)
+		return nil, fmt.Errorf("worker: %w", err)
 	}
 	defer null.Close()
-	files := []*os.File{null, null, null, theirs}
+	stderr, says, err := os.Pipe()
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("worker: a pipe: %w", err)
+	}
+	defer says.Close()
+	files := []*os.File{null, null, says, theirs}
 	shared, memory, err := link.NewShared()
 	if err == nil { // else packets go by the socket
 		defer memory.Close()
@@ -45,10 +51,24 @@ func start(e *Executable, name string) (*os.Process, *net.UnixConn, *link.Shared
 	})
 	if err != nil {
 		conn.Close()
+		stderr.Close()
 		shared.Close()
-		return nil, nil, nil, fmt.Errorf("worker: start: %w", err)
+		return nil, fmt.Errorf("worker: start: %w", err)
 	}
-	return p, conn, shared, nil
+	unix.SetNonblock(int(says.Fd()), true) // of the pipe's end, and so the worker's too
+	return &started{p, conn, shared, stderr}, nil
+}
+
+// readNow reads what is there, and does not wait for more.
+func readNow(f *os.File, b []byte) (n int, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	if e := raw.Control(func(fd uintptr) { n, err = unix.Read(int(fd), b) }); e != nil {
+		err = e
+	}
+	return max(n, 0), err
 }
 
 // pair is a pair of connected sockets: the daemon's, and one for a child with a descriptor of least

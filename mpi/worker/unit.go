@@ -24,6 +24,7 @@ type unit struct {
 	over   bool // Ended has come
 
 	outcome exec.Outcome  // set before ended is closed
+	lost    bool          // likewise: its worker has ended before it
 	ended   chan struct{} // closed when Ended has come, or the worker has ended
 }
 
@@ -68,7 +69,7 @@ func (u *unit) end(f *link.Ended) error {
 // lose ends a unit whose worker has ended.
 func (u *unit) lose(out exec.Outcome) {
 	if !u.over {
-		u.over = true
+		u.over, u.lost = true, true
 		u.outcome = out
 		close(u.ended)
 	}
@@ -129,8 +130,8 @@ func notRun(ctx context.Context) exec.Outcome {
 
 // await returns how a unit ended. The worker is killed if the unit does not end within the grace
 // after its cancellation, or within Config.Silence after its time: the worker ends it itself, a
-// busy machine may delay it. A unit that was not given the whole of its input has not begun in the
-// worker, which then does not look at its time.
+// busy machine may delay it. The first is no crash. A unit that was not given the whole of its
+// input has not begun in the worker, which then does not look at its time.
 func (h *handler) await(ctx context.Context, u *unit, whole bool) exec.Outcome {
 	silence := h.w.config.Silence
 	timer := time.NewTimer(u.x.Timeout + silence)
@@ -139,30 +140,30 @@ func (h *handler) await(ctx context.Context, u *unit, whole bool) exec.Outcome {
 	case <-u.ended:
 		return u.outcome
 	case <-timer.C:
-		h.w.Kill(fmt.Sprintf("a message did not end within %v of its time limit", silence))
+		h.w.killStill(fmt.Sprintf("a message did not end within %v of its time limit", silence))
 	case <-ctx.Done():
 		timedOut := ctx.Err() == context.DeadlineExceeded
 		if !timedOut || !whole {
 			h.w.SendNow(&link.Cancel{Unit: u.number})
 		}
-		patience, of := h.w.config.Grace, "cancellation"
+		patience, of, kill := h.w.config.Grace, "cancellation", h.w.Dismiss
 		if timedOut {
-			patience, of = silence, "time limit"
+			patience, of, kill = silence, "time limit", h.w.killStill
 		}
 		timer.Reset(patience)
 		select {
 		case <-u.ended:
 		case <-timer.C:
-			h.w.Kill(fmt.Sprintf("a message did not end within %v of its %s", patience, of))
+			kill(fmt.Sprintf("a message did not end within %v of its %s", patience, of))
 		}
 	}
 	<-u.ended
 	out := u.outcome
 	late := ctx.Err() == nil || ctx.Err() == context.DeadlineExceeded
 	switch {
-	case late && (out.Crashed || !whole && out.Reason == mpi.Cancelled):
+	case late && (u.lost || !whole && out.Reason == mpi.Cancelled):
 		out.Reason = mpi.TimedOut
-	case out.Crashed:
+	case u.lost:
 		out.Reason = mpi.Cancelled
 	}
 	return out

@@ -25,6 +25,7 @@ type Worker struct {
 	before  int64 // bytes that this process had resident at most when it started the other
 	conn    *net.UnixConn
 	shared  *link.Shared // nil for none
+	stderr  *os.File     // what it writes to standard error; nil for none
 	out     *link.Writer
 
 	handler atomic.Pointer[Handler] // nil while the worker is idle
@@ -45,18 +46,25 @@ type Worker struct {
 	id  uint64 // of the set
 	use atomic.Pointer[use]
 
-	mu        sync.Mutex
-	why       string   // why it was killed, "" if it was not
-	over      bool     // why is its memory
-	dismissed bool     // why is no fault of its own
-	gone      bool     // the process was waited for
-	profile   *profile // the one that is taken, nil for none
-	end       End      // set before done is closed
+	mu      sync.Mutex
+	killed  killing  // why it was killed, zero if it was not
+	gone    bool     // the process was waited for
+	profile *profile // the one that is taken, nil for none
+	end     End      // set before done is closed
+}
+
+// started is a new process, and what the daemon has of it.
+type started struct {
+	process *os.Process
+	conn    *net.UnixConn
+	shared  *link.Shared // memory that the two share; nil for none
+	stderr  *os.File     // to read what it writes to standard error
 }
 
 // newWorker owns the process from here on.
-func newWorker(c *Config, p *os.Process, conn *net.UnixConn, shared *link.Shared) *Worker {
-	w := &Worker{config: c, process: p, before: ownPeak(), conn: conn, shared: shared, out: link.NewWriter(conn),
+func newWorker(c *Config, p *started) *Worker {
+	w := &Worker{config: c, process: p.process, before: ownPeak(), conn: p.conn, shared: p.shared, stderr: p.stderr,
+		out:   link.NewWriter(p.conn),
 		ready: make(chan struct{}), stopping: make(chan struct{}), unplug: make(chan struct{}),
 		exited: make(chan struct{}), done: make(chan struct{})}
 	w.Bound(0)
@@ -64,11 +72,16 @@ func newWorker(c *Config, p *os.Process, conn *net.UnixConn, shared *link.Shared
 	wg.Go(w.write)
 	wg.Go(w.read)
 	wg.Go(w.watch)
+	said := make(chan string, 1)
+	go func() { said <- listen(w.stderr) }()
 	go func() {
 		w.wait()
 		wg.Wait()
 		w.conn.Close()
 		w.shared.Close()
+		if w.end.Said = <-said; w.stderr != nil {
+			w.stderr.Close()
+		}
 		close(w.done)
 	}()
 	return w
@@ -85,7 +98,7 @@ func (w *Worker) Send(ctx context.Context, f link.Frame) error { return w.out.Se
 func (w *Worker) SendNow(f link.Frame) error {
 	err := w.out.SendNow(f)
 	if errors.Is(err, link.ErrFull) {
-		w.Kill(deaf)
+		w.killStill(deaf)
 	}
 	return err
 }
@@ -123,18 +136,28 @@ func (w *Worker) Stop() {
 
 // Kill ends the process at once. why is for people, as in "it did not end in time": the first
 // reason counts. It does not wait.
-func (w *Worker) Kill(why string) { w.kill(why, false, false) }
+func (w *Worker) Kill(why string) { w.kill(killing{why: why}) }
 
-// Dismiss is Kill of a worker that is not needed any more: that is not counted as a crash.
-func (w *Worker) Dismiss(why string) { w.kill(why, false, true) }
+// Dismiss is Kill of a worker for nothing that it or its program did: that is no crash.
+func (w *Worker) Dismiss(why string) { w.kill(killing{why: why, blameless: true}) }
 
-func (w *Worker) kill(why string, over, dismissed bool) {
+// killStill is Kill of a worker that does not move. If something has stopped its process, that is
+// no crash.
+func (w *Worker) killStill(why string) {
+	k := killing{why: why, suspended: isStopped(w.process.Pid)}
+	if k.suspended {
+		k.why, k.blameless = why+wasStopped, true
+	}
+	w.kill(k)
+}
+
+func (w *Worker) kill(k killing) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.gone || w.why != "" {
+	if w.gone || w.killed.why != "" {
 		return
 	}
-	w.why, w.over, w.dismissed = why, over, dismissed
+	w.killed = k
 	w.process.Kill()
 }
 
@@ -236,16 +259,15 @@ func (w *Worker) wait() {
 	// here, and not for the limit.
 	data, most := w.data.Load(), w.most.Load()
 	w.end.dataFull = most > 0 && data >= most/2 && data <= most+firstStack
-	w.end.describe(w.why, stopped)
-	if w.over && w.end.Killed {
-		w.end.OutOfMemory = true
-	}
-	w.end.Crashed = w.end.Cause != "" && !(w.end.Killed && w.dismissed)
+	w.end.describe(w.killed, stopped)
 	w.mu.Unlock()
 	w.out.Close(&w.end)
 	// A process that the worker has started may hold its socket still.
 	w.conn.SetWriteDeadline(time.Now())
 	endOfInput(w.conn)
+	if w.stderr != nil {
+		w.stderr.SetReadDeadline(time.Now())
+	}
 	close(w.exited)
 }
 
@@ -265,11 +287,11 @@ func (w *Worker) watch() {
 		over     <-chan time.Time
 		stopping = w.stopping
 		unplug   = w.unplug
-		reason   string
+		reason   killing
 	)
-	deadline := func(why string) {
+	deadline := func(k killing) {
 		if grace == nil {
-			reason = why
+			reason = k
 			grace = time.NewTimer(w.config.Grace)
 			over = grace.C
 		}
@@ -285,12 +307,12 @@ func (w *Worker) watch() {
 			return
 		case <-stopping:
 			stopping = nil
-			deadline(stubborn(w.config.Grace))
+			deadline(killing{why: stubborn(w.config.Grace), blameless: true})
 		case <-unplug:
 			unplug = nil
-			deadline(unplugged(w.config.Grace))
+			deadline(killing{why: unplugged(w.config.Grace)})
 		case <-over:
-			w.Kill(reason)
+			w.kill(reason)
 		case <-tick.C:
 			w.measure(m)
 			now := w.frames.Load()
@@ -301,7 +323,7 @@ func (w *Worker) watch() {
 			quiet++
 			switch {
 			case quiet >= w.config.silentLooks():
-				w.Kill(silent(w.config.Silence))
+				w.killStill(silent(w.config.Silence))
 			case quiet%w.config.pingLooks() == 0:
 				number++
 				w.out.SendNow(&link.Ping{Number: number})
@@ -321,6 +343,6 @@ func (w *Worker) measure(m meter) {
 	w.memory.Store(n)
 	w.data.Store(data)
 	if limit := w.limit.Load(); limit > 0 && n > limit {
-		w.kill(overMemory(n, limit), true, false)
+		w.kill(killing{why: overMemory(n, limit), over: true})
 	}
 }

@@ -246,7 +246,7 @@ func TestGiven(t *testing.T) {
 			for _, s := range inherited(t) {
 				got = strings.Replace(got, ", "+s, "", 1)
 			}
-			if want := "0 /dev/null, 1 /dev/null, 2 /dev/null, 3 socket:, 4 /memfd:ipfs-mpi-packets (deleted); env 0; args 1; dir /; leader true"; got != want {
+			if want := "0 /dev/null, 1 /dev/null, 2 pipe:, 3 socket:, 4 /memfd:ipfs-mpi-packets (deleted); env 0; args 1; dir /; leader true"; got != want {
 				t.Errorf("%s: %s\nwant %s", name, got, want)
 			}
 		case <-w.Done():

@@ -99,7 +99,7 @@ func try(t *testing.T, rt exec.Runtime, seed uint64, m []byte) mpi.Reason {
 	} else {
 		out = p.Run(t.Context(), exec.Exec{Args: []string{"module"}, Memory: 16 << 20, Output: 1 << 20, Timeout: 300 * time.Millisecond})
 	}
-	if out.Crashed {
+	if out.Crash != nil {
 		t.Errorf("seed %d: %s", seed, out.Detail)
 	}
 	return out.Reason
@@ -119,7 +119,7 @@ func (o *owner) Output(_ int, _ byte, data []byte) { o.group.OutputCredit(int64(
 func (*owner) Stand(exec.Standing)                 {}
 func (*owner) InputRead(int)                       {}
 func (*owner) Broken(int, string)                  {}
-func (*owner) Fault(string)                        {}
+func (*owner) Fault(string, *exec.Crash)           {}
 func (o *owner) Ended(_ int, out exec.Outcome)     { o.ended <- out }
 func (o *owner) File(_ int, _ string, _, _ int64, data []byte) {
 	o.group.OutputCredit(int64(len(data)) + 64)

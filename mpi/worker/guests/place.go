@@ -3,6 +3,7 @@ package guests
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 
@@ -12,29 +13,44 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/lockdown"
 )
 
-// place readies the worker for what it is for, locks it down and says so. A worker that fails ends.
+// place locks the worker down, readies it for what it is for and says so. A worker that fails ends.
 func (s *server) place(p *link.Place) {
 	placed := &link.Placed{}
-	job, err := s.ready(p)
-	if err == nil {
-		placed.Missing, err = s.lock(p)
-	}
+	job, missing, err := s.ready(p)
 	if err != nil {
 		placed.Failure = clip(err.Error(), link.MaxText)
 		s.out.SendNow(placed)
 		s.fail(err)
 		return
 	}
+	placed.Missing = missing
 	s.job.Store(&job)
 	s.out.SendNow(placed)
 }
 
-// ready does what needs files, before the lock-down.
-func (s *server) ready(p *link.Place) (work, error) {
+// ready opens what is in files, locks the process down, and only then looks at code: the compiler
+// that made it may have been taken over by what it compiled.
+func (s *server) ready(p *link.Place) (job work, missing string, err error) {
 	s.limit = p.Memory
-	if p.Cores > 0 {
-		runtime.GOMAXPROCS(int(p.Cores))
+	var code *os.File
+	if p.Kind != link.KindCompile {
+		if code, err = os.Open(p.Code); err != nil {
+			return nil, "", err
+		}
+		defer code.Close()
 	}
+	if missing, err = s.lock(p); err != nil {
+		return nil, "", err
+	}
+	if s.cfg.locked != nil {
+		s.cfg.locked(s.out)
+	}
+	job, err = s.load(p, code)
+	return job, missing, err
+}
+
+// load makes what the worker is for, of code if there is any.
+func (s *server) load(p *link.Place, code *os.File) (work, error) {
 	switch p.Kind {
 	case link.KindCompile:
 		if p.Module > exec.MaxModule {
@@ -42,7 +58,7 @@ func (s *server) ready(p *link.Place) (work, error) {
 		}
 		return &compilation{s: s, size: p.Module, runtime: wasm.New(wasm.Config{})}, nil
 	case link.KindHandler:
-		program, err := wasm.New(wasm.Config{HandlerSlots: int(p.Slots)}).Load(p.Code)
+		program, err := wasm.New(wasm.Config{HandlerSlots: int(p.Slots)}).LoadFile(code)
 		if err != nil {
 			return nil, err
 		}
@@ -53,7 +69,7 @@ func (s *server) ready(p *link.Place) (work, error) {
 		h.memory.set(p.Memory, int(p.Slots))
 		return h, nil
 	case link.KindRanks:
-		program, err := wasm.New(wasm.Config{}).Load(p.Code)
+		program, err := wasm.New(wasm.Config{}).LoadFile(code)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +84,10 @@ func (s *server) ready(p *link.Place) (work, error) {
 
 // lock locks the process down and tells what the system lacks for that.
 func (s *server) lock(p *link.Place) (missing string, err error) {
-	report, err := s.cfg.Lock(lockdown.Config{Memory: p.Memory, Nice: int(p.Nice), Demand: p.Demand})
+	if p.Cores > 0 {
+		runtime.GOMAXPROCS(int(p.Cores))
+	}
+	report, err := s.cfg.Lock(lockdown.Config{Stderr: s.cfg.Stderr, Memory: p.Memory, Nice: int(p.Nice), Demand: p.Demand})
 	if err != nil {
 		return "", err
 	}

@@ -101,4 +101,4 @@ func (g *group) Ended(rank int, out exec.Outcome) {
 }
 
 // Fault implements [exec.RankOwner].
-func (g *group) Fault(why string) { g.say(&link.Fault{Why: clip(why, link.MaxText)}) }
+func (g *group) Fault(why string, _ *exec.Crash) { g.say(&link.Fault{Why: clip(why, link.MaxText)}) }

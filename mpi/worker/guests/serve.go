@@ -25,12 +25,16 @@ const (
 type Config struct {
 	Conn   net.Conn     // to the daemon; Serve closes it
 	Shared *link.Shared // memory that the daemon shares; nil for none
+	// Stderr leaves standard error open, if it is a pipe: the daemon reads of faults there.
+	Stderr bool
 	// Lock is [lockdown.Apply], or what a test has for it.
 	Lock func(lockdown.Config) (lockdown.Report, error)
 
 	// ended is for tests: it is called after a unit, a rank or a compilation, before its end is
 	// said.
 	ended func(*link.Writer)
+	// locked is for tests: it is called after the lock-down, before any code is looked at.
+	locked func(*link.Writer)
 }
 
 // server is one worker.

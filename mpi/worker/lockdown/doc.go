@@ -1,5 +1,6 @@
 // Package lockdown takes from the calling process every right that a guest must not reach. A worker
-// calls [Apply] once, after it has loaded the engine and before the first instruction of a guest.
+// calls [Apply] once, before it looks at what a stranger, or a compiler of strangers' programs, has
+// made.
 //
 // # What it is against
 //
@@ -13,7 +14,8 @@
 // Apply takes the measures in this order. The later ones take away what the earlier ones need.
 //
 //	environment   no variables are left
-//	descriptors   0, 1 and 2 are /dev/null; every other inherited one but the socket is closed
+//	descriptors   0, 1 and 2 are /dev/null, but for a pipe that is 2 if the caller wants it; every
+//	              other inherited one but the socket is closed
 //	oom-score     oom_score_adj is 1000: when memory is short the kernel ends this process first
 //	nice          as configured
 //	parent-death  SIGKILL when the thread ends that started this process
@@ -39,7 +41,7 @@
 //
 // # What the caller owes
 //
-//   - Code, caches and whatever else is in files is open, or better mapped, before Apply.
+//   - Code, caches and whatever else is in files is open before Apply. It is looked at after it.
 //   - The process was started with no descriptor but its socket, and with no environment and no
 //     arguments. Apply mends the descriptors and the environment of Go; what the kernel keeps of
 //     the first environment stays readable in memory.

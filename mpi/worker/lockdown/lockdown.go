@@ -11,6 +11,8 @@ import (
 type Config struct {
 	// Socket is the descriptor that stays open, besides 0, 1 and 2; 0 for none.
 	Socket int
+	// Stderr leaves descriptor 2 as it is, if it is a pipe: faults of this process are told there.
+	Stderr bool
 	// Memory bounds the bytes of writable private memory of the process; 0 for no bound.
 	Memory int64
 	// Nice is the least nice value of the process, 0 to 19.

@@ -57,13 +57,18 @@ func checked(pid int) []seccomp.NameWithConditions {
 		call("clone",
 			seccomp.Condition{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_THREAD},
 			without(0, namespaces)),
-		// The Go runtime pre-empts its own threads by signals; abort is one too.
-		call("tgkill", equal(0, uint64(pid))),
 		// Limits are read, not set, and only one's own.
 		call("prlimit64", equal(0, 0), equal(2, 0)),
 		// Names of threads and of memory.
 		call("prctl", equal(0, unix.PR_SET_NAME)),
 		call("prctl", equal(0, unix.PR_SET_VMA)),
+	}
+	// The Go runtime pre-empts its own threads by signals; abort is one too, and faults are raised
+	// again. Those by which others end or stop a process are not: what ends so was not its own
+	// doing.
+	for _, sig := range []unix.Signal{unix.SIGURG, unix.SIGABRT, unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGILL,
+		unix.SIGTRAP, unix.SIGSYS, unix.SIGPIPE, unix.SIGQUIT, unix.SIGPROF} {
+		calls = append(calls, call("tgkill", equal(0, uint64(pid)), equal(2, uint64(sig))))
 	}
 	// Not F_SETOWN and F_SETSIG, which signal others, and not F_SETFL, which makes the kernel do
 	// so.

@@ -48,6 +48,9 @@ func closeDescriptors(c Config) error {
 	}
 	defer unix.Close(null)
 	for fd := range 3 {
+		if fd == 2 && c.Stderr && isPipe(fd) {
+			continue
+		}
 		if err := unix.Dup3(null, fd, 0); err != nil {
 			return fmt.Errorf("descriptor %d: %w", fd, err)
 		}
@@ -66,6 +69,11 @@ func closeDescriptors(c Config) error {
 		}
 	}
 	return nil
+}
+
+func isPipe(fd int) bool {
+	var stat unix.Stat_t
+	return unix.Fstat(fd, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFIFO
 }
 
 func offerToOOM(Config) error {

@@ -27,6 +27,9 @@ func closeDescriptors(c Config) error {
 		return fmt.Errorf("%s: %w", os.DevNull, err)
 	}
 	for fd := range 3 {
+		if fd == 2 && c.Stderr && isPipe(fd) {
+			continue
+		}
 		if err := unix.Dup2(null, fd); err != nil {
 			return fmt.Errorf("descriptor %d: %w", fd, err)
 		}
@@ -40,6 +43,11 @@ func closeDescriptors(c Config) error {
 		}
 	}
 	return nil
+}
+
+func isPipe(fd int) bool {
+	var stat unix.Stat_t
+	return unix.Fstat(fd, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFIFO
 }
 
 func beNice(c Config) error {
