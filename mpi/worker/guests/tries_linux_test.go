@@ -2,6 +2,7 @@ package guests
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -9,16 +10,21 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/link"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/lockdown"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker/lockdown/lockdowntest"
 	"github.com/ipfs-mpi/ipfs-mpi/test/wat"
 )
 
 // tries makes a worker of the mode "tries" do what it must not be able to, once a guest of its has
-// run: on the thread that the guest ran on, if it is still there, and on a new one. A Fault says
-// what it could do.
+// run: on the thread that the guest ran on, if it is still there, and on a new one. One of the mode
+// "tries early" does so before it has looked at any code. A Fault says what it could do, or what
+// failed for another cause than the filter. The mode "unlocked" is the control: it tries what does
+// no harm, without a lock-down.
 func tries(mode string, cfg *Config) {
-	if mode != "tries" {
+	if !strings.HasPrefix(mode, "tries") && mode != "unlocked" {
 		return
 	}
 	parent := os.Getppid()
@@ -26,23 +32,77 @@ func tries(mode string, cfg *Config) {
 	if err != nil {
 		os.Exit(30)
 	}
-	cfg.ended = func(out *link.Writer) {
+	all := lockdowntest.Attempts(parent, int(conn.Fd()), false)
+	names := slices.Sorted(maps.Keys(all))
+	if mode == "unlocked" {
+		names = lockdowntest.Open
+	}
+	try := func(out *link.Writer) {
 		var could []string
-		all := lockdowntest.Attempts(parent, int(conn.Fd()), false)
-		try := func(thread string) {
+		on := func(thread string) {
 			runtime.LockOSThread()
-			for name, attempt := range all {
-				if attempt() == 0 {
-					could = append(could, name+" on "+thread)
+			for _, name := range names {
+				if errno := all[name](); errno != unix.EPERM && errno != unix.ENOSYS {
+					could = append(could, fmt.Sprintf("%s on %s (%d)", name, thread, errno))
 				}
 			}
 		}
-		try("the guest's thread")
+		on("this thread")
 		done := make(chan struct{})
-		go func() { defer close(done); try("a new thread") }()
+		go func() { defer close(done); on("a new thread") }()
 		<-done
-		slices.Sort(could)
-		out.SendNow(&link.Fault{Why: clip(fmt.Sprintf("%d tried: %s", len(all), strings.Join(could, ", ")), link.MaxText)})
+		for len(could) > 0 && len(strings.Join(could, ", ")) > link.MaxText-100 {
+			could = could[:len(could)-1]
+		}
+		out.SendNow(&link.Fault{Why: fmt.Sprintf("%d tried: %s", len(names), strings.Join(could, ", "))})
+	}
+	switch mode {
+	case "tries":
+		cfg.ended = try
+	case "tries early":
+		cfg.locked = try
+	case "unlocked":
+		cfg.Lock = func(lockdown.Config) (lockdown.Report, error) { return lockdown.Report{}, nil }
+		cfg.locked = try
+	}
+}
+
+// said waits for the Fault of a worker that tries.
+func (d *daemon) said(name string) (number int, could string) {
+	f := d.next()
+	for ok := true; ok; f = d.next() {
+		if _, ok = f.(*link.Line); !ok {
+			break
+		}
+	}
+	said, ok := f.(*link.Fault)
+	if !ok {
+		d.t.Fatalf("%s: %#v", name, f)
+	}
+	n, could, _ := strings.Cut(said.Why, " tried: ")
+	number, _ = strconv.Atoi(n)
+	return number, could
+}
+
+// TestLockedEarly: a worker is locked down before it looks at code, and the same attempts succeed
+// in one that is not locked down.
+func TestLockedEarly(t *testing.T) {
+	path := build(t, assemble(t, wat.Cat))
+	for _, mode := range []string{"tries early", "unlocked"} {
+		d := start(t, mode)
+		d.send(&link.Place{Kind: link.KindHandler, Slots: 1, Memory: limit(1 << 30), Code: path})
+		number, could := d.said(mode)
+		if mode != "unlocked" {
+			if number < 50 || could != "" {
+				t.Errorf("%s: it tried %d and could: %s", mode, number, could)
+			}
+			continue
+		}
+		for _, name := range lockdowntest.Open {
+			if !strings.Contains(could, name+" on this thread (0)") {
+				t.Errorf("it fails without a lock-down, so that its failure shows nothing: %s; of %s", name, could)
+			}
+		}
 	}
 }
 
@@ -63,19 +123,8 @@ func TestLocked(t *testing.T) {
 	ranks.send(&link.Group{Nodes: []uint32{0}, Count: 1, Slots: 1, Memory: 1 << 20, Args: []string{"run"}}, &link.Start{})
 
 	for name, d := range map[string]*daemon{"compiler": compiler, "handler": handler, "ranks": ranks} {
-		f := d.next()
-		for ok := true; ok; f = d.next() {
-			if _, ok = f.(*link.Line); !ok {
-				break
-			}
-		}
-		said, ok := f.(*link.Fault)
-		if !ok {
-			t.Fatalf("%s: %#v", name, f)
-		}
-		n, could, _ := strings.Cut(said.Why, " tried: ")
-		if number, _ := strconv.Atoi(n); number < 50 || could != "" {
-			t.Errorf("%s: it tried %s and could: %s", name, n, could)
+		if number, could := d.said(name); number < 50 || could != "" {
+			t.Errorf("%s: it tried %d and could: %s", name, number, could)
 		}
 		// It still works.
 		d.send(&link.Ping{Number: 1})

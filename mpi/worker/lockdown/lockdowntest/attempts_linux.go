@@ -90,16 +90,41 @@ func Attempts(parent, socket int, landlockOnly bool) map[string]func() unix.Errn
 		"shared anonymous mmap": mapping(raw, unix.MAP_SHARED|unix.MAP_ANONYMOUS),
 		"mmap of a stack":       mapping(raw, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_GROWSDOWN),
 		"ioctl":                 func() unix.Errno { return raw(unix.SYS_IOCTL, uintptr(socket), unix.TIOCOUTQ, here) },
-		"sched_setaffinity":     func() unix.Errno { return raw(unix.SYS_SCHED_SETAFFINITY, 0, 8, here) },
-		"setuid":                func() unix.Errno { return raw(unix.SYS_SETUID, 0) },
-		"name_to_handle_at":     func() unix.Errno { return raw(unix.SYS_OPEN_BY_HANDLE_AT, at, here, 0) },
-		"seccomp":               func() unix.Errno { return raw(unix.SYS_SECCOMP, 2, 0, here) },
-		"landlock":              func() unix.Errno { return raw(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, 1) },
+		"sched_setaffinity": func() unix.Errno {
+			mask := make([]byte, 128)
+			for i := range mask {
+				mask[i] = 0xff
+			}
+			return raw(unix.SYS_SCHED_SETAFFINITY, 0, uintptr(len(mask)), uintptr(unsafe.Pointer(&mask[0])))
+		},
+		// What would look like an end from outside.
+		"stop itself":       itself(raw, unix.SIGSTOP),
+		"kill itself":       itself(raw, unix.SIGKILL),
+		"terminate itself":  itself(raw, unix.SIGTERM),
+		"setuid":            func() unix.Errno { return raw(unix.SYS_SETUID, 0) },
+		"name_to_handle_at": func() unix.Errno { return raw(unix.SYS_OPEN_BY_HANDLE_AT, at, here, 0) },
+		"seccomp":           func() unix.Errno { return raw(unix.SYS_SECCOMP, 2, 0, here) },
+		"landlock":          func() unix.Errno { return raw(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, 1) },
 	}
 	for name, try := range files {
 		rest[name] = try
 	}
 	return rest
+}
+
+// Open are attempts that succeed in any process that is not locked down, and do no harm there.
+var Open = []string{
+	"open a file", "open a directory", "/proc/self/status", "/proc/self/mem", "the parent's /proc", "/dev/null",
+	"signal the parent with kill", "signal the parent with tgkill", "socket inet", "socket unix", "socketpair", "fork",
+	"pidfd_open", "memfd_create", "inotify", "shmget", "chdir", "getcwd", "uname", "getppid", "a limit of the parent",
+	"signals by descriptor", "shared anonymous mmap", "mmap of a stack", "ioctl", "sched_setaffinity",
+}
+
+// itself sends the thread a signal.
+func itself(raw func(uintptr, ...uintptr) unix.Errno, sig unix.Signal) func() unix.Errno {
+	return func() unix.Errno {
+		return raw(unix.SYS_TGKILL, uintptr(unix.Getpid()), uintptr(unix.Gettid()), uintptr(sig))
+	}
 }
 
 func mapping(raw func(uintptr, ...uintptr) unix.Errno, flags uintptr) func() unix.Errno {
