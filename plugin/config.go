@@ -45,6 +45,8 @@ type Config struct {
 	MaxStore     int64               // bytes of the store kept pinned; 0: no limit
 	KeepUnused   time.Duration       // how long what is no longer served stays pinned
 	Lockdown     Lockdown            // what workers must have given up before a program runs
+	Nice         int                 // of workers
+	Cores        int                 // on which one worker runs at most; 0: all
 	Notes        []string            // deprecated settings in use, as lines for the log at start
 }
 
@@ -75,6 +77,7 @@ func DefaultConfig() Config {
 		API:          ma.StringCast("/ip4/127.0.0.1/tcp/8000"),
 		Programs:     ProgramsStore,
 		Lockdown:     LockdownAvailable,
+		Nice:         5,
 		HandlerSlots: 2 * runtime.NumCPU(),
 		RankSlots:    job.DefaultRankSlots(),
 		Memory:       defaultMemory(memory.TotalMemory(), slots),
@@ -156,6 +159,22 @@ var settings = map[string]setting{
 		func(c *Config, v any) error {
 			n, err := whole(v, 1, 4096)
 			c.HandlerSlots = int(n)
+			return err
+		},
+	},
+	"Nice": {
+		"a whole number from 0 to 19",
+		func(c *Config, v any) error {
+			n, err := whole(v, 0, 19)
+			c.Nice = int(n)
+			return err
+		},
+	},
+	"Cores": {
+		"a whole number from 0 to 4096; 0 for all cores",
+		func(c *Config, v any) error {
+			n, err := whole(v, 0, 4096)
+			c.Cores = int(n)
 			return err
 		},
 	},

@@ -69,6 +69,8 @@ func TestParseConfig(t *testing.T) {
 		{`{"Memory":"64MiB","MaxMemory":"1GiB"}`, func(c *Config) { c.Memory, c.MaxMemory = 64<<20, 1<<30 }},
 		{`{"Lockdown":"required"}`, func(c *Config) { c.Lockdown = LockdownRequired }},
 		{`{"Lockdown":"available"}`, func(*Config) {}},
+		{`{"Nice":19,"Cores":"2"}`, func(c *Config) { c.Nice, c.Cores = 19, 2 }},
+		{`{"Nice":0}`, func(c *Config) { c.Nice = 0 }},
 		// what "ipfs config … 5" writes
 		{`{"HandlerSlots":"5"}`, func(c *Config) { c.HandlerSlots = 5 }},
 	} {
@@ -158,6 +160,9 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`{"MaxStore":-1}`, []string{"MaxStore", "-1", "no limit"}, true},
 		{`{"KeepUnused":"-1h"}`, []string{"KeepUnused", "-1h", "duration"}, true},
 		{`{"Lockdown":"whole"}`, []string{"Lockdown", `"whole"`, `"required"`}, true},
+		{`{"Nice":20}`, []string{"Nice", "20", "from 0 to 19"}, true},
+		{`{"Nice":-1}`, []string{"Nice", "-1", "from 0 to 19"}, true},
+		{`{"Cores":1.5}`, []string{"Cores", "1.5", "not a whole number"}, true},
 		{`{"Lockdown":true}`, []string{"Lockdown", "true", "not a string"}, true},
 	} {
 		v := decode(t, tc.json)

@@ -35,7 +35,7 @@ func (s *Service) newRuntime() (exec.Runtime, error) {
 	debug.FreeOSMemory() // what it took to read the image, some 10 MiB
 	s.runtime = worker.NewRuntime(worker.RuntimeConfig{
 		Workers: worker.Config{Executable: s.program}, CacheDir: filepath.Join(s.dir, "cache"),
-		HandlerSlots: s.cfg.HandlerSlots, Demand: s.cfg.Lockdown == LockdownRequired, Log: s.parts.Log,
+		HandlerSlots: s.cfg.HandlerSlots, Demand: s.cfg.Lockdown == LockdownRequired, Nice: s.cfg.Nice, Cores: s.cfg.Cores, Log: s.parts.Log,
 	})
 	return s.runtime, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -135,6 +136,11 @@ func place(mode string, conn net.Conn) {
 	case "panic":
 		fmt.Fprintln(os.Stderr, "\x1b[31mbefore it")
 		go panic("the cause")
+		select {}
+	case "threads":
+		for range 400 {
+			go func() { runtime.LockOSThread(); select {} }()
+		}
 		select {}
 	case "flood":
 		for line := []byte(strings.Repeat("x", 1023) + "\n"); ; {

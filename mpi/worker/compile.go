@@ -179,7 +179,7 @@ func (c *compilation) run(ctx context.Context, wasm []byte) (*codecache.Entry, e
 	ctx, cancel := context.WithTimeoutCause(ctx, limits.CompileTime, errTooLong)
 	defer cancel()
 	place := &link.Place{Kind: link.KindCompile, Module: int64(len(wasm)), Memory: limits.CompileMemory}
-	w, err := c.r.place(ctx, place, use{}, limits.CompileMemory, c.frame)
+	w, err := c.r.place(ctx, place, use{}, limits.CompileMemory, 0, c.frame)
 	if err != nil {
 		return nil, c.explain(err)
 	}

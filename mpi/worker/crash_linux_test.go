@@ -78,6 +78,7 @@ func TestEndsOfWork(t *testing.T) {
 		{"too long", mpi.Internal, "the worker was killed: it said what no worker says: …", true},
 		{"foreign", mpi.Internal, "the worker was killed: it said what no worker says: Input, which only the daemon sends", true},
 		{"silent", mpi.Internal, "the worker was killed: it did not answer for 1s", true},
+		{"threads", mpi.Internal, "the worker was killed: it has …", true},
 		{"killed", mpi.Internal, "the worker was killed from outside, as the system does when memory is short…", false},
 		{"terminated", mpi.Internal, "the worker was ended from outside: terminated…", false},
 		{"stopped", mpi.Internal, "the worker was killed: it did not answer for 1s; it was stopped from outside", false},
@@ -168,7 +169,7 @@ func TestHostileWorkerThatDoesNotRead(t *testing.T) {
 // TestEndBeforePlace: that a worker ends before it is asked to run a program is not that program's.
 func TestEndBeforePlace(t *testing.T) {
 	r := newRuntime(t, RuntimeConfig{Workers: Config{Executable: At(self(t)), Name: childName + "exit"}})
-	_, err := r.place(t.Context(), &link.Place{Kind: link.KindHandler}, use{}, 0, nil)
+	_, err := r.place(t.Context(), &link.Place{Kind: link.KindHandler}, use{}, 0, 0, nil)
 	const want = "no worker could be had: the worker ended with exit code 3"
 	if out := r.lost(err); out.Reason != mpi.Internal || crashOf(err) != nil || !strings.HasPrefix(out.Detail, want) {
 		t.Errorf("%+v", out)

@@ -90,7 +90,7 @@ func (g *group) start() error {
 	}
 	limits := rankLimits(len(g.ranks), g.cfg.Memory, g.cfg.Scratch)
 	place := &link.Place{Kind: link.KindRanks, Memory: limits.data, Code: path}
-	w, err := g.r.place(g.ctx, place, use{program: m.Args[0], job: m.Job}, limits.resident, g.frame)
+	w, err := g.r.place(g.ctx, place, use{program: m.Args[0], job: m.Job}, limits.resident, len(g.ranks), g.frame)
 	if err != nil {
 		return err
 	}

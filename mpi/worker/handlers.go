@@ -159,7 +159,7 @@ func (h *handler) start() error {
 	}
 	limits := handlerLimits(h.r.cfg.HandlerSlots, h.memory, h.output)
 	place := &link.Place{Kind: link.KindHandler, Slots: uint32(h.r.cfg.HandlerSlots), Memory: limits.data, Code: path}
-	if h.w, err = h.r.place(h.ctx, place, use{program: h.name}, limits.resident, h.frame); err != nil {
+	if h.w, err = h.r.place(h.ctx, place, use{program: h.name}, limits.resident, h.r.cfg.HandlerSlots, h.frame); err != nil {
 		return err
 	}
 	h.files.serve(h.w)

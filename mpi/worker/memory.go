@@ -1,5 +1,7 @@
 package worker
 
+import "runtime"
+
 // What a worker takes besides the memory of its guests. There are two limits. RLIMIT_DATA makes the
 // kernel refuse more; it counts all that is writable and private, used or not: the stack of each
 // thread that runs C (8 MiB), and what the Go runtime has mapped for its heap. The resident limit
@@ -36,3 +38,7 @@ func rankLimits(ranks int, memory, scratch int64) memoryLimits {
 	n := int64(ranks)
 	return memoryLimits{baseData + n*(memory+scratch+rankData), baseResident + n*(memory+scratch+rankResident)}
 }
+
+// threadLimit is how many threads a worker may have: some for the Go runtime and the engine, which
+// compiles with one for each core, and several for each rank or message.
+func threadLimit(units int) int64 { return int64(128 + 4*runtime.NumCPU() + 4*units) }

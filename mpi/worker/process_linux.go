@@ -50,7 +50,8 @@ func attributes() *syscall.SysProcAttr {
 // endOfInput ends what is read from a socket after what was written to it already.
 func endOfInput(c *net.UnixConn) { c.CloseRead() }
 
-// meter reads how much memory a process has resident, and how much processor time it has taken.
+// meter reads how much memory a process has resident, how much processor time it has taken, and how
+// many threads it has.
 type meter struct{ statm, stat *os.File }
 
 func newMeter(pid int) (m meter) {
@@ -67,26 +68,31 @@ func newMeter(pid int) (m meter) {
 // that we build for.
 const ticks = 100
 
-// cpu is the processor time that the process has taken, 0 if that is not known.
-func (m meter) cpu() time.Duration {
+// counts are the processor time that the process has taken and its threads, 0 if that is not known.
+func (m meter) counts() (cpu time.Duration, threads int64) {
 	if m.stat == nil {
-		return 0
+		return 0, 0
 	}
 	var buf [1024]byte
 	n, _ := m.stat.ReadAt(buf[:], 0)
-	// The name of the program, in parentheses, may hold anything. User and system time are the 12th
-	// and 13th field after it: proc_pid_stat(5).
-	fields := bytes.Fields(buf[bytes.LastIndexByte(buf[:n], ')')+1 : n])
-	if len(fields) < 13 {
-		return 0
+	// User and system time are the 12th and 13th field after the name, and the threads the 18th:
+	// proc_pid_stat(5).
+	fields := bytes.Fields(afterName(buf[:n]))
+	if len(fields) < 18 {
+		return 0, 0
 	}
 	user, err := strconv.ParseInt(string(fields[11]), 10, 64)
 	system, err2 := strconv.ParseInt(string(fields[12]), 10, 64)
-	if err != nil || err2 != nil {
-		return 0
+	threads, err3 := strconv.ParseInt(string(fields[17]), 10, 64)
+	if err != nil || err2 != nil || err3 != nil {
+		return 0, 0
 	}
-	return time.Duration(user+system) * (time.Second / ticks)
+	return time.Duration(user+system) * (time.Second / ticks), threads
 }
+
+// afterName is what follows the name in /proc/PID/stat, which the process may choose: it may hold
+// anything.
+func afterName(stat []byte) []byte { return stat[bytes.LastIndexByte(stat, ')')+1:] }
 
 // read is in bytes: what is resident, and about what RLIMIT_DATA counts; 0 if that is not known or
 // the process has ended.
@@ -111,9 +117,8 @@ func (m meter) read() (resident, data int64) {
 // isStopped reports whether a process stands still for a signal.
 func isStopped(pid int) bool {
 	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	// before it is a name, which the process may choose
-	i := bytes.LastIndex(stat, []byte(") ")) + 2
-	return i > 1 && i < len(stat) && (stat[i] == 'T' || stat[i] == 't')
+	fields := bytes.Fields(afterName(stat))
+	return len(fields) > 0 && (string(fields[0]) == "T" || string(fields[0]) == "t")
 }
 
 // peak is how many bytes a process that has ended had resident at most, 0 if that is not known.

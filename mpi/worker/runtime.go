@@ -35,7 +35,7 @@ type RuntimeConfig struct {
 	// missing is logged once; see [Runtime.Missing].
 	Demand bool
 	Nice   int // of workers, 0 to 19
-	Cores  int // threads that compute at a time in one worker; 0 for all
+	Cores  int // on so many cores one worker runs at most; 0 for all
 	Log    *slog.Logger
 
 	Idle          time.Duration // without a message until a handler's worker is ended; 1 min
@@ -225,8 +225,8 @@ func (l *landing) handle(t link.Type, payload []byte) error {
 }
 
 // place gets a worker and has it ready itself for p, which is what u says. Its next frames go to h.
-// It may have limit bytes resident.
-func (r *Runtime) place(ctx context.Context, p *link.Place, u use, limit int64, h Handler) (*Worker, error) {
+// It may have limit bytes resident, and threads for so many ranks or messages at a time.
+func (r *Runtime) place(ctx context.Context, p *link.Place, u use, limit int64, units int, h Handler) (*Worker, error) {
 	l := &landing{h: h, answer: make(chan link.Placed, 1)}
 	w, err := r.set.Get(ctx, l.handle)
 	if err != nil {
@@ -234,6 +234,7 @@ func (r *Runtime) place(ctx context.Context, p *link.Place, u use, limit int64, 
 	}
 	p.Demand, p.Nice, p.Cores = r.cfg.Demand, byte(r.cfg.Nice), uint32(r.cfg.Cores)
 	w.Limit(limit)
+	w.threads.Store(threadLimit(units))
 	w.most.Store(p.Memory)
 	u.kind, u.since = p.Kind, time.Now()
 	w.use.Store(&u)

@@ -34,6 +34,7 @@ type Worker struct {
 	cpu     atomic.Int64            // nanoseconds of processor time, as of then
 	data    atomic.Int64            // bytes of what RLIMIT_DATA counts, then
 	most    atomic.Int64            // of those, as placed; 0 for no limit
+	threads atomic.Int64            // that it may have; 0 for no limit
 	frames  atomic.Uint64           // twice the frames that were handled; odd while a handler runs
 
 	ready    chan struct{} // closed when Ready has come
@@ -333,8 +334,12 @@ func (w *Worker) watch() {
 }
 
 func (w *Worker) measure(m meter) {
-	if t := m.cpu(); t > 0 {
-		w.cpu.Store(int64(t))
+	cpu, threads := m.counts()
+	if limit := w.threads.Load(); limit > 0 && threads > limit {
+		w.kill(killing{why: fmt.Sprintf("it has %d threads of %d", threads, limit)})
+	}
+	if cpu > 0 {
+		w.cpu.Store(int64(cpu))
 	}
 	n, data := m.read()
 	if n == 0 {

@@ -87,7 +87,7 @@ func (s *server) lock(p *link.Place) (missing string, err error) {
 	if p.Cores > 0 {
 		runtime.GOMAXPROCS(int(p.Cores))
 	}
-	report, err := s.cfg.Lock(lockdown.Config{Stderr: s.cfg.Stderr, Memory: p.Memory, Nice: int(p.Nice), Demand: p.Demand})
+	report, err := s.cfg.Lock(lockdown.Config{Stderr: s.cfg.Stderr, Memory: p.Memory, Nice: int(p.Nice), Cores: int(p.Cores), Demand: p.Demand})
 	if err != nil {
 		return "", err
 	}

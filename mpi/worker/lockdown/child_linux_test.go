@@ -43,7 +43,7 @@ func child(mode string) {
 	var r result
 	debug.SetCrashOutput(os.Stderr, debug.CrashOptions{}) // Apply takes standard error away
 	threads := newThreads(4)
-	c := Config{Socket: childSocket, Memory: childMemory, Nice: 15, Parent: os.Getppid()}
+	c := Config{Socket: childSocket, Memory: childMemory, Nice: 15, Cores: 1, Parent: os.Getppid()}
 	if underRace {
 		c.Memory = 0
 	}

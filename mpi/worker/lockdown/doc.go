@@ -18,9 +18,11 @@
 //	              other inherited one but the socket is closed
 //	oom-score     oom_score_adj is 1000: when memory is short the kernel ends this process first
 //	nice          as configured
+//	cores         as configured: every thread runs on these only
 //	parent-death  SIGKILL when the thread ends that started this process
 //	core-dumps    RLIMIT_CORE is 0
-//	limits        no file can be made or grow (RLIMIT_FSIZE), few descriptors, no locked memory
+//	limits        no file can be made or grow (RLIMIT_FSIZE), few descriptors, no locked memory,
+//	              not the last 512 threads that the user may have (RLIMIT_NPROC)
 //	memory        RLIMIT_DATA: the bytes of writable private memory; memory.grow then answers -1
 //	undumpable    no process of this user can trace this one or read its memory
 //	new-privs     no new privileges, so that none come back by a set-user-ID program

@@ -17,6 +17,8 @@ type Config struct {
 	Memory int64
 	// Nice is the least nice value of the process, 0 to 19.
 	Nice int
+	// Cores is on how many cores the threads of the process run at most; 0 for all.
+	Cores int
 	// Parent is the ID of the process whose end must end this one. Apply fails if it has ended
 	// already. 0 for whichever process is the parent now.
 	Parent int
@@ -34,6 +36,7 @@ const (
 	Descriptors  Measure = "descriptors"
 	OOMScore     Measure = "oom-score"
 	Nice         Measure = "nice"
+	Cores        Measure = "cores"
 	ParentDeath  Measure = "parent-death"
 	CoreDumps    Measure = "core-dumps"
 	Limits       Measure = "limits"
@@ -46,7 +49,7 @@ const (
 )
 
 // Measures lists all of them.
-var Measures = []Measure{Environment, Descriptors, OOMScore, Nice, ParentDeath, CoreDumps, Limits,
+var Measures = []Measure{Environment, Descriptors, OOMScore, Nice, Cores, ParentDeath, CoreDumps, Limits,
 	Memory, Undumpable, NewPrivs, Capabilities, Landlock, Seccomp}
 
 // Missing is a measure that could not be taken, or not wholly.
@@ -130,8 +133,8 @@ func Apply(c Config) (Report, error) { return apply(c, steps()) }
 
 func apply(c Config, steps []step) (Report, error) {
 	var r Report
-	if c.Nice < 0 || c.Nice > 19 || c.Memory < 0 || c.Socket < 0 {
-		return r, fmt.Errorf("lockdown: nice %d, memory %d, socket %d: out of range", c.Nice, c.Memory, c.Socket)
+	if c.Nice < 0 || c.Nice > 19 || c.Memory < 0 || c.Socket < 0 || c.Cores < 0 {
+		return r, fmt.Errorf("lockdown: nice %d, cores %d, memory %d, socket %d: out of range", c.Nice, c.Cores, c.Memory, c.Socket)
 	}
 	for _, s := range steps {
 		err := s.take(c)

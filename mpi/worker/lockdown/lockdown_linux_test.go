@@ -132,6 +132,9 @@ func TestLockedProcess(t *testing.T) {
 			if nice := strings.Fields(stat[strings.LastIndex(stat, ")")+1:])[16]; nice != "15" {
 				t.Errorf("thread %s: nice %s, want 15", id, nice)
 			}
+			if cores := field0(proc("task/"+id+"/status"), "Cpus_allowed_list"); strings.ContainsAny(cores, ",-") {
+				t.Errorf("thread %s may run on the cores %s, want one", id, cores)
+			}
 		}
 	})
 	t.Run("oom", func(t *testing.T) {
@@ -142,8 +145,15 @@ func TestLockedProcess(t *testing.T) {
 	})
 	t.Run("limits", func(t *testing.T) {
 		needs(t, r.Report, Limits, Memory)
-		for _, want := range []string{"Max core file size 0 0", "Max file size 0 0",
-			dataLimit(), "Max open files 4096 4096"} {
+		wants := []string{"Max core file size 0 0", "Max file size 0 0", dataLimit(), "Max open files 4096 4096"}
+		var threads unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_NPROC, &threads); err != nil {
+			t.Fatal(err)
+		}
+		if n := threads.Cur; n != unix.RLIM_INFINITY {
+			wants = append(wants, fmt.Sprintf("Max processes %d %[1]d processes", n-min(512, n/4)))
+		}
+		for _, want := range wants {
 			if got := strings.Join(strings.Fields(proc("limits")), " "); !strings.Contains(got, want) {
 				t.Errorf("limits lack %q", want)
 			}

@@ -23,7 +23,7 @@ func TestReport(t *testing.T) {
 	if r, err := apply(Config{Demand: true}, []step{{Environment, yes}}); err != nil || !r.Whole() {
 		t.Errorf("demand: %s, %v", r, err)
 	}
-	for _, c := range []Config{{Nice: -1}, {Nice: 20}, {Memory: -1}, {Socket: -1}} {
+	for _, c := range []Config{{Nice: -1}, {Nice: 20}, {Cores: -1}, {Memory: -1}, {Socket: -1}} {
 		if _, err := apply(c, nil); err == nil {
 			t.Errorf("%+v is taken", c)
 		}

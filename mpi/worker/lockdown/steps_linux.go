@@ -27,6 +27,7 @@ func steps() []step {
 		{Descriptors, closeDescriptors},
 		{OOMScore, offerToOOM},
 		{Nice, beNice},
+		{Cores, takeCores},
 		{ParentDeath, dieWithParent},
 		{CoreDumps, func(Config) error { return limit("RLIMIT_CORE", unix.RLIMIT_CORE, 0) }},
 		{Limits, setLimits},
@@ -80,13 +81,44 @@ func offerToOOM(Config) error {
 	return os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 }
 
-// beNice sets the nice value of every thread: on Linux it belongs to the thread.
+// beNice sets the nice value of every thread: on Linux it belongs to the thread. Where the kernel
+// shares the processor among sessions (autogroup), the value of a thread counts within its session
+// only; that of the session is set too, if the kernel lets it be.
 func beNice(c Config) error {
 	raw, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // 20 - nice
 	if err == nil && 20-raw >= c.Nice {
 		return nil
 	}
+	if f, err := os.OpenFile("/proc/self/autogroup", os.O_WRONLY, 0); err == nil {
+		fmt.Fprintf(f, "%d", c.Nice)
+		f.Close()
+	}
 	return onAllThreads("setpriority", unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, uintptr(c.Nice))
+}
+
+// takeCores leaves the process some of the cores that it may run on. Which ones depends on its ID,
+// so that several processes do not all have the same.
+func takeCores(c Config) error {
+	if c.Cores == 0 {
+		return nil
+	}
+	var all, some unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		return fmt.Errorf("sched_getaffinity: %w", err)
+	}
+	var cores []int
+	for core := range len(all) * 64 {
+		if all.IsSet(core) {
+			cores = append(cores, core)
+		}
+	}
+	if c.Cores >= len(cores) {
+		return nil
+	}
+	for i := range c.Cores {
+		some.Set(cores[(unix.Getpid()+i)%len(cores)])
+	}
+	return onAllThreads("sched_setaffinity", unix.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(some), uintptr(unsafe.Pointer(&some)))
 }
 
 // dieWithParent sets the death signal, and then looks whether the parent ended before.
@@ -104,7 +136,22 @@ func setLimits(Config) error {
 		limit("RLIMIT_NOFILE", unix.RLIMIT_NOFILE, maxDescriptors),
 		limit("RLIMIT_MEMLOCK", unix.RLIMIT_MEMLOCK, 0),
 		limit("RLIMIT_MSGQUEUE", unix.RLIMIT_MSGQUEUE, 0),
+		leaveThreads(),
 	)
+}
+
+// sparedThreads are so many that this process does not take of the last ones that the user may
+// have: the daemon ends if it is refused one.
+const sparedThreads = 512
+
+// leaveThreads lowers RLIMIT_NPROC. The kernel counts all threads of the user, and compares them
+// with the limit of the process that wants one more.
+func leaveThreads() error {
+	var now unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &now); err != nil || now.Cur == unix.RLIM_INFINITY {
+		return err
+	}
+	return limit("RLIMIT_NPROC", unix.RLIMIT_NPROC, now.Cur-min(sparedThreads, now.Cur/4))
 }
 
 func limitMemory(c Config) error {
