@@ -53,6 +53,7 @@ func finalize(c *call) error {
 			return err
 		}
 	}
+	c.sayLeftover()
 	c.state = finalized
 	return nil
 }

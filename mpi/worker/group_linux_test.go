@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -224,6 +225,37 @@ func TestGroupNoRoom(t *testing.T) {
 	if ended[1].Reason == "" || len(o.files["out"]) > 0 || ended[2].Reason != "" {
 		t.Errorf("%+v, %v", ended, o.files)
 	}
+}
+
+// TestGroupLook: a worker is asked what its ranks do, and each question has one answer.
+func TestGroupLook(t *testing.T) {
+	o := newOwner(t, 0, 2)
+	o.ready(t.Context(), compile(t, newRuntime(t, RuntimeConfig{}), wat.Wait), rankConfig(make([]int, 2), 0, 1))
+	o.group.Start()
+	look := func() exec.Standing {
+		o.mu.Lock()
+		before := len(o.stood)
+		o.mu.Unlock()
+		o.group.Look()
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); runtime.Gosched() {
+			o.mu.Lock()
+			now := o.stood
+			o.mu.Unlock()
+			if len(now) > before {
+				return now[before]
+			}
+		}
+		t.Fatal("no answer")
+		return exec.Standing{}
+	}
+	var s exec.Standing
+	for len(s.Waits) == 0 { // rank 0 is not there yet
+		s = look()
+	}
+	if w := s.Waits[0]; len(s.Waits) != 1 || w.Rank != 0 || w.What() != "MPI_Recv from rank 1 (tag 1) on MPI_COMM_WORLD" || s.Idle {
+		t.Errorf("it stands %+v", s)
+	}
+	o.close()
 }
 
 // TestGroupCancelled: ranks end with their context, whatever they do, and say its cause.
