@@ -295,8 +295,44 @@ func TestCache(t *testing.T) {
 	if code, said := again(t, "mpi.c"); code != 0 {
 		t.Error(said)
 	}
+	// A home that cannot be written, as builders of packages have.
+	t.Setenv("XDG_CACHE_HOME", "/proc/nothing")
+	if code, said := again(t, "mpi.c"); code != 0 {
+		t.Error(said)
+	}
 	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "*")); len(left) > 0 {
 		t.Errorf("left %v", left)
+	}
+}
+
+// What wrappers of other MPIs print for scripts.
+func TestShown(t *testing.T) {
+	compile(t, nil, "-showme:version")
+	for option, want := range map[string]string{
+		"-showme:version": "MPI 5.0", "-showme:command": "clang", "--showme:incdirs": "/mpi ", "-showme:libdirs": "/kit-", "-showme:libs": " m c ipfs-mpi",
+		"-showme:compile": "-isystem ", "-compile-info": "-isystem ", "-showme:link": "-lipfs-mpi", "-link_info": "crt1-command.o", "-show": "-lipfs-mpi", "--showme": "clang ",
+	} {
+		if code, said := again(t, option); code != 0 || !strings.Contains(said, want) || strings.Count(said, "\n") != 1 {
+			t.Errorf("%s: exit code %d: %s", option, code, said)
+		}
+	}
+	// The flags are those of another compiler's command line.
+	_, compileFlags := again(t, "-showme:compile")
+	_, linkFlags := again(t, "-showme:link")
+	tools, err := cc.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("a.c", []byte("#include <mpi.h>\nint main(void) { return MPI_VERSION - 5; }\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{tools.Clang + " " + strings.TrimSpace(compileFlags) + " -c a.c", tools.Clang + " a.o -o a.wasm " + linkFlags} {
+		if said, err := osexec.CommandContext(t.Context(), "sh", "-c", line).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v %s", line, err, said)
+		}
+	}
+	if out := execute(t, "a.wasm"); out.Reason != "" || out.Exit != 0 {
+		t.Errorf("it ended with %q %s", out.Reason, out.Detail)
 	}
 }
 

@@ -16,26 +16,32 @@ import (
 // returns the directory. Each version of this program has its own. release must be called when the
 // compiler is done.
 func Headers() (dir string, release func(), err error) {
-	cache, err := os.UserCacheDir()
-	if err != nil { // no home: a temporary directory, since other users could write to a shared one
-		temp, err := os.MkdirTemp("", "ipfs-mpi-sdk-")
+	if cache := cacheDir(); cache != "" {
+		sum, err := headersSum()
 		if err != nil {
-			return "", nil, fmt.Errorf("no place for mpi.h: %w", err)
+			return "", nil, err
 		}
-		return temp, func() { os.RemoveAll(temp) }, os.CopyFS(temp, sdk.Headers)
+		dir = filepath.Join(cache, "sdk-"+sum)
+		if intact(dir) || cacheHeaders(dir) == nil {
+			return dir, func() {}, nil
+		}
 	}
-	sum, err := headersSum()
+	// No home, or one that cannot be written, as builders of packages have: a temporary directory,
+	// since other users could write to a shared one.
+	temp, err := os.MkdirTemp("", "ipfs-mpi-sdk-")
 	if err != nil {
-		return "", nil, err
-	}
-	dir = filepath.Join(cache, "ipfs-mpi", "sdk-"+sum)
-	if intact(dir) {
-		return dir, func() {}, nil
-	}
-	if err := cacheHeaders(dir); err != nil {
 		return "", nil, fmt.Errorf("no place for mpi.h: %w", err)
 	}
-	return dir, func() {}, nil
+	return temp, func() { os.RemoveAll(temp) }, os.CopyFS(temp, sdk.Headers)
+}
+
+// cacheDir is where the files of this package are in the user's cache; empty if there is none.
+func cacheDir() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(cache, "ipfs-mpi")
 }
 
 // cacheHeaders makes the directory atomically.

@@ -116,13 +116,13 @@ func (t *Toolchain) kit() (k Kit, release func(), err error) {
 	if err != nil {
 		return Kit{}, nil, err
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil { // the headers are in a temporary directory
+	cache := cacheDir()
+	if filepath.Dir(headers) != cache { // a temporary directory
 		return Kit{Headers: headers, Objects: filepath.Join(headers, "objects")}, release, nil
 	}
 	sum := sha256.New()
 	fmt.Fprintln(sum, headers, t.Version, t.Target, t.Lib, stamp(filepath.Join(t.Lib, "libc.a")), stamp(t.Clang))
-	k = Kit{Headers: headers, Objects: filepath.Join(cache, "ipfs-mpi", "kit-"+hex.EncodeToString(sum.Sum(nil))[:16])}
+	k = Kit{Headers: headers, Objects: filepath.Join(cache, "kit-"+hex.EncodeToString(sum.Sum(nil))[:16])}
 	return k, release, nil
 }
 

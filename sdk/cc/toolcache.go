@@ -77,8 +77,8 @@ func firstClang() string {
 // foundFile is where a toolchain is remembered, for the environment that it was looked for in;
 // empty without a place.
 func foundFile() string {
-	cache, err := os.UserCacheDir()
-	if err != nil {
+	cache := cacheDir()
+	if cache == "" {
 		return ""
 	}
 	var environment []string
@@ -86,5 +86,5 @@ func foundFile() string {
 		environment = append(environment, os.Getenv(name))
 	}
 	sum := sha256.Sum256(fmt.Append(nil, strings.Join(environment, "\x00")))
-	return filepath.Join(cache, "ipfs-mpi", "tools-"+hex.EncodeToString(sum[:8])+".json")
+	return filepath.Join(cache, "tools-"+hex.EncodeToString(sum[:8])+".json")
 }
