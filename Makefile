@@ -8,6 +8,7 @@ PACKAGES ?= ./...
 FUZZTIME ?= 10s
 FLAKY    ?= 20
 MODULES  ?= 10000
+KILLS    ?= 200
 
 # Tools, each at one version.
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -134,6 +135,10 @@ vuln: ## Look for known vulnerabilities in what is called; says so where the dat
 .PHONY: e2e
 e2e: build build/ipfs deps-curl deps-openmpi ## Run the end-to-end tests, with real daemons
 	$(GO) test -tags e2e -count=1 -timeout 20m ./cmd/loader/e2e
+
+.PHONY: kills
+kills: build build/ipfs ## End KILLS (200) workers of a daemon by signals at random moments
+	KILLS=$(KILLS) $(GO) test -tags e2e -count=1 -timeout 60m -v -run '^TestKills' ./cmd/loader/e2e
 
 .PHONY: demo
 demo: bin/ipfs-mpi store deps-curl ## Start three nodes, publish the store, pass messages, run MPI programs that leave pictures
