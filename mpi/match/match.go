@@ -135,8 +135,10 @@ const noteBytes = 256
 // between nodes.
 const Overhead = 128
 
-// chunk is the bytes of a PacketData at most: while one is on its way, the next is copied.
-const chunk = 64 << 10
+// chunk is the bytes of a PacketData at most: while one is on its way, the next is copied. With all
+// heads it is less than 64 KiB, which libp2p's multiplexer sends at once. What is over would cost a
+// write of the connection, and wake the peer, for some bytes.
+const chunk = 64<<10 - 512
 
 // ErrQueue is the Err of a request that is one too many for [Config].Queue.
 var ErrQueue = errors.New("match: too many requests at once: wait for some before starting more")

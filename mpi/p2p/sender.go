@@ -13,8 +13,9 @@ import (
 
 // What a sender spends on one stream.
 const (
-	batchBytes   = 64 << 10 // written at once
-	ackBuffer    = 512      // for reading acknowledgements
+	// written at once: what the multiplexer sends at once, 64 KiB with its own head of 12 bytes
+	batchBytes   = 64<<10 - 12
+	ackBuffer    = 512 // for reading acknowledgements
 	senderMemory = batchBytes + ackBuffer
 )
 
