@@ -73,9 +73,13 @@ func (t *Toolchain) BuildKit(ctx context.Context, headers, objects string) (Kit,
 		jobs = append(jobs, []string{t.target(), "-O2", "-mmutable-globals", fmt.Sprintf("-DGUARD=%d", g),
 			"-c", filepath.Join(headers, "start", "first.c"), "-o", k.first(g)})
 	}
-	jobs = append(jobs, []string{t.target(), "-O2", "-g", "-fno-builtin", "-nostdlibinc", "-isystem", t.Include,
-		"-c", filepath.Join(headers, "start", "debug.c"), "-o", k.debug()},
-		[]string{t.target(), "-O2", "-nostdlibinc", "-c", filepath.Join(headers, "start", "main3.c"), "-o", k.main3()})
+	for object, flags := range map[string][]string{k.debug(): {"-g", "-fno-builtin"}, k.main3(): nil} {
+		source := filepath.Join(headers, "start", stem(object)+".c")
+		if exists(source) { // builders of stores may do without
+			args := append([]string{t.target(), "-O2", "-nostdlibinc", "-isystem", t.Include, "-c", source, "-o", object}, flags...)
+			jobs = append(jobs, args)
+		}
+	}
 	members := make([]string, len(sources))
 	for i, name := range sources {
 		members[i] = filepath.Join(objects, stem(name)+".o")
