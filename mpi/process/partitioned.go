@@ -8,26 +8,21 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
-// partitioned is the operation of a partitioned send or receive (MPI 5.0, chapter 4). It is one
-// message, sent when its last partition is ready.
+// partitioned is the operation of a partitioned send or receive (MPI 5.0, chapter 4). Its parts are
+// messages of their own, each sent once its partitions are ready: see parts.
 type partitioned struct {
-	message
+	message    // of the whole: its buffer, its envelope, and its outcome
 	partitions int64
+	each       int64    // elements of a partition
 	ready      []uint64 // of a send: one bit for each partition
 	left       int64    // number of partitions that are not ready
 	charged    int64    // bytes
-}
 
-// channel identifies partitioned sends and receives that match each other. Those of one channel
-// match in the order in which they were initialized (MPI 5.0, 4.2.1).
-type channel struct {
-	context   uint64
-	peer, tag int32
-	send      bool
+	of      *channel // nil for MPI_PROC_NULL
+	number  uint64   // in the channel
+	started bool     // ever
+	parts
 }
-
-// channelBytes is the charge for a channel.
-const channelBytes = 64
 
 // partition returns MPI_Psend_init or MPI_Precv_init.
 func partition(send bool) func(c *call) error {
@@ -58,10 +53,10 @@ func partition(send bool) func(c *call) error {
 				return err
 			}
 		} else {
-			x.env.Source = int32(c.int(4))
+			x.env.Source, x.room = int32(c.int(4)), maxPartBytes+int64(len(c.mem))
 			c.checkReceive(&x.message)
 		}
-		if err = c.join(x, channel{on.context, int32(c.int(4)), x.env.Tag, send}); err == nil {
+		if err = c.join(x, channelKey{on.context, int32(c.int(4)), x.env.Tag, send}); err == nil {
 			err = c.initRequest(8, on, x)
 		}
 		if err != nil {
@@ -94,55 +89,76 @@ func (c *call) partitions(x *partitioned) error {
 	if x.partitions > most {
 		return errorf(abi.ErrNoMem, "more than %d partitions", most)
 	}
+	x.each = each
 	x.buf, err = c.bufferAt(c.ptr(0), each*x.partitions, t)
 	return err
 }
 
-// makeFlags allocates the ready bits of a send. If it is freed before all partitions are ready they
-// stay allocated and charged.
+// makeFlags allocates what a send needs for its partitions. If it is freed before all partitions
+// are ready it stays allocated and charged.
 func (c *call) makeFlags(x *partitioned) error {
 	words := (x.partitions + 63) / 64
-	if err := c.charge(smallObject + 8*words); err != nil {
+	x.plan(x.partitions, x.each*x.buf.Type.Size())
+	n := smallObject + 8*words + x.count*partBytes
+	if err := c.charge(n); err != nil {
 		return err
 	}
-	x.charged = smallObject + 8*words
+	x.charged = n
 	x.ready = make([]uint64, words)
-	return nil
-}
-
-// join assigns an operation the next context of its channel.
-func (c *call) join(x *partitioned, ch channel) error {
-	n, known := c.channels[ch]
-	if !known {
-		if err := c.charge(channelBytes); err != nil {
-			return err
-		}
-	}
-	if c.channels == nil {
-		c.channels = map[channel]uint64{}
-	}
-	c.channels[ch] = n + 1
-	x.env.Context = hashContext(x.env.Context, 'p', n)
+	x.waits = make([]int32, x.count)
+	x.requests = make([]match.Request, x.count)
 	return nil
 }
 
 func (x *partitioned) start(p *Process) error {
+	if x.verb == nobody {
+		return nil
+	}
 	if x.verb != sends {
-		return x.message.start(p)
+		x.startReceive(p)
+		return nil
+	}
+	if !x.started {
+		x.started = true
+		x.announce(p)
 	}
 	clear(x.ready)
-	if x.left = x.partitions; x.left == 0 {
-		return x.message.start(p)
+	x.left, x.scanned = x.partitions, 0
+	for i := range x.waits {
+		x.waits[i] = int32(min(x.per, x.partitions-int64(i)*x.per))
+	}
+	if x.left == 0 {
+		x.sendPart(p, 0)
 	}
 	return nil
 }
 
-func (x *partitioned) done() bool { return x.left == 0 && x.message.done() }
+func (x *partitioned) done() bool {
+	switch x.verb {
+	case nobody:
+		return true
+	case sends:
+		return x.left == 0 && x.header.Done() && x.allDone()
+	}
+	return x.bound.Load() && x.allDone()
+}
+
+func (x *partitioned) finish(p *Process) (match.Status, error) {
+	if x.verb == nobody {
+		return x.empty, nil
+	}
+	return x.result(p)
+}
 
 // cancel does nothing: partitioned operations cannot be cancelled (MPI 5.0, 3.8.4).
 func (x *partitioned) cancel(*Process) {}
 
-func (x *partitioned) free(p *Process) { p.refund(x.charged) }
+func (x *partitioned) free(p *Process) {
+	p.leave(x)
+	p.partBytes.Add(-x.held.Swap(0))
+	p.refund(x.charged)
+	x.charged = 0
+}
 
 // partitionedAt is the active partitioned request with a handle.
 func (c *call) partitionedAt(handle int32) (*request, *partitioned, error) {
@@ -178,8 +194,10 @@ func (c *call) pready(handle int32, partition int64) error {
 		return errorf(abi.ErrArg, "partition %d is ready already", partition)
 	}
 	*word |= bit
-	if x.left--; x.left == 0 {
-		return x.message.start(c.Process)
+	x.left--
+	i := partition / x.per
+	if x.waits[i]--; x.waits[i] == 0 {
+		x.sendPart(c.Process, i)
 	}
 	return nil
 }
@@ -242,7 +260,7 @@ func parrived(c *call) error {
 	if err := c.end.Poll(); err != nil {
 		return err
 	}
-	return c.writeFlag(2, !r.active || x.done())
+	return c.writeFlag(2, !r.active || x.verb == nobody || x.arrived(c.int(1)))
 }
 
 var partitionedFunctions = family{

@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -52,11 +53,12 @@ type Process struct {
 	unfinished []operation // operations whose requests were freed before they completed
 	pruneAt    int         // length of unfinished at which completed ones are removed
 
-	checks   *checks // nil if nothing is checked
-	coll     *coll.Engine
-	buffers  map[*Comm]*sendBuffer // for buffered sends, by communicator; nil for the process's
-	channels map[channel]uint64    // number of operations initialized on each channel
-	broken   error                 // the guest trapped in a callback that cannot return an error
+	checks    *checks // nil if nothing is checked
+	coll      *coll.Engine
+	buffers   map[*Comm]*sendBuffer   // for buffered sends, by communicator; nil for the process's
+	channels  map[channelKey]*channel // of partitioned operations
+	partBytes atomic.Int64            // of the receives of those: see parts
+	broken    error                   // the guest trapped in a callback that cannot return an error
 
 	handles        handles
 	types          typeRecords
