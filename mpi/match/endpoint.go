@@ -24,6 +24,11 @@ type Endpoint struct {
 	describe  func(*Waiting) // nil for nobody
 	published bool           // why the owner waits; the owner's
 	waiting   waiting
+	// The owner's, for Standing: how often it began or ceased to park, odd while it parks; what seq
+	// was when it parked last; and whether it has ended.
+	parks    atomic.Uint64
+	parkedAt atomic.Uint32
+	ended    atomic.Bool
 
 	_ [64]byte // what the owner reads and what others write are on cache lines of their own
 
@@ -53,11 +58,6 @@ type Endpoint struct {
 	// Whoever changes seq wakes the owner, who parks on it.
 	seq    atomic.Uint32
 	parker parker
-	// The owner's, for Standing: how often it began or ceased to park, odd while it parks; what seq
-	// was when it parked last; and whether it has ended.
-	parks    atomic.Uint64
-	parkedAt atomic.Uint32
-	ended    atomic.Bool
 
 	_ [64]byte
 
