@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -91,7 +90,7 @@ func (r *eventReader) next() (e mpi.JobEvent, err error) {
 		}
 		switch data, ok := bytes.CutPrefix(line, []byte("data:")); {
 		case len(line) == 0 && len(r.data) > 0:
-			if err := json.Unmarshal(r.data, &e); err != nil {
+			if err := e.UnmarshalJSON(bytes.TrimRight(r.data, "\n")); err != nil {
 				return e, fmt.Errorf("%w: %w", errNoEvent, err)
 			}
 			return e, nil

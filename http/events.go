@@ -1,7 +1,6 @@
 package http
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 
@@ -20,6 +19,7 @@ func (s *Server) v1JobEvents(w http.ResponseWriter, r *http.Request) error {
 	}
 	st := s.stream(w, r, "text/event-stream", ": \n\n")
 	defer st.close()
+	st.waits = job.Spec.Follow
 	if !job.State.Ended() {
 		st.begin()
 	}
@@ -55,7 +55,7 @@ func (st *stream) finish(err error) error {
 }
 
 func appendEvent(dst []byte, e mpi.JobEvent) ([]byte, error) {
-	doc, err := json.Marshal(e)
+	doc, err := e.MarshalJSON()
 	if err != nil {
 		return dst, err
 	}

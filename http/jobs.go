@@ -33,6 +33,7 @@ type jobRequest struct {
 	WaitSlots     timeout      `json:"waitSlots,omitempty"`
 	Memory        int64        `json:"memory,omitempty"`
 	Stdin         bool         `json:"stdin,omitempty"`
+	Follow        bool         `json:"follow,omitempty"`
 	AllowDeadlock bool         `json:"allowDeadlock,omitempty"`
 	Check         bool         `json:"check,omitempty"`
 }
@@ -42,7 +43,7 @@ func (*jobRequest) words() ([]string, string) {
 }
 
 func (r *jobRequest) spec() (mpi.JobSpec, error) {
-	spec := mpi.JobSpec{File: r.File, Name: r.Name, Ranks: r.Ranks, Args: r.Args, Env: r.Env, MapBy: r.MapBy, Peers: r.Peers, Memory: r.Memory, Stdin: r.Stdin,
+	spec := mpi.JobSpec{File: r.File, Name: r.Name, Ranks: r.Ranks, Args: r.Args, Env: r.Env, MapBy: r.MapBy, Peers: r.Peers, Memory: r.Memory, Stdin: r.Stdin, Follow: r.Follow,
 		AllowDeadlock: r.AllowDeadlock, CheckCalls: r.Check}
 	for _, t := range []struct {
 		name string

@@ -29,8 +29,8 @@ type lineKey struct {
 
 // Bounds on unfinished lines that are held, in bytes.
 const (
-	maxHeld    = 64 << 10 // of one line
-	maxHeldAll = 8 << 20  // of all
+	maxHeld    = 4 << 20 // of one line
+	maxHeldAll = 8 << 20 // of all
 )
 
 // Append appends to dst the text that is to be written after event e. The events may be of one

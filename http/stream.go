@@ -20,6 +20,7 @@ type stream struct {
 	s      *Server
 	w      http.ResponseWriter
 	head   bool // the request was HEAD: nothing is sent but the header
+	waits  bool // the client may take as long as it wants, while its connection holds
 	beat   []byte
 	ctx    context.Context // ends with the client, and with the server
 	cancel context.CancelCauseFunc
@@ -169,6 +170,16 @@ func (st *stream) put(out []byte) error {
 	for len(out) > 0 {
 		part := out[:min(len(out), streamAhead)]
 		out = out[len(part):]
+		if st.waits && st.ctx.Err() == nil {
+			rc.SetWriteDeadline(time.Time{})
+			undo := context.AfterFunc(st.ctx, func() { rc.SetWriteDeadline(time.Now().Add(st.s.cfg.WriteTimeout)) })
+			_, err := st.w.Write(part)
+			undo()
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		rc.SetWriteDeadline(time.Now().Add(st.s.cfg.WriteTimeout))
 		if _, err := st.w.Write(part); err != nil {
 			return err

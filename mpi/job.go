@@ -29,6 +29,8 @@ type JobSpec struct {
 	Memory int64 `json:"memory,omitempty"`
 	// standard input of rank 0 will follow, by [Jobs.Input]
 	Stdin bool `json:"stdin,omitempty"`
+	// who starts the job follows its events: none is dropped that it has not seen
+	Follow bool `json:"follow,omitempty"`
 	// what the ranks call is compared, and the first mismatch ends the job
 	CheckCalls bool `json:"check,omitempty"`
 	// go on when all ranks wait for each other and no message is under way

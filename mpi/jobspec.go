@@ -183,6 +183,9 @@ type jobEventFields JobEvent
 
 // MarshalJSON implements [json.Marshaler]. Text that is not UTF-8 is in "data" instead, as base64.
 func (e JobEvent) MarshalJSON() ([]byte, error) {
+	if (e.Type == EventStdout || e.Type == EventStderr) && e.plain() {
+		return e.appendOutput(make([]byte, 0, 128+len(e.Text))), nil
+	}
 	doc := jobEventDoc{jobEventFields: jobEventFields(e), Text: e.Text}
 	if !utf8.ValidString(e.Text) {
 		doc.Text, doc.Data = "", []byte(e.Text)
@@ -192,6 +195,9 @@ func (e JobEvent) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (e *JobEvent) UnmarshalJSON(in []byte) error {
+	if e.parseOutput(string(in)) {
+		return nil
+	}
 	var doc jobEventDoc
 	if err := json.Unmarshal(in, &doc); err != nil {
 		return err

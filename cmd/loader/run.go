@@ -161,7 +161,7 @@ func (a *app) run(ctx context.Context, spec mpi.JobSpec, o runOptions) error {
 	if err := a.addProgram(ctx, c, &spec, o.options); err != nil {
 		return interrupted(ctx, err)
 	}
-	spec.Stdin = in != nil
+	spec.Stdin, spec.Follow = in != nil, !o.detach
 	// A pipe that is closed is an error of writing, not the end of this process: the job has to end
 	// as well.
 	pipe := make(chan os.Signal, 1)

@@ -12,6 +12,7 @@ import (
 const (
 	maxEvents     = 2 << 20     // bytes in memory
 	maxKeptEvents = 256 << 10   // bytes on disk
+	maxLastEvents = 16 << 20    // bytes in memory of a job that is ending, for who started it
 	eventCost     = 128         // bytes of an event besides its text
 	eventBatch    = 256         // events given to a follower at once
 	patience      = time.Minute // after which a follower that takes nothing is not waited for
@@ -19,6 +20,8 @@ const (
 
 // events are the last events of a job, as many as fit. While they are full and a follower has not
 // seen the oldest, add waits for that follower: a slow reader slows the job down, as a pipe does.
+// The client that started the job may have a place from the start ([events.reserve]): it is waited
+// for before it follows, and while it follows without a limit.
 type events struct {
 	mu      sync.Mutex
 	list    []mpi.JobEvent // with consecutive Seq
@@ -27,11 +30,14 @@ type events struct {
 	done    bool      // the last event is there
 	changed broadcast // there is more, or a follower has moved
 	readers map[*follower]struct{}
+	starter *follower // the place of the client that started the job; nil for none
+	hurried bool      // followers are not waited for; who started the job finds more room
 }
 
 type follower struct {
 	seen  uint64 // Seq
 	moved time.Time
+	held  bool // the client that started the job follows
 }
 
 func newEvents() *events {
@@ -40,27 +46,73 @@ func newEvents() *events {
 
 func cost(e *mpi.JobEvent) int { return eventCost + len(e.Text) }
 
-// add adds an event, with Seq and Time. It waits for slow followers, unless ctx ends.
-func (v *events) add(ctx context.Context, e mpi.JobEvent) {
+// reserve makes the place of the client that started the job. The first follower from the first
+// event takes it, and one that goes on where it was after a lost connection.
+func (v *events) reserve() {
+	v.starter = &follower{moved: time.Now()}
+	v.readers[v.starter] = struct{}{}
+}
+
+// hurry has add wait for nobody, as a job ends. What the client that started the job has not seen
+// is kept, up to a larger bound.
+func (v *events) hurry() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for v.bytes+cost(&e) > maxEvents && len(v.list) > 0 {
-		if wait := v.behind(v.list[0].Seq); wait > 0 && ctx.Err() == nil {
+	v.hurried = true
+	v.notify()
+}
+
+// add adds events, with Seq and Time. It waits for slow followers, unless ctx ends.
+func (v *events) add(ctx context.Context, list ...mpi.JobEvent) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, e := range list {
+		v.makeRoom(ctx, &e)
+		v.last++
+		if e.Seq = v.last; e.Time.IsZero() {
+			e.Time = time.Now()
+		}
+		v.list = append(v.list, e)
+		v.bytes += cost(&e)
+		v.done = e.Type == mpi.EventEnd
+	}
+	if v.done && v.bytes > maxEvents {
+		time.AfterFunc(patience, v.trim)
+	}
+	v.notify()
+}
+
+// makeRoom drops the oldest events so that one more fits. mu is held.
+func (v *events) makeRoom(ctx context.Context, e *mpi.JobEvent) {
+	for v.bytes+cost(e) > maxEvents && len(v.list) > 0 && e.Type != mpi.EventEnd {
+		wait, starter := v.behind(v.list[0].Seq)
+		fits := v.bytes+cost(e) <= maxLastEvents
+		if v.hurried && starter && fits {
+			return
+		}
+		if wait > 0 && ctx.Err() == nil && (!v.hurried || starter) {
+			v.notify()
 			v.wait(ctx, wait)
 			continue
 		}
-		v.bytes -= cost(&v.list[0])
-		v.list[0] = mpi.JobEvent{}
-		v.list = v.list[1:]
+		v.drop()
 	}
-	v.last++
-	if e.Seq = v.last; e.Time.IsZero() {
-		e.Time = time.Now()
+}
+
+// drop drops the oldest event. mu is held.
+func (v *events) drop() {
+	v.bytes -= cost(&v.list[0])
+	v.list[0] = mpi.JobEvent{}
+	v.list = v.list[1:]
+}
+
+// trim drops what is kept beyond maxEvents after the last event, unless somebody reads it.
+func (v *events) trim() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for v.done && v.bytes > maxEvents && (v.starter == nil || !v.starter.held) {
+		v.drop()
 	}
-	v.list = append(v.list, e)
-	v.bytes += cost(&e)
-	v.done = e.Type == mpi.EventEnd
-	v.notify()
 }
 
 // count is the Seq of the last event.
@@ -70,15 +122,20 @@ func (v *events) count() uint64 {
 	return v.last
 }
 
-// behind is how long to wait for a follower that has not seen an event; 0 if there is none. mu is
-// held.
-func (v *events) behind(seq uint64) time.Duration {
+// behind is how long to wait for a follower that has not seen an event, 0 if there is none, and
+// whether the client that started the job is one of them. mu is held.
+func (v *events) behind(seq uint64) (most time.Duration, starter bool) {
 	for f := range v.readers {
-		if wait := patience - time.Since(f.moved); f.seen < seq && wait > 0 {
-			return wait
+		wait := patience
+		if !f.held {
+			wait -= time.Since(f.moved)
+		}
+		if f.seen < seq && wait > 0 {
+			most = max(most, wait)
+			starter = starter || f == v.starter
 		}
 	}
-	return 0
+	return most, starter
 }
 
 // wait waits for a change, at most for a time. The caller holds mu, which is free meanwhile.
@@ -99,8 +156,13 @@ func (v *events) notify() { v.changed.send() }
 
 // follow calls each for the events after seq, until the last.
 func (v *events) follow(ctx context.Context, after uint64, each func(mpi.JobEvent) error) error {
-	f := &follower{seen: after, moved: time.Now()}
+	f := &follower{}
 	v.mu.Lock()
+	if x := v.starter; x != nil && !x.held && after <= x.seen {
+		f = x
+		f.held = true
+	}
+	f.seen, f.moved = after, time.Now()
 	if f.seen > v.last {
 		f.seen = v.last
 		// It counts events that the node lost when it stopped, and has not seen the end of the job.
@@ -112,9 +174,16 @@ func (v *events) follow(ctx context.Context, after uint64, each func(mpi.JobEven
 	v.mu.Unlock()
 	defer func() {
 		v.mu.Lock()
-		delete(v.readers, f)
+		if f != v.starter {
+			delete(v.readers, f)
+		}
+		f.held, f.moved = false, time.Now() // it may come again
 		v.notify()
+		over := v.done && f == v.starter
 		v.mu.Unlock()
+		if over {
+			v.trim()
+		}
 	}()
 	for {
 		batch, last, changed := v.after(f)

@@ -28,8 +28,10 @@ type job struct {
 	over     chan struct{} // closed when it has ended and its record is final
 	ending   uint64        // as the how many-th job it ended; the service's mutex guards it
 
-	ctx    context.Context // ends when nobody is to be waited for any more
-	cancel context.CancelFunc
+	ctx       context.Context // ends when the job is to end
+	cancel    context.CancelFunc
+	waits     context.Context // ends when nobody is to be waited for any more
+	stopWaits context.CancelFunc
 
 	mu      sync.Mutex // run holds it while it changes what follows; others take it to read
 	machine *origin    // nil for a record that was read from disk
@@ -46,6 +48,10 @@ func newJob(svc *Service, id mpi.JobID, spec mpi.JobSpec, program mpi.Interprete
 	}
 	j.inbox.init()
 	j.ctx, j.cancel = context.WithCancel(context.Background())
+	j.waits, j.stopWaits = context.WithCancel(context.Background())
+	if spec.Follow {
+		j.events.reserve()
+	}
 	j.machine = newOrigin(svc.self, id, spec, program, j.created)
 	j.machine.jitter = func(d time.Duration) time.Duration { return rand.N(d) }
 	j.recorder = newRecorder(j)
@@ -145,6 +151,7 @@ func (j *job) step(e originEvent) (over bool) {
 			close(j.feed.over)
 		case hurry:
 			j.cancel()
+			j.events.hurry()
 		case finish:
 			j.finish()
 			over = true
@@ -180,6 +187,7 @@ func (j *job) finish() {
 	}
 	j.inbox.close()
 	j.cancel()
+	j.stopWaits()
 	files := j.recorder.close()
 	j.mu.Lock()
 	j.record = *j.copy()
@@ -197,11 +205,13 @@ func (j *job) finish() {
 }
 
 // append adds to the events of the job, in the sight of the observer.
-func (j *job) append(e mpi.JobEvent) {
+func (j *job) append(list ...mpi.JobEvent) {
 	if o := j.svc.cfg.Observer; o != nil {
-		o.JobEvent(j.id, e)
+		for _, e := range list {
+			o.JobEvent(j.id, e)
+		}
 	}
-	j.events.add(j.ctx, e)
+	j.events.add(j.waits, list...)
 }
 
 // recalled is a job whose record was kept. One that had not ended did when the node did.
@@ -216,6 +226,7 @@ func recalled(svc *Service, k kept) *job {
 	j.feed.over = j.over
 	j.ctx, j.cancel = context.WithCancel(context.Background())
 	j.cancel()
+	j.waits, j.stopWaits = j.ctx, j.cancel
 	if r := &j.record; !r.State.Ended() {
 		cause := &mpi.JobCause{Rank: -1, Peer: svc.self, Reason: mpi.Internal, Exit: 1,
 			Detail: "the node stopped while the job ran"}

@@ -3,6 +3,7 @@ package job
 import (
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -111,7 +112,10 @@ func (r *recorder) print(f frame.Output) {
 	if f.Stream == 2 {
 		kind = mpi.EventStderr
 	}
+	now := time.Now()
+	var list []mpi.JobEvent
 	for line := range strings.Lines(string(f.Data)) {
-		r.j.append(mpi.JobEvent{Type: kind, Rank: int(f.Rank), Text: line})
+		list = append(list, mpi.JobEvent{Time: now, Type: kind, Rank: int(f.Rank), Text: line})
 	}
+	r.j.append(list...)
 }

@@ -155,7 +155,7 @@ var errClosed = errors.New("the job is over")
 
 // run runs one rank and tells the owner how it ended, once all of its output is given.
 func (g *group) run(r int, start time.Time) {
-	stdout, stderr := newLines(g, r, 1), newLines(g, r, 2)
+	stdout, stderr := newOutput(g, r)
 	var flusher sync.WaitGroup
 	flush, stop := context.WithCancel(context.Background())
 	flusher.Go(func() { flushAfter(flush, stdout, stderr) })

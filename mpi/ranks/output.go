@@ -2,8 +2,8 @@ package ranks
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -30,52 +30,63 @@ func (g *group) sendFile(r int, f exec.ScratchFile) error {
 	return nil
 }
 
-// lines gives the owner what a rank writes to one of its streams: whole lines at once, the start of
-// a line after a delay.
+// lines gives the owner what a rank writes to one of its streams. Lines gather for a moment, so that
+// many of them make one piece; the start of a line is given after a longer delay. Credit is taken
+// when the rank writes: what it has written needs none any more, and comes out whole however the
+// rank ends.
 type lines struct {
 	g      *group
 	rank   int
 	stream byte
+	other  *lines        // the rank's other stream, which is given first what was written first
 	open   chan struct{} // holds one: buf is not empty
 
-	mu  sync.Mutex // guards buf, and the order in which pieces are sent
-	buf []byte     // the start of a line
+	mu    sync.Mutex // guards buf, and the order in which pieces are given
+	buf   []byte     // with credit for it, and for one frame
+	whole bool       // buf holds the end of a line
+	since time.Time  // when its last line was begun, roughly
 }
 
 const (
-	longLine  = 8 << 10                // bytes of a start of a line that is sent at once
-	lineDelay = 100 * time.Millisecond // after which a shorter one is
+	maxPiece   = frame.MaxJobPart / 2   // bytes of one piece
+	longLine   = 8 << 10                // bytes of a start of a line that is given soon
+	gatherTime = time.Millisecond       // for which lines gather
+	lineDelay  = 100 * time.Millisecond // after which the start of a line is given
 )
 
-func newLines(g *group, rank int, stream byte) *lines {
-	return &lines{g: g, rank: rank, stream: stream, open: make(chan struct{}, 1)}
+// newOutput is the standard output and error of a rank.
+func newOutput(g *group, rank int) (stdout, stderr *lines) {
+	stdout = &lines{g: g, rank: rank, stream: 1, open: make(chan struct{}, 1)}
+	stderr = &lines{g: g, rank: rank, stream: 2, open: make(chan struct{}, 1), other: stdout}
+	stdout.other = stderr
+	return stdout, stderr
 }
 
 // Write implements [io.Writer]. It waits for credit.
 func (l *lines) Write(b []byte) (int, error) {
+	_ = l.other.flush()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := len(b)
-	if end := bytes.LastIndexByte(b, '\n') + 1; end > 0 {
-		if len(l.buf) > 0 {
-			first := bytes.IndexByte(b, '\n') + 1
-			if err := l.send(append(l.buf, b[:first]...)); err != nil {
-				return 0, err
-			}
-			l.buf, b, end = l.buf[:0], b[first:], end-first
+	for len(b) > 0 {
+		part := b[:min(len(b), maxPiece-len(l.buf))]
+		if end := bytes.LastIndexByte(part, '\n') + 1; end > 0 {
+			part = part[:end] // the start of the next line by itself
+		} else if len(part) < len(b) && len(l.buf) > 0 {
+			l.sendFull()
+			continue
 		}
-		if err := l.send(b[:end]); err != nil {
-			return 0, err
+		if err := l.take(len(part)); err != nil {
+			return n - len(b), err
 		}
-		b = b[end:]
+		b = b[len(part):]
+		if len(l.buf) == 0 {
+			l.since = time.Now()
+		}
+		l.buf = append(l.buf, part...)
+		l.whole = l.whole || bytes.IndexByte(part, '\n') >= 0
 	}
-	if len(l.buf)+len(b) > longLine {
-		if err := errors.Join(l.send(l.buf), l.send(b)); err != nil {
-			return 0, err
-		}
-		l.buf = l.buf[:0]
-	} else if len(b) > 0 {
-		l.buf = append(l.buf, b...)
+	if len(l.buf) > 0 {
 		select {
 		case l.open <- struct{}{}:
 		default:
@@ -84,35 +95,71 @@ func (l *lines) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// flush sends the start of a line.
+// take takes credit for n bytes more in buf. Before it waits for credit it gives what it has. mu is
+// held.
+func (l *lines) take(n int) error {
+	need := int64(n)
+	if len(l.buf) == 0 {
+		need += frame.OutputCost
+	}
+	if l.g.output.has(need) {
+		return nil
+	}
+	l.send(len(l.buf))
+	return l.g.output.take(l.g.ctx, int64(n+frame.OutputCost))
+}
+
+// flush gives all that was written.
 func (l *lines) flush() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := l.send(l.buf)
-	l.buf = l.buf[:0]
-	return err
-}
-
-// send sends a piece of the stream. mu is held.
-func (l *lines) send(b []byte) error {
-	for len(b) > 0 {
-		n := min(len(b), frame.MaxJobPart/2)
-		if n < len(b) { // split between lines if there is more than one
-			if end := bytes.LastIndexByte(b[:n], '\n') + 1; end > 0 {
-				n = end
-			}
-		}
-		if err := l.g.output.take(l.g.ctx, int64(n+frame.OutputCost)); err != nil {
-			return err
-		}
-		l.g.owner.Output(l.rank, l.stream, b[:n])
-		b = b[n:]
-	}
+	l.send(len(l.buf))
 	return nil
 }
 
-// flushAfter flushes a rank's streams a while after the start of a line was written, until ctx
-// ends.
+// flushLines gives the lines that are whole, and a start of a line that is old or long. It returns
+// when to call it again; 0 for not.
+func (l *lines) flushLines(now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.whole {
+		l.sendFull()
+		l.since = now
+	}
+	switch age := now.Sub(l.since); {
+	case len(l.buf) == 0:
+		return 0
+	case age >= lineDelay || len(l.buf) > longLine:
+		l.send(len(l.buf))
+		return 0
+	default:
+		return lineDelay - age
+	}
+}
+
+// sendFull gives the whole lines of buf, and the start of a line behind them only if there is no
+// line or no credit for one more frame. mu is held.
+func (l *lines) sendFull() {
+	n := len(l.buf)
+	if l.whole {
+		end := bytes.LastIndexByte(l.buf, '\n') + 1
+		if end < n && l.g.output.has(frame.OutputCost) {
+			n = end
+		}
+	}
+	l.send(n)
+}
+
+// send gives the first n bytes of buf. mu is held.
+func (l *lines) send(n int) {
+	if n > 0 {
+		l.g.owner.Output(l.rank, l.stream, l.buf[:n])
+		l.buf = l.buf[:copy(l.buf, l.buf[n:])]
+		l.whole = false
+	}
+}
+
+// flushAfter gives a while later what was written to a rank's streams, until ctx ends.
 func flushAfter(ctx context.Context, out, err *lines) {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
@@ -120,11 +167,14 @@ func flushAfter(ctx context.Context, out, err *lines) {
 	for {
 		select {
 		case <-out.open:
-			timer.Reset(lineDelay)
+			timer.Reset(gatherTime)
 		case <-err.open:
-			timer.Reset(lineDelay)
-		case <-timer.C:
-			_, _ = out.flush(), err.flush()
+			timer.Reset(gatherTime)
+		case now := <-timer.C:
+			a, b := out.flushLines(now), err.flushLines(now)
+			if next := cmp.Or(min(a, b), a, b); next > 0 {
+				timer.Reset(next)
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -146,6 +196,17 @@ func (c *credit) give(n int64) {
 	c.left = min(c.left+min(max(n, 0), frame.OutputWindow), frame.OutputWindow)
 	close(c.changed)
 	c.changed = make(chan struct{})
+}
+
+// has takes credit for n bytes if there is enough.
+func (c *credit) has(n int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left < n {
+		return false
+	}
+	c.left -= n
+	return true
 }
 
 // take waits for credit for n bytes. If there is enough it takes it even if ctx has ended.
