@@ -30,10 +30,10 @@ func (g *group) sendFile(r int, f exec.ScratchFile) error {
 	return nil
 }
 
-// lines gives the owner what a rank writes to one of its streams. Lines gather for a moment, so that
-// many of them make one piece; the start of a line is given after a longer delay. Credit is taken
-// when the rank writes: what it has written needs none any more, and comes out whole however the
-// rank ends.
+// lines gives the owner what a rank writes to one of its streams. Lines gather for a moment, so
+// that many of them make one piece; the start of a line is given after a longer delay. Credit is
+// taken when the rank writes: what it has written needs none any more, and comes out whole however
+// the rank ends.
 type lines struct {
 	g      *group
 	rank   int
