@@ -30,7 +30,7 @@ import (
 // Commands find the checkout as $IPFS_MPI, and a stock ipfs. For localhost:8000 and 12D3KooW… they
 // get the address of the first node's API and the peer ID of the second node.
 
-var documents = []string{"README.md", "docs/class.md", "docs/cli.md", "docs/config.md", "docs/interpreters.md", "docs/jobs.md", "docs/sdk.md", "docs/store.md"}
+var documents = []string{"README.md", "docs/class.md", "docs/cli.md", "docs/config.md", "docs/interpreters.md", "docs/jobs.md", "docs/sdk.md", "docs/store.md", "docs/troubleshooting.md"}
 
 func TestDocumentedCommands(t *testing.T) {
 	nodes := cluster(t, 3)
