@@ -210,7 +210,7 @@ func (a *app) jobInput(from string) (io.Reader, func(), error) {
 		if !terminal.Foreground(a.in) {
 			return nil, func() {}, nil
 		}
-		return a.in, func() {}, nil
+		return endingInput{a.in}, func() {}, nil
 	}
 	f, err := os.Open(from)
 	if err != nil {
