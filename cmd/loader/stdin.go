@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// endingInput is standard input that may be closed, a directory, or a terminal that this process may
-// not read: where it cannot be read it ends.
+// endingInput is standard input that may be closed, a directory, or a terminal that this process
+// may not read: where it cannot be read it ends.
 type endingInput struct{ io.Reader }
 
 // Read implements [io.Reader].
