@@ -1,7 +1,6 @@
 package job
 
 import (
-	"strings"
 	"sync"
 	"time"
 
@@ -106,16 +105,14 @@ func (r *recorder) deal(x recordItem) recordEvent {
 	return recordEvent{}
 }
 
-// print makes events of output, one for each line.
+// print makes an event of output: of the lines that came together. There are far fewer of those
+// than lines, and what an event costs is not in its text.
 func (r *recorder) print(f frame.Output) {
 	kind := mpi.EventStdout
 	if f.Stream == 2 {
 		kind = mpi.EventStderr
 	}
-	now := time.Now()
-	var list []mpi.JobEvent
-	for line := range strings.Lines(string(f.Data)) {
-		list = append(list, mpi.JobEvent{Time: now, Type: kind, Rank: int(f.Rank), Text: line})
+	if len(f.Data) > 0 {
+		r.j.append(mpi.JobEvent{Time: time.Now(), Type: kind, Rank: int(f.Rank), Text: string(f.Data)})
 	}
-	r.j.append(list...)
 }

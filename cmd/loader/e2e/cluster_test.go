@@ -148,12 +148,18 @@ func TestHandlersThatFail(t *testing.T) {
 		}
 	}
 	// What ends well is no failure, even where nothing is said; a request that expects more is told
-	// so.
-	for mode, status := range map[string]int{"ok": http.StatusOK, "many 1": http.StatusOK, "slow 1": http.StatusOK, "size 9": http.StatusOK, "silent": http.StatusBadGateway} {
+	// whose answer is missing.
+	for _, mode := range []string{"ok", "many 1", "slow 1", "size 9"} {
 		got, body := post(t, a, envelope{Pid: 5, Messages: []message{{To: b.Peer, Data: data(mode)}}}, "File", "fail")
-		if got != status || strings.Contains(string(body), `"reason"`) {
+		if got != http.StatusOK || strings.Contains(string(body), `"reason"`) {
 			t.Errorf("%s: %d: %s", mode, got, body)
 		}
+	}
+	status, body := post(t, a, envelope{Pid: 5, Messages: []message{{To: b.Peer, Data: data("silent")}}}, "File", "fail")
+	var p problem
+	decode(t, body, &p)
+	if status != http.StatusBadGateway || len(p.Failures) != 1 || p.Failures[0].Reason != "no-answer" || p.Failures[0].To != b.Peer {
+		t.Errorf("silent: %d: %s", status, body)
 	}
 	if after := memory(t, b); after > before+200<<20 {
 		t.Errorf("the daemon's memory grew from %d to %d MiB", before>>20, after>>20)
