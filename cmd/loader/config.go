@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 
 	"github.com/spf13/cobra"
 )
@@ -64,6 +65,23 @@ or an object. Nothing is changed if any setting is wrong after the change, and a
 		Args:    cobra.NoArgs,
 		RunE:    a.do(a.configCheck),
 	}
-	cmd.AddCommand(get, set, unset, check)
+	write := &cobra.Command{
+		Use:    configWrite + " KEY",
+		Short:  "Write a key of Kubo's configuration, with the JSON from standard input",
+		Hidden: true, // set and unset run it
+		Args:   cobra.ExactArgs(1),
+		RunE: a.kubo(func(args []string) []string {
+			value, err := io.ReadAll(a.in)
+			if err != nil {
+				value = nil // Kubo refuses that
+			}
+			return []string{"config", "--json", "--", args[0], string(value)}
+		}),
+	}
+	cmd.AddCommand(get, set, unset, check, write)
 	return cmd
 }
+
+// configWrite is Kubo's "config --json" with the value from standard input: every user of a machine
+// can read the arguments of a process, and settings may hold the token.
+const configWrite = "write"

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -215,11 +216,17 @@ func (a *app) kuboConfig(ctx context.Context, key string, value any) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, exe, "ipfs", "config", "--json", "--", key, string(text))
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := writeCommand(ctx, exe, key, text).CombinedOutput(); err != nil {
 		return fmt.Errorf("ipfs config %s: %w: %s", key, err, out)
 	}
 	return nil
+}
+
+// writeCommand runs configWrite.
+func writeCommand(ctx context.Context, exe, key string, value []byte) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, exe, "config", configWrite, key)
+	cmd.Stdin = bytes.NewReader(value)
+	return cmd
 }
 
 func (a *app) configCheck(context.Context, []string) error {

@@ -51,6 +51,9 @@ func helpTexts(t *testing.T) string {
 		all = append(append(all, cmd), cmd.Commands()...)
 	}
 	for _, cmd := range all {
+		if cmd.Hidden {
+			continue
+		}
 		var help bytes.Buffer
 		cmd.SetOut(&help)
 		if err := cmd.Help(); err != nil {
