@@ -9,6 +9,8 @@ import (
 
 	logging "github.com/ipfs/go-log/v2"
 	"golang.org/x/time/rate"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
 // daemonLog is the log of a Kubo daemon. The level of mpi is info, where that of everything else is
@@ -109,7 +111,8 @@ func (l *logLimits) admit(r slog.Record) (dropped int, ok bool) {
 }
 
 // asText makes text of values that Kubo's log would write as JSON: an error would be {}, and a time
-// a number.
+// a number. What a terminal would take for more than text is replaced: peers and programs say some
+// of it, and Kubo's log lets characters through that are none of ASCII.
 func asText(a slog.Attr) slog.Attr {
 	v := a.Value.Resolve()
 	switch v.Kind() {
@@ -119,12 +122,14 @@ func asText(a slog.Attr) slog.Attr {
 			list = append(list, asText(x))
 		}
 		return slog.Group(a.Key, list...)
+	case slog.KindString:
+		return slog.String(a.Key, mpi.Printable(v.String(), true))
 	case slog.KindDuration: // would be a number, of no unit
 		return slog.String(a.Key, v.Duration().String())
 	case slog.KindAny:
 		switch x := v.Any().(type) {
 		case error, fmt.Stringer:
-			return slog.String(a.Key, fmt.Sprint(x))
+			return slog.String(a.Key, mpi.Printable(fmt.Sprint(x), true))
 		}
 	}
 	return slog.Attr{Key: a.Key, Value: v}

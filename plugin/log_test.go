@@ -68,3 +68,16 @@ func TestLogLimits(t *testing.T) {
 		t.Errorf("%q lacks %q", out.String(), want)
 	}
 }
+
+// What peers and programs say cannot command the terminal of whoever reads the log.
+func TestLogIsText(t *testing.T) {
+	var out bytes.Buffer
+	log := limited(slog.New(slog.NewJSONHandler(&out, nil)))
+	const bad = "a\u009b2Jb\u202ec\x1b[1m\xff"
+	log.Info("said", "text", bad, "err", errors.New(bad), slog.Group("g", "text", bad))
+	for _, r := range out.String() {
+		if r != '\n' && (r < ' ' || r > '~') {
+			t.Fatalf("%q has %q", out.String(), r)
+		}
+	}
+}
