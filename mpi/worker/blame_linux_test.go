@@ -244,3 +244,23 @@ func TestSaidLocked(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 }
+
+// TestBlameOfDelays: a message that ended in time is not late because the daemon was held up, here
+// by what is done with a line of standard error.
+func TestBlameOfDelays(t *testing.T) {
+	r := newRuntime(t, RuntimeConfig{Workers: Config{Silence: 50 * time.Millisecond, Watch: 10 * time.Millisecond, Ping: time.Minute}})
+	p := compile(t, r, wat.Cat)
+	for _, inTime := range []bool{false, true} { // the second is told of a crash after the first
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		x := message("x")
+		x.Timeout = time.Second
+		if !inTime {
+			x.Stderr = func(string) { time.Sleep(x.Timeout + 10*r.cfg.Workers.Silence) }
+		}
+		out := p.Run(ctx, x)
+		cancel()
+		if out.Reason != "" || out.Crash != nil {
+			t.Errorf("in time: %v: %s: %s, %+v", inTime, out.Reason, out.Detail, out.Crash)
+		}
+	}
+}

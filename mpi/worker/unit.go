@@ -131,7 +131,8 @@ func notRun(ctx context.Context) exec.Outcome {
 // await returns how a unit ended. The worker is killed if the unit does not end within the grace
 // after its cancellation, or within Config.Silence after its time: the worker ends it itself, a
 // busy machine may delay it. The first is no crash. A unit that was not given the whole of its
-// input has not begun in the worker, which then does not look at its time.
+// input has not begun in the worker, which then does not look at its time. As these times are the
+// clock's, a worker is killed as one that does not move only after lastLooks.
 func (h *handler) await(ctx context.Context, u *unit, whole bool) exec.Outcome {
 	silence := h.w.config.Silence
 	timer := time.NewTimer(u.x.Timeout + silence)
@@ -140,7 +141,9 @@ func (h *handler) await(ctx context.Context, u *unit, whole bool) exec.Outcome {
 	case <-u.ended:
 		return u.outcome
 	case <-timer.C:
-		h.w.killStill(fmt.Sprintf("a message did not end within %v of its time limit", silence))
+		if !h.lastLooks(u) {
+			h.w.killStill(fmt.Sprintf("a message did not end within %v of its time limit", silence))
+		}
 	case <-ctx.Done():
 		timedOut := ctx.Err() == context.DeadlineExceeded
 		if !timedOut || !whole {
@@ -154,7 +157,9 @@ func (h *handler) await(ctx context.Context, u *unit, whole bool) exec.Outcome {
 		select {
 		case <-u.ended:
 		case <-timer.C:
-			kill(fmt.Sprintf("a message did not end within %v of its %s", patience, of))
+			if !timedOut || !h.lastLooks(u) {
+				kill(fmt.Sprintf("a message did not end within %v of its %s", patience, of))
+			}
 		}
 	}
 	<-u.ended
@@ -167,4 +172,23 @@ func (h *handler) await(ctx context.Context, u *unit, whole bool) exec.Outcome {
 		out.Reason = mpi.Cancelled
 	}
 	return out
+}
+
+// lastLooks waits some looks more for the end of a unit, and reports whether it has come. As in
+// [Worker.watch] it is looks that count: the daemon may have been held up, by a handler of what the
+// worker says or as a whole, and with it what the worker said.
+func (h *handler) lastLooks(u *unit) (ended bool) {
+	tick := time.NewTicker(h.w.config.Watch)
+	defer tick.Stop()
+	for looks := 0; looks < 2; {
+		select {
+		case <-u.ended:
+			return true
+		case <-tick.C:
+			if h.w.frames.Load()%2 == 0 { // no handler runs
+				looks++
+			}
+		}
+	}
+	return false
 }
