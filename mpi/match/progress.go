@@ -71,12 +71,13 @@ func (e *Endpoint) work() {
 	}
 }
 
-// rest ends running, and tells those who wait for it.
+// rest ends running, and tells those who wait for it. The owner is told with mu held: whoever sees
+// that no task runs also sees that what the last one did is news to the owner ([World.Standing]).
 func (e *Endpoint) rest() {
 	e.tasks.mu.Lock()
+	defer e.tasks.mu.Unlock()
 	e.tasks.running, e.tasks.helped = false, false
 	e.tasks.idle.Broadcast()
-	e.tasks.mu.Unlock()
 	e.notify()
 }
 
