@@ -25,6 +25,8 @@ type standing struct {
 	idle      bool
 	sent, got uint64
 	epoch     uint64
+	// ended: all ranks of the node had when it was asked. final: it answered so that it is idle.
+	ended, final bool
 }
 
 // lookLater has the next round begin after a pause, longer for more ranks.
@@ -38,33 +40,49 @@ func (o *origin) look() {
 		return
 	}
 	o.looks++
+	o.looking = true
 	for _, p := range o.order {
 		if p.state == placed {
-			p.standing.asked = true
+			p.standing.asked, p.standing.ended = true, p.exits == len(p.ranks)
 			o.post(p.peer, frame.Look{Job: o.id, Round: o.looks})
 		}
 	}
 }
 
-// stands takes an answer, and ends the round with the last.
+// stands takes an answer.
 func (o *origin) stands(p *participant, f frame.Standing) {
 	if o.phase != running || p.state != placed || !p.standing.asked || f.Round != o.looks {
 		return
 	}
-	now := standing{idle: f.Idle, sent: f.Sent, got: f.Got, epoch: f.Epoch}
-	if was := p.standing; was.idle != now.idle || was.sent != now.sent || was.got != now.got || was.epoch != now.epoch {
+	was := p.standing
+	now := standing{idle: f.Idle, sent: f.Sent, got: f.Got, epoch: f.Epoch, final: f.Idle && was.ended}
+	if was.idle != now.idle || was.sent != now.sent || was.got != now.got || was.epoch != now.epoch {
 		o.moved = true
 	}
 	p.standing = now
 	o.note(p, f.Waits)
+	o.looked()
+}
+
+// looked ends the round if no answer is missing. A node whose ranks have all ended may have left
+// the job. What it answered last counts, if it was asked after their end: since then they have sent
+// nothing by themselves.
+func (o *origin) looked() {
+	if !o.looking {
+		return
+	}
 	idle, sent, got := true, uint64(0), uint64(0)
 	for _, x := range o.order {
 		s := &x.standing
-		if s.asked || x.state != placed {
+		switch {
+		case x.state == stopped && o.phase == running:
+			idle = idle && s.final
+		case x.state != placed || s.asked:
 			return // or the job is about to end
 		}
 		idle, sent, got = idle && s.idle, sent+s.sent, got+s.got
 	}
+	o.looking = false
 	quiet := idle && sent == got
 	again := quiet && !o.quiet // the second round follows at once
 	if quiet && o.quiet && !o.moved && !o.record.Spec.AllowDeadlock {

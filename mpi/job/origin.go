@@ -37,9 +37,10 @@ type origin struct {
 	pending int          // items that the recorder has not dealt with
 	hurried bool         // the recorder waits for nobody
 
-	looks uint64 // rounds of Look so far
-	quiet bool   // in the last round all ranks waited, and no packet was under way
-	moved bool   // a node does not stand as it did in that round
+	looks   uint64 // rounds of Look so far
+	looking bool   // the last of them is under way
+	quiet   bool   // in the last round all ranks waited, and no packet was under way
+	moved   bool   // a node does not stand as it did in that round
 
 	input   int64       // bytes of standard input under way
 	noMore  bool        // the end of standard input was sent

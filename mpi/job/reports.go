@@ -129,7 +129,11 @@ func (o *origin) stopped(p *participant) {
 		}
 	case placed:
 		p.state = stopped
-		if o.phase >= stopping || p.exits == len(p.ranks) {
+		if o.phase >= stopping {
+			return
+		}
+		if p.exits == len(p.ranks) { // its patience is over, not the job
+			o.looked()
 			return
 		}
 		c := mpi.JobCause{Rank: -1, Peer: p.peer, Reason: mpi.NoSlots,
