@@ -137,6 +137,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`{"Hosts":[7]}`, []string{"Hosts", "[7]", "item 0"}, true},
 		{`{"Origins":["https://example.org/page"]}`, []string{"Origins", "https://example.org/page", "web origins"}, true},
 		{`{"Origins":["example.org"]}`, []string{"Origins", "example.org", "a scheme"}, true},
+		{`{"Origins":["https://*.example.org"]}`, []string{"Origins", "https://*.example.org", "by itself"}, false},
+		{`{"Origins":["https://example.org:443"]}`, []string{"Origins", "https://example.org:443", "leave the port out"}, false},
 		{`{"Origins":["*"]}`, []string{"Origins", "*", "a scheme"}, true},
 		{`{"Serve":["echo/not a range!"]}`, []string{"Serve", "echo/not a range!", "semver"}, false},
 		{`{"Serve":[1]}`, []string{"Serve", "[1]", "item 0"}, true},

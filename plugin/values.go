@@ -156,6 +156,13 @@ func checkOrigin(s string) error {
 	if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || strings.TrimSuffix(s, "/") != u.Scheme+"://"+u.Host {
 		return fmt.Errorf("%q is not a scheme and a host, with a port if it is not the usual one", s)
 	}
+	// Browsers never send one like these: it would allow nothing.
+	if strings.Contains(u.Host, "*") {
+		return fmt.Errorf("%q has a *: each origin is named by itself", s)
+	}
+	if usual := map[string]string{"http": "80", "https": "443"}[u.Scheme]; u.Port() != "" && u.Port() == usual {
+		return fmt.Errorf("%q has the usual port of its scheme: leave the port out", s)
+	}
 	return nil
 }
 
