@@ -70,7 +70,7 @@ func (n *Node) Crashed(cid mpi.CID, origin mpi.PeerID, crash *exec.Crash) {
 }
 
 // Clear forgets the crashes of a program, so that it is served again: one of the store whose
-// compilation crashed is compiled again. It is false if there were none.
+// compilation or init.wasm crashed is prepared again. It is false if there were none.
 func (n *Node) Clear(cid mpi.CID) bool {
 	if c, err := n.cfg.Store.ParseCID(string(cid)); err == nil { // in any spelling
 		cid = c

@@ -140,6 +140,53 @@ func TestCrashesOfTheCompiler(t *testing.T) {
 	}
 }
 
+// initCrashes is an engine whose programs crash while they are to, and else end well.
+type initCrashes struct{ crashing }
+
+func (r initCrashes) Compile(ctx context.Context, wasm []byte) (exec.Program, error) {
+	p, err := r.Runtime.Compile(ctx, wasm)
+	return initProgram{crashingProgram{p, r.on}}, err
+}
+
+type initProgram struct{ crashingProgram }
+
+func (p initProgram) Run(ctx context.Context, x exec.Exec) exec.Outcome {
+	if p.on.Load() {
+		return p.crashingProgram.Run(ctx, x)
+	}
+	return exec.Outcome{}
+}
+
+// A program of the store whose init.wasm crashed is prepared again once its owner has cleared it.
+func TestCrashesOfInit(t *testing.T) {
+	var on atomic.Bool
+	id := cidOf("init")
+	n := start(t, 1, func(_ int, c *Config) {
+		c.Runtime = initCrashes{crashing{c.Runtime, &on}}
+		s := c.Store.(*fakeStore)
+		s.world[id] = &mpi.Bundle{Run: guest, Init: guest}
+		c.Store = &lateStore{s, mpi.Interpreter{Name: "init", Version: "1.0.0", CID: id}}
+	})[0]
+	on.Store(true)
+	n.cfg.Store.(*lateStore).add()
+	is := func(want mpi.State) func() bool {
+		return func() bool {
+			for _, s := range n.Interpreters() {
+				if s.CID == id {
+					return s.State == want
+				}
+			}
+			return false
+		}
+	}
+	await(t, n, is(mpi.Failing))
+	on.Store(false)
+	if !n.Clear(id) {
+		t.Error("there is nothing to clear")
+	}
+	await(t, n, is(mpi.Ready))
+}
+
 // syncBuffer is a buffer for many goroutines.
 type syncBuffer struct {
 	mu sync.Mutex

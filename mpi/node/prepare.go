@@ -288,7 +288,10 @@ func (p *program) initialise(b *mpi.Bundle) error {
 	if out.Crash != nil {
 		n.Crashed(p.cid, "", out.Crash)
 	}
-	if out.Reason != "" {
+	switch {
+	case out.Reason != "" && out.Crash != nil: // for Clear
+		return fmt.Errorf("%s: %w", out.Reason, out.Crash)
+	case out.Reason != "":
 		return fmt.Errorf("%s: %s", out.Reason, cmp.Or(out.Detail, string(out.Stderr)))
 	}
 	return nil
