@@ -6,8 +6,8 @@
 // of this package replaces the process by the first when the command needs no Kubo. It runs before
 // Kubo's packages are initialised because the order is the language's: of the packages whose
 // imports are all initialised, the first by import path is next. This one imports nothing but
-// syscall and unsafe, so it is next as soon as syscall is done, and few packages do without that.
-// It therefore may import nothing else; a test of the project's imports holds that.
+// embed, runtime, syscall and unsafe, so it is next as soon as those are done, and few packages do
+// without them. It therefore may import nothing else; a test of the project's imports holds that.
 //
 // Where the kernel starts no program from memory, and in every build without the tag, the process
 // goes on as it is: slower to start, otherwise the same.
