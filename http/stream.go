@@ -167,20 +167,17 @@ func (st *stream) put(out []byte) error {
 		return nil
 	}
 	rc := http.NewResponseController(st.w)
+	patience := func() { rc.SetWriteDeadline(time.Now().Add(st.s.cfg.WriteTimeout)) }
+	if st.waits {
+		rc.SetWriteDeadline(time.Time{})
+		defer context.AfterFunc(st.ctx, patience)() // also while Flush waits
+	}
 	for len(out) > 0 {
 		part := out[:min(len(out), streamAhead)]
 		out = out[len(part):]
-		if st.waits && st.ctx.Err() == nil {
-			rc.SetWriteDeadline(time.Time{})
-			undo := context.AfterFunc(st.ctx, func() { rc.SetWriteDeadline(time.Now().Add(st.s.cfg.WriteTimeout)) })
-			_, err := st.w.Write(part)
-			undo()
-			if err != nil {
-				return err
-			}
-			continue
+		if !st.waits {
+			patience()
 		}
-		rc.SetWriteDeadline(time.Now().Add(st.s.cfg.WriteTimeout))
 		if _, err := st.w.Write(part); err != nil {
 			return err
 		}
