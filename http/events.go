@@ -3,6 +3,7 @@ package http
 import (
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -17,9 +18,13 @@ func (s *Server) v1JobEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	waits := job.Spec.Follow && s.patient.add(job.ID)
+	if waits {
+		defer s.patient.remove(job.ID)
+	}
 	st := s.stream(w, r, "text/event-stream", ": \n\n")
 	defer st.close()
-	st.waits = job.Spec.Follow
+	st.waits = waits
 	if !job.State.Ended() {
 		st.begin()
 	}
@@ -37,6 +42,34 @@ func (s *Server) v1JobEvents(w http.ResponseWriter, r *http.Request) error {
 		return err
 	})
 	return st.finish(err)
+}
+
+// patient are the jobs of which one client may take as long as it wants for the events: the client
+// that started the job, which comes first. The others have WriteTimeout, so that those who stopped
+// reading do not fill the node.
+type patient struct {
+	mu   sync.Mutex
+	jobs map[string]bool
+}
+
+// add is false for a job that has such a client.
+func (p *patient) add(job string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.jobs[job] {
+		return false
+	}
+	if p.jobs == nil {
+		p.jobs = map[string]bool{}
+	}
+	p.jobs[job] = true
+	return true
+}
+
+func (p *patient) remove(job string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.jobs, job)
 }
 
 // finish ends a stream that may not have begun. An error becomes the answer only if it has not.

@@ -182,6 +182,40 @@ func TestEventsSlowReader(t *testing.T) {
 	}
 }
 
+// The client that started a job may take as long as it wants for the events, and only that one: of
+// those that read nothing the others are dropped.
+func TestEventsOfWhoStartedTheJob(t *testing.T) {
+	n, s, _ := start(t, Config{WriteTimeout: 100 * time.Millisecond})
+	j, err := n.StartJob(t.Context(), mpi.JobSpec{File: "pi", Ranks: 2, Follow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Repeat("x", 64<<10) + "\n"
+	for range 512 {
+		n.happen(j.ID, out(0, line))
+	}
+	n.happen(j.ID, done)
+	_, r := follow(t, s, "/v1/jobs/"+j.ID+"/events", "")
+	if line, err := r.ReadString('\n'); err != nil {
+		t.Fatal(line, err)
+	}
+	for range 2 {
+		io.WriteString(dial(t, s), get("/v1/jobs/"+j.ID+"/events", ""))
+	}
+	for range 2 {
+		if err := receive(t, n.leave, "the end of JobEvents"); err == nil {
+			t.Error("it took everything")
+		}
+	}
+	rest, err := io.ReadAll(r)
+	if err != nil || bytes.Count(rest, []byte("\nevent: stdout")) < 511 {
+		t.Errorf("who started it got %d bytes: %v", len(rest), err)
+	}
+	if err := receive(t, n.leave, "the end of JobEvents"); err != nil {
+		t.Error(err)
+	}
+}
+
 // A slow reader gets everything as long as it goes on.
 func TestEventsOfMany(t *testing.T) {
 	n, _, c := start(t, Config{})

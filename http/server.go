@@ -82,6 +82,8 @@ type Server struct {
 	mux   *http.ServeMux
 	gate  *gate
 	room  *room
+	// who is waited for, as long as it takes
+	patient patient
 	// decoding has a place for each body that is decoded at once
 	decoding chan struct{}
 	bufs     sync.Pool // of *[]byte
