@@ -1,9 +1,11 @@
 package process
 
 import (
+	"math"
 	"testing"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/datatype"
 )
 
 // psend and precv make partitioned requests between the first two ranks, with tag 1.
@@ -167,4 +169,35 @@ func TestFreedBeforeStart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A header of a hostile node is refused, or its parts are within the buffer.
+func FuzzHeader(f *testing.F) {
+	for _, h := range [][4]int64{
+		{1, 1, 4, 4}, {3, 1, 4, 12}, {4, 2, 3, 10}, {2, 1, 5, 8}, {1, 1, 0, 0}, {maxParts, 1, 0, 0},
+		{maxParts, 1, 1 << 62, 0}, {2, 1, math.MaxInt64, 0}, {1, 1, math.MaxInt64, 1}, {2, 1, math.MaxInt64 - 1, math.MaxInt64}, {0, 1, -1, -1},
+	} {
+		f.Add(h[0], h[1], h[2], h[3], int64(3))
+	}
+	f.Fuzz(func(t *testing.T, count, per, size, total, ints int64) {
+		if ints < 0 || ints > 1<<16 {
+			return
+		}
+		x := &partitioned{parts: parts{room: maxPartBytes}}
+		x.buf = datatype.Buffer{Mem: make([]byte, 4*ints), Count: ints, Type: datatype.Named(abi.Int)}
+		h := &header{}
+		h.req.Status.Bytes = headerSize
+		putHeader(h.buf[:], count, per, size, total)
+		if x.prepare(&Process{}, h) != nil {
+			return
+		}
+		end := int64(0)
+		for i := range x.count {
+			from, to := x.span(i)
+			if from < 0 || from > to || to > 4*ints || from < end {
+				t.Fatalf("part %d of %d is bytes %d to %d of %d, after %d", i, x.count, from, to, 4*ints, end)
+			}
+			end = to
+		}
+	})
 }

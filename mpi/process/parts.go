@@ -204,7 +204,7 @@ func (x *partitioned) bind(p *Process, h *header) {
 func (x *partitioned) prepare(p *Process, h *header) error {
 	x.count, x.per, x.size, x.total = h.field(0), h.field(1), h.field(2), h.field(3)
 	if h.req.Status.Bytes != headerSize || x.count < 1 || x.count > maxParts || x.per < 1 || x.size < 0 || x.total < 0 ||
-		x.size > 0 && (x.total-1)/x.size+1 != x.count && x.total > 0 || x.size == 0 && x.total > 0 {
+		(x.size == 0) != (x.total == 0) || x.size > 0 && (x.total-1)/x.size+1 != x.count {
 		return errorf(abi.ErrOther, "the processes do not call the same function: what came is no partitioned message")
 	}
 	need := x.count * partBytes
