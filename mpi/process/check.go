@@ -23,7 +23,7 @@ type checks struct {
 	p       *Process
 	signer  datatype.Signer
 	ledgers map[uint64]*ledger // of communicators that this process compares for, by context
-	sends   []*statement       // of this process, that are under way
+	stated  outbox
 }
 
 func newChecks(p *Process) *checks {

@@ -59,7 +59,7 @@ func (k *checks) state(comm *Comm, s *statement) error {
 	}
 	context := comm.internal(forCheck)
 	if of[0] != s.rank {
-		return k.send(context, of[0], s)
+		return k.stated.send(k.p, context, of[0], s)
 	}
 	l := k.ledgers[context]
 	if l == nil {
@@ -101,29 +101,6 @@ func (comm *Comm) everybody() []int32 {
 	return append(append([]int32(nil), comm.remote.members...), comm.group.members...)
 }
 
-// send sends a statement. Those that are under way are kept.
-func (k *checks) send(context uint64, to int32, s *statement) error {
-	const most = 1 << 10 // under way
-	left := k.sends[:0]
-	for _, old := range k.sends {
-		if !old.req.Done() {
-			left = append(left, old)
-		}
-	}
-	clear(k.sends[len(left):])
-	k.sends = left
-	if len(left) >= most {
-		if err := k.p.end.Wait(left[0].req.Done); err != nil {
-			return err
-		}
-	}
-	k.p.end.Send(&s.req, k.p.private(context, to, 0, s.rank), datatype.Of(s.append(nil)), match.Standard)
-	if !s.req.Done() {
-		k.sends = append(k.sends, s)
-	}
-	return nil
-}
-
 // room waits until there is room for n bytes in the ledgers.
 func (k *checks) room(n int64) error {
 	return k.p.end.Wait(func() bool {
@@ -147,10 +124,8 @@ func (l *ledger) held() int64 {
 // flush waits until all that this process stated was received, and all that it compares is.
 func (k *checks) flush() error {
 	return k.p.end.Wait(func() bool {
-		for _, s := range k.sends {
-			if !s.req.Done() {
-				return false
-			}
+		if !k.stated.empty() {
+			return false
 		}
 		for _, l := range k.ledgers {
 			if l.held() > 0 {

@@ -22,7 +22,10 @@ type statement struct {
 	// communicator; nothing where that is not significant here, or too much to say.
 	send, recv []said
 
-	req match.Request // of the sender
+	// of the sender
+	req  match.Request
+	env  match.Envelope
+	data []byte
 }
 
 const (
