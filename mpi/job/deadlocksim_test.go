@@ -213,6 +213,12 @@ func (s *hangs) run() {
 	if at := s.origin.wake(); !at.IsZero() && !s.now.Before(at) {
 		s.step(tick{})
 	}
+	for i, n := range s.nodes {
+		if n.host != nil && is(n.host.lookAt, s.now) {
+			n.host.expiry = time.Time{} // its patience is not what this is about
+			s.host(i, tick{})
+		}
+	}
 	switch s.r.IntN(4) {
 	case 0, 1:
 		q := s.r.IntN(len(s.queues))

@@ -32,8 +32,10 @@ type host struct {
 	input   int  // bytes of standard input that rank 0 has not read
 	noMore  bool // input has ended
 	aborted bool // the ranks are to end
-	looking bool // the ranks were asked what they do, in a round of the origin
+	looking bool // the origin asked what the ranks do, in a round, and has no answer
 	round   uint64
+	lookAt  time.Time // to ask the ranks; zero if they were
+	lookTAT time.Time // see takeLook
 	told    bool // the origin knows that the job failed here, or has ended it
 }
 
@@ -127,7 +129,7 @@ func (h *host) do(a action) { h.out = append(h.out, a) }
 func (h *host) post(f frame.JobFrame) { h.do(post{h.id.Origin, f, -1}) }
 
 // wake is when the next timer is due; zero for never.
-func (h *host) wake() time.Time { return earliest([]time.Time{h.expiry, h.limit}) }
+func (h *host) wake() time.Time { return earliest([]time.Time{h.expiry, h.limit, h.lookAt}) }
 
 func (h *host) due() {
 	if is(h.expiry, h.now) {
@@ -146,6 +148,10 @@ func (h *host) due() {
 		h.limit = time.Time{}
 		h.fail(frame.Failed{Rank: -1, Reason: mpi.TimedOut,
 			Detail: fmt.Sprintf("it took longer than its limit of %v", h.place.Timeout)})
+	}
+	if is(h.lookAt, h.now) {
+		h.lookAt = time.Time{}
+		h.do(look{})
 	}
 }
 
@@ -173,17 +179,37 @@ func (h *host) hear(f frame.JobFrame) {
 		h.takeInput(f.Data)
 	case frame.Look:
 		if (h.phase == executing || h.phase == waiting) && !h.aborted && !h.looking {
-			h.looking, h.round = true, f.Round
-			h.do(look{})
+			h.takeLook(f.Round)
 		}
 	case frame.Stop:
 		h.stop(f.Detail)
 	}
 }
 
+// takeLook has the ranks asked what they do: at once, as often as an origin asks that follows the
+// protocol, twice in each lookPause. Answers are large, and an origin that asks all the time may
+// not read them: it waits. (lookTAT is the theoretical arrival time of the generic cell rate
+// algorithm.)
+func (h *host) takeLook(round uint64) {
+	const each = lookPause / 2
+	h.looking, h.round = true, round
+	at := h.now
+	if first := h.lookTAT.Add(-each); at.Before(first) {
+		at = first
+	}
+	if h.lookTAT.Before(at) {
+		h.lookTAT = at
+	}
+	h.lookTAT = h.lookTAT.Add(each)
+	if h.lookAt = at; !at.After(h.now) {
+		h.lookAt = time.Time{}
+		h.do(look{})
+	}
+}
+
 // stands tells the origin what the ranks do.
 func (h *host) stands(s exec.Standing) {
-	if !h.looking || h.aborted {
+	if !h.looking || h.aborted || !h.lookAt.IsZero() {
 		return
 	}
 	h.looking = false
@@ -306,7 +332,7 @@ func (h *host) stop(why string) {
 func (h *host) abort(why string) {
 	if !h.aborted {
 		h.aborted = true
-		h.expiry, h.limit = time.Time{}, time.Time{}
+		h.expiry, h.limit, h.lookAt = time.Time{}, time.Time{}, time.Time{}
 		h.do(abort{why})
 	}
 }

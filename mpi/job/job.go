@@ -275,7 +275,7 @@ func size(f frame.JobFrame) int {
 	case frame.Input:
 		return len(f.Data)
 	case frame.Standing:
-		return 200 * len(f.Waits)
+		return 350 * len(f.Waits) // with their texts and messages
 	case frame.Place:
 		return 4*len(f.Ranks) + 64*len(f.Nodes) + 16*(len(f.Args)+len(f.Env))
 	}
