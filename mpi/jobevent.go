@@ -54,12 +54,11 @@ func (e *JobEvent) parseOutput(in string) bool {
 	if !ok || !ok2 || !ok3 || !ok4 || !found || kind != string(EventStdout) && kind != string(EventStderr) {
 		return false
 	}
-	line, newline := strings.CutSuffix(text, `\n`)
-	if strings.ContainsAny(line, "\"\\\n\r\t") {
-		return false
-	}
-	for i := range len(line) {
-		if line[i] < ' ' || line[i] > '~' {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && strings.HasPrefix(text[i:], `\n`):
+			i++
+		case c < ' ' || c > '~' || c == '"' || c == '\\':
 			return false
 		}
 	}
@@ -70,9 +69,7 @@ func (e *JobEvent) parseOutput(in string) bool {
 	if err != nil || err2 != nil || err3 != nil {
 		return false
 	}
-	if out.Type, out.Text = EventType(kind), line; newline {
-		out.Text += "\n"
-	}
+	out.Type, out.Text = EventType(kind), strings.ReplaceAll(text, `\n`, "\n")
 	*e = out
 	return true
 }

@@ -44,6 +44,8 @@ func TestEventsThatLookLikeOutput(t *testing.T) {
 	}{
 		{`{"seq":1,"time":"2026-01-02T03:04:05Z","type":"stdout","rank":0,"text":"a\u0041\n"}`, "aA\n", true},
 		{`{"seq":1,"time":"2026-01-02T03:04:05Z","type":"stdout","rank":0,"text":"a\\n"}`, `a\n`, true},
+		{`{"seq":1,"time":"2026-01-02T03:04:05Z","type":"stdout","rank":0,"text":"a\n\nb\\\n"}`, "a\n\nb\\\n", true},
+		{`{"seq":1,"time":"2026-01-02T03:04:05Z","type":"stdout","rank":0,"text":"a\"}`, "", false},
 		{`{"seq":1,"time":"2026-01-02T03:04:05Z","type":"stdout","rank":0,"text":"a","text":"b"}`, "b", true},
 		{`{"seq":1,"time":"2026-01-02T03:04:05Z","type":"stdout","rank":0,"text":"a"x"}`, "", false},
 		{`{"seq":-1,"time":"2026-01-02T03:04:05Z","type":"stdout","rank":0,"text":"a"}`, "", false},
