@@ -177,12 +177,12 @@ func (v *events) follow(ctx context.Context, after uint64, each func(mpi.JobEven
 		if f != v.starter {
 			delete(v.readers, f)
 		}
-		f.held, f.moved = false, time.Now() // it may come again
+		f.held, f.moved = false, time.Now()
 		v.notify()
-		over := v.done && f == v.starter
+		late := v.done && f == v.starter && v.bytes > maxEvents
 		v.mu.Unlock()
-		if over {
-			v.trim()
+		if late { // it may come again, as after a signal, or a connection that broke
+			time.AfterFunc(patience, v.trim)
 		}
 	}()
 	for {
