@@ -229,17 +229,30 @@ type runner struct {
 	screen *attach.Screen
 }
 
-// attend follows a job that has begun to its end and makes an exit code of it.
+// attend follows a job that has begun to its end and makes an exit code of it. A signal cancels the
+// job. Its events go on over the same connection: what is on its way there is kept nowhere else.
 func (r *runner) attend(ctx context.Context, begun *mpi.Job) error {
-	follower := &attach.Follower{Client: r.c, ID: r.id, Screen: r.screen}
-	job, err := r.follow(ctx, follower, begun)
-	if err == nil {
-		return r.ended(ctx, job)
+	following, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer leave()
+	cancelled := make(chan error, 1)
+	undo := context.AfterFunc(ctx, func() {
+		var saying sync.WaitGroup // for as long as whoever reads the output does not
+		saying.Go(func() { r.screen.Say("cancelling job %s everywhere; ctrl-C again leaves at once", r.id) })
+		_, err := r.cancel(ctx)
+		if err != nil {
+			leave()
+		}
+		saying.Wait()
+		cancelled <- err
+	})
+	job, err := r.follow(ctx, following, begun)
+	if !undo() {
+		return r.cancelled(ctx, <-cancelled, job, err)
 	}
 	var gone *attach.GoneError
 	switch {
-	case ctx.Err() != nil:
-		return r.cancelled(ctx, follower)
+	case err == nil:
+		return r.ended(ctx, job)
 	case errors.As(err, &gone):
 		return err
 	case errors.Is(err, attach.ErrOutput):
@@ -251,14 +264,15 @@ func (r *runner) attend(ctx context.Context, begun *mpi.Job) error {
 	return err
 }
 
-func (r *runner) follow(ctx context.Context, follower *attach.Follower, begun *mpi.Job) (*mpi.Job, error) {
+// follow passes standard input on until ctx ends, and shows the job until following does.
+func (r *runner) follow(ctx, following context.Context, begun *mpi.Job) (*mpi.Job, error) {
 	if r.o.json {
 		if err := r.printLine(map[string]any{"type": "job", "job": begun}); err != nil {
 			return nil, fmt.Errorf("%w: %w", attach.ErrOutput, err)
 		}
 	}
 	defer r.feed(ctx)()
-	return follower.Follow(ctx)
+	return (&attach.Follower{Client: r.c, ID: r.id, Screen: r.screen}).Follow(following)
 }
 
 // feed passes standard input on, until the job has no more use for it.
@@ -286,19 +300,17 @@ func (r *runner) cancel(ctx context.Context) (*mpi.Job, error) {
 	return r.c.CancelJob(ctx, r.id)
 }
 
-// cancelled ends the job because a signal came.
-func (r *runner) cancelled(ctx context.Context, follower *attach.Follower) error {
-	r.screen.Say("cancelling job %s everywhere; ctrl-C again leaves at once", r.id)
-	if _, err := r.cancel(ctx); err != nil {
-		return exitCode{signalCode(ctx), fmt.Errorf("job %s could not be cancelled: %w", r.id, explain(err))}
-	}
-	rest, stop := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
-	defer stop()
-	job, err := follower.Follow(rest)
+// cancelled tells how a job ended that was cancelled because a signal came. failed is why it was
+// not, err why it was not followed to its end.
+func (r *runner) cancelled(ctx context.Context, failed error, job *mpi.Job, err error) error {
 	switch {
+	case failed != nil:
+		return exitCode{signalCode(ctx), fmt.Errorf("job %s could not be cancelled: %w", r.id, explain(failed))}
 	case err != nil:
 		return exitCode{signalCode(ctx), err}
 	case job.State != mpi.JobCancelled: // it was faster
+		rest, stop := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+		defer stop()
 		return r.ended(rest, job)
 	}
 	r.sayWaits(job)
