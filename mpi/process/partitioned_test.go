@@ -118,6 +118,41 @@ func TestPartitionedProgress(t *testing.T) {
 	})
 }
 
+// MPI 5.0, 4.2.2: a partition that has arrived is the program's, which may change it before the
+// others arrive. Here the parts of the message end between elements of the receiver.
+func TestArrivedPartitionsMayChange(t *testing.T) {
+	everywhere(t, func(g *guest) {
+		switch g.rank {
+		case 0:
+			r := g.psend(g.ints(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12), 6, 2, abi.Int)
+			for range 2 {
+				g.must("MPI_Start", r)
+				g.must("MPI_Pready_range", 0, 5, g.getInt(r))
+				g.must("MPI_Wait", r, abi.StatusIgnore)
+			}
+			g.must("MPI_Request_free", r)
+		case 1:
+			three := g.out("MPI_Type_contiguous", 3, abi.Int)
+			g.must("MPI_Type_commit", g.ints(three))
+			buf := g.alloc(48)
+			r := g.precv(buf, 4, 1, three)
+			for range 2 {
+				g.must("MPI_Start", r)
+				for !g.arrived(r, 0) {
+				}
+				want(g, "data", g.getInt(buf), 1)
+				g.mem[buf] = 77
+				for !g.arrived(r, 3) {
+				}
+				g.must("MPI_Wait", r, abi.StatusIgnore)
+				want(g, "changed", g.getInt(buf), 77)
+				want(g, "the rest", g.getInt(buf+44), 12)
+			}
+			g.must("MPI_Request_free", r)
+		}
+	})
+}
+
 // Requests that are freed before they were ever started, at one side alone, do not stop those after
 // them, whether they had a counterpart or not.
 func TestFreedBeforeStart(t *testing.T) {

@@ -29,15 +29,17 @@ type parts struct {
 	header match.Request // of a send
 	head   [headerSize]byte
 
-	mu    sync.Mutex   // held by bind, and by whoever posts or takes back heads
-	heads []*header    // of a receive, until one came; guarded by mu
-	room  int64        // bytes that partBytes may come to
-	bound atomic.Bool  // the header came, and the parts are received
-	fault error        // instead of that; set before bound
-	taken uint64       // number of the sender's request; set before bound
-	note  *match.Note  // what the sender says; set before bound
-	loose [][]byte     // memory of parts whose bounds are not between elements of the buffer
-	held  atomic.Int64 // bytes of requests and loose, in partBytes
+	mu    sync.Mutex  // held by bind, and by whoever posts or takes back heads
+	heads []*header   // of a receive, until one came; guarded by mu
+	room  int64       // bytes that partBytes may come to
+	bound atomic.Bool // the header came, and the parts are received
+	fault error       // instead of that; set before bound
+	taken uint64      // number of the sender's request; set before bound
+	note  *match.Note // what the sender says; set before bound
+	loose [][]byte    // memory of parts whose bounds are not between elements of the buffer
+	// which of those are in the buffer, where the program may have changed them since
+	placed []bool
+	held   atomic.Int64 // bytes of requests and loose, in partBytes
 }
 
 const (
@@ -113,6 +115,7 @@ func (x *partitioned) sendPart(p *Process, i int64) {
 func (x *partitioned) startReceive(p *Process) {
 	x.scanned = 0
 	if x.bound.Load() {
+		clear(x.placed)
 		if x.fault == nil {
 			x.receiveParts(p)
 		}
@@ -220,7 +223,7 @@ func (x *partitioned) prepare(p *Process, h *header) error {
 	x.held.Store(need)
 	x.requests = make([]match.Request, x.count)
 	if loose {
-		x.loose = make([][]byte, x.count)
+		x.loose, x.placed = make([][]byte, x.count), make([]bool, x.count)
 		for i := range x.loose {
 			from, to := x.span(int64(i))
 			x.loose[i] = make([]byte, to-from)
@@ -290,9 +293,10 @@ func (x *partitioned) arrived(partition int64) bool {
 	return true
 }
 
-// place copies a part that has memory of its own to where it belongs.
+// place copies a part that has memory of its own to where it belongs, once.
 func (x *partitioned) place(i int64) {
-	if x.loose != nil {
+	if x.loose != nil && !x.placed[i] {
+		x.placed[i] = true
 		from, _ := x.span(i)
 		x.buf.Unpack(x.loose[i], from)
 	}
