@@ -36,7 +36,7 @@ type host struct {
 	round   uint64
 	lookAt  time.Time // to ask the ranks; zero if they were
 	lookTAT time.Time // see takeLook
-	told    bool // the origin knows that the job failed here, or has ended it
+	told    bool      // the origin knows that the job failed here, or has ended it
 }
 
 // hostPhase is how far a job has come on a node.
