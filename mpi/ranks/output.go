@@ -159,21 +159,30 @@ func (l *lines) send(n int) {
 	}
 }
 
-// flushAfter gives a while later what was written to a rank's streams, until ctx ends.
+// flushAfter gives a while later what was written to a rank's streams, until ctx ends. Who writes
+// all the time does not put it off.
 func flushAfter(ctx context.Context, out, err *lines) {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	defer timer.Stop()
+	var due time.Time // zero if the timer is stopped
+	within := func(d time.Duration) {
+		if at := time.Now().Add(d); due.IsZero() || at.Before(due) {
+			due = at
+			timer.Reset(d)
+		}
+	}
 	for {
 		select {
 		case <-out.open:
-			timer.Reset(gatherTime)
+			within(gatherTime)
 		case <-err.open:
-			timer.Reset(gatherTime)
+			within(gatherTime)
 		case now := <-timer.C:
+			due = time.Time{}
 			a, b := out.flushLines(now), err.flushLines(now)
 			if next := cmp.Or(min(a, b), a, b); next > 0 {
-				timer.Reset(next)
+				within(next)
 			}
 		case <-ctx.Done():
 			return

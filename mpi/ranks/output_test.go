@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
@@ -48,5 +50,35 @@ func TestOutputOutlivesTheJob(t *testing.T) {
 	}
 	if o.calls > 20 {
 		t.Errorf("%d frames for %d bytes", o.calls, want.Len())
+	}
+}
+
+// A rank that writes all the time is heard of soon nevertheless, whether it writes lines or a part
+// of one.
+func TestOutputOfARankThatWritesAllTheTime(t *testing.T) {
+	for text, most := range map[string]time.Duration{".\n": 2 * gatherTime, ".": lineDelay + 2*gatherTime} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			o := newOwner()
+			g := &group{owner: o, ctx: ctx, cancel: cancel}
+			g.output.init()
+			stdout, stderr := newOutput(g, 0)
+			go flushAfter(ctx, stdout, stderr)
+			for start := time.Now(); ; time.Sleep(gatherTime / 3) {
+				if _, err := stdout.Write([]byte(text)); err != nil {
+					t.Fatal(err)
+				}
+				o.mu.Lock()
+				calls := o.calls
+				o.mu.Unlock()
+				if calls > 0 {
+					break
+				}
+				if d := time.Since(start); d > most {
+					t.Fatalf("%q: nothing after %v", text, d)
+				}
+			}
+			cancel(errClosed)
+		})
 	}
 }
