@@ -275,3 +275,25 @@ func firstLine(b *testing.B, name string, args ...string) float64 {
 	}
 	return float64(took) / float64(time.Millisecond)
 }
+
+// BenchmarkOutput is the time of four ranks that write 500,000 lines, from the command to its end.
+func BenchmarkOutput(b *testing.B) {
+	n := cluster(b, 1)[0]
+	source := []string{"test", "bench", "lines.c"}
+	exe, file := native(b, source...), compiled(b, n, source...)
+	var ours, theirs []float64
+	for b.Loop() {
+		for range rounds {
+			begun := time.Now()
+			out := n.good(b, "run", "-n", "4", file)
+			ours = append(ours, time.Since(begun).Seconds())
+			begun = time.Now()
+			mpirun(b, 4, exe)
+			theirs = append(theirs, time.Since(begun).Seconds())
+			if lines(out) != 500000 {
+				b.Fatalf("%d lines", lines(out))
+			}
+		}
+	}
+	versus(b, medianOf(ours), medianOf(theirs), "s", "mpirun")
+}
