@@ -20,14 +20,15 @@ import (
 //
 // A process that is not checked has none: a nil pointer is all that its calls look at.
 type checks struct {
-	p       *Process
-	signer  datatype.Signer
-	ledgers map[uint64]*ledger // of communicators that this process compares for, by context
-	stated  outbox
+	p        *Process
+	signer   datatype.Signer
+	ledgers  map[uint64]*ledger // of communicators that this process compares for, by context
+	forgetAt int                // number of ledgers at which idle ones are dropped
+	stated   outbox
 }
 
 func newChecks(p *Process) *checks {
-	return &checks{p: p, signer: datatype.Signer{Stop: p.end.Over}, ledgers: map[uint64]*ledger{}}
+	return &checks{p: p, signer: datatype.Signer{Stop: p.end.Over}, ledgers: map[uint64]*ledger{}, forgetAt: minLedgers}
 }
 
 // said is what one side says of the data that it sends or expects.

@@ -42,6 +42,9 @@ func (p *Process) failed(comm *Comm, err error) error {
 	}
 	if of[0] == int32(p.rank) {
 		l := k.ledgers[comm.internal(forCheck)]
+		if l == nil { // the communicator was freed, and all is compared
+			return err
+		}
 		number := comm.stated
 		over := p.end.Wait(func() bool {
 			l.mu.Lock()

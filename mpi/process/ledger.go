@@ -15,6 +15,7 @@ import (
 // compared as they come, by tasks of the rank, whether it calls in or not.
 type ledger struct {
 	k    *checks
+	comm *Comm
 	name string  // of the communicator, for people
 	of   []int32 // all processes, by rank in the job; this one first
 	size int64   // of the largest statement in bytes
@@ -64,7 +65,10 @@ func (k *checks) state(comm *Comm, s *statement) error {
 	l := k.ledgers[context]
 	if l == nil {
 		k.forgetIdle()
-		l = &ledger{k: k, name: comm.String(), of: of, size: statementSize(len(of)), first: comm.stated}
+		if err := k.p.charge(ledgerBytes); err != nil {
+			return err
+		}
+		l = &ledger{k: k, comm: comm, name: comm.String(), of: of, size: statementSize(len(of)), first: comm.stated}
 		k.ledgers[context] = l
 		l.listen(comm.internal(forFailure))
 	}
@@ -74,19 +78,26 @@ func (k *checks) state(comm *Comm, s *statement) error {
 	return l.add(context, s)
 }
 
-// forgetIdle drops ledgers that compare nothing, of communicators that may be freed, once there are
-// many. A communicator that is used again gets a new one.
+// forgetIdle drops ledgers that compare nothing, of communicators that were freed, each time that
+// there are twice as many. Others stay, since an operation that was compared may still fail: see
+// failed.
 func (k *checks) forgetIdle() {
-	const many = 64
-	if len(k.ledgers) < many {
+	if len(k.ledgers) < k.forgetAt {
 		return
 	}
 	for context, l := range k.ledgers {
-		if l.held() == 0 && l.deaf(k.p) {
+		if k.p.handles.comms.get(l.comm.handle) != l.comm && l.held() == 0 && l.deaf(k.p) {
 			delete(k.ledgers, context)
+			k.p.refund(ledgerBytes)
 		}
 	}
+	k.forgetAt = max(2*len(k.ledgers), minLedgers)
 }
+
+const (
+	minLedgers  = 64              // ledgers that are kept in any case
+	ledgerBytes = 8 * smallObject // charge for a ledger that compares nothing
+)
 
 // everybody is all processes of a communicator, by rank in the job, with the one that compares
 // first.

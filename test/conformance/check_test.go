@@ -43,6 +43,7 @@ func TestCheckOfWrongPrograms(t *testing.T) {
 		{"split-dup", "rank 0 calls MPI_Comm_dup, rank 1 calls MPI_Comm_split" + world},
 		{"one-more", "rank 0 calls MPI_Bcast, rank 1 calls MPI_Finalize" + world},
 		{"communicators", "rank 0 calls MPI_Barrier, rank 1 calls MPI_Bcast, on a communicator of 2"},
+		{"late", "data arrived than this rank's count and datatype say"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := conformance.Program{Name: "mismatch", Source: "test/conformance/programs/mismatch.c", Args: []string{c.name}}

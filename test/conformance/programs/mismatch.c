@@ -117,6 +117,19 @@ static void communicators(void) {
     MPI_Barrier(a);
 }
 
+// The operation ends when those of a hundred other communicators have been compared.
+static void late(void) {
+    MPI_Comm ring, more;
+    MPI_Request r;
+    MPI_Cart_create(MPI_COMM_WORLD, 1, (int[]){2}, (int[]){1}, 0, &ring);
+    MPI_Ineighbor_allgather(ints, 2 - rank, MPI_INT, ints + 32, 2 - rank, MPI_INT, ring, &r);
+    for (int i = 0; i < 100; i++) {
+        MPI_Comm_dup(MPI_COMM_WORLD, &more);
+        MPI_Barrier(more);
+    }
+    MPI_Wait(&r, MPI_STATUS_IGNORE);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -124,7 +137,7 @@ static const struct {
     {"send-int-receive-double", send_int_receive_double}, {"bcast-reduce", bcast_reduce}, {"roots", roots}, {"counts", counts},
     {"operations", operations}, {"gather-sizes", gather_sizes}, {"scatter-types", scatter_types}, {"allreduce-barrier", allreduce_barrier},
     {"derived", derived}, {"sendrecv", sendrecv}, {"large", large}, {"too-long", too_long}, {"alltoallv", alltoallv},
-    {"split-dup", split_dup}, {"one-more", one_more}, {"communicators", communicators},
+    {"split-dup", split_dup}, {"one-more", one_more}, {"communicators", communicators}, {"late", late},
 };
 
 int main(int argc, char **argv) {
