@@ -221,3 +221,24 @@ func TestRoomShrinks(t *testing.T) {
 		w.Close()
 	}
 }
+
+// Whoever sees that the last task of a rank was run sees, too, that the rank was told so: else
+// ranks that go on could be taken for deadlocked.
+func TestRestTellsTheOwner(t *testing.T) {
+	w := New(t.Context(), Config{Size: 1, Local: []int{0}})
+	defer w.Close()
+	e := w.Endpoint(0)
+	for range 5_000 {
+		was := e.seq.Load()
+		e.Schedule(func() {}, false)
+		for rests := false; !rests; {
+			e.tasks.mu.Lock()
+			rests = !e.tasks.running && len(e.tasks.any) == 0
+			told := e.seq.Load() != was
+			e.tasks.mu.Unlock()
+			if rests && !told {
+				t.Fatal("no task runs, and the rank was not told")
+			}
+		}
+	}
+}
