@@ -30,7 +30,7 @@ type Program struct {
 func Programs() []Program {
 	var list []Program
 	for _, name := range []string{"pointtopoint", "requests", "probe", "datatypes", "collectives", "reductions", "communicators", "attributes",
-		"environment", "topologies", "mpi4", "ahead"} {
+		"environment", "topologies", "mpi4", "ahead", "signatures"} {
 		list = append(list, Program{Name: name, Source: "test/conformance/programs/" + name + ".c"})
 	}
 	store := func(name string, args ...string) Program {
