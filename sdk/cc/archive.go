@@ -20,8 +20,13 @@ const (
 	archiveMagic = "!<arch>\n"
 	thinMagic    = "!<thin>\n" // its members are in files of their own
 	headerSize   = 60
+	bsdIndex     = "__.SYMDEF"
 	maxArchive   = 1 << 30 // bytes of an archive that is read
 )
+
+// hasSymbols reports whether an index has any: it begins with their number, or the bytes that they
+// take.
+func hasSymbols(index []byte) bool { return len(index) >= 4 && binary.BigEndian.Uint32(index) > 0 }
 
 type member struct {
 	name string
@@ -66,7 +71,7 @@ func readArchive(rest []byte, thin bool, dir string) (list []member, indexed boo
 		if err != nil || string(header[58:]) != "`\n" {
 			return nil, false, errors.New("the archive is damaged")
 		}
-		special := name == "/" || name == "//" || name == "/SYM64/" || strings.HasPrefix(name, "__.SYMDEF")
+		special := name == "/" || name == "//" || name == "/SYM64/" || strings.HasPrefix(name, bsdIndex)
 		var data []byte
 		if !thin || special {
 			if size > uint64(len(rest)) {
@@ -80,7 +85,7 @@ func readArchive(rest []byte, thin bool, dir string) (list []member, indexed boo
 			long = data
 			continue
 		case special:
-			indexed = indexed || len(data) >= 4 && binary.BigEndian.Uint32(data) > 0
+			indexed = indexed || hasSymbols(data)
 			continue
 		case strings.HasPrefix(name, "#1/"): // BSD: the name is before the content
 			n, err := strconv.Atoi(name[3:])
@@ -88,6 +93,10 @@ func readArchive(rest []byte, thin bool, dir string) (list []member, indexed boo
 				return nil, false, errors.New("the archive is damaged")
 			}
 			name, data = strings.TrimRight(string(data[:n]), "\x00"), data[n:]
+			if strings.HasPrefix(name, bsdIndex) {
+				indexed = indexed || hasSymbols(data)
+				continue
+			}
 		case strings.HasPrefix(name, "/"):
 			at, err := strconv.Atoi(name[1:])
 			if err != nil || at < 0 || at >= len(long) {

@@ -2,6 +2,9 @@ package cc
 
 import (
 	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -23,6 +26,50 @@ func TestSymbols(t *testing.T) {
 	}
 	if onlyMain(object("half", "main")) || !onlyMain(object("main")) || onlyMain(object()) || onlyMain([]byte("text")) {
 		t.Error("a probe is not what it should be")
+	}
+}
+
+// The ar of macOS makes an index whose name is before its content: it is no member.
+func TestIndexOfMacOS(t *testing.T) {
+	member := func(name string, data []byte) []byte {
+		return fmt.Appendf(nil, "%-16s%-12d%-6d%-6d%-8o%-10d`\n%s%s", fmt.Sprintf("#1/%d", len(name)), 0, 0, 0, 0o644, len(name)+len(data), name, data)
+	}
+	const index = "__.SYMDEF SORTED"
+	half := member("half.o", append(object("half"), make([]byte, len(object("half"))%2)...))
+	for empty, table := range map[bool][]byte{true: make([]byte, 8), false: {8, 0, 0, 0, 0, 0, 0, 0}} {
+		list, indexed, err := readArchive(slices.Concat(member(index, table), half), false, "")
+		if err != nil || indexed == empty || len(list) != 1 || list[0].name != "half.o" {
+			t.Errorf("%d members, indexed %t: %v", len(list), indexed, err)
+		}
+	}
+}
+
+// Of two compilers that make a kit at once, the slower one leaves that of the other, which is in
+// use, where it is.
+func TestInstall(t *testing.T) {
+	for _, there := range []string{"", "whole", "damaged"} {
+		temp := t.TempDir()
+		made, place := filepath.Join(temp, "made"), filepath.Join(temp, "place")
+		write := func(dir, text string) {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "file"), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text := func() string { b, _ := os.ReadFile(filepath.Join(place, "file")); return string(b) }
+		write(made, "mine")
+		want := "mine"
+		if there != "" {
+			write(place, there)
+		}
+		if there == "whole" {
+			want = there
+		}
+		if err := install(made, place, temp, func() bool { return text() == "whole" || text() == "mine" }); err != nil || text() != want {
+			t.Errorf("where there is %q: %q, %v", there, text(), err)
+		}
 	}
 }
 

@@ -58,16 +58,7 @@ func cacheHeaders(dir string) error {
 	if err := os.CopyFS(whole, sdk.Headers); err != nil {
 		return err
 	}
-	if exists(dir) { // and not intact: something has deleted files in it
-		if err := os.Rename(dir, filepath.Join(temp, "old")); err != nil {
-			return err
-		}
-	}
-	// somebody else may have been faster
-	if err := os.Rename(whole, dir); err != nil && !intact(dir) {
-		return err
-	}
-	return nil
+	return install(whole, dir, temp, func() bool { return intact(dir) })
 }
 
 func headersSum() (string, error) {

@@ -52,8 +52,13 @@ func (k Kit) files() (list []string) {
 	return append(list, k.debug(), k.main3(), filepath.Join(k.Objects, "lib"+library+".a"), filepath.Join(k.Objects, mpiNames))
 }
 
+// complete reports whether all files are there. One without content is what a crash of the system
+// may leave.
 func (k Kit) complete() bool {
-	return !slices.ContainsFunc(k.files(), func(name string) bool { return !exists(name) })
+	return !slices.ContainsFunc(k.files(), func(name string) bool {
+		st, err := os.Stat(name)
+		return err != nil || st.Size() == 0
+	})
 }
 
 // BuildKit makes a kit of the files of package sdk in headers. It writes to the directory objects,
@@ -125,7 +130,7 @@ func (t *Toolchain) kit() (k Kit, release func(), err error) {
 		return Kit{Headers: headers, Objects: filepath.Join(headers, "objects")}, release, nil
 	}
 	sum := sha256.New()
-	fmt.Fprintln(sum, headers, t.Version, t.Target, t.Lib, stamp(filepath.Join(t.Lib, "libc.a")), stamp(t.Clang))
+	fmt.Fprintln(sum, headers, t.Version, t.Target, t.Lib, stamp(filepath.Join(t.Lib, "libc.a")), stamp(t.Clang), common, kitFlags, guards)
 	k = Kit{Headers: headers, Objects: filepath.Join(cache, "kit-"+hex.EncodeToString(sum.Sum(nil))[:16])}
 	return k, release, nil
 }
@@ -144,11 +149,21 @@ func (t *Toolchain) make(ctx context.Context, k Kit) error {
 	if _, err := t.BuildKit(ctx, k.Headers, built); err != nil {
 		return err
 	}
-	if exists(k.Objects) { // something has deleted files in it
-		_ = os.Rename(k.Objects, filepath.Join(temp, "old"))
+	return install(built, k.Objects, temp, k.complete)
+}
+
+// install moves a directory to its place, unless somebody else was faster: what is whole there is
+// in use. What is there and not whole, because something has deleted files in it, goes to temp.
+func install(made, place, temp string, whole func() bool) error {
+	if whole() {
+		return nil
 	}
-	// somebody else may have been faster
-	if err := os.Rename(built, k.Objects); err != nil && !k.complete() {
+	if exists(place) {
+		if err := os.Rename(place, filepath.Join(temp, "old")); err != nil && !whole() {
+			return err
+		}
+	}
+	if err := os.Rename(made, place); err != nil && !whole() {
 		return err
 	}
 	return nil

@@ -128,9 +128,12 @@ func (l *Line) probes(commands [][]string, found []mismatch) bool {
 // look checks what the program asks of its host. It names the functions of MPI that only return an
 // error, and refuses those that are called with another type than they have.
 func (l *Line) look(commands [][]string, s Streams) (code int, err error) {
+	if st, err := os.Stat(l.Output); err != nil || !st.Mode().IsRegular() {
+		return 0, nil // a pipe, say, from which a read may wait for ever
+	}
 	program, err := os.ReadFile(l.Output)
 	if err != nil {
-		return 0, nil // -o /dev/null, say
+		return 0, err
 	}
 	m, err := module.Inspect(program)
 	if err != nil {

@@ -115,6 +115,9 @@ static void out_of(struct block *b) {
 
 static uint8_t *data(struct block *b) { return (uint8_t *)(b + 1); }
 
+/* footprint is what a block takes with its guards: small blocks are mostly that. */
+static size_t footprint(const struct block *b) { return sizeof *b + b->size + back; }
+
 static size_t other_than(const uint8_t *p, size_t n, uint8_t value) {
     size_t others = 0;
     for (size_t i = 0; i < n; i++) others += p[i] != value;
@@ -149,7 +152,7 @@ static void ipfs_mpi_forget_oldest(void) {
     struct block *b = kept.after;
     ipfs_mpi_check_kept(b, "");
     out_of(b);
-    kept_bytes -= b->size;
+    kept_bytes -= footprint(b);
     b->state = 0;
     __real_free(b->raw);
 }
@@ -215,7 +218,7 @@ void __wrap_free(void *p) {
     }
     memset(data(b), gone, b->size + back);
     into(&kept, b);
-    kept_bytes += b->size;
+    kept_bytes += footprint(b);
     while (kept_bytes > kept_most) ipfs_mpi_forget_oldest();
 }
 
