@@ -195,11 +195,30 @@ func TestRunFails(t *testing.T) {
 			t.Errorf("exit code %d, %q", code, errs)
 		}
 	})
-	t.Run("function that is missing", func(t *testing.T) {
+	// A node lacks RMA: a program that calls it runs, and each call is an error of a class that the
+	// program may handle. Unhandled it ends the job.
+	const lacking = `
+	MPI_Win win = MPI_WIN_NULL;
+	int class = 0, e = MPI_Win_create_dynamic(MPI_INFO_NULL, MPI_COMM_WORLD, &win);
+	MPI_Error_class(e, &class);
+	printf("%d %d\n", class == MPI_ERR_UNSUPPORTED_OPERATION, win == MPI_WIN_NULL);`
+	t.Run("function that the node lacks", func(t *testing.T) {
+		out, errs, code := n.command(t, "run", program(t, lacking))
+		if code == 0 || out != "" || !strings.Contains(errs, "MPI_Win_create_dynamic") || !strings.Contains(errs, "MPI_ERR_UNSUPPORTED_OPERATION") {
+			t.Errorf("exit code %d, %q, %q", code, out, errs)
+		}
+	})
+	t.Run("function that the node lacks, handled", func(t *testing.T) {
+		out, errs, code := n.command(t, "run", program(t, "MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);"+lacking))
+		if code != 0 || out != "1 1\n" {
+			t.Errorf("exit code %d, %q, %q", code, out, errs)
+		}
+	})
+	t.Run("function that is not of MPI", func(t *testing.T) {
 		_, errs, code := n.command(t, "run", program(t, `
-	extern int create(int info, int comm, int *win) __attribute__((import_module("env"), import_name("MPI_Win_create_dynamic")));
-	create(0, 0, &rank);`)) // as a compiler with the header of another MPI has it
-		if code != 1 || !strings.Contains(errs, "MPI_Win_create_dynamic") {
+	extern int nowhere(int) __attribute__((import_module("env"), import_name("MPI_Nowhere")));
+	nowhere(0);`)) // as a compiler with the header of another MPI has it
+		if code != 1 || !strings.Contains(errs, "MPI_Nowhere") || !strings.Contains(errs, "not a function of MPI 5.0") {
 			t.Errorf("exit code %d, %q", code, errs)
 		}
 	})
