@@ -112,6 +112,7 @@ lint: prose build/tools/golangci-lint ## Check format, lengths of lines and file
 	@test -z "$$(gofmt -l .)" || { echo "not formatted (gofmt -w):"; gofmt -l .; exit 1; }
 	$(GO) vet $(PACKAGES) ./.ci/prose
 	$(GO) vet -tags e2e ./cmd/loader/e2e
+	$(GO) vet -tags nokubo ./cmd/loader
 	$(GO) build -tags nokubo -o /dev/null ./cmd/loader
 	build/tools/golangci-lint run $(PACKAGES)
 

@@ -1,3 +1,5 @@
+//go:build !nokubo
+
 package main
 
 import (
