@@ -26,7 +26,10 @@ int main(int argc, char **argv) {
     for (int i = 0; i < MANY; i++)
       wrong += values[i] != i;
   }
-  printf("rank %d: %d wrong\n", rank, wrong);
+  int all = 0;
+  MPI_Reduce(&wrong, &all, 1, MPI_INT, MPI_SUM, 0, MPI_COMM_WORLD);
+  if (rank == 0)
+    printf("%d wrong\n", all);
   MPI_Finalize();
   return 0;
 }

@@ -92,7 +92,9 @@ int main(int argc, char **argv) {
   in = calloc(4 * size * size + 64, sizeof *in);
   messages();
   blocks();
-  printf("rank %d ended well\n", rank);
+  MPI_Barrier(MPI_COMM_WORLD);
+  if (rank == 0)
+    printf("all ended well\n");
   MPI_Finalize();
   return 0;
 }
