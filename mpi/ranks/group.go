@@ -163,7 +163,7 @@ func (g *group) run(r int, start time.Time) {
 	stop()
 	flusher.Wait()
 	_, _ = stdout.flush(), stderr.flush() // after a panic there may be something
-	if g.running.Add(-1) == 0 { // nobody needs them any more, and they may be large
+	if g.running.Add(-1) == 0 {           // nobody needs them any more, and they may be large
 		g.cfg.Args, g.cfg.Env, g.cfg.Files = nil, nil, nil
 		g.h.cfg.Processors.Add(-len(g.local))
 	}
