@@ -55,6 +55,7 @@ func TestCommandLines(t *testing.T) {
 		{"mpi.c -lmpi -lmpich -lmpi_cxx -lopen-rte", []string{"mpi.wasm"}},
 		{"mpi.c -isysroot . --sysroot . -iwithprefix x -iwithprefixbefore x -framework Accelerate -MJ db -dumpdir x -working-directory .", []string{"mpi.wasm"}},
 		{"mpi.c -Wl,-rpath,/usr/lib,--as-needed,--strip-all -Wl,-rpath -Wl,/usr/lib -Xlinker -rpath -Xlinker /usr/lib -rpath /usr/lib", []string{"mpi.wasm"}},
+		{"mpi.c -Wl,--build-id=sha1,--warn-common,--sort-common -Wl,--no-undefined,-Bsymbolic-functions", []string{"mpi.wasm"}},
 		{"mpi.c -Wl,--start-group -lm -Wl,--end-group -Wl,-Bstatic -lm -Wl,-Bdynamic,--no-as-needed -Wl,-z,relro,-z,now", []string{"mpi.wasm"}},
 		{"mpi.c -lstdc++ -qopenmp -mcpu=native", []string{"mpi.wasm"}},
 		// MPI 5.0, 15.2: a program may define an MPI function itself

@@ -27,7 +27,8 @@ var dropped = []struct{ why, options string }{
 // value is the next word.
 var (
 	droppedLinker = strings.Fields(`--as-needed$ --no-as-needed$ --start-group$ --end-group$ -( -) -Bstatic$ -Bdynamic$ -Bsymbolic
-		-rpath= --rpath= -rpath-link= --rpath-link= -soname= --soname= --hash-style= --enable-new-dtags$ --disable-new-dtags$`)
+		-rpath= --rpath= -rpath-link= --rpath-link= -soname= --soname= --hash-style= --enable-new-dtags$ --disable-new-dtags$
+		--build-id --warn-common$ --sort-common --no-copy-dt-needed-entries$ --copy-dt-needed-entries$ --no-undefined$ -Bsymbolic-functions$`)
 	droppedLinkerValued = strings.Fields("-rpath --rpath -rpath-link --rpath-link -soname --soname")
 )
 
