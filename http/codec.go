@@ -84,7 +84,6 @@ func decodeJSON(in []byte, doc document) error {
 		return err
 	}
 	dec := json.NewDecoder(bytes.NewReader(in))
-	dec.DisallowUnknownFields()
 	if err := dec.Decode(doc); err == io.EOF {
 		return mpi.Errorf(mpi.CodeInvalid, `body: empty: it must be {"%s": …}`, strings.Join(keys, `": …, "`))
 	} else if err != nil {

@@ -159,8 +159,8 @@ func TestDocumentedWords(t *testing.T) {
 		fmt.Sprintf("| connections | %d; then the one", 4*c.MaxConcurrent),
 		fmt.Sprintf("| a client that does not take its answer | %.0f s without progress |", c.WriteTimeout.Seconds()),
 		fmt.Sprintf("| an idle connection | %.0f min |", c.IdleTimeout.Minutes()),
-		fmt.Sprintf("| reading the rest of a refused body | %.0f s, %d GiB, %d ms without progress |",
-			maxLinger.Seconds(), maxDiscard>>30, linger.Milliseconds()),
+		fmt.Sprintf("| reading the rest of a refused body | %.0f s, %d GiB, %.0f s without progress |",
+			maxLinger.Seconds(), maxDiscard>>30, linger.Seconds()),
 		fmt.Sprintf("longer than %d KiB, the answer has `Connection: close`", shortRest>>10),
 	} {
 		if !strings.Contains(text, limit) {

@@ -15,7 +15,8 @@ import (
 // closing a connection with unread bytes resets it, and the client would lose the answer. Hostile
 // clients meet these bounds.
 const (
-	linger     = 500 * time.Millisecond // silence of the client that ends the reading
+	soon       = 500 * time.Millisecond // silence that ends it, before the answer
+	linger     = 2 * time.Second        // silence of the client that ends the reading
 	shortRest  = 256 << 10              // bytes of a rest that is short: the connection stays open
 	maxDiscard = 1 << 30                // bytes read after an answer
 	maxLinger  = 10 * time.Second       // time spent reading after an answer
@@ -66,7 +67,7 @@ func (b *unread) endsSoon(w http.ResponseWriter, r *http.Request) bool {
 	if r.ContentLength > shortRest || w.Header().Get("Connection") == "close" {
 		return false
 	}
-	http.NewResponseController(w).SetReadDeadline(time.Now().Add(linger))
+	http.NewResponseController(w).SetReadDeadline(time.Now().Add(soon))
 	_, err := io.CopyN(io.Discard, b, shortRest+1)
 	return err == io.EOF
 }

@@ -33,7 +33,7 @@ func shapeOf(t reflect.Type) *mpi.Shape {
 			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 			keys[name] = shapeOf(t.Field(i).Type)
 		}
-		return &mpi.Shape{Keys: keys}
+		return &mpi.Shape{Keys: keys, All: true}
 	}
 	return &mpi.Shape{}
 }

@@ -19,6 +19,8 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		{"a key twice", messages, `{"file":"echo","file":"echo","pid":1,"messages":[{"to":"12D3KooWPeer1"}]}`, `"file" occurs twice`},
 		{"another case", messages, `{"file":"echo","Pid":1,"messages":[{"to":"12D3KooWPeer1"}]}`, `spelled "pid", not "Pid"`},
 		{"a large number", messages, `{"file":"echo","pid":9223372036854775808,"messages":[{"to":"12D3KooWPeer1"}]}`, "9223372036854775808"},
+		{"an unknown key of a message", messages, `{"file":"echo","pid":1,"messages":[{"to":"12D3KooWPeer1"},{"tpo":"12D3KooWPeer1"}]}`, `messages[1]: unknown key "tpo"`},
+		{"an unknown key", jobs, `{"file":"pi","rank":1}`, `unknown key "rank"`},
 		{"not base64", messages, `{"file":"echo","pid":1,"messages":[{"to":"12D3KooWPeer1","data":"AA=="},{"to":"12D3KooWPeer1","data":"AA"}]}`, "messages[1]: "},
 		{"a number for a peer", messages, `{"file":"echo","pid":1,"messages":[{},{"to":1}]}`, "messages[1].to is a JSON number: it must be a string"},
 		{"a timeout of less than nothing", messages, `{"file":"echo","pid":1,"timeout":1e-12,"messages":[{"to":"12D3KooWPeer1"}]}`, "Timeout"},

@@ -19,6 +19,7 @@ type Shape struct {
 	Text  bool              // a string, and not null
 	Items *Shape            // of each element of a list
 	Keys  map[string]*Shape // of an object
+	All   bool              // it has no other keys than Keys
 }
 
 // Text is the shape of a string.
@@ -205,6 +206,9 @@ func (w *walker) object(s *Shape, p *place) {
 			if strings.EqualFold(right, key) {
 				w.fail("%sthe key is spelled %q, not %q", p.of(), right, clip([]byte(key)))
 			}
+		}
+		if s.All {
+			w.fail("%sunknown key %q", p.of(), clip([]byte(key)))
 		}
 		w.space()
 		w.at++ // the colon
