@@ -116,9 +116,13 @@ func (g *guard) token(w http.ResponseWriter, r *http.Request) error {
 	if subtle.ConstantTimeCompare(sum[:], g.secret[:]) == 1 && strings.EqualFold(scheme, "Bearer") {
 		return nil
 	}
-	if ok, err := g.tickets.admit(r); ok || err != nil {
-		return err
+	ok, err := g.tickets.admit(r)
+	if ok {
+		return nil
 	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="ipfs-mpi"`)
+	if err != nil {
+		return err
+	}
 	return mpi.Errorf(codeUnauthorized, "send the API's token in the header Authorization: Bearer <token>; ipfs-mpi takes it from the environment, as IPFS_MPI_TOKEN")
 }

@@ -43,6 +43,9 @@ func TestTicket(t *testing.T) {
 	}
 	res, body = raw(t, s, strings.Replace(get(jobsPath+"/"+job1+query, ""), "GET", "DELETE", 1))
 	wantProblem(t, res, body, 401, codeUnauthorized)
+	if got := res.Header.Get("WWW-Authenticate"); !strings.HasPrefix(got, "Bearer") {
+		t.Errorf("WWW-Authenticate %q", got) // RFC 9110, section 15.5.2
+	}
 	late := s.guard.tickets.at(time.Now().Add(-2 * time.Second))
 	res, body = raw(t, s, get(jobsPath+"/"+job1+"?ticket="+late, ""))
 	wantProblem(t, res, body, 401, codeUnauthorized)
