@@ -19,10 +19,11 @@ func TestSDKsAgree(t *testing.T) {
 		`{"messages":[{"Data":null}]}`:  `{"Pid":0,"messages":[{"Pid":0,"To":"","Data":[]}]}`,
 		`{"messages":[{"Data":[ ]}]}`:   `{"Pid":0,"messages":[{"Pid":0,"To":"","Data":[]}]}`,
 		`{"messages":[{"Data":[ 7 ]}]}`: `{"Pid":0,"messages":[{"Pid":0,"To":"","Data":[7]}]}`,
-		`{"messages":[{"From":"a\"\\\/\u0041\n\u00e9\ud83d\ude00\ud83d"}]}`: `{"Pid":0,"messages":[{"Pid":0,"To":"a\"\\/A\u000aé😀` + "\ufffd" + `","Data":[]}]}`,
-		`{"messages":[{"From":"` + long + `"}]}`:                            `{"Pid":0,"messages":[{"Pid":0,"To":"` + long + `","Data":[]}]}`,
-		`{"Pid":9223372036854775807,"messages":[{}]}`:                       `{"Pid":9223372036854775807,"messages":[{"Pid":9223372036854775807,"To":"","Data":[]}]}`,
-		`{"Pid":-9223372036854775808,"messages":[{}]}`:                      `{"Pid":-9223372036854775808,"messages":[{"Pid":-9223372036854775808,"To":"","Data":[]}]}`,
+		`{"messages":[{"From":"a\"\\\/\u0041\n\u00e9\ud83d\ude00\ud83d"}]}`:                        `{"Pid":0,"messages":[{"Pid":0,"To":"a\"\\/A\u000aé😀` + "\ufffd" + `","Data":[]}]}`,
+		`{"messages":[{"From":"` + long + `"}]}`:                                                   `{"Pid":0,"messages":[{"Pid":0,"To":"` + long + `","Data":[]}]}`,
+		"{\"messages\":[{\"From\":\"\u0080\u07ff\u0800\ud7fb\ue000\uffff\U00010000\U0010ffff\"}]}": "{\"Pid\":0,\"messages\":[{\"Pid\":0,\"To\":\"\u0080\u07ff\u0800\ud7fb\ue000\uffff\U00010000\U0010ffff\",\"Data\":[]}]}",
+		`{"Pid":9223372036854775807,"messages":[{}]}`:                                              `{"Pid":9223372036854775807,"messages":[{"Pid":9223372036854775807,"To":"","Data":[]}]}`,
+		`{"Pid":-9223372036854775808,"messages":[{}]}`:                                             `{"Pid":-9223372036854775808,"messages":[{"Pid":-9223372036854775808,"To":"","Data":[]}]}`,
 
 		"": "", "null": "", "[]": "", "{": "", `{"Pid"}`: "", `{"Pid":}`: "", `{"Pid":"1","messages":[{}]}`: "",
 		`{"Pid":9223372036854775808,"messages":[{}]}`: "", `{"Pid":1,}`: "", `{"messages":[{}]} x`: "", `{"messages":{}}`: "",
@@ -30,7 +31,10 @@ func TestSDKsAgree(t *testing.T) {
 		`{"messages":[{"From":"\q"}]}`: "", `{"messages":[{"From":"\u12"}]}`: "", `{"messages":[{"From":"\u12zz"}]}`: "",
 		"{\"messages\":[{\"From\":\"a\nb\"}]}": "", `{"messages":[{"Data":"YQ=="}]}`: "", `{"messages":[{"Data":[256]}]}`: "",
 		`{"messages":[{"Data":[-1]}]}`: "", `{"messages":[{"Data":[1.0]}]}`: "", `{"messages":[{"Data":[1,]}]}`: "",
-		`{"messages":[{"Data":[1`: "", `{"messages":[{"Data":[0001]}]}`: "", `{"messages":[{}],"x":` + strings.Repeat("[", 100000): "",
+		"{\"messages\":[{\"From\":\"\xff\"}]}": "", "{\"messages\":[{\"From\":\"\xc3\"}]}": "", "{\"messages\":[{\"From\":\"\xc1\x81\"}]}": "",
+		"{\"messages\":[{\"From\":\"\xe0\x9f\xbf\"}]}": "", "{\"messages\":[{\"From\":\"\xed\xa0\x80\"}]}": "", "{\"messages\":[{\"x\":\"\xf4\x90\x80\x80\"}]}": "",
+		"{\"\xff\":1,\"messages\":[{}]}": "",
+		`{"messages":[{"Data":[1`:        "", `{"messages":[{"Data":[0001]}]}`: "", `{"messages":[{}],"x":` + strings.Repeat("[", 100000): "",
 	} {
 		for _, name := range []string{"echo/1.0.0", "echo/1.1.0"} {
 			out := execute(t, name, "A", "O", nil, []byte(in))
@@ -69,6 +73,7 @@ func FuzzNodeAndCAgree(f *testing.F) {
 func FuzzC(f *testing.F) {
 	load(f, "echo/1.0.0/run.wasm") // compiled here, before the fuzzer's timeout applies
 	f.Add([]byte(`{"Pid":11,"messages":[{"Pid":11,"To":"a","From":"b\u00e9","Data":[12,32,255]}],"x":[{"y":-1.5e3}]}`))
+	f.Add([]byte("{\"messages\":[{\"From\":\"\xff\"}]}"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		out := execute(t, "echo/1.0.0", "A", "O", nil, in)
 		switch {

@@ -67,8 +67,7 @@ static struct {
     char *at, *end;       /* unread input */
     long long pid;        /* of the request */
     char *out;            /* output so far */
-    size_t size, room;
-    int sent;             /* number of messages in it */
+    size_t size, room, sent; /* sent: number of messages in it */
 } handler_state;
 
 static inline void handler_write(int fd, const char *p, size_t n) {
@@ -128,7 +127,6 @@ static inline unsigned handler_hex4(void) {
    longer. */
 static inline char *handler_escape(char *to) {
     static const char name[] = "\"\\/bfnrt", byte[] = "\"\\/\b\f\n\r\t";
-    unsigned c;
     if (handler_state.at == handler_state.end) handler_bad();
     char e = *handler_state.at++;
     if (e != 'u') {
@@ -137,7 +135,7 @@ static inline char *handler_escape(char *to) {
         *to = byte[p - name];
         return to + 1;
     }
-    c = handler_hex4();
+    unsigned c = handler_hex4();
     if (c >= 0xD800 && c < 0xE000) { /* half of a surrogate pair */
         char *mark = handler_state.at;
         unsigned low = 0;
@@ -152,21 +150,25 @@ static inline char *handler_escape(char *to) {
             handler_state.at = mark;
         }
     }
-    if (c < 0x80) {
+    static const unsigned char first[] = {0, 0xC0, 0xE0, 0xF0};
+    int more = (c >= 0x80) + (c >= 0x800) + (c >= 0x10000);
+    *to++ = (char)(first[more] | c >> (6 * more));
+    while (more-- > 0) *to++ = (char)(0x80 | (c >> (6 * more) & 63));
+    return to;
+}
+
+/* handler_utf8 moves the rest of a character that begins with c, at least 0x80 (RFC 3629). */
+static inline char *handler_utf8(char *to, unsigned char c) {
+    int more = 1 + (c >= 0xE0) + (c >= 0xF0);
+    unsigned v = c & (0x3Fu >> more), least = more == 1 ? 0x80 : more == 2 ? 0x800 : 0x10000;
+    if (c < 0xC0 || c > 0xF4 || handler_state.end - handler_state.at < more) handler_bad();
+    for (*to++ = (char)c; more > 0; more--) {
+        c = (unsigned char)*handler_state.at++;
+        if ((c & 0xC0) != 0x80) handler_bad();
+        v = v << 6 | (c & 63);
         *to++ = (char)c;
-    } else if (c < 0x800) {
-        *to++ = (char)(0xC0 | c >> 6);
-        *to++ = (char)(0x80 | (c & 63));
-    } else if (c < 0x10000) {
-        *to++ = (char)(0xE0 | c >> 12);
-        *to++ = (char)(0x80 | (c >> 6 & 63));
-        *to++ = (char)(0x80 | (c & 63));
-    } else {
-        *to++ = (char)(0xF0 | c >> 18);
-        *to++ = (char)(0x80 | (c >> 12 & 63));
-        *to++ = (char)(0x80 | (c >> 6 & 63));
-        *to++ = (char)(0x80 | (c & 63));
     }
+    if (v < least || v > 0x10FFFF || v >> 11 == 0xD800 >> 11) handler_bad();
     return to;
 }
 
@@ -182,6 +184,7 @@ static inline char *handler_string(void) {
         }
         if ((unsigned char)c < ' ') handler_bad();
         if (c == '\\') to = handler_escape(to);
+        else if (c & 0x80) to = handler_utf8(to, (unsigned char)c);
         else *to++ = c;
     }
     handler_bad();

@@ -178,7 +178,16 @@ func (s *scanner) data() []byte {
 	}
 }
 
+// text reads a string. JSON is UTF-8 (RFC 8259, section 8.1); nothing is changed in silence.
 func (s *scanner) text() string {
+	t := s.quoted()
+	if !utf8.ValidString(t) {
+		s.fail("a string that is not UTF-8")
+	}
+	return t
+}
+
+func (s *scanner) quoted() string {
 	if !s.take('"') {
 		s.fail("not a string")
 		return ""
