@@ -2,6 +2,7 @@ package http
 
 import (
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -49,9 +50,31 @@ func (s *Server) routes() *http.ServeMux {
 		mux.HandleFunc(path, s.dispatch(m))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, mpi.Errorf(codeNoPath, "the API has no path %q: POST messages to / or /v1/messages", r.URL.Path))
+		s.fail(w, r, errNoPath(r.URL.Path))
 	})
 	return mux
+}
+
+// checkTarget refuses targets that the mux would answer itself, with redirections to the path that
+// it takes them for, or without saying why.
+func checkTarget(w http.ResponseWriter, r *http.Request) error {
+	switch u := r.URL; {
+	case u.User != nil || u.Scheme != "" && u.Scheme != "http":
+		return mpi.Errorf(mpi.CodeInvalid, "the target of the request must be a path, or a URL with http:// and without a user")
+	case r.Method == http.MethodConnect:
+		return errMethod(w, r, "DELETE, GET, HEAD, POST")
+	default:
+		// An encoded slash or dot is a part of a name, and the business of who is asked for it.
+		p := u.EscapedPath()
+		if p != "/" && (!strings.HasPrefix(p, "/") || path.Clean(p) != strings.TrimSuffix(p, "/")) {
+			return errNoPath(u.Path)
+		}
+	}
+	return nil
+}
+
+func errNoPath(path string) error {
+	return mpi.Errorf(codeNoPath, "the API has no path %q: POST messages to / or /v1/messages", path)
 }
 
 func (s *Server) dispatch(m methods) http.HandlerFunc {

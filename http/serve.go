@@ -77,6 +77,11 @@ func (s *Server) recovered(w *recorder, r *http.Request, v any) (gone bool) {
 
 // screen reports whether the request is allowed. If not, it has been answered.
 func (s *Server) screen(w http.ResponseWriter, r *http.Request) bool {
+	if len(r.TransferEncoding) > 0 {
+		// Who stands between may have taken a Content-Length beside it, which net/http drops,
+		// for the end of the request (RFC 9112, section 6.1).
+		w.Header().Set("Connection", "close")
+	}
 	err := s.guard.origin(w, r)
 	if err == nil && preflight(r) && s.guard.allows(r.Header.Get("Origin")) {
 		s.guard.answerPreflight(w)
@@ -84,6 +89,9 @@ func (s *Server) screen(w http.ResponseWriter, r *http.Request) bool {
 	}
 	if err == nil && r.URL.Path != healthPath {
 		err = s.guard.token(w, r)
+	}
+	if err == nil {
+		err = checkTarget(w, r)
 	}
 	if err != nil {
 		w.Header().Set("Connection", "close") // who may not use the API does not keep a connection

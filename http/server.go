@@ -136,6 +136,8 @@ func New(node Node, cfg Config) *Server {
 		BaseContext:       func(net.Listener) context.Context { return s.base },
 		ConnContext:       connContext,
 		ConnState:         s.connState,
+		// OPTIONS * is screened as any other request.
+		DisableGeneralOptionsHandler: true,
 	}
 	return s
 }
