@@ -32,6 +32,7 @@ type RankConfig struct {
 	Stdin   bool     // rank 0 gets input, if it is here
 	Gather  bool     // packets that follow each other fast are given together, by another goroutine
 	Check   bool     // what the ranks call is compared, and the first mismatch ends the job
+	FT      bool     // a process that fails does not end the job: see RankGroup.FailRanks
 	Files   fs.FS    // preopened read-only as "/" (and "."); nil for none
 }
 
@@ -52,6 +53,11 @@ type RankGroup interface {
 	Input(data []byte)
 	// Load says how many ranks of other jobs run on this machine.
 	Load(others int)
+	// FailRanks says that processes have failed: those of other nodes whose packets will not come,
+	// or those of this node, which end if they run still. Operations of the others that need them
+	// fail from now on. A rank that was said to have failed before, or is none of the job, is
+	// passed over. why is for people.
+	FailRanks(ranks []int, why string)
 	// Look has the owner told what the ranks do, by Stand: once for each call, soon.
 	Look()
 	// Close frees the group and returns once nothing of it is left. It ends ranks that still run.

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,31 +25,44 @@ func (e *RankError) Unwrap() error { return e.Err }
 // FailRank says that a process has failed, once; err is why. Operations that need the process end
 // with a [RankError], now and later: receives from it that no message of it satisfies, sends to it,
 // and those with it among [Envelope].Members. All others go on. Its packets are dropped from now
-// on. It may be a process of any node. Whether the failure ends the job is not decided here.
-func (w *World) FailRank(rank int, err error) {
+// on. It may be a process of any node; one of this node that still runs gets err from Wait and
+// Poll, so that it ends. Whether the failure ends the job is not decided here.
+func (w *World) FailRank(rank int, err error) { w.FailRanks([]int{rank}, err) }
+
+// FailRanks is FailRank of several processes that failed together.
+func (w *World) FailRanks(ranks []int, err error) {
 	w.mu.Lock()
 	failed := map[int]error{}
 	if old := w.failed.Load(); old != nil {
 		maps.Copy(failed, *old)
 	}
-	_, known := failed[rank]
-	if !known {
-		failed[rank] = &RankError{rank, err}
+	var fresh []int
+	for _, rank := range ranks {
+		if _, known := failed[rank]; !known {
+			failed[rank] = &RankError{rank, err}
+			fresh = append(fresh, rank)
+		}
+	}
+	if len(fresh) > 0 {
 		w.failed.Store(&failed)
 	}
 	w.mu.Unlock()
-	if known {
-		return
+	for _, rank := range fresh {
+		if e := w.endpoints[rank]; e != nil {
+			e.cancel() // it may wait for room to send
+		}
+		for _, e := range w.local {
+			done, cancel := e.failRank(rank, failed[rank])
+			for _, p := range cancel {
+				w.cfg.Link.Post(p)
+			}
+			for _, r := range done {
+				r.finish()
+			}
+		}
 	}
 	for _, e := range w.local {
-		done, cancel := e.failRank(rank, failed[rank])
-		for _, p := range cancel {
-			w.cfg.Link.Post(p)
-		}
-		for _, r := range done {
-			r.finish()
-		}
-		e.notify() // it may probe
+		e.notify() // it may probe, or be one of them
 	}
 }
 
@@ -64,6 +78,15 @@ func (w *World) Failed() []int {
 func (w *World) rankError(rank int) error {
 	if failed := w.failed.Load(); failed != nil {
 		return (*failed)[rank]
+	}
+	return nil
+}
+
+// ownFailure is why this process failed, as FailRank was told; nil if it did not.
+func (e *Endpoint) ownFailure() error {
+	var own *RankError
+	if errors.As(e.w.rankError(e.rank), &own) {
+		return own.Err
 	}
 	return nil
 }

@@ -119,9 +119,10 @@ func (e *Endpoint) run() bool {
 	}
 }
 
-// Wait runs tasks until ready reports true, or returns the error that the world was aborted with.
-// ready is called again after each request of this endpoint that completes, each task, and each
-// message that comes after a probe found none. Wait spins for a while, then parks.
+// Wait runs tasks until ready reports true, or returns the error that the world was aborted with,
+// or that this rank failed with. ready is called again after each request of this endpoint that
+// completes, each task, and each message that comes after a probe found none. Wait spins for a
+// while, then parks.
 func (e *Endpoint) Wait(ready func() bool) error {
 	if err := e.err(); err != nil {
 		return err
@@ -168,8 +169,8 @@ func (e *Endpoint) Wait(ready func() bool) error {
 // the rank. It belongs to the rank's goroutine.
 func (e *Endpoint) Break(err error) { e.broken = err }
 
-// Over reports whether the world was aborted; any goroutine may ask.
-func (e *Endpoint) Over() bool { return e.w.Over() }
+// Over reports whether the world was aborted, or this rank has failed; any goroutine may ask.
+func (e *Endpoint) Over() bool { return e.w.Over() || e.w.rankError(e.rank) != nil }
 
 // Err is what Wait and Poll would return now, for calls that go on for long without them. It is for
 // the rank's goroutine.
@@ -179,7 +180,10 @@ func (e *Endpoint) err() error {
 	if e.broken != nil {
 		return e.broken
 	}
-	return e.w.err()
+	if err := e.w.err(); err != nil {
+		return err
+	}
+	return e.ownFailure()
 }
 
 // leave ends Wait or Poll: what tasks are left are for others.

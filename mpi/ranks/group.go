@@ -45,7 +45,9 @@ type group struct {
 	once    sync.Once      // of Close
 	err     error          // of Close
 
-	open    sync.RWMutex // guards the rest; Packets and PacketCredit hold it to read
+	failed failures
+
+	open    sync.RWMutex // guards the rest; FailRanks, Packets and PacketCredit hold it to read
 	started bool
 	closed  bool
 }

@@ -34,6 +34,20 @@ func (g *goRank) Invoke(uint32, ...uint64) (uint64, error) { return 0, errors.Ne
 
 // must calls an MPI function that has to succeed; else the rank ends.
 func (g *goRank) must(name string, args ...int) {
+	if v := g.call(name, args...); v != abi.Success {
+		panic(ended{fmt.Errorf("%s returned %d", name, v)})
+	}
+}
+
+// failing calls an MPI function that must not succeed.
+func (g *goRank) failing(name string, args ...int) {
+	if g.call(name, args...) == abi.Success {
+		panic(ended{fmt.Errorf("%s succeeds", name)})
+	}
+}
+
+// call calls an MPI function, and returns its error code.
+func (g *goRank) call(name string, args ...int) uint64 {
 	i, ok := abi.Lookup(name)
 	if !ok {
 		panic("no function " + name)
@@ -43,12 +57,10 @@ func (g *goRank) must(name string, args ...int) {
 		raw[k] = uint64(uint32(a))
 	}
 	v, err := g.x.MPI.Call(i, raw)
-	if err == nil && v != abi.Success {
-		err = fmt.Errorf("%s returned %d", name, v)
-	}
 	if err != nil {
 		panic(ended{err})
 	}
+	return v
 }
 
 type ended struct{ err error }

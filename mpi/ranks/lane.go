@@ -27,6 +27,7 @@ type lane struct {
 	granted *waiter    // whose turn it is
 	waiting []*waiter
 	gone    bool   // the node was given up: nothing goes to it any more
+	failed  bool   // no rank is left there: what is sent to them is dropped
 	sent    uint64 // packets that were queued or given to the owner
 }
 
@@ -58,6 +59,10 @@ func (l *lane) send(ctx context.Context, k frame.Packet) error {
 			return err
 		}
 	}
+	if l.failed {
+		l.admit()
+		return nil
+	}
 	if parts := l.g.parts; parts != nil && len(k.Data) >= leastParts && len(l.queue) == 0 && !l.calling && l.credit > 0 {
 		return l.pass(parts, k)
 	}
@@ -70,7 +75,7 @@ func (l *lane) send(ctx context.Context, k frame.Packet) error {
 }
 
 // room reports whether a send may be queued. mu is held.
-func (l *lane) room() bool { return l.credit > l.queued && !l.gone }
+func (l *lane) room() bool { return l.failed || l.credit > l.queued && !l.gone }
 
 // wait waits for a turn. mu is held, and free meanwhile.
 func (l *lane) wait(ctx context.Context) error {
@@ -218,6 +223,11 @@ func (l *lane) waits() int64 {
 func (l *lane) giveUp() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.drop()
+}
+
+// drop is giveUp. mu is held.
+func (l *lane) drop() bool {
 	if l.gone {
 		return false
 	}
@@ -225,4 +235,13 @@ func (l *lane) giveUp() bool {
 	l.hold(-l.held)
 	l.queue, l.queued = nil, 0
 	return true
+}
+
+// fail gives up a node of which every rank has failed. Those who wait to send go on.
+func (l *lane) fail() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.drop()
+	l.failed = true
+	l.admit()
 }

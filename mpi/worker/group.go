@@ -39,12 +39,13 @@ type group struct {
 	inputEnd bool  // all of standard input was given
 	// by node: bytes of packets that the worker may send, once there is more than 0
 	to     []int64
-	from   []int64 // by node: bytes of packets that it has not dealt with
-	room   int64   // bytes of files that it was given room for
-	asked  []int64 // what it asks of room or gives back, in order
-	asks   int     // requests in asked
-	asking bool    // a goroutine asks
-	looks  int     // that were not answered
+	from   []int64      // by node: bytes of packets that it has not dealt with
+	room   int64        // bytes of files that it was given room for
+	asked  []int64      // what it asks of room or gives back, in order
+	asks   int          // requests in asked
+	asking bool         // a goroutine asks
+	looks  int          // that were not answered
+	failed map[int]bool // ranks that the worker was told have failed
 }
 
 // groupRank is a rank of a group.
@@ -60,7 +61,7 @@ func (p *rankProgram) RankGroup(ctx context.Context, cfg exec.RankConfig, owner 
 	if !p.enter() {
 		return nil, ErrClosed
 	}
-	g := &group{r: p.r, p: p.program, owner: owner, cfg: cfg, ctx: ctx, files: newFileServer(), ranks: map[int]*groupRank{}}
+	g := &group{r: p.r, p: p.program, owner: owner, cfg: cfg, ctx: ctx, files: newFileServer(), ranks: map[int]*groupRank{}, failed: map[int]bool{}}
 	if err := g.start(); err != nil {
 		p.running.Done()
 		if crash := crashOf(err); crash != nil {
@@ -126,7 +127,7 @@ func (g *group) message() (*link.Group, error) {
 		return nil, fmt.Errorf("worker: node %d of %d", cfg.Self, cfg.Count)
 	}
 	m := &link.Group{Job: clip(cfg.Job, link.MaxKey), Self: uint32(cfg.Self), Count: uint32(cfg.Count), Slots: uint32(cfg.Slots),
-		Memory: min(cfg.Memory, 1<<32), Scratch: cfg.Scratch, Stdin: cfg.Stdin, Check: cfg.Check, Files: cfg.Files != nil,
+		Memory: min(cfg.Memory, 1<<32), Scratch: cfg.Scratch, Stdin: cfg.Stdin, Check: cfg.Check, FT: cfg.FT, Files: cfg.Files != nil,
 		Host: clip(cfg.Host, link.MaxText), Args: cfg.Args, Env: cfg.Env}
 	for rank, node := range cfg.Nodes {
 		if node < 0 || node >= cfg.Count {
@@ -223,6 +224,22 @@ func (g *group) Input(data []byte) {
 
 // Load implements [exec.RankGroup].
 func (g *group) Load(others int) { g.w.SendNow(&link.Load{Others: uint32(max(others, 0))}) }
+
+// FailRanks implements [exec.RankGroup].
+func (g *group) FailRanks(ranks []int, why string) {
+	f := &link.RanksFailed{Why: clip(why, link.MaxText)}
+	g.mu.Lock()
+	defer g.mu.Unlock() // what fails together is told in order
+	for _, rank := range ranks {
+		if rank >= 0 && rank < len(g.cfg.Nodes) && !g.failed[rank] {
+			g.failed[rank] = true
+			f.Ranks = append(f.Ranks, uint32(rank))
+		}
+	}
+	if len(f.Ranks) > 0 {
+		g.w.SendNow(f)
+	}
+}
 
 // Look implements [exec.RankGroup].
 func (g *group) Look() {

@@ -298,3 +298,30 @@ func TestGroupCancelled(t *testing.T) {
 		}
 	}
 }
+
+// TestGroupFailRanks: a worker is told which ranks have failed. One of them that it runs and that
+// waits for a message ends, and so does one that needs it.
+func TestGroupFailRanks(t *testing.T) {
+	o := newOwner(t, 0, 4)
+	o.ready(t.Context(), compile(t, newRuntime(t, RuntimeConfig{}), wat.Wait), rankConfig(make([]int, 4), 0, 1))
+	o.group.FailRanks([]int{-1, 4}, "no such ranks")
+	o.group.Start()
+	o.group.FailRanks([]int{0}, "it is not needed")
+	o.group.FailRanks([]int{0}, "known already")
+	for end := time.Now().Add(time.Minute); ; runtime.Gosched() {
+		o.mu.Lock()
+		out, ok := o.ended[0]
+		n := len(o.ended)
+		o.mu.Unlock()
+		if ok {
+			if out.Reason != mpi.Cancelled || out.Detail != "it is not needed" || n != 1 {
+				t.Errorf("%+v; %d have ended", out, n)
+			}
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("a failed rank has not ended")
+		}
+	}
+	o.close()
+}

@@ -93,6 +93,7 @@ var lies = []lie{
 	{link.KindRanks, false, []link.Frame{&link.Broken{Node: 0}}, "node 0 of 3 breaks the protocol"},
 	{link.KindRanks, false, many(2, &link.Fault{Why: "x"}), "a second fault"},
 	{link.KindRanks, true, []link.Frame{&link.Ended{}}, "Ended, which no ranks say"},
+	{link.KindRanks, true, []link.Frame{&link.RanksFailed{Ranks: []uint32{0}}}, "RanksFailed, which only the daemon sends"},
 	{link.KindRanks, true, []link.Frame{&link.Placed{}}, "Placed, which no ranks say"},
 }
 
@@ -203,6 +204,7 @@ func (nowhere) Packets(int, []byte)     {}
 func (nowhere) PacketCredit(int, int64) {}
 func (nowhere) OutputCredit(int64)      {}
 func (nowhere) Look()                   {}
+func (nowhere) FailRanks([]int, string) {}
 func (nowhere) Input([]byte)            {}
 func (nowhere) Load(int)                {}
 func (nowhere) Close() error            { return nil }

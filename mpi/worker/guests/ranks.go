@@ -29,6 +29,7 @@ type group struct {
 	ranks   exec.RankGroup // nil before Group
 	count   uint32         // nodes
 	self    uint32
+	size    uint32 // ranks of the job
 	started bool
 
 	mu    sync.Mutex
@@ -86,6 +87,8 @@ func (g *group) frame(t link.Type, payload []byte) error {
 		g.ranks.Look()
 	case *link.Input:
 		g.ranks.Input(f.Data)
+	case *link.RanksFailed:
+		return g.fail(f)
 	case *link.RoomAnswer:
 		return g.room(f.Yes)
 	case *link.Credit:
@@ -126,7 +129,7 @@ func (g *group) ready(f *link.Group) error {
 	}
 	cfg := exec.RankConfig{
 		Job: f.Job, Nodes: make([]int, len(f.Nodes)), Self: int(f.Self), Count: int(f.Count), Slots: int(f.Slots),
-		Host: f.Host, Args: f.Args, Env: f.Env, Memory: f.Memory, Scratch: f.Scratch, Stdin: f.Stdin, Check: f.Check, Files: g.files(f),
+		Host: f.Host, Args: f.Args, Env: f.Env, Memory: f.Memory, Scratch: f.Scratch, Stdin: f.Stdin, Check: f.Check, FT: f.FT, Files: g.files(f),
 		Gather: true,
 	}
 	here := 0
@@ -145,7 +148,7 @@ func (g *group) ready(f *link.Group) error {
 	if g.ranks, err = host.Group(g.s.ctx, g.program, cfg, g); err != nil {
 		return err
 	}
-	g.count, g.self = f.Count, f.Self
+	g.count, g.self, g.size = f.Count, f.Self, uint32(len(f.Nodes))
 	g.ranks.Load(int(f.Others))
 	return nil
 }
@@ -155,6 +158,19 @@ func (g *group) files(f *link.Group) fs.FS {
 		return nil
 	}
 	return &tree{files: &g.s.files, ctx: g.reading}
+}
+
+// fail passes on that processes have failed.
+func (g *group) fail(f *link.RanksFailed) error {
+	list := make([]int, 0, len(f.Ranks))
+	for _, r := range f.Ranks {
+		if r >= g.size {
+			return fmt.Errorf("guests: rank %d of %d has failed", r, g.size)
+		}
+		list = append(list, int(r))
+	}
+	g.ranks.FailRanks(list, f.Why)
+	return nil
 }
 
 // stop implements [work].

@@ -131,6 +131,8 @@ func TestRanksGarbage(t *testing.T) {
 		"credit of nobody":     {group, &link.Credit{Stream: link.StreamPackets, Node: 1 << 20}},
 		"credit for input":     {group, &link.Credit{Stream: link.StreamIn}},
 		"an answer to nothing": {group, &link.RoomAnswer{Yes: true}},
+		"no such rank failed":  {group, &link.RanksFailed{Ranks: []uint32{0, 2}}},
+		"failed before Group":  {&link.RanksFailed{}},
 		"two Starts":           {group, &link.Start{}, &link.Start{}},
 		"a message":            {group, &link.Message{}},
 	} {

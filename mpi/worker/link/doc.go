@@ -41,6 +41,7 @@
 //	Group       to ranks
 //	Start                               Output, File, Credit, Packets, Room …
 //	Input, Credit, Packets, Load        RankEnded   of each
+//	RanksFailed
 //
 //	Message, MessageIn…  to a handler   Line
 //	Cancel                              MessageOut…, Ended

@@ -58,6 +58,7 @@ func (*Ping) Type() Type          { return TypePing }
 func (*Pong) Type() Type          { return TypePong }
 func (*Profile) Type() Type       { return TypeProfile }
 func (*ProfileData) Type() Type   { return TypeProfileData }
+func (*RanksFailed) Type() Type   { return TypeRanksFailed }
 
 // newFrame returns an empty frame of a type, nil for one that there is not.
 func newFrame(t Type) Frame {
@@ -140,6 +141,8 @@ func newFrame(t Type) Frame {
 		return new(Profile)
 	case TypeProfileData:
 		return new(ProfileData)
+	case TypeRanksFailed:
+		return new(RanksFailed)
 	}
 	return nil
 }

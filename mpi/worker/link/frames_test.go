@@ -26,10 +26,10 @@ var vectors = []struct {
 	{&Compiled{Failure: "", MPI: true, Size: 256}, "0e000000 05 00000000 01 0001000000000000"},
 	{&Code{Data: []byte{1, 2}}, "03000000 06 0102"},
 	{&Stop{}, "01000000 07"},
-	{&Group{Job: "j", Nodes: []uint32{0, 1}, Self: 1, Count: 2, Slots: 3, Others: 4, Memory: 65536, Scratch: 9, Stdin: true, Check: true,
+	{&Group{Job: "j", Nodes: []uint32{0, 1}, Self: 1, Count: 2, Slots: 3, Others: 4, Memory: 65536, Scratch: 9, Stdin: true, Check: true, FT: true,
 		Host: "h", Args: []string{"a", ""}, Env: []string{"B=c"}},
-		"52000000 10 01000000 6a 02000000 00000000 01000000 01000000 02000000 03000000 04000000" +
-			" 0000010000000000 0900000000000000 01 01 00 01000000 68" +
+		"53000000 10 01000000 6a 02000000 00000000 01000000 01000000 02000000 03000000 04000000" +
+			" 0000010000000000 0900000000000000 01 01 01 00 01000000 68" +
 			" 02000000 01000000 61 00000000 01000000 03000000 423d63"},
 	{&Start{}, "01000000 11"},
 	{&Load{Others: 5}, "05000000 12 05000000"},
@@ -72,6 +72,7 @@ var vectors = []struct {
 	{&Pong{Number: 7}, "09000000 41 0700000000000000"},
 	{&Profile{Kind: ProfileCPU, Time: time.Second}, "0a000000 42 01 00ca9a3b00000000"},
 	{&ProfileData{Last: true, Failure: "no", Data: []byte{1}}, "09000000 43 01 02000000 6e6f 01"},
+	{&RanksFailed{Ranks: []uint32{1, 7}, Why: "w"}, "12000000 50 02000000 01000000 07000000 01000000 77"},
 }
 
 // takesRest reports whether the last field of a frame is bytes that take what is left.

@@ -20,6 +20,7 @@ type Group struct {
 	Scratch int64    // bytes of files that a rank writes at most
 	Stdin   bool     // rank 0 gets input, if it is here
 	Check   bool     // what the ranks call is compared
+	FT      bool     // a process that fails does not end the job
 	Files   bool     // there are files to read: unit 0
 	Host    string   // MPI_Get_processor_name
 	Args    []string
@@ -31,6 +32,12 @@ type Start struct{}
 
 // Load says how many ranks of other jobs run on this machine.
 type Load struct{ Others uint32 }
+
+// RanksFailed says that processes of the job, on any node, have failed. One that runs here ends.
+type RanksFailed struct {
+	Ranks []uint32
+	Why   string
+}
 
 // RankEnded says how a rank ended, after all of its output and files.
 type RankEnded struct {
@@ -124,6 +131,7 @@ func (f *Group) walk(c *codec) {
 	c.size(&f.Scratch, "scratch", math.MaxInt64)
 	c.flag(&f.Stdin, "stdin")
 	c.flag(&f.Check, "check")
+	c.flag(&f.FT, "ft")
 	c.flag(&f.Files, "files")
 	c.text(&f.Host, "host", MaxText)
 	left := MaxStart
@@ -134,6 +142,11 @@ func (f *Group) walk(c *codec) {
 func (f *Start) walk(*codec) {}
 
 func (f *Load) walk(c *codec) { c.u32(&f.Others, "others", math.MaxInt32) }
+
+func (f *RanksFailed) walk(c *codec) {
+	c.numbers(&f.Ranks, "ranks", mpi.MaxRanks)
+	c.text(&f.Why, "why", MaxText)
+}
 
 func (f *RankEnded) walk(c *codec) {
 	c.u32(&f.Rank, "rank", math.MaxInt32)

@@ -53,6 +53,7 @@ const (
 	TypePong          Type = 0x41 // worker: answers Ping, at once
 	TypeProfile       Type = 0x42 // daemon: asks for a profile of the process, or ends it
 	TypeProfileData   Type = 0x43 // worker: a part of a profile
+	TypeRanksFailed   Type = 0x50 // daemon: processes of the job have failed
 )
 
 // Limits, in bytes and counts.
@@ -123,6 +124,7 @@ var limits = [256]int{
 	TypePong:          fixedBytes,
 	TypeProfile:       fixedBytes,
 	TypeProfileData:   dataMax + MaxText,
+	TypeRanksFailed:   fixedBytes + MaxText + 4*mpi.MaxRanks,
 }
 
 // Max is the largest payload of a type; 0 for a type that there is not.
@@ -168,6 +170,7 @@ var names = [256]string{
 	TypePong:          "Pong",
 	TypeProfile:       "Profile",
 	TypeProfileData:   "ProfileData",
+	TypeRanksFailed:   "RanksFailed",
 }
 
 func (t Type) String() string {
