@@ -128,7 +128,7 @@ func TestCloseCancelsWhatRunsTooLong(t *testing.T) {
 func TestCloseDoesNotWaitForever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(newFake(t), Config{})
-		if err := s.gate.enter(); err != nil { // a request that never ends
+		if err := s.gate.enter(false); err != nil { // a request that never ends
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(context.Background())
@@ -160,5 +160,34 @@ func TestCloseCutsPlainConnections(t *testing.T) {
 	began := time.Now()
 	if err := s.Close(ctx); err != nil || time.Since(began) > grace/2 {
 		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+}
+
+// A server that drains begins nothing new, and says so; clients may look at how things end.
+func TestDrain(t *testing.T) {
+	n := newFake(t)
+	s := serve(t, n, Config{})
+	running := dial(t, s)
+	io.WriteString(running, post("/", "File: echo/1.0.0\r\nTimeout: 200ms\r\n", askMute))
+	receive(t, n.started, "start")
+	s.Drain()
+	for _, path := range []string{"/", "/v1/messages", "/v1/jobs", "/v1/programs"} {
+		c := dial(t, s)
+		io.WriteString(c, post(path, "File: echo/1.0.0\r\n", askMute))
+		res, body := answer(t, bufio.NewReader(c))
+		wantProblem(t, res, body, 503, mpi.CodeStopping)
+		if res.Header.Get("Retry-After") == "" || !strings.Contains(body, "stopping") || !res.Close {
+			t.Errorf("%s: Retry-After %q, %s", path, res.Header.Get("Retry-After"), body)
+		}
+	}
+	for path, want := range map[string]int{"/v1/jobs": 200, "/v1/node": 200, "/healthz": 503} {
+		c := dial(t, s)
+		io.WriteString(c, get(path, ""))
+		if res, body := answer(t, bufio.NewReader(c)); res.StatusCode != want {
+			t.Errorf("%s: %s %s", path, res.Status, body)
+		}
+	}
+	if res, body := answer(t, bufio.NewReader(running)); res.StatusCode != 504 {
+		t.Errorf("the request that ran: %s %s", res.Status, body)
 	}
 }

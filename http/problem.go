@@ -154,6 +154,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch e.Code {
 	case mpi.CodeBusy, mpi.CodeUnready:
 		w.Header().Set("Retry-After", "1")
+	case mpi.CodeStopping: // it may be back by then, as after an update
+		w.Header().Set("Retry-After", "10")
 	case mpi.CodeTooLarge, codeSlow:
 		w.Header().Set("Connection", "close") // the rest of the body is not worth reading
 	}

@@ -46,7 +46,7 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Path != healthPath {
-		if err := s.gate.enter(); err != nil {
+		if err := s.gate.enter(r.Method == http.MethodPost); err != nil {
 			w.Header().Set("Connection", "close")
 			s.fail(w, r, err)
 			return
@@ -145,21 +145,24 @@ func (w *recorder) Write(p []byte) (int, error) {
 // Unwrap lets [http.ResponseController] reach the connection.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// gate admits up to max requests at once, until it is closed.
+// gate admits up to max requests at once, until it is closed. Before that it may drain: then it
+// admits only those that begin nothing.
 type gate struct {
 	max    int
 	mu     sync.Mutex // guards what follows
 	n      int
+	drains bool
 	closed bool
 	idle   chan struct{} // closed when the gate is, and the last request has left
 }
 
-func (g *gate) enter() error {
+// enter admits a request. One that only looks at what there is, or ends it, begins nothing.
+func (g *gate) enter(begins bool) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case g.closed:
-		return mpi.Errorf(mpi.CodeStopping, "the node is shutting down")
+	case g.closed, g.drains && begins:
+		return mpi.Errorf(mpi.CodeStopping, "the node is stopping: it takes no new requests and jobs")
 	case g.n >= g.max:
 		return mpi.Errorf(mpi.CodeBusy, "%d requests run already: try again", g.n)
 	}
@@ -175,6 +178,12 @@ func (g *gate) leave() {
 	}
 }
 
+func (g *gate) drain() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.drains = true
+}
+
 // close is called once.
 func (g *gate) close() <-chan struct{} {
 	g.mu.Lock()
@@ -188,7 +197,7 @@ func (g *gate) close() <-chan struct{} {
 func (g *gate) stopping() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.closed
+	return g.closed || g.drains
 }
 
 // room is the memory quota of all requests, in bytes.

@@ -205,8 +205,17 @@ const (
 	grace    = 5 * time.Second
 )
 
-// Close refuses new requests, ends streams, waits for other requests until ctx ends, then cancels
-// them. It returns when all handlers have ended. It may be called repeatedly and concurrently.
+// lastEvents is how long streams may take to end by themselves when the server closes: those of
+// jobs that have ended have few events left.
+const lastEvents = time.Second
+
+// Drain refuses requests that begin something, with 503 and Retry-After, until Close. Those that run
+// go on, and clients may still look at how they and their jobs end.
+func (s *Server) Drain() { s.gate.drain() }
+
+// Close refuses new requests, gives streams lastEvents to end and ends them, waits for other
+// requests until ctx ends, then cancels them. It returns when all handlers have ended. It may be
+// called repeatedly and concurrently.
 func (s *Server) Close(ctx context.Context) error {
 	hurry := context.AfterFunc(ctx, func() { s.stop(errStopping) })
 	defer hurry()
@@ -220,7 +229,8 @@ func (s *Server) close() error {
 	ln := s.ln
 	s.mu.Unlock()
 	idle := s.gate.close()
-	s.endStreams()
+	streams := time.AfterFunc(lastEvents, s.endStreams)
+	defer streams.Stop()
 	s.srv.SetKeepAlivesEnabled(false)
 	s.plainConns.close()
 	if ln != nil {

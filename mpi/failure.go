@@ -33,6 +33,8 @@ const (
 	NoSlots     Reason = "no-slots"      // the peer has no room for ranks
 	NoAnswer    Reason = "no-answer"     // was handled, and the peer that did sent no answer
 	Deadlock    Reason = "deadlock"      // all ranks of the job wait for each other
+	Stopping    Reason = "stopping"      // the node is stopping: what it had has ended, or never began
+	DiskFull    Reason = "disk-full"     // the origin's disk, or its quota there, has no room for what ranks wrote
 )
 
 // Failure is one message that was not delivered, or was delivered and failed.

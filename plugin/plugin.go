@@ -3,8 +3,8 @@
 //
 // Kubo's rules for plugins shape it. Init runs on every ipfs command, so it only remembers;
 // everything else, errors in the configuration included, waits for Start, which only the daemon
-// calls. If Start fails Kubo does not call Close, so it undoes what it began. Close may run while
-// the node's host is closing.
+// calls. If Start fails Kubo does not call Close, so it undoes what it began. Kubo calls Close when
+// the node's host is closed already; the service has stopped by then, see [Plugin.Options].
 package plugin
 
 import (
@@ -36,10 +36,11 @@ const Name = "mpi"
 // Plugins is what Kubo looks for in a plugin.
 var Plugins = []kuboplugin.Plugin{&Plugin{}}
 
-// How long Start and Close may take. Kubo itself gives a daemon's shutdown more than that.
+// How long Start and Close may take. Kubo itself gives a daemon's shutdown more than that; who runs
+// containers gives it 10 s.
 const (
 	startTimeout = 20 * time.Second
-	closeTimeout = 8 * time.Second
+	closeTimeout = 9 * time.Second
 )
 
 // Plugin implements Kubo's PluginDaemonInternal.
@@ -47,12 +48,19 @@ type Plugin struct {
 	repo string // set by Init, before anything else runs
 	raw  any
 
-	mu      sync.Mutex // guards what follows
-	service *Service
-	absent  func() // ends what http.TellAbsence began; nil for nothing
+	starting sync.Mutex // held while Start runs
+
+	mu       sync.Mutex // guards what follows
+	stopping bool
+	cancel   context.CancelFunc // of Start; nil before it
+	service  *Service
+	absent   func() // ends what http.TellAbsence began; nil for nothing
 }
 
-var _ kuboplugin.PluginDaemonInternal = (*Plugin)(nil)
+var (
+	_ kuboplugin.PluginDaemonInternal = (*Plugin)(nil)
+	_ kuboplugin.PluginFx             = (*Plugin)(nil)
+)
 
 // Name implements Kubo's Plugin.
 func (*Plugin) Name() string { return Name }
@@ -75,6 +83,17 @@ func (p *Plugin) Start(n *core.IpfsNode) error {
 }
 
 func (p *Plugin) start(n *core.IpfsNode) error {
+	p.starting.Lock()
+	defer p.starting.Unlock()
+	ctx, cancel := context.WithTimeout(n.Context(), startTimeout)
+	defer cancel()
+	p.mu.Lock()
+	stopping := p.stopping
+	p.cancel = cancel
+	p.mu.Unlock()
+	if stopping {
+		return errors.New("the daemon is stopping")
+	}
 	log := daemonLog()
 	raw := p.raw
 	if raw == nil {
@@ -104,8 +123,6 @@ func (p *Plugin) start(n *core.IpfsNode) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(n.Context(), startTimeout)
-	defer cancel()
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
@@ -117,6 +134,21 @@ func (p *Plugin) start(n *core.IpfsNode) error {
 
 // Close stops the service. It may be called twice.
 func (p *Plugin) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return p.close(ctx)
+}
+
+// close is Close within ctx. A Start that runs is cut short.
+func (p *Plugin) close(ctx context.Context) error {
+	p.mu.Lock()
+	p.stopping = true
+	if p.cancel != nil {
+		p.cancel()
+	}
+	p.mu.Unlock()
+	p.starting.Lock()
+	defer p.starting.Unlock()
 	p.mu.Lock()
 	s, absent := p.service, p.absent
 	p.service, p.absent = nil, nil
@@ -127,8 +159,6 @@ func (p *Plugin) Close() error {
 	if s == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
 	return s.Close(ctx)
 }
 

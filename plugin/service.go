@@ -166,21 +166,34 @@ func (s *Service) pools() string {
 // APIAddr is the URL of the JSON API, once started.
 func (s *Service) APIAddr() string { return s.api.Addr() }
 
-// Close stops everything, within ctx: first the API, which lets running
-// requests end, then jobs, then the node. It may be called twice.
+// Close stops everything, within ctx. It may be called twice. The order is that of
+// docs/reliability.md, "Orderly ends": no new requests and jobs are taken; origins of what runs
+// here are told, and own jobs end; handlers that run, and requests that wait for answers, get a
+// time of grace, and then an error with the reason; sessions are closed; at last the API, so that
+// its clients have heard all of it.
 func (s *Service) Close(ctx context.Context) error {
-	s.once.Do(func() {
-		api, cancel := context.WithTimeout(ctx, apiCloseTimeout)
-		defer cancel()
-		s.err = errors.Join(removeIfThere(s.apiFile()), removeIfThere(s.keyFile()), s.api.Close(api), s.jobs.Close(ctx), s.node.Close(ctx))
-		if s.uninstrument != nil {
-			s.err = errors.Join(s.err, s.uninstrument(ctx))
-		}
-		if s.program != nil {
-			s.err = errors.Join(s.err, s.program.Close())
-		}
-	})
+	s.once.Do(func() { s.err = s.close(ctx) })
 	return s.err
+}
+
+func (s *Service) close(ctx context.Context) error {
+	s.api.Drain()
+	var jobs error
+	var wg sync.WaitGroup
+	wg.Go(func() { jobs = s.jobs.Close(ctx) })
+	s.node.Drain(ctx)
+	wg.Wait()
+	err := errors.Join(jobs, s.node.Close(ctx))
+	api, cancel := context.WithTimeout(ctx, apiCloseTimeout)
+	defer cancel()
+	err = errors.Join(err, removeIfThere(s.apiFile()), removeIfThere(s.keyFile()), s.api.Close(api))
+	if s.uninstrument != nil {
+		err = errors.Join(err, s.uninstrument(ctx))
+	}
+	if s.program != nil {
+		err = errors.Join(err, s.program.Close())
+	}
+	return err
 }
 
 func (s *Service) apiFile() string {

@@ -53,7 +53,7 @@ func (svc *Service) stopping() bool {
 	return svc.shut
 }
 
-var errStopping = mpi.Errorf(mpi.CodeStopping, "the node is stopping")
+var errStopping = mpi.Errorf(mpi.CodeStopping, nodeStopping)
 
 // begin makes a job and lets it run.
 func (svc *Service) begin(spec mpi.JobSpec, program mpi.Interpreter) (*job, error) {

@@ -58,6 +58,9 @@ func (o *origin) causeOf(p *participant, f frame.Failed) mpi.JobCause {
 	if f.Rank >= 0 && slices.Contains(p.ranks, int(f.Rank)) {
 		c.Rank = int(f.Rank)
 	}
+	if f.Reason == mpi.Stopping {
+		c.Rank, c.Detail = lostRanks(p, f.Detail)
+	}
 	if other := o.nodes[f.Peer]; f.Reason == mpi.Lost && other != nil && len(other.ranks) > 0 {
 		c.Peer = f.Peer
 		c.Rank, c.Detail = lostRanks(other, f.Detail)

@@ -182,14 +182,14 @@ func TestNodeStopsWithJobs(t *testing.T) {
 	if err := nodes[0].Close(ctx); err != nil {
 		t.Error(err)
 	}
-	nodes[1].follow(t, theirs.ID).failed(t, mpi.Lost, anyRank, 1)
+	nodes[1].follow(t, theirs.ID).failed(t, mpi.Stopping, anyRank, 1, nodeStopping)
 	idle(t, nodes[1:]...)
 	if _, err := nodes[0].StartJob(t.Context(), mpi.JobSpec{File: "ring", Ranks: 1}); err == nil {
 		t.Error("a node that is stopped begins a job")
 	}
 	again := newNode(t, 9, func(_ int, c *setup) { serve(c, failing); c.Dir = dir })
 	l := again.follow(t, mine.ID)
-	l.failed(t, mpi.Internal, -1, 1, "stopped")
+	l.failed(t, mpi.Stopping, -1, 1, nodeStopping)
 	if l.out[2] != "rank 2 waits\n" {
 		t.Errorf("of its output is left %q", fmt.Sprint(l.out))
 	}

@@ -116,7 +116,7 @@ func (h *host) step(now time.Time, e hostEvent) []action {
 	case evicted:
 		h.fail(frame.Failed{Rank: -1, Reason: mpi.Refused, Detail: "the owner of the node ended it"})
 	case shutdown:
-		h.fail(frame.Failed{Rank: -1, Reason: mpi.Lost, Detail: "the node was stopped"})
+		h.fail(frame.Failed{Rank: -1, Reason: mpi.Stopping, Detail: nodeStopping})
 	}
 	if h.aborted {
 		h.wind()

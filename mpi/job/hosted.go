@@ -55,7 +55,7 @@ func (svc *Service) offered(from mpi.PeerID, f frame.Offer) frame.Reservation {
 	defer svc.mu.Unlock()
 	switch {
 	case svc.shut:
-		return none(mpi.Refused, "the node is stopping")
+		return none(mpi.Stopping, nodeStopping)
 	case svc.parts[key] != nil:
 		return none(mpi.Busy, "the node has a part in the job already")
 	case from != svc.self && len(svc.parts) >= maxParts: // others never keep out the node's own

@@ -82,20 +82,29 @@ func (svc *Service) Start() error {
 	return svc.cfg.Transport.Start(receiver{svc})
 }
 
-// Close ends all jobs and parts within ctx, and joins every goroutine. It may be called twice.
+// Close ends all jobs and parts within ctx, and joins every goroutine: origins of what runs here are
+// told, then own jobs end on all their nodes, then sessions close. It may be called twice.
 func (svc *Service) Close(ctx context.Context) error {
 	svc.closeOnce.Do(func() { svc.closeErr = svc.close(ctx) })
 	return svc.closeErr
 }
 
-// close ends all jobs and parts within ctx.
+// nodeStopping is why jobs and parts end with their node, for clients and for origins.
+const nodeStopping = "the node is stopping"
+
+// close does what Close says.
 func (svc *Service) close(ctx context.Context) error {
 	svc.mu.Lock()
 	svc.shut = true
 	mine, parts := slices.Collect(maps.Values(svc.mine)), slices.Collect(maps.Values(svc.parts))
 	svc.mu.Unlock()
 	for _, j := range mine {
-		j.quit(false, mpi.Internal, "the node was stopped")
+		j.quit(false, mpi.Stopping, nodeStopping)
+	}
+	for _, p := range parts { // so that the origins hear of it from us, and first
+		if p.id.Origin != svc.self {
+			p.inbox.put(shutdown{})
+		}
 	}
 	await := func(over <-chan struct{}) {
 		select {

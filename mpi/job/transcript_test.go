@@ -149,7 +149,7 @@ func (p *player) event(t *testing.T, what string, args []string, line string) {
 	case "cancel":
 		p.step(quit{true, mpi.JobCause{Rank: -1, Peer: "self", Reason: mpi.Cancelled, Detail: "it was cancelled"}})
 	case "node-stops":
-		p.step(quit{false, mpi.JobCause{Rank: -1, Peer: "self", Reason: mpi.Internal, Detail: "the node was stopped"}})
+		p.step(quit{false, mpi.JobCause{Rank: -1, Peer: "self", Reason: mpi.Stopping, Detail: nodeStopping}})
 	case "give":
 		n, _ := strconv.Atoi(cmp.Or(string(arg(0)), "0"))
 		p.step(inputGiven{1, make([]byte, n)})

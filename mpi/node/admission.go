@@ -42,7 +42,7 @@ func (t *task) accept() {
 // nil with the reason if it cannot be.
 func (n *Node) admitTask(from, account mpi.PeerID, d frame.Deliver) (*task, mpi.Reason, string) {
 	if n.closed.Load() {
-		return nil, mpi.Refused, "the node is stopping"
+		return nil, mpi.Stopping, stopping
 	}
 	if d.Request.Origin != n.self && !n.cfg.Admit(d.Request.Origin) {
 		return nil, mpi.Refused, "the node does not work for this origin"

@@ -35,7 +35,7 @@ func (n *Node) cancelTasks(peer mpi.PeerID, id mpi.RequestID) {
 	}
 	n.mu.Unlock()
 	for _, t := range list {
-		t.abort("the request was cancelled")
+		t.abort(mpi.Cancelled, "the request was cancelled")
 	}
 }
 
@@ -52,18 +52,19 @@ func (n *Node) cancelPeer(peer mpi.PeerID) {
 	}
 	n.mu.Unlock()
 	for _, t := range list {
-		t.abort("the peer that asked for it is gone")
+		t.abort(mpi.Cancelled, "the peer that asked for it is gone")
 	}
 }
 
-func (t *task) abort(why string) {
+// abort ends a task early.
+func (t *task) abort(reason mpi.Reason, why string) {
 	t.mu.Lock()
 	sent := t.left > 0
 	t.mu.Unlock()
 	if sent {
 		t.n.passOn(t, t.req)
 	}
-	t.finish(t.failure(mpi.Cancelled, why))
+	t.finish(t.failure(reason, why))
 }
 
 // passOn drops the pending messages of an owner, tells the peers that have them that the request is

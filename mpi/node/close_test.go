@@ -22,13 +22,58 @@ func TestStoppedNodeSaysSo(t *testing.T) {
 	if err := b.Close(t.Context()); err != nil {
 		t.Errorf("the second Close: %v", err)
 	}
-	if res := <-done; len(res.Failures) != 3 {
+	res := <-done
+	for _, f := range res.Failures {
+		if f.Reason != mpi.Stopping || f.To != b.Self() || !strings.Contains(f.Detail, stopping) {
+			t.Errorf("%v", f)
+		}
+	}
+	if len(res.Failures) != 3 {
 		t.Errorf("%+v", res)
 	}
 	if _, err := b.Do(t.Context(), mpi.Request{File: "guest"}); code(err) != mpi.CodeStopping {
 		t.Errorf("a stopped node: %v", err)
 	}
 	await(t, a, func() bool { return len(a.cfg.Pools.Known()) == 0 }) // it said goodbye
+}
+
+// A node that stops lets handlers end that have begun, and requests that wait for their answers. What
+// has not begun fails at once, and nothing new is taken: each with the true reason.
+func TestStoppingNodeLetsHandlersEnd(t *testing.T) {
+	nodes := start(t, 2, func(_ int, c *Config) { c.Grace = time.Minute })
+	a, b := nodes[0], nodes[1]
+	const slots = 2 // of the harness
+	theirs, own := make(chan mpi.Result, 1), make(chan mpi.Result, 1)
+	go func() {
+		res, _ := do(t, a, b.Self(), "sleep 1s", "sleep 1s", "sleep 1s", "sleep 1s")
+		theirs <- res
+	}()
+	go func() { res, _ := do(t, b, a.Self(), "sleep 1s"); own <- res }()
+	await(t, b, func() bool { return b.running.Load() == slots && b.Status().Totals.Delivered == 4 })
+	await(t, a, func() bool { return a.running.Load() == 1 })
+	drained := make(chan struct{})
+	go func() { defer close(drained); b.Drain(t.Context()) }()
+	await(t, a, func() bool { return len(a.cfg.Pools.Known()) == 0 }) // it said goodbye, and so has begun
+	res, err := do(t, a, b.Self(), "echo late")
+	if len(res.Failures) != 1 || res.Failures[0].Reason != mpi.Stopping {
+		t.Errorf("a message to a node that stops: %+v, %v", res, err)
+	}
+	if _, err := do(t, b, a.Self(), "echo late"); code(err) != mpi.CodeStopping {
+		t.Errorf("a request of a node that stops: %v", err)
+	}
+	if res := <-own; len(res.Messages) != 1 || len(res.Failures) != 0 {
+		t.Errorf("the request that waited: %+v", res)
+	}
+	res = <-theirs
+	if len(res.Messages) != slots || len(res.Failures) != 4-slots {
+		t.Errorf("%d answers, and %d failures", len(res.Messages), len(res.Failures))
+	}
+	for _, f := range res.Failures {
+		if f.Reason != mpi.Stopping || f.To != b.Self() {
+			t.Errorf("%v", f)
+		}
+	}
+	<-drained
 }
 
 // Close joins every goroutine that a node and its parts started, whatever was under way.

@@ -158,6 +158,7 @@ func newNode(t testing.TB, i int, set ...func(i int, c *Config)) testNode {
 			list:  []mpi.Interpreter{{Name: "guest", Version: "1.0.0", CID: id}},
 		},
 		Agent: "test", HandlerSlots: 2, Memory: 64 << 20, Timeout: 20 * time.Second, MaxMessage: 1 << 20,
+		Grace: 100 * time.Millisecond,
 	}
 	for _, f := range set {
 		f(i, &c)

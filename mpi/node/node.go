@@ -21,7 +21,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -46,6 +45,7 @@ type Config struct {
 	HandlerSlots int                   // instances at once
 	Memory       int64                 // bytes of linear memory of an instance
 	Timeout      time.Duration         // wall clock of an instance
+	Grace        time.Duration         // for handlers and requests to end when the node stops; 5 s
 	MaxMessage   int64                 // bytes of Data
 	AnyProgram   bool                  // run programs by CID that are not of the store
 	Programs     []mpi.CID             // programs not of the store that run if AnyProgram is false
@@ -93,7 +93,8 @@ type Node struct {
 	ctx    context.Context // ends when the node stops
 	stop   context.CancelFunc
 	wg     sync.WaitGroup // every goroutine of the node
-	closed atomic.Bool
+	closed atomic.Bool    // nothing new is taken
+	halt   chan struct{}  // closed when requests are to return
 
 	programs programs
 	pending  pending
@@ -103,14 +104,16 @@ type Node struct {
 	accepts  accepts // of messages for interpreters
 	heard    accepts // of answers
 
-	mu       sync.Mutex // guards requests and tasks
+	mu       sync.Mutex // guards the rest
 	requests map[mpi.RequestID]*request
 	tasks    map[mpi.RequestID][]*task
+	idle     chan struct{} // closed once the node takes nothing new and has none of both; nil before Drain
 
 	running    atomic.Int64
 	totals     totals
 	crashLines *backoff.Lines
 
+	drainOnce sync.Once
 	closeOnce sync.Once
 	closeErr  error
 }
@@ -125,8 +128,11 @@ func New(cfg Config) *Node {
 	if cfg.Admit == nil {
 		cfg.Admit = func(mpi.PeerID) bool { return true }
 	}
+	if cfg.Grace <= 0 {
+		cfg.Grace = 5 * time.Second
+	}
 	n := &Node{
-		cfg: cfg, self: cfg.Transport.Self(), log: cfg.Log,
+		cfg: cfg, self: cfg.Transport.Self(), log: cfg.Log, halt: make(chan struct{}),
 		requests: map[mpi.RequestID]*request{}, tasks: map[mpi.RequestID][]*task{}, crashLines: crashLines(),
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
@@ -159,42 +165,6 @@ func (n *Node) Start(ctx context.Context) (err error) {
 		return err
 	}
 	return n.cfg.Store.Start(n.programs.update)
-}
-
-// Close stops the node within ctx: it leaves the pools, stops what runs, fails what is queued, and
-// joins every goroutine. It may be called twice.
-func (n *Node) Close(ctx context.Context) error {
-	n.closeOnce.Do(func() { n.closeErr = n.shut(ctx) })
-	return n.closeErr
-}
-
-func (n *Node) shut(ctx context.Context) error {
-	n.closed.Store(true)
-	errs := []error{n.cfg.Store.Close(ctx), n.cfg.Pools.Close(ctx)}
-	for _, t := range n.queue.close() {
-		t.finish(t.failure(mpi.Unreachable, "the node stopped before it came to the message"))
-	}
-	flush, cancel := context.WithTimeout(ctx, flushTimeout)
-	n.outbox.close(flush)
-	cancel()
-	n.stop()
-	n.accepts.close()
-	n.heard.close()
-	n.programs.close()
-	done := make(chan error, 1)
-	go func() { // joined below, unless ctx ends before a compilation, which cannot be stopped
-		err := n.cfg.Runtime.Close()
-		n.wg.Wait()
-		done <- err
-	}()
-	errs = append(errs, n.cfg.Transport.Close(ctx))
-	select {
-	case err := <-done:
-		errs = append(errs, err)
-	case <-ctx.Done():
-		errs = append(errs, fmt.Errorf("a program still runs or is being compiled: %w", ctx.Err()))
-	}
-	return errors.Join(errs...)
 }
 
 // Receive implements [frame.Receiver].
@@ -257,10 +227,9 @@ func (n *Node) Lost(peer mpi.PeerID, session uint64, why error) {
 	for _, o := range n.pending.lose(peer, session) {
 		o.end(o.failure(mpi.Lost, why.Error()))
 	}
-	if n.closed.Load() {
-		return
+	if !n.closed.Load() {
+		n.cfg.Pools.Suspect(peer)
 	}
-	n.cfg.Pools.Suspect(peer)
 	n.cancelPeer(peer)
 }
 

@@ -136,7 +136,7 @@ func (p *program) enqueue(t *task) {
 
 func (n *Node) enqueue(t *task) {
 	if !n.queue.push(t) {
-		t.finish(t.failure(mpi.Unreachable, "the node stopped before it came to the message"))
+		t.finish(t.failure(mpi.Stopping, stopping+", and had not come to the message"))
 	}
 }
 

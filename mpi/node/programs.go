@@ -148,7 +148,7 @@ func (ps *programs) find(cid mpi.CID, own bool) (*program, mpi.Reason, string) {
 	p, aside := ps.all[cid], ps.crashes.aside(cid)
 	switch {
 	case ps.shut:
-		return nil, mpi.Refused, "the node is stopping"
+		return nil, mpi.Stopping, stopping
 	case aside != "":
 		return nil, mpi.NotServed, "the node cannot serve this interpreter: " + aside
 	case p == nil && !ps.n.cfg.AnyProgram:

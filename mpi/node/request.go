@@ -45,7 +45,7 @@ func (q *request) charged() mpi.PeerID { return q.n.self }
 // failures so far.
 func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	if n.closed.Load() {
-		return mpi.Result{}, mpi.Errorf(mpi.CodeStopping, "the node is stopping")
+		return mpi.Result{}, mpi.Errorf(mpi.CodeStopping, stopping)
 	}
 	if err := n.check(&r); err != nil {
 		return mpi.Result{}, err
@@ -68,16 +68,16 @@ func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 		}
 		return res, err
 	case <-timer.C:
-		q.giveUp("the request's time was up")
+		q.giveUp(mpi.TimedOut, "the request's time was up")
 		res := q.partial()
 		res.Failures = append(res.Failures, q.unanswered(r.Messages, res)...)
 		return res, mpi.Errorf(mpi.CodeTimeout, "%s: %d of %d expected answers came within %s", program, len(res.Messages), q.expected, r.Timeout)
 	case <-ctx.Done():
-		q.giveUp("the client hung up")
+		q.giveUp(mpi.TimedOut, "the client hung up")
 		return q.partial(), mpi.Errorf(mpi.CodeCancelled, "the client hung up")
-	case <-n.ctx.Done():
-		q.giveUp("the node stopped")
-		return q.partial(), mpi.Errorf(mpi.CodeStopping, "the node stopped")
+	case <-n.halt:
+		q.giveUp(mpi.Stopping, "this node stopped")
+		return q.partial(), mpi.Errorf(mpi.CodeStopping, "the node stopped before the request was done")
 	}
 }
 
@@ -232,7 +232,7 @@ func (q *request) shut() {
 
 // giveUp ends the request early: messages that have not ended become failures, and the peers that
 // have them are told that the request is cancelled.
-func (q *request) giveUp(why string) {
+func (q *request) giveUp(reason mpi.Reason, why string) {
 	q.mu.Lock()
 	q.shut()
 	q.givingUp = true
@@ -252,7 +252,7 @@ func (q *request) giveUp(why string) {
 		if o.taken {
 			detail = why + " before the message was done"
 		}
-		q.failures = append(q.failures, o.failure(mpi.TimedOut, detail))
+		q.failures = append(q.failures, o.failure(reason, detail))
 	}
 }
 
@@ -288,6 +288,7 @@ func (n *Node) close(q *request) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.requests, q.id)
+	n.checkIdle()
 }
 
 // expire drops the messages of an answered request that have not ended by its deadline and

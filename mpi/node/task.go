@@ -37,6 +37,7 @@ type task struct {
 	mu       sync.Mutex // guards the rest
 	room     int64      // bytes taken of the budget
 	said     bool       // the Accept was sent
+	begun    bool       // a slot has it
 	over     bool       // the Done was sent
 	left     int        // messages sent and not ended
 	failures []mpi.Failure
@@ -248,7 +249,14 @@ func (t *task) takeData() ([]byte, bool) {
 	defer t.mu.Unlock()
 	data := t.data
 	t.data = nil
+	t.begun = true
 	return data, !t.over
+}
+
+func (t *task) isBegun() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.begun
 }
 
 // finish ends the task and sends the Done, with the failure of the message itself if there is one.
@@ -282,6 +290,7 @@ func (n *Node) forget(t *task) {
 	list[t.index], list[last] = list[last], nil
 	if last == 0 {
 		delete(n.tasks, t.req)
+		n.checkIdle()
 	} else {
 		n.tasks[t.req] = list[:last]
 	}
