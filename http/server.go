@@ -209,8 +209,8 @@ const (
 // jobs that have ended have few events left.
 const lastEvents = time.Second
 
-// Drain refuses requests that begin something, with 503 and Retry-After, until Close. Those that run
-// go on, and clients may still look at how they and their jobs end.
+// Drain refuses requests that begin something, with 503 and Retry-After, until Close. Those that
+// run go on, and clients may still look at how they and their jobs end.
 func (s *Server) Drain() { s.gate.drain() }
 
 // Close refuses new requests, gives streams lastEvents to end and ends them, waits for other

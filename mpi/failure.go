@@ -33,8 +33,10 @@ const (
 	NoSlots     Reason = "no-slots"      // the peer has no room for ranks
 	NoAnswer    Reason = "no-answer"     // was handled, and the peer that did sent no answer
 	Deadlock    Reason = "deadlock"      // all ranks of the job wait for each other
-	Stopping    Reason = "stopping"      // the node is stopping: what it had has ended, or never began
-	DiskFull    Reason = "disk-full"     // the origin's disk, or its quota there, has no room for what ranks wrote
+	// the node is stopping: what it had has ended, or never began
+	Stopping Reason = "stopping"
+	// the disk of the job's origin, or the quota there, has no room for what its ranks wrote
+	DiskFull Reason = "disk-full"
 )
 
 // Failure is one message that was not delivered, or was delivered and failed.

@@ -82,8 +82,8 @@ func (svc *Service) Start() error {
 	return svc.cfg.Transport.Start(receiver{svc})
 }
 
-// Close ends all jobs and parts within ctx, and joins every goroutine: origins of what runs here are
-// told, then own jobs end on all their nodes, then sessions close. It may be called twice.
+// Close ends all jobs and parts within ctx, and joins every goroutine: origins of what runs here
+// are told, then own jobs end on all their nodes, then sessions close. It may be called twice.
 func (svc *Service) Close(ctx context.Context) error {
 	svc.closeOnce.Do(func() { svc.closeErr = svc.close(ctx) })
 	return svc.closeErr

@@ -37,8 +37,8 @@ func TestStoppedNodeSaysSo(t *testing.T) {
 	await(t, a, func() bool { return len(a.cfg.Pools.Known()) == 0 }) // it said goodbye
 }
 
-// A node that stops lets handlers end that have begun, and requests that wait for their answers. What
-// has not begun fails at once, and nothing new is taken: each with the true reason.
+// A node that stops lets handlers end that have begun, and requests that wait for their answers.
+// What has not begun fails at once, and nothing new is taken: each with the true reason.
 func TestStoppingNodeLetsHandlersEnd(t *testing.T) {
 	nodes := start(t, 2, func(_ int, c *Config) { c.Grace = time.Minute })
 	a, b := nodes[0], nodes[1]
@@ -53,7 +53,7 @@ func TestStoppingNodeLetsHandlersEnd(t *testing.T) {
 	await(t, a, func() bool { return a.running.Load() == 1 })
 	drained := make(chan struct{})
 	go func() { defer close(drained); b.Drain(t.Context()) }()
-	await(t, a, func() bool { return len(a.cfg.Pools.Known()) == 0 }) // it said goodbye, and so has begun
+	await(t, a, func() bool { return len(a.cfg.Pools.Known()) == 0 }) // it said goodbye
 	res, err := do(t, a, b.Self(), "echo late")
 	if len(res.Failures) != 1 || res.Failures[0].Reason != mpi.Stopping {
 		t.Errorf("a message to a node that stops: %+v, %v", res, err)

@@ -107,7 +107,7 @@ type Node struct {
 	mu       sync.Mutex // guards the rest
 	requests map[mpi.RequestID]*request
 	tasks    map[mpi.RequestID][]*task
-	idle     chan struct{} // closed once the node takes nothing new and has none of both; nil before Drain
+	idle     chan struct{} // made by Drain, and closed when both are empty
 
 	running    atomic.Int64
 	totals     totals
