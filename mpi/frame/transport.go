@@ -3,6 +3,7 @@ package frame
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
@@ -50,10 +51,14 @@ type JobTransport interface {
 	// Forget drops the Packets of a job, named by its JobKey, that were posted for the peer and
 	// wait for credit. Their failed is not called.
 	Forget(to mpi.PeerID, job [16]byte)
-	// Watch makes sure that a session to the peer is lost soon if the peer is gone, until stop is
-	// called. It opens none.
-	Watch(mpi.PeerID) (stop func())
+	// Watch has the silence of a peer noticed within a second, until stop is called. A session to
+	// the peer may be silent for grace before it is lost: the longest of all watchers counts, and
+	// what the transport allows to any. It opens no session.
+	Watch(peer mpi.PeerID, grace time.Duration) (stop func())
 }
+
+// DefaultGrace is how long a session may be silent before it is lost, where nobody says.
+const DefaultGrace = 30 * time.Second
 
 // Errors of [Transport.Send].
 var (
@@ -63,6 +68,16 @@ var (
 	// ErrHandshake means that a peer took the connection and the handshake broke off, as it does
 	// where both dial at the same moment. The peer may be there: ask again soon.
 	ErrHandshake = transportError("connection broke off in its handshake")
+)
+
+// Why a session was lost, where neither side ended it. See [Receiver.Lost].
+var (
+	// ErrGone means that the peer's process has ended: its address refuses connections.
+	ErrGone = transportError("the peer's process has ended")
+	// ErrSilent means that nothing came from the peer for the whole grace.
+	ErrSilent = transportError("the peer is silent")
+	// ErrRestarted means that the peer runs in another incarnation: what it knew is gone.
+	ErrRestarted = transportError("the peer has restarted: what it knew is gone")
 )
 
 type transportError string
@@ -92,7 +107,18 @@ type Receiver interface {
 	Receive(from mpi.PeerID, f Frame)
 	// Lost says that the session is over: what was sent on it and has no Accept, Refuse or
 	// Done yet never will. It is called once for each session that ends, after the last frame.
+	// why wraps [ErrGone], [ErrSilent] or [ErrRestarted], or says that the peer, or this node,
+	// ended the session.
 	Lost(peer mpi.PeerID, session uint64, why error)
+}
+
+// SilenceReceiver is what a [Receiver] may be able to do besides.
+type SilenceReceiver interface {
+	// Silent says that nothing has come from the peer since a time, on a session that goes on: the
+	// transport dials it anew. It is called once for each silence.
+	Silent(peer mpi.PeerID, since time.Time, why string)
+	// Heard ends a silence. So does Lost, without it.
+	Heard(peer mpi.PeerID)
 }
 
 // UnsentReceiver is what a [Receiver] may be able to do besides.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -31,7 +32,7 @@ type isolatedTransport struct {
 func (l isolatedTransport) Self() mpi.PeerID                        { return l.self }
 func (isolatedTransport) Start(frame.Receiver) error                { return nil }
 func (isolatedTransport) Close(context.Context) error               { return nil }
-func (isolatedTransport) Watch(mpi.PeerID) func()                   { return func() {} }
+func (isolatedTransport) Watch(mpi.PeerID, time.Duration) func()    { return func() {} }
 func (isolatedTransport) ParsePeer(text string) (mpi.PeerID, error) { return mpi.PeerID(text), nil }
 func (l isolatedTransport) Forget(to mpi.PeerID, job [16]byte) {
 	l.n.mu.Lock()

@@ -38,7 +38,7 @@ func (svc *Service) watch(p mpi.PeerID) (stop func()) {
 	if p == svc.self {
 		return func() {}
 	}
-	return svc.cfg.Transport.Watch(p)
+	return svc.cfg.Transport.Watch(p, frame.DefaultGrace)
 }
 
 // receiver takes the frames of jobs.

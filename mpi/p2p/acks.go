@@ -100,6 +100,7 @@ func (o *outbound) awaitLife(asked bool) {
 
 // hear handles one frame from the receiver.
 func (o *outbound) hear(typ wire.Type, payload []byte) error {
+	o.hears()
 	switch typ {
 	case wire.TypeAck:
 		seq, err := wire.ParseAck(payload)

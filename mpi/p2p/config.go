@@ -8,6 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -19,7 +20,7 @@ type Config struct {
 	// asked for the peer at the other end only. Whether a message's origin is admitted is for the
 	// layer above to ask, which can refuse that one message.
 	Admit func(mpi.PeerID) bool
-	// Grace is how long a session outlives its stream. Default 5 s.
+	// Grace is how long a session may be silent before it is lost. Default [frame.DefaultGrace].
 	Grace time.Duration
 	// A sender that hears nothing for PingEvery sends a Ping, and gives up the stream when nothing
 	// comes for PingTimeout more. Defaults 5 s and 10 s.
@@ -50,11 +51,9 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// ForJobs is c for a transport of jobs. A watched peer that says nothing any more is lost after 1.6
-// s, one that hangs up and cannot be dialled after 0.6 s.
+// ForJobs is c for a transport of jobs.
 func ForJobs(c Config) Config {
 	c.Protocol = JobProtocol
-	c.Grace = 600 * time.Millisecond
 	return c
 }
 
@@ -70,7 +69,7 @@ func (c Config) withDefaults() Config {
 		}
 		*n = min(max(*n, least), most)
 	}
-	duration(&c.Grace, 5*time.Second)
+	duration(&c.Grace, frame.DefaultGrace)
 	duration(&c.PingEvery, 5*time.Second)
 	c.PingEvery = min(c.PingEvery, silence/4) // receivers give up after silence
 	duration(&c.PingTimeout, 10*time.Second)

@@ -175,20 +175,20 @@ func TestPostsAreBounded(t *testing.T) {
 	}
 }
 
-// A watched peer that is there and says nothing is lost within 2 s; one that hangs up and cannot be
-// dialled, sooner.
+// A watched peer that is there and says nothing is missed within a second, and lost after the
+// grace; so is one that hangs up and cannot be dialled.
 func TestWatchedPeerIsLostSoon(t *testing.T) {
 	for name, vanish := range map[string]func(m *mute){
 		"silent": func(*mute) {},
 		"gone":   func(m *mute) { m.h.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := newNode(t, ForJobs(Config{}))
+			x := newNode(t, ForJobs(Config{Grace: 600 * time.Millisecond}))
 			m := newMute(t)
 			m.h.SetStreamHandler(JobProtocol, m.handle)
 			know(x.h, m.h)
 			to := mpi.PeerID(m.h.ID().String())
-			stop := x.Watch(to)
+			stop := x.Watch(to, 0)
 			defer stop()
 			if _, err := x.Send(t.Context(), to, numbered(1, 0)); err != nil {
 				t.Fatal(err)
@@ -206,7 +206,7 @@ func TestWatchedPeerIsLostSoon(t *testing.T) {
 
 // Watching begins for a session that is idle at once, not when its next ping is due.
 func TestWatchHurries(t *testing.T) {
-	cfg := ForJobs(Config{PingEvery: 20 * time.Second})
+	cfg := ForJobs(Config{PingEvery: 20 * time.Second, Grace: 600 * time.Millisecond})
 	x := newNode(t, cfg)
 	m := newMute(t)
 	m.h.SetStreamHandler(JobProtocol, m.handle)
@@ -215,7 +215,7 @@ func TestWatchHurries(t *testing.T) {
 	if _, err := x.Send(t.Context(), to, numbered(1, 0)); err != nil {
 		t.Fatal(err)
 	}
-	defer x.Watch(to)()
+	defer x.Watch(to, 0)()
 	start := time.Now()
 	x.loss(t)
 	if d := time.Since(start); d > 15*time.Second {

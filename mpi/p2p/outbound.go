@@ -38,6 +38,8 @@ type outbound struct {
 	// an answer that the peer waits for.
 	turn atomic.Bool
 
+	hushed atomic.Bool // the receiver knows of a silence
+
 	mu       sync.Mutex // guards the fields below
 	state    state
 	number   uint64   // what Send returns; 0 until the peer's first Welcome

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -42,14 +43,15 @@ type resumption struct {
 // resume brings the session onto a new stream, until the grace is over. The first try is made at
 // once.
 func (o *outbound) resume(r *resumption, cause error) (*stream, error) {
-	ctx, cancel := context.WithDeadline(o.ctx, r.since.Add(o.t.cfg.Grace))
+	grace := o.t.grace(o.name)
+	ctx, cancel := context.WithDeadline(o.ctx, r.since.Add(grace))
 	defer cancel()
 	for ; ; r.tries++ {
 		if r.tries > 0 {
 			backoff.Sleep(ctx, retries.After(r.tries)) // ctx is looked at below
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("no way back to the peer within %v of grace: %w", o.t.cfg.Grace, cause)
+			return nil, fmt.Errorf("%w: no way back to it within %v of grace: %w", frame.ErrSilent, grace, cause)
 		}
 		s, err := o.connect(ctx, true)
 		if err == nil {
@@ -61,6 +63,7 @@ func (o *outbound) resume(r *resumption, cause error) (*stream, error) {
 		}
 		if ctx.Err() == nil {
 			cause = err
+			o.hush(r.since, cause)
 		}
 	}
 }
@@ -107,4 +110,18 @@ func (o *outbound) breakOff() (heard, closing bool) {
 	o.broken = true
 	o.stream = nil
 	return o.heard, o.closing
+}
+
+// hush tells the receiver of a silence, once. Only run calls it.
+func (o *outbound) hush(since time.Time, why error) {
+	if !o.hushed.Swap(true) {
+		o.t.silent(o.name, since, why)
+	}
+}
+
+// hears notes that something has come from the peer. Only listen calls it.
+func (o *outbound) hears() {
+	if o.hushed.Swap(false) {
+		o.t.heardFrom(o.name)
+	}
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -145,34 +143,6 @@ func (t *Transport) enterGo(f func()) {
 			f()
 		}()
 	}
-}
-
-// Watch implements [frame.JobTransport].
-func (t *Transport) Watch(p mpi.PeerID) (stop func()) {
-	t.mu.Lock()
-	t.watched[p]++
-	o := t.outs[p]
-	t.mu.Unlock()
-	if o != nil {
-		o.hurry()
-	}
-	return sync.OnceFunc(func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.watched[p]--; t.watched[p] == 0 {
-			delete(t.watched, p)
-		}
-	})
-}
-
-// pings is after how much silence a peer is asked for a sign of life, and how long it then has.
-func (t *Transport) pings(p mpi.PeerID) (every, timeout time.Duration) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if t.watched[p] > 0 {
-		return min(t.cfg.WatchEvery, t.cfg.PingEvery), min(t.cfg.WatchTimeout, t.cfg.PingTimeout)
-	}
-	return t.cfg.PingEvery, t.cfg.PingTimeout
 }
 
 // unsent is the error of a Send whose frame was not sent because of why.

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -21,7 +22,7 @@ const (
 
 // Why a session ends for good, and at once.
 var (
-	errRestarted = errors.New("the peer has restarted: what it knew is gone")
+	errRestarted = frame.ErrRestarted
 	errFinished  = errors.New("this node is stopping") // said Close itself
 )
 

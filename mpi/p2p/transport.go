@@ -53,8 +53,8 @@ type Transport struct {
 	greeter  frame.Greeter  // set by Greet, before Start
 	closing  bool
 	outs     map[mpi.PeerID]*outbound
-	sessions uint64             // the number last given
-	watched  map[mpi.PeerID]int // by how many; none is 0
+	sessions uint64                             // the number last given
+	watched  map[mpi.PeerID]map[*watch]struct{} // none is empty
 
 	ins       inbounds
 	greetings greetings
@@ -76,7 +76,7 @@ func New(h host.Host, cfg Config) *Transport {
 		host: h,
 		cfg:  cfg.withDefaults(),
 		self: mpi.PeerID(h.ID().String()),
-		outs: make(map[mpi.PeerID]*outbound), watched: make(map[mpi.PeerID]int),
+		outs: make(map[mpi.PeerID]*outbound), watched: make(map[mpi.PeerID]map[*watch]struct{}),
 	}
 	t.ins.init(t.cfg.MaxSessions)
 	rand.Read(t.incarnation[:]) // never fails
