@@ -13,12 +13,11 @@ import (
 // Starts, decides the cause once, and comes to its end once a client cancels the job.
 func TestOriginTakesAnyOrder(t *testing.T) {
 	for seed := range uint64(1000) {
-		randomOrigin(t, seed)
+		randomOrigin(t, seed, rand.New(rand.NewPCG(seed, 1)))
 	}
 }
 
-func randomOrigin(t *testing.T, seed uint64) {
-	r := rand.New(rand.NewPCG(seed, 1))
+func randomOrigin(t *testing.T, seed uint64, r *rand.Rand) {
 	now := time.Unix(1e9, 0)
 	spec := mpi.JobSpec{File: "prog", Ranks: 1 + r.IntN(4), Stdin: r.IntN(2) == 0}
 	if r.IntN(3) == 0 {
@@ -171,12 +170,11 @@ func randomFrame(r *rand.Rand) frame.JobFrame {
 // back each slot once, and leaves once the node stops.
 func TestHostTakesAnyOrder(t *testing.T) {
 	for seed := range uint64(1000) {
-		randomHost(t, seed)
+		randomHost(t, seed, rand.New(rand.NewPCG(seed, 2)))
 	}
 }
 
-func randomHost(t *testing.T, seed uint64) {
-	r := rand.New(rand.NewPCG(seed, 2))
+func randomHost(t *testing.T, seed uint64, r *rand.Rand) {
 	now := time.Unix(1e9, 0)
 	slots := 1 + r.IntN(3)
 	h := newHost("self", mpi.JobID{Origin: "a"}, slots, func(p mpi.PeerID) bool { return p != "banned" }, now)

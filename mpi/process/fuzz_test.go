@@ -297,16 +297,21 @@ func (w *hostile) arg(i, k int) uint64 {
 	return uint64(w.u32())
 }
 
-// one makes one call, and checks its result.
+// one makes one call with arguments of the bytes.
 func (w *hostile) one(i int) (uint64, error) {
-	f := &abi.Functions[i]
-	args := make([]uint64, len(f.Params))
+	args := make([]uint64, len(abi.Functions[i].Params))
 	for k := range args {
 		args[k] = w.arg(i, k)
 	}
 	if w.calls++; w.calls > 200 {
 		return 0, &exec.ExitError{Reason: mpi.Trapped, Detail: "enough"}
 	}
+	return w.call(i, args)
+}
+
+// call makes one call, and checks its result.
+func (w *hostile) call(i int, args []uint64) (uint64, error) {
+	f := &abi.Functions[i]
 	timer := time.AfterFunc(2*time.Millisecond, func() { w.world.Abort(errBlocked) })
 	defer timer.Stop()
 	result, err := w.p.Call(i, args)

@@ -103,3 +103,27 @@ func TestHostileLines(t *testing.T) {
 	paths := sec(customSection, slices.Concat(str(".debug_line_str"), bytes.Repeat([]byte{'x'}, maxPath-1), []byte{0}))
 	Lines(build(functions, memory, code, five, paths))
 }
+
+// FuzzLines: no debugging information breaks what reads it, a table has its limit, and no table
+// breaks what looks lines up.
+func FuzzLines(f *testing.F) {
+	good := lineSection(setAddress(2), toLine(4), emit, advance(1), emit, toFile(2), emit, advance(2), endSequence)
+	f.Add(good[14:], []byte{})
+	f.Add(good[14:], Lines(build(functions, memory, sec(codeSection, vec(body([]byte{1, 1}))), good)))
+	code := sec(codeSection, vec(body([]byte{1, 1})))
+	f.Fuzz(func(t *testing.T, line, table []byte) {
+		section := sec(customSection, append(str(".debug_line"), line...))
+		text := sec(customSection, append(str(".debug_line_str"), table...))
+		made := Lines(build(functions, memory, code, section, text))
+		if len(made) > MaxLines {
+			t.Fatalf("a table of %d bytes", len(made))
+		}
+		for _, b := range [][]byte{made, table} {
+			for function := range uint32(3) {
+				for offset := range int64(8) {
+					Line(b, function, offset)
+				}
+			}
+		}
+	})
+}
