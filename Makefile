@@ -6,9 +6,11 @@ GOFLAGS  := -trimpath -buildvcs=false
 KUBO     := $(shell sed -n 's|^\tgithub.com/ipfs/kubo \(v[^ ]*\).*|\1|p' go.mod)
 PACKAGES ?= ./...
 FUZZTIME ?= 10s
+FUZZLONG ?= 10000000x
 FLAKY    ?= 20
 MODULES  ?= 10000
 KILLS    ?= 200
+SOAK     ?= 30m
 
 # Tools, each at one version.
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -107,6 +109,10 @@ check: lint store deps-cxx deps-openmpi deps-packages ## What to run before a co
 fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@.ci/fuzz $(FUZZTIME)
 
+.PHONY: fuzz-long
+fuzz-long: ## Run every fuzz target for FUZZLONG (10000000x executions each, days on two cores)
+	@.ci/fuzz $(FUZZLONG)
+
 .PHONY: lint
 lint: prose build/tools/golangci-lint ## Check format, lengths of lines and files, vet, and a short list of linters (.golangci.yml)
 	@test -z "$$(gofmt -l .)" || { echo "not formatted (gofmt -w):"; gofmt -l .; exit 1; }
@@ -140,6 +146,10 @@ e2e: build build/ipfs deps-curl deps-openmpi ## Run the end-to-end tests, with r
 .PHONY: kills
 kills: build build/ipfs ## End KILLS (200) workers of a daemon by signals at random moments
 	KILLS=$(KILLS) $(GO) test -tags e2e -count=1 -timeout 60m -v -run '^TestKills' ./cmd/loader/e2e
+
+.PHONY: soak
+soak: build ## Keep daemons busy for SOAK (30m) while others come and go: what they hold may not grow
+	SOAK=$(SOAK) $(GO) test -tags e2e -count=1 -timeout 0 -v -run '^TestSoak$$' ./cmd/loader/e2e
 
 .PHONY: demo
 demo: bin/ipfs-mpi store deps-curl ## Start three nodes, publish the store, pass messages, run MPI programs that leave pictures
