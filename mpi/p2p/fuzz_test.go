@@ -43,9 +43,10 @@ func FuzzSession(f *testing.F) {
 	h := newHost(f)
 	know(h, b.h)
 	var (
-		mu    sync.Mutex
-		run   uint64               // of the input; a part of each ID
-		taken map[[2]uint64]uint64 // by run and session: the last number that the receiver was given
+		mu  sync.Mutex
+		run uint64 // of the input; a part of each ID
+		// by run and session: the last number that the receiver was given
+		taken map[[2]uint64]uint64
 		wrong string
 	)
 	b.hook = func(_ mpi.PeerID, x frame.Frame) {

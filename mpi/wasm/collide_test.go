@@ -7,8 +7,8 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 )
 
-// What a module brings under the names that its rewriting adds, or at the places of what it adds, is
-// refused, or is the module's own and changes nothing: it still ends at its limit.
+// What a module brings under the names that its rewriting adds, or at the places of what it adds,
+// is refused, or is the module's own and changes nothing: it still ends at its limit.
 func TestHostileCollisions(t *testing.T) {
 	r := newRuntime(t)
 	const loop = `(func (export "_start") (drop (memory.grow (i32.const 1))) (loop $l (br $l)))`

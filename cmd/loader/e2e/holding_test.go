@@ -77,7 +77,7 @@ func (s *soak) rest(t *testing.T) (list []holding) {
 		})
 	}
 	for _, n := range s.nodes {
-		// What a burst of work took goes back to the system little by little: the least of some looks.
+		// What work took goes back to the system little by little: the least of some looks.
 		least := holdingOf(t, n)
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 			if h := holdingOf(t, n); h.resident < least.resident {
@@ -118,8 +118,8 @@ func holdingOf(t *testing.T, n *node) (h holding) {
 	return h
 }
 
-// ofProcess is what a process has: KiB that are in memory and no file's, threads, open descriptors. A
-// locked worker's descriptors only root can count.
+// ofProcess is what a process has: KiB that are in memory and no file's, threads, open descriptors.
+// A locked worker's descriptors only root can count.
 func ofProcess(t *testing.T, pid int) (resident, threads, descriptors int) {
 	t.Helper()
 	if list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid)); err == nil {

@@ -30,10 +30,10 @@ func soakTime(t *testing.T) time.Duration {
 	return d
 }
 
-// Three daemons pass messages and run jobs, well and badly, while a fourth comes and goes, killed or
-// stopped, and connections are cut. After a fifth of the time, and at its end, they get to rest, and
-// what each has and its workers have may not have grown by more than the slack of holdingFields. Messages and jobs
-// among the three never fail.
+// Three daemons pass messages and run jobs, well and badly, while a fourth comes and goes, killed
+// or stopped, and connections are cut. After a fifth of the time, and at its end, they get to rest,
+// and what each has and its workers have may not have grown by more than the slack of
+// holdingFields. Messages and jobs among the three never fail.
 func TestSoak(t *testing.T) {
 	length := soakTime(t)
 	s := newSoak(t)
