@@ -117,6 +117,7 @@ var rules = []rule{
 	{packages: "interpreters/*/*", imports: []string{"sdk/handler", "sdk/mpi"}},
 
 	{packages: "test/simnet", foreign: []string{libp2p, multi}},
+	{packages: "test/netlab", foreign: []string{goSystem}},
 	{packages: "test/*", imports: []string{"mpi", "mpi/*", "mpi/match/matchtest", "mpi/wasm/wasi", "sdk/cc"}},
 }
 
