@@ -35,6 +35,8 @@ type JobSpec struct {
 	CheckCalls bool `json:"check,omitempty"`
 	// go on when all ranks wait for each other and no message is under way
 	AllowDeadlock bool `json:"allowDeadlock,omitempty"`
+	// a process that fails, alone or with its node, does not end the job: the others are told
+	FT bool `json:"ft,omitempty"`
 }
 
 // MapBy is how ranks are placed.
@@ -55,7 +57,7 @@ const (
 	JobFinding   JobState = "finding"   // looks for peers with slots
 	JobFetching  JobState = "fetching"  // each node fetches and compiles the program
 	JobRunning   JobState = "running"   // the ranks run
-	JobDone      JobState = "done"      // every rank ended with exit code 0
+	JobDone      JobState = "done"      // every rank ended with exit code 0, but those that failed in a job with FT
 	JobFailed    JobState = "failed"    // Cause says why
 	JobCancelled JobState = "cancelled" // on a client's request
 )
@@ -90,8 +92,27 @@ type JobRank struct {
 	Peer   PeerID `json:"peer"`
 	Memory int64  `json:"memory,omitempty"` // bytes, once it has ended
 	Exit   *int   `json:"exit,omitempty"`   // once it has ended by itself
+	// why it failed, in a job with FT; nil if it did not
+	Failed *RankFailure `json:"failed,omitempty"`
 	// what it waits for, or waited for when the job failed: of some moments ago; nil while it runs
 	Waits *RankWait `json:"waits,omitempty"`
+}
+
+// RankFailure is why a rank failed that the job goes on without.
+type RankFailure struct {
+	Reason Reason `json:"reason"`
+	Detail string `json:"detail"`
+}
+
+// FailedRanks is how many ranks have failed in a job that goes on without them.
+func (j *Job) FailedRanks() int {
+	n := 0
+	for i := range j.Ranks {
+		if j.Ranks[i].Failed != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // JobCause is the first thing that went wrong.
@@ -120,7 +141,9 @@ const (
 	EventStdout   EventType = "stdout"   // Rank wrote Text
 	EventStderr   EventType = "stderr"   // Rank wrote Text
 	EventExit     EventType = "exit"     // Rank ended by itself
-	EventEnd      EventType = "end"      // the last: the job ended
+	// Rank failed for Cause, in a job with FT, which goes on
+	EventRankFailed EventType = "rank-failed"
+	EventEnd        EventType = "end" // the last: the job ended
 )
 
 // JobEvent is one thing that happened to a job, in order. Seq counts from 1 for each job.
@@ -128,12 +151,12 @@ type JobEvent struct {
 	Seq  uint64    `json:"seq"`
 	Time time.Time `json:"time"`
 	Type EventType `json:"type"`
-	Rank int       `json:"rank"` // with stdout, stderr, exit
+	Rank int       `json:"rank"` // with stdout, stderr, exit, rank-failed
 	// progress; a line with its newline, or a part of one that is long or unfinished
 	Text   string    `json:"text,omitempty"`
 	State  JobState  `json:"state,omitempty"`  // state, end
 	Exit   int       `json:"exit,omitempty"`   // exit, end
-	Cause  *JobCause `json:"cause,omitempty"`  // end
+	Cause  *JobCause `json:"cause,omitempty"`  // end, rank-failed
 	Missed uint64    `json:"missed,omitempty"` // events before this one that are not kept any more
 }
 

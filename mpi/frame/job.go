@@ -23,11 +23,13 @@ import (
 //	  │ Look ───────────────────────────► │   now and then: what do the ranks do?
 //	  │ ◄──────────────────────  Standing │   answers each Look
 //	  │ ◄─────────────────────────── Exit │   of each rank
+//	  │ ◄─────────────────────── PeerLost │   a node that this one lost, in a job that survives it
+//	  │ RanksFailed ────────────────────► │   as the origin has decided
 //	  │ Stop ───────────────────────────► │   at the end, or when one failed; answered by
 //	  │ ◄──────────────────────── Stopped │   once nothing of the job is left there
 //
 // Packets go directly between the nodes of ranks. A node that loses its session with another node
-// of the job tells the origin by Failed.
+// of the job tells the origin by Failed; in a job with Place.FT by PeerLost, and goes on.
 
 // Offer asks for slots.
 type Offer struct {
@@ -64,6 +66,7 @@ type Place struct {
 	Slots   uint32        // rank slots that the job could have had: MPI_UNIVERSE_SIZE
 	Stdin   bool          // rank 0 gets input
 	Check   bool          // what the ranks call is compared
+	FT      bool          // a process that fails does not end the job
 }
 
 // Prepared says that the node's ranks can start.
@@ -167,6 +170,22 @@ type Failed struct {
 	Detail string
 }
 
+// PeerLost says that the node has lost another node of a job with [Place].FT, and goes on. The
+// origin decides which of the two has failed, and says so by RanksFailed or Stop.
+type PeerLost struct {
+	Job    mpi.JobID
+	Peer   mpi.PeerID
+	Detail string
+}
+
+// RanksFailed says that processes of a job with [Place].FT have failed, on any of its nodes. It
+// goes to all nodes with ranks.
+type RanksFailed struct {
+	Job    mpi.JobID
+	Ranks  []uint32
+	Detail string // why
+}
+
 // Stop ends the job on the node.
 type Stop struct {
 	Job    mpi.JobID
@@ -209,6 +228,8 @@ func (Exit) isFrame()         {}
 func (Failed) isFrame()       {}
 func (Stop) isFrame()         {}
 func (Stopped) isFrame()      {}
+func (PeerLost) isFrame()     {}
+func (RanksFailed) isFrame()  {}
 
 func (f Offer) Of() mpi.JobID        { return f.Job }
 func (f Reservation) Of() mpi.JobID  { return f.Job }
@@ -226,3 +247,5 @@ func (f Exit) Of() mpi.JobID         { return f.Job }
 func (f Failed) Of() mpi.JobID       { return f.Job }
 func (f Stop) Of() mpi.JobID         { return f.Job }
 func (f Stopped) Of() mpi.JobID      { return f.Job }
+func (f PeerLost) Of() mpi.JobID     { return f.Job }
+func (f RanksFailed) Of() mpi.JobID  { return f.Job }

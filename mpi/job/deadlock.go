@@ -42,7 +42,7 @@ func (o *origin) look() {
 	o.looks++
 	o.looking = true
 	for _, p := range o.order {
-		if p.state == placed {
+		if p.state == placed && !p.failed {
 			p.standing.asked, p.standing.ended = true, p.exits == len(p.ranks)
 			o.post(p.peer, frame.Look{Job: o.id, Round: o.looks})
 		}
@@ -75,6 +75,8 @@ func (o *origin) looked() {
 	for _, x := range o.order {
 		s := &x.standing
 		switch {
+		case x.failed:
+			continue
 		case x.state == stopped && o.phase == running:
 			idle = idle && s.final
 		case x.state != placed || s.asked:
@@ -83,13 +85,13 @@ func (o *origin) looked() {
 		idle, sent, got = idle && s.idle, sent+s.sent, got+s.got
 	}
 	o.looking = false
-	quiet := idle && sent == got
+	quiet := idle && sent == got && !o.void
 	again := quiet && !o.quiet // the second round follows at once
 	if quiet && o.quiet && !o.moved && !o.record.Spec.AllowDeadlock {
 		o.fail(mpi.JobCause{Rank: -1, Reason: mpi.Deadlock, Detail: o.deadlock()})
 		return
 	}
-	o.quiet, o.moved = quiet, false
+	o.quiet, o.moved, o.void = quiet, false, false
 	if again && !o.record.Spec.AllowDeadlock {
 		o.look()
 		return
@@ -119,12 +121,16 @@ const maxDeadlocked = 8
 // deadlock says what the ranks wait for.
 func (o *origin) deadlock() string {
 	var list []string // of sentences
-	waiting, ended := 0, 0
+	waiting := 0
+	var ended, failed []int
 	for r, rank := range o.record.Ranks {
 		w := rank.Waits
 		switch {
+		case rank.Failed != nil:
+			failed = append(failed, r)
+			continue
 		case o.exits[r]:
-			ended++
+			ended = append(ended, r)
 			continue
 		case w == nil: // over the limit of what a node tells
 		case len(list) == 0:
@@ -138,20 +144,21 @@ func (o *origin) deadlock() string {
 		list = append(list, fmt.Sprintf("and %d more ranks", more))
 	}
 	text := "deadlock: " + strings.Join(list, ", ")
-	if ended > 0 {
-		text += "; " + o.hasEnded(ended)
+	if len(ended) > 0 {
+		text += "; " + haveEnded(ended, "ended")
+	}
+	if len(failed) > 0 {
+		text += "; " + haveEnded(failed, "failed")
 	}
 	return text
 }
 
-// hasEnded says which ranks have ended.
-func (o *origin) hasEnded(n int) string {
-	if n == 1 {
-		for r := range o.exits {
-			return fmt.Sprintf("rank %d has ended", r)
-		}
+// haveEnded says which ranks have ended, or failed.
+func haveEnded(list []int, how string) string {
+	if len(list) == 1 {
+		return fmt.Sprintf("rank %d has %s", list[0], how)
 	}
-	return fmt.Sprintf("%d ranks have ended", n)
+	return fmt.Sprintf("%d ranks have %s", len(list), how)
 }
 
 // waitsFor is a wait in a sentence: "MPI_Recv for rank 1 (tag 5)".

@@ -16,9 +16,71 @@ type failure struct {
 	reason mpi.Reason
 }
 
-// endsJob is the policy of a job: whether the failure of one process ends it. Every failure does.
-// The node of the process and the origin both ask, and no other code decides it.
-func endsJob(failure) bool { return true }
+// endsJob is the policy of a job: whether the failure of one process ends it. Every failure does,
+// but in a job with FT only MPI_Abort, or an error of MPI that the program does not handle, which
+// calls it. The node of the process and the origin both ask, and no other code decides it.
+func endsJob(f failure, ft bool) bool {
+	return f.reason != "" && (!ft || f.reason == mpi.Aborted)
+}
+
+// survives reports whether the job goes on without processes that fail now. Before its ranks run
+// there is nothing that could.
+func (o *origin) survives() bool { return o.record.Spec.FT && o.phase == running }
+
+// rankFailed takes that a rank has ended, and failed.
+func (o *origin) rankFailed(c mpi.JobCause) {
+	switch {
+	case endsJob(failure{c.Rank, c.Reason}, o.record.Spec.FT):
+		o.fail(c)
+	case o.survives():
+		o.loseRank(c)
+		o.tell([]int{c.Rank}, c.Detail)
+		o.allEnded()
+	}
+}
+
+// nodeFailed takes that a node with ranks cannot go on: c is why, for a job that ends by it.
+func (o *origin) nodeFailed(p *participant, c mpi.JobCause) {
+	if !o.survives() {
+		o.fail(c)
+		return
+	}
+	o.loseNode(p, c.Reason, "its node cannot go on: "+c.Detail)
+}
+
+// nodeLost takes that a node with ranks is lost.
+func (o *origin) nodeLost(p *participant, why string) {
+	if !o.survives() {
+		rank, detail := lostRanks(p, why)
+		o.fail(mpi.JobCause{Rank: rank, Peer: p.peer, Reason: mpi.Lost, Detail: detail})
+		return
+	}
+	o.loseNode(p, mpi.Lost, "its node was lost: "+firstLine(why))
+}
+
+// peerLost takes that a node has lost another one, which the origin may still hear. One of the two
+// has to go. It is the one that was lost; but a node that loses a second one that the origin hears
+// is the one that is cut off, or does not tell the truth.
+func (o *origin) peerLost(p *participant, f frame.PeerLost) {
+	other := o.nodes[f.Peer]
+	if p.state != placed || p.failed || other == nil || other == p || other.failed || len(other.ranks) == 0 {
+		return
+	}
+	if p.doubted && p.peer != o.self {
+		other = p
+	}
+	p.doubted = true
+	o.nodeLost(other, f.Detail)
+}
+
+// blame has a node fail that says so, or that another one says it lost.
+func (o *origin) blame(p *participant, f frame.Failed) {
+	c := o.causeOf(p, f)
+	if o.survives() { // if it lost another, it was to say PeerLost, and has stopped its own ranks
+		c.Peer, c.Detail = p.peer, f.Detail
+	}
+	o.nodeFailed(p, c)
+}
 
 // fail notes the first thing that went wrong and has the job end. It is false if something had gone
 // wrong before, or all ranks have ended with 0. This is the only place that sets the cause.
@@ -46,7 +108,7 @@ func (o *origin) failed(p *participant, f frame.Failed) {
 		}
 		o.decline(p, f.Reason, why)
 	case placed:
-		o.fail(o.causeOf(p, f))
+		o.blame(p, f)
 	}
 }
 
@@ -84,8 +146,7 @@ func (o *origin) lose(peer mpi.PeerID, why string) {
 		p.state = gone
 	case placed:
 		p.state = gone
-		rank, detail := lostRanks(p, why)
-		o.fail(mpi.JobCause{Rank: rank, Peer: peer, Reason: mpi.Lost, Detail: detail})
+		o.nodeLost(p, why)
 	}
 }
 
@@ -104,7 +165,7 @@ func (o *origin) unsent(e unsent) {
 
 // lostRanks is the rank that went with a node, or -1 for several, and what to say of it.
 func lostRanks(p *participant, why string) (rank int, detail string) {
-	why, _, _ = strings.Cut(why, "\n") // libp2p lists every address
+	why = firstLine(why)
 	if len(p.ranks) == 1 {
 		return p.ranks[0], fmt.Sprintf("with it went rank %d: %s", p.ranks[0], why)
 	}
@@ -118,4 +179,10 @@ func lostRanks(p *participant, why string) (rank int, detail string) {
 		list = append(list, fmt.Sprint(r))
 	}
 	return -1, fmt.Sprintf("with it went ranks %s: %s", strings.Join(list, ", "), why)
+}
+
+// firstLine is what to show of an error: libp2p lists every address.
+func firstLine(why string) string {
+	why, _, _ = strings.Cut(why, "\n")
+	return why
 }

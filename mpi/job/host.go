@@ -34,9 +34,10 @@ type host struct {
 	aborted bool // the ranks are to end
 	looking bool // the origin asked what the ranks do, in a round, and has no answer
 	round   uint64
-	lookAt  time.Time // to ask the ranks; zero if they were
-	lookTAT time.Time // see takeLook
-	told    bool      // the origin knows that the job failed here, or has ended it
+	lookAt  time.Time           // to ask the ranks; zero if they were
+	lookTAT time.Time           // see takeLook
+	missed  map[mpi.PeerID]bool // nodes of a job with FT that were reported as lost
+	told    bool                // the origin knows that the job failed here, or has ended it
 }
 
 // hostPhase is how far a job has come on a node.
@@ -92,7 +93,7 @@ func (h *host) step(now time.Time, e hostEvent) []action {
 		h.rankEnded(e.f)
 	case ranksEnded:
 		// The rest of the place may be large. Whether other nodes are lost is the origin's to see.
-		h.phase, h.place = waiting, frame.Place{Timeout: h.place.Timeout}
+		h.phase, h.place = waiting, frame.Place{Timeout: h.place.Timeout, FT: h.place.FT}
 		h.local = nil
 		if !h.aborted {
 			h.expiry = h.now.Add(waitTime)
@@ -107,6 +108,8 @@ func (h *host) step(now time.Time, e hostEvent) []action {
 		h.post(frame.InputCredit{Job: h.id, Bytes: int64(e.n)})
 	case stood:
 		h.stands(e.s)
+	case peerBroke:
+		h.broke(e)
 	case faulted:
 		h.fail(frame.Failed{Rank: -1, Reason: mpi.Internal, Detail: e.detail})
 	case shed:
@@ -180,6 +183,14 @@ func (h *host) hear(f frame.JobFrame) {
 	case frame.Look:
 		if (h.phase == executing || h.phase == waiting) && !h.aborted && !h.looking {
 			h.takeLook(f.Round)
+		}
+	case frame.RanksFailed:
+		if (h.phase == executing || h.phase == waiting) && !h.aborted && h.place.FT {
+			a := failRanks{why: f.Detail}
+			for _, r := range f.Ranks {
+				a.ranks = append(a.ranks, int(r))
+			}
+			h.do(a)
 		}
 	case frame.Stop:
 		h.stop(f.Detail)
@@ -291,15 +302,14 @@ func (h *host) grouped(why string) {
 // rankEnded takes the end of a rank. If it failed, and that ends the job, it is what the origin
 // hears; if it ended because the ranks were to end, there is nothing to tell.
 func (h *host) rankEnded(f frame.Exit) {
-	if f.Reason == "" || !endsJob(failure{int(f.Rank), f.Reason}) {
-		h.post(f)
+	if h.aborted && f.Reason != "" {
 		return
 	}
-	if h.aborted {
+	h.post(f)
+	if !endsJob(failure{int(f.Rank), f.Reason}, h.place.FT) {
 		return
 	}
 	h.told = true
-	h.post(f)
 	h.abort(fmt.Sprintf("rank %d ended the job: %s", f.Rank, f.Detail))
 }
 
@@ -308,9 +318,37 @@ func (h *host) lose(peer mpi.PeerID, why string) {
 	switch {
 	case peer == h.id.Origin:
 		h.stop("the node that began the job was lost: " + why)
+	case slices.Contains(h.place.Nodes, peer) && h.goesOn():
+		h.miss(peer, why)
 	case slices.Contains(h.place.Nodes, peer):
 		h.fail(frame.Failed{Rank: -1, Peer: peer, Reason: mpi.Lost, Detail: why})
 	}
+}
+
+// goesOn reports whether the ranks here go on when another node is lost, as far as this node is
+// concerned. Once they have ended it does not look any more.
+func (h *host) goesOn() bool { return h.place.FT && h.phase >= preparing && h.phase <= executing }
+
+// miss tells the origin that a node of the job is lost, once. Whose ranks have failed by that is
+// the origin's to say.
+func (h *host) miss(peer mpi.PeerID, why string) {
+	if h.aborted || h.missed[peer] {
+		return
+	}
+	if h.missed == nil {
+		h.missed = map[mpi.PeerID]bool{}
+	}
+	h.missed[peer] = true
+	h.post(frame.PeerLost{Job: h.id, Peer: peer, Detail: why})
+}
+
+// broke takes that a node of the job breaks the protocol.
+func (h *host) broke(e peerBroke) {
+	if h.goesOn() {
+		h.miss(e.peer, e.why)
+		return
+	}
+	h.fail(frame.Failed{Rank: -1, Reason: mpi.Internal, Detail: e.why})
 }
 
 // fail ends the ranks here, and tells the origin the first reason to.

@@ -256,6 +256,10 @@ func (p *hosted) step(e hostEvent) {
 			p.giveInput(a.data)
 		case giveCredit:
 			p.ranks.giveCredit(a.n)
+		case failRanks:
+			if g := p.group.Load(); g != nil {
+				(*g).FailRanks(a.ranks, a.why)
+			}
 		case leave:
 			p.abort(nil)
 			for _, stop := range p.unwatch {

@@ -274,6 +274,8 @@ func size(f frame.JobFrame) int {
 		return len(f.Data)
 	case frame.Input:
 		return len(f.Data)
+	case frame.RanksFailed:
+		return 4 * len(f.Ranks)
 	case frame.Standing:
 		return 350 * len(f.Waits) // with their texts and messages
 	case frame.Place:

@@ -31,19 +31,22 @@ type origin struct {
 	pause    time.Duration               // after this round
 	deadline time.Time                   // of the search for slots
 
-	exits   map[int]bool // ranks that have ended
-	left    int          // ranks that have not
-	ended   bool         // all have, and with 0
-	pending int          // items that the recorder has not dealt with
-	hurried bool         // the recorder waits for nobody
+	exits   map[int]bool  // ranks that have ended
+	left    int           // ranks that have not
+	first   *mpi.JobCause // the first failure that the job survived
+	ended   bool          // all have, and with 0, but for those that failed
+	pending int           // items that the recorder has not dealt with
+	hurried bool          // the recorder waits for nobody
 
 	looks   uint64 // rounds of Look so far
 	looking bool   // the last of them is under way
 	quiet   bool   // in the last round all ranks waited, and no packet was under way
+	void    bool   // ranks failed during the one that is under way
 	moved   bool   // a node does not stand as it did in that round
 
 	input   int64       // bytes of standard input under way
 	noMore  bool        // the end of standard input was sent
+	closed  bool        // rank 0 takes no more
 	waiting *inputGiven // that there is no room for yet; nil for none
 }
 
@@ -98,9 +101,11 @@ type participant struct {
 	standing standing
 	ranks    []int // placed here
 	prepared bool
-	exits    int // of ranks
-	queued   int // bytes of Output and FileChunk with the recorder, with OutputCost
-	uncredit int // bytes that the recorder has dealt with and the node has no credit for yet
+	exits    int  // of ranks
+	failed   bool // in a job that goes on without it
+	doubted  bool // it has said of a node that it lost it, and the job went on without that
+	queued   int  // bytes of Output and FileChunk with the recorder, with OutputCost
+	uncredit int  // bytes that the recorder has dealt with and the node has no credit for yet
 }
 
 // nodeState is how a job and a node stand.
@@ -269,8 +274,7 @@ func (o *origin) stop(detail string) {
 	}
 	o.phase = stopping
 	o.timers = [timerCount]time.Time{}
-	o.do(inputOver{})
-	o.sendInput()
+	o.endInput()
 	for _, p := range o.known() {
 		switch p.state {
 		case asked, declined:
@@ -280,6 +284,15 @@ func (o *origin) stop(detail string) {
 		}
 	}
 	o.arm(stopTimer, stopTimeout)
+}
+
+// endInput says once that rank 0 takes no more input.
+func (o *origin) endInput() {
+	if !o.closed {
+		o.closed = true
+		o.do(inputOver{})
+	}
+	o.sendInput()
 }
 
 // anyLeft reports whether a node has something of the job, as far as is known.

@@ -13,10 +13,11 @@ import (
 
 // packetPath is the packets between this node and another one of a job.
 type packetPath struct {
-	peer mpi.PeerID
-	sent atomic.Int64 // bytes that no credit has come back for
-	got  atomic.Int64 // bytes that no credit was given for
-	due  atomic.Int64 // of those, bytes that the ranks have dealt with
+	peer   mpi.PeerID
+	sent   atomic.Int64 // bytes that no credit has come back for
+	got    atomic.Int64 // bytes that no credit was given for
+	due    atomic.Int64 // of those, bytes that the ranks have dealt with
+	broken atomic.Bool  // one event is enough
 }
 
 // mostUnderWay is what may be under way to a node, or from it, without credit: the last Packets may
@@ -122,7 +123,9 @@ func (o *rankOwner) forget() {
 // Broken implements [exec.RankOwner].
 func (o *rankOwner) Broken(node int, why string) {
 	p := o.p
-	if o.other(node) && p.running.Err() == nil {
-		o.fault(fmt.Sprintf("%s breaks the protocol: %s", o.nodes[node].peer.Short(), why))
+	if !o.other(node) || p.running.Err() != nil || !o.nodes[node].broken.CompareAndSwap(false, true) {
+		return
 	}
+	peer := o.nodes[node].peer
+	p.inbox.put(peerBroke{peer, fmt.Sprintf("%s breaks the protocol: %s", peer.Short(), why)})
 }

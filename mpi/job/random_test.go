@@ -19,7 +19,7 @@ func TestOriginTakesAnyOrder(t *testing.T) {
 
 func randomOrigin(t *testing.T, seed uint64, r *rand.Rand) {
 	now := time.Unix(1e9, 0)
-	spec := mpi.JobSpec{File: "prog", Ranks: 1 + r.IntN(4), Stdin: r.IntN(2) == 0}
+	spec := mpi.JobSpec{File: "prog", Ranks: 1 + r.IntN(4), Stdin: r.IntN(2) == 0, FT: r.IntN(2) == 0}
 	if r.IntN(3) == 0 {
 		spec.Timeout = time.Minute
 	}
@@ -32,11 +32,14 @@ func randomOrigin(t *testing.T, seed uint64, r *rand.Rand) {
 	}
 	o := newOrigin("self", mpi.JobID{Origin: "self"}, spec, mpi.Interpreter{Name: "prog"}, now)
 	placed, started := map[mpi.PeerID]bool{}, map[mpi.PeerID]bool{}
+	told := newTold(t, seed, o)
 	var owed []recordEvent
 	finished, inputsOver := 0, 0
 	var cause *mpi.JobCause
 	step := func(e originEvent) {
-		for _, a := range o.step(now, e) {
+		actions := o.step(now, e)
+		told.check(actions)
+		for _, a := range actions {
 			switch a := a.(type) {
 			case happen:
 				owed = append(owed, recordEvent{})
@@ -133,6 +136,7 @@ func randomOrigin(t *testing.T, seed uint64, r *rand.Rand) {
 			step(tick{})
 		}
 	}
+	told.end()
 	if o.phase != over || finished != 1 || inputsOver > 1 || !o.wake().IsZero() {
 		t.Fatalf("seed %d: it is %v, finished %d times, input ended %d times, next timer %v", seed, o.phase, finished, inputsOver, o.wake())
 	}
@@ -146,7 +150,9 @@ func randomFrame(r *rand.Rand) frame.JobFrame {
 	rank := uint32(r.IntN(5))
 	reasons := []mpi.Reason{"", "", mpi.Exited, mpi.Lost, mpi.Refused, mpi.NoSlots, mpi.OutputLimit}
 	reason := reasons[r.IntN(len(reasons))]
-	switch r.IntN(10) {
+	switch r.IntN(11) {
+	case 10:
+		return frame.PeerLost{Peer: []mpi.PeerID{"self", "b", "c", "z"}[r.IntN(4)], Detail: "silent"}
 	case 0, 1, 2:
 		return frame.Reservation{Ranks: uint32(r.IntN(4)), Held: uint32(r.IntN(2)), Reason: reason}
 	case 3, 4:
@@ -235,7 +241,7 @@ func randomHost(t *testing.T, seed uint64, r *rand.Rand) {
 				ranks[i] = uint32(r.IntN(2))
 			}
 			nodes := []mpi.PeerID{"self", []mpi.PeerID{"b", "b", "banned", "self"}[r.IntN(4)]}
-			step(nodeEvent{"a", frame.Place{Nodes: nodes, Ranks: ranks, Args: []string{"prog"}, Stdin: r.IntN(2) == 0, Timeout: time.Duration(r.IntN(2)) * time.Minute}})
+			step(nodeEvent{"a", frame.Place{Nodes: nodes, FT: r.IntN(2) == 0, Ranks: ranks, Args: []string{"prog"}, Stdin: r.IntN(2) == 0, Timeout: time.Duration(r.IntN(2)) * time.Minute}})
 		case 2, 3:
 			step(nodeEvent{"a", frame.Start{}})
 		case 4:
@@ -247,6 +253,10 @@ func randomHost(t *testing.T, seed uint64, r *rand.Rand) {
 			}
 		case 6:
 			switch r.IntN(8) {
+			case 4:
+				step(nodeEvent{"a", frame.RanksFailed{Ranks: []uint32{uint32(r.IntN(4))}}})
+			case 5:
+				step(peerBroke{"b", "it breaks the protocol"})
 			case 0:
 				step(nodeEvent{"a", frame.Stop{}})
 			case 1:

@@ -55,6 +55,7 @@ func (p *hosted) prepare(place frame.Place) groupReady {
 		Job: shortID(p.id), Nodes: make([]int, len(place.Ranks)), Self: p.ranks.numbers[svc.self],
 		Count: len(place.Nodes), Slots: int(place.Slots), Host: svc.cfg.Host, Args: place.Args, Env: place.Env,
 		Memory: max(svc.cfg.Memory, p.offer.Memory), Scratch: maxJobFiles, Stdin: place.Stdin, Files: files, Check: place.Check,
+		FT: place.FT,
 	}
 	for r, node := range place.Ranks {
 		cfg.Nodes[r] = int(node)

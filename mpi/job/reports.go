@@ -15,6 +15,7 @@ func (o *origin) prepare() {
 	f := frame.Place{
 		Job: o.id, Args: append([]string{programName(o.program)}, spec.Args...), Env: spec.Environ(),
 		Memory: spec.Memory, Timeout: spec.Timeout, Slots: uint32(o.total()), Stdin: spec.Stdin, Check: spec.CheckCalls,
+		FT:    spec.FT,
 		Ranks: make([]uint32, spec.Ranks),
 	}
 	for i, p := range o.order {
@@ -87,6 +88,8 @@ func (o *origin) hear(from mpi.PeerID, f frame.JobFrame) {
 		}
 	case frame.Failed:
 		o.failed(p, f)
+	case frame.PeerLost:
+		o.peerLost(p, f)
 	case frame.Stopped:
 		o.stopped(p)
 	case frame.InputCredit:
@@ -141,15 +144,14 @@ func (o *origin) stopped(p *participant) {
 		if p.prepared {
 			c.Reason, c.Detail = mpi.Lost, "the node has ended its ranks and does not say why"
 		}
-		o.fail(c)
+		o.nodeFailed(p, c)
 	}
 }
 
-// exited takes the end of a rank. The job is done with the last that ends with 0, even if a node is
-// lost while the recorder still deals with the output.
+// exited takes the end of a rank.
 func (o *origin) exited(p *participant, f frame.Exit) {
 	if o.exits[int(f.Rank)] {
-		return // said twice
+		return // said twice, or it is known to have failed
 	}
 	o.exits[int(f.Rank)] = true
 	p.exits++
@@ -163,22 +165,20 @@ func (o *origin) exited(p *participant, f frame.Exit) {
 		r.Exit = &code
 		o.happen(mpi.JobEvent{Type: mpi.EventExit, Rank: int(f.Rank), Exit: code}, false)
 	}
-	if f.Reason != "" && endsJob(failure{int(f.Rank), f.Reason}) {
-		o.fail(mpi.JobCause{
+	if f.Reason != "" {
+		o.rankFailed(mpi.JobCause{
 			Rank: int(f.Rank), Peer: p.peer, Reason: f.Reason, Detail: f.Detail, Exit: int(f.Code)})
 		return
 	}
-	if o.left--; o.left == 0 && o.phase == running {
-		o.ended = true
-		o.stop("the job is over")
-	}
+	o.left--
+	o.allEnded()
 }
 
 // takeOutput gives the recorder what a rank wrote, within the window of its node.
 func (o *origin) takeOutput(p *participant, f frame.JobFrame, n int) {
 	n += frame.OutputCost
 	if p.queued+n > frame.OutputWindow {
-		o.fail(mpi.JobCause{Rank: -1, Peer: p.peer, Reason: mpi.Internal,
+		o.nodeFailed(p, mpi.JobCause{Rank: -1, Peer: p.peer, Reason: mpi.Internal,
 			Detail: "the node sends more output than it may"})
 		return
 	}
@@ -215,7 +215,7 @@ func (o *origin) sendInput() {
 	switch {
 	case w == nil:
 		return
-	case o.phase >= stopping || o.noMore:
+	case o.closed || o.noMore:
 		o.do(inputSent{turn: w.turn})
 	case o.phase == running && o.input+int64(len(w.data)) <= frame.InputWindow:
 		o.input += int64(len(w.data))

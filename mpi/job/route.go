@@ -89,7 +89,7 @@ func (r receiver) Lost(peer mpi.PeerID, session uint64, why error) {
 func (svc *Service) receive(from mpi.PeerID, f frame.JobFrame) {
 	switch f := f.(type) {
 	case frame.Reservation, frame.Prepared, frame.Output, frame.FileChunk, frame.InputCredit, frame.Standing, frame.Exit,
-		frame.Failed, frame.Stopped:
+		frame.Failed, frame.Stopped, frame.PeerLost:
 		svc.mu.RLock()
 		j := svc.mine[f.Of().Nonce]
 		svc.mu.RUnlock()
@@ -138,6 +138,9 @@ func printable(f frame.JobFrame) frame.JobFrame {
 		return x
 	case frame.Failed:
 		clean(&x.Reason, &x.Detail)
+		return x
+	case frame.PeerLost:
+		x.Detail = mpi.Printable(x.Detail, false)
 		return x
 	}
 	return f

@@ -104,16 +104,20 @@ func (finish) isAction()    {}
 type (
 	hostEvent interface{ isHostEvent() }
 
-	groupReady struct{ err string }      // or why there is none
-	rankEnded  struct{ f frame.Exit }    // with its output sent
-	ranksEnded struct{}                  // all of them
-	groupGone  struct{}                  // it is freed
-	inputRead  struct{ n int }           // by rank 0
-	stood      struct{ s exec.Standing } // what the ranks do, as look asked
-	faulted    struct{ detail string }   // the passing of messages
-	shed       struct{}                  // it need not wait for Stop
-	evicted    struct{}                  // the node's owner ends it
-	shutdown   struct{}                  // of this node
+	groupReady struct{ err string }   // or why there is none
+	rankEnded  struct{ f frame.Exit } // with its output sent
+	ranksEnded struct{}               // all of them
+	groupGone  struct{}               // it is freed
+	inputRead  struct{ n int }        // by rank 0
+	peerBroke  struct {               // the protocol, in what its ranks sent
+		peer mpi.PeerID
+		why  string
+	}
+	stood    struct{ s exec.Standing } // what the ranks do, as look asked
+	faulted  struct{ detail string }   // the passing of messages
+	shed     struct{}                  // it need not wait for Stop
+	evicted  struct{}                  // the node's owner ends it
+	shutdown struct{}                  // of this node
 )
 
 func (nodeEvent) isHostEvent()  {}
@@ -124,6 +128,7 @@ func (rankEnded) isHostEvent()  {}
 func (ranksEnded) isHostEvent() {}
 func (groupGone) isHostEvent()  {}
 func (inputRead) isHostEvent()  {}
+func (peerBroke) isHostEvent()  {}
 func (stood) isHostEvent()      {}
 func (faulted) isHostEvent()    {}
 func (shed) isHostEvent()       {}
@@ -142,7 +147,11 @@ type (
 	freeGroup  struct{}             // groupGone comes of it
 	giveInput  struct{ data []byte }
 	giveCredit struct{ n int64 } // for output
-	leave      struct{}          // the job is not known here any more
+	failRanks  struct {          // of any node: they have failed
+		ranks []int
+		why   string
+	}
+	leave struct{} // the job is not known here any more
 )
 
 func (takeSlots) isAction()  {}
@@ -155,4 +164,5 @@ func (abort) isAction()      {}
 func (freeGroup) isAction()  {}
 func (giveInput) isAction()  {}
 func (giveCredit) isAction() {}
+func (failRanks) isAction()  {}
 func (leave) isAction()      {}

@@ -29,6 +29,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the state machines do into
 //	host slots=2              a new part of a job whose origin is "origin", on the node "self"
 //	b Reservation ranks=1     a frame of node b
 //	lost b                    the session with b
+//	b breaks                  the protocol, to a host
 //	wait                      until the next timer
 //	later 2s                  time passes without an event
 //
@@ -188,6 +189,10 @@ func (p *player) event(t *testing.T, what string, args []string, line string) {
 	case "shutdown":
 		p.step(shutdown{})
 	default:
+		if p.host != nil && len(args) == 1 && args[0] == "breaks" {
+			p.step(peerBroke{mpi.PeerID(what), "it breaks the protocol"})
+			return
+		}
 		p.step(nodeEvent{mpi.PeerID(what), parse(t, args, line)})
 	}
 }
@@ -281,6 +286,11 @@ func (p *player) show(actions []action) {
 			if r.Cause != nil {
 				p.say("cause: %s", strings.Join(fields(reflect.ValueOf(*r.Cause)), " "))
 			}
+			for i, x := range r.Ranks {
+				if x.Failed != nil {
+					p.say("rank %d failed: %s: %s", i, x.Failed.Reason, x.Failed.Detail)
+				}
+			}
 		default:
 			p.say("%s", strings.TrimSpace(reflect.TypeOf(a).Name()+" "+strings.Join(fields(reflect.ValueOf(a)), " ")))
 		}
@@ -293,7 +303,7 @@ var frames = func() map[string]reflect.Type {
 	for _, f := range []frame.JobFrame{
 		frame.Offer{}, frame.Reservation{}, frame.Place{}, frame.Prepared{}, frame.Start{}, frame.Output{},
 		frame.OutputCredit{}, frame.Input{}, frame.InputCredit{}, frame.FileChunk{}, frame.Exit{},
-		frame.Failed{}, frame.Stop{}, frame.Stopped{}, frame.Look{}, frame.Standing{},
+		frame.Failed{}, frame.Stop{}, frame.Stopped{}, frame.Look{}, frame.Standing{}, frame.PeerLost{}, frame.RanksFailed{},
 	} {
 		all[reflect.TypeOf(f).Name()] = reflect.TypeOf(f)
 	}

@@ -206,6 +206,9 @@ func (g *group) rank(r int, start time.Time, stdout, stderr *lines) exec.Outcome
 	out := g.code.Run(x)
 	if err := proc.Ended(); err != nil && out.Reason == "" {
 		out.Reason, out.Exit, out.Detail = mpi.Aborted, 1, err.Error()
+		if cfg.FT { // a process that failed, not one that ends the others
+			out.Reason = mpi.Exited
+		}
 	}
 	_, _ = stdout.flush(), stderr.flush()
 	if g.ctx.Err() == nil {

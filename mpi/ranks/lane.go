@@ -15,7 +15,8 @@ import (
 type lane struct {
 	g    *group
 	node int
-	owed atomic.Int64 // bytes from the node that were dealt with and for which credit is due
+	owed atomic.Int64  // bytes from the node that were dealt with and for which credit is due
+	got  atomic.Uint64 // packets from the node that were dealt with
 
 	mu      sync.Mutex // guards the rest
 	credit  int64      // bytes that may be given to the owner, once there is more than 0

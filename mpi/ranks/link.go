@@ -76,8 +76,10 @@ func (g *group) Packets(node int, data []byte) {
 	if err != nil {
 		g.owner.Broken(node, err.Error())
 	}
+	l := g.lane(node)
 	g.got.Add(received) // when all that comes of them has come, see Look
-	if n := g.lane(node).dealt(int64(len(data)) + frame.PacketsCost); n > 0 {
+	l.got.Add(received) // after that: Look sees whether it has counted one that came meanwhile
+	if n := l.dealt(int64(len(data)) + frame.PacketsCost); n > 0 {
 		g.owner.PacketCredit(node, n)
 	}
 }

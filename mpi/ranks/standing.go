@@ -21,13 +21,16 @@ func (g *group) Look() {
 	// is counted as sent where it came from, and the sums differ.
 	var s exec.Standing
 	told := int(g.told.Load())
-	s.Got = g.got.Load()
+	dealt := g.got.Load()
 	now := g.world.Standing()
 	s.Idle, s.Epoch = now.Idle && g.started && g.ctx.Err() == nil, now.Epoch
 	for i := range g.lanes {
 		if l := g.lanes[i].Load(); l != nil {
 			l.mu.Lock()
-			s.Sent += l.sent
+			if !l.failed { // with a node that has failed nothing adds up
+				s.Sent += l.sent
+				s.Got += l.got.Load()
+			}
 			l.mu.Unlock()
 		}
 	}
@@ -37,7 +40,7 @@ func (g *group) Look() {
 		}
 	}
 	// A rank whose program has ended still writes output and files.
-	s.Idle = s.Idle && g.got.Load() == s.Got && told == 0
+	s.Idle = s.Idle && g.got.Load() == dealt && told == 0
 	s.Waits = g.waits(now.Waiting)
 	g.owner.Stand(s)
 }

@@ -31,6 +31,8 @@ const (
 	KindPacketsCredit Kind = 0x2f
 	KindLook          Kind = 0x30
 	KindStanding      Kind = 0x31
+	KindPeerLost      Kind = 0x32 // from here on since 2.2.0
+	KindRanksFailed   Kind = 0x33
 )
 
 func (k Kind) String() string {
@@ -39,7 +41,7 @@ func (k Kind) String() string {
 		KindPackets: "Packets", KindOffer: "Offer", KindReservation: "Reservation", KindPlace: "Place", KindPrepared: "Prepared", KindStart: "Start",
 		KindOutput: "Output", KindOutputCredit: "OutputCredit", KindInput: "Input", KindInputCredit: "InputCredit", KindFileChunk: "FileChunk", KindExit: "Exit",
 		KindFailed: "Failed", KindStop: "Stop", KindStopped: "Stopped", KindPacketsCredit: "PacketsCredit",
-		KindLook: "Look", KindStanding: "Standing",
+		KindLook: "Look", KindStanding: "Standing", KindPeerLost: "PeerLost", KindRanksFailed: "RanksFailed",
 	}
 	if int(k) < len(names) && names[k] != "" {
 		return names[k]
@@ -110,6 +112,10 @@ func appendJob(dst []byte, f frame.Frame) ([]byte, error) {
 		return appendString(dst, clip(f.Detail, frame.MaxJobDetail)), err
 	case frame.Stopped:
 		return appendJobID(dst, KindStopped, f.Job)
+	case frame.PeerLost:
+		return appendPeerLost(dst, f)
+	case frame.RanksFailed:
+		return appendRanksFailed(dst, f)
 	case frame.PacketsCredit:
 		return appendPacketsCredit(dst, f)
 	case frame.Look:
@@ -147,8 +153,12 @@ func appendPart(dst, data []byte, err error) ([]byte, error) {
 	return append(dst, data...), err
 }
 
-// placeCheck is the flag of Place for Check. Flags are left out where none is set.
-const placeCheck = 1
+// The flags of Place. They are left out where none is set.
+const (
+	placeCheck = 1 << iota
+	placeFT    // since 2.2.0
+	placeFlags = placeCheck | placeFT
+)
 
 func appendPlace(dst []byte, f frame.Place) ([]byte, error) {
 	dst, err := appendJobID(dst, KindPlace, f.Job)
@@ -191,8 +201,15 @@ func appendPlace(dst []byte, f frame.Place) ([]byte, error) {
 	dst = binary.AppendUvarint(dst, uint64(f.Timeout))
 	dst = binary.AppendUvarint(dst, uint64(f.Slots))
 	dst = appendBool(dst, f.Stdin)
+	flags := uint64(0)
 	if f.Check {
-		dst = binary.AppendUvarint(dst, placeCheck)
+		flags |= placeCheck
+	}
+	if f.FT {
+		flags |= placeFT
+	}
+	if flags != 0 {
+		dst = binary.AppendUvarint(dst, flags)
 	}
 	return dst, nil
 }
@@ -256,6 +273,12 @@ func (p *parser) job(kind Kind) frame.Frame {
 		return frame.Look{Job: p.request(), Round: p.uint("round", math.MaxUint64)}
 	case KindStanding:
 		return p.standing()
+	case KindPeerLost:
+		return frame.PeerLost{
+			Job: p.request(), Peer: mpi.PeerID(p.text("peer", MaxPeerID)), Detail: p.text("detail", frame.MaxJobDetail),
+		}
+	case KindRanksFailed:
+		return p.ranksFailed()
 	case KindPacketsCredit:
 		return frame.PacketsCredit{Job: p.nonce("job"), Bytes: p.size("bytes")}
 	}
@@ -285,11 +308,11 @@ func (p *parser) place() frame.Place {
 	f.Memory, f.Timeout = p.size("memory"), time.Duration(p.size("timeout"))
 	f.Slots, f.Stdin = p.uint32("slots"), p.bool("stdin")
 	if len(p.b) > 0 { // only in a job that needs them
-		if flags := p.uvarint("flags"); flags == placeCheck {
-			f.Check = true
-		} else {
+		flags := p.uvarint("flags")
+		if flags == 0 || flags&^placeFlags != 0 {
 			p.fail("flags %#x", flags)
 		}
+		f.Check, f.FT = flags&placeCheck != 0, flags&placeFT != 0
 	}
 	return f
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -15,7 +16,7 @@ func TestPlaceFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Check = true
+	f.Check, f.FT = true, true
 	checked, err := appendPlace(nil, f)
 	if err != nil || len(checked) != len(plain)+1 {
 		t.Fatalf("%d bytes with a flag, %d without (%v)", len(checked), len(plain), err)
@@ -31,12 +32,29 @@ func TestPlaceFlags(t *testing.T) {
 	if got, err := read(checked); err != nil || !reflect.DeepEqual(got, f) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := read(plain); err != nil || got.Check {
+	if got, err := read(plain); err != nil || got.Check || got.FT {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, flags := range []string{"\x00", "\x02", "\x03", "\x81\x00"} {
+	for _, flags := range []string{"\x00", "\x04", "\x07", "\x81\x00"} {
 		if _, err := read(append(append([]byte(nil), plain...), flags...)); err == nil {
 			t.Errorf("flags %q are taken", flags)
 		}
+	}
+}
+
+// What jobs that survive their nodes say is within its limits.
+func TestSurviveLimits(t *testing.T) {
+	job := mpi.JobID{Origin: peerA, Nonce: sixteen}
+	for _, f := range []frame.Frame{
+		frame.RanksFailed{Job: job, Ranks: make([]uint32, mpi.MaxRanks+1)},
+		frame.PeerLost{Job: job, Peer: mpi.PeerID(strings.Repeat("p", MaxPeerID+1))},
+	} {
+		if _, err := AppendMessage(nil, f); err == nil {
+			t.Errorf("%T over its limit is sent", f)
+		}
+	}
+	b, _ := AppendMessage(nil, frame.RanksFailed{Job: job, Ranks: []uint32{mpi.MaxRanks}})
+	if _, err := ParseMessage(b); err == nil {
+		t.Error("a rank that no job has is taken")
 	}
 }

@@ -73,6 +73,8 @@ var vectors = []struct {
 	{"standing", data{6, frame.Standing{Job: request, Round: 3, Idle: true, Sent: 300, Got: 2, Epoch: 9, Waits: []frame.RankWait{
 		{Rank: 1, RankWait: mpi.RankWait{Call: "MPI_Recv", Comm: "MPI_COMM_WORLD", For: 12e9, More: 1,
 			Messages: []mpi.WaitMessage{{Rank: -1, Tag: 5}, {Send: true, Rank: 2, Tag: -1}}}}}}}},
+	{"peer-lost", data{7, frame.PeerLost{Job: request, Peer: peerB, Detail: "silent for 30s"}}},
+	{"ranks-failed", data{8, frame.RanksFailed{Job: request, Ranks: []uint32{1, 300}, Detail: "its node was lost"}}},
 	{"hello-empty", frame.Hello{}},
 	{"hello-goodbye", frame.Hello{Agent: "ipfs-mpi/0.1.0", Leaving: true}},
 	{"hello", frame.Hello{

@@ -1,0 +1,46 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+)
+
+// The kinds of jobs that survive their nodes.
+
+func appendPeerLost(dst []byte, f frame.PeerLost) ([]byte, error) {
+	dst, err := appendJobID(dst, KindPeerLost, f.Job)
+	if err == nil && len(f.Peer) > MaxPeerID {
+		err = fmt.Errorf("wire: PeerLost: a peer ID of %d bytes, at most %d", len(f.Peer), MaxPeerID)
+	}
+	return appendString(appendString(dst, f.Peer), clip(f.Detail, frame.MaxJobDetail)), err
+}
+
+func appendRanksFailed(dst []byte, f frame.RanksFailed) ([]byte, error) {
+	dst, err := appendJobID(dst, KindRanksFailed, f.Job)
+	if err == nil && len(f.Ranks) > mpi.MaxRanks {
+		err = fmt.Errorf("wire: RanksFailed: %d ranks, at most %d", len(f.Ranks), mpi.MaxRanks)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(f.Ranks)))
+	for _, r := range f.Ranks {
+		dst = binary.AppendUvarint(dst, uint64(r))
+	}
+	return appendString(dst, clip(f.Detail, frame.MaxJobDetail)), err
+}
+
+func (p *parser) ranksFailed() frame.RanksFailed {
+	f := frame.RanksFailed{Job: p.request()}
+	if n := p.count("ranks", mpi.MaxRanks, 1); n > 0 {
+		f.Ranks = make([]uint32, n)
+	}
+	for i := range f.Ranks {
+		if f.Ranks[i] = p.uint32("rank"); f.Ranks[i] >= mpi.MaxRanks {
+			p.fail("rank: %d, below %d", f.Ranks[i], mpi.MaxRanks)
+			break
+		}
+	}
+	f.Detail = p.text("detail", frame.MaxJobDetail)
+	return f
+}
