@@ -57,7 +57,7 @@ const (
 	JobFinding   JobState = "finding"   // looks for peers with slots
 	JobFetching  JobState = "fetching"  // each node fetches and compiles the program
 	JobRunning   JobState = "running"   // the ranks run
-	JobDone      JobState = "done"      // every rank ended with exit code 0, but those that failed in a job with FT
+	JobDone      JobState = "done"      // every rank that did not fail ended with exit code 0
 	JobFailed    JobState = "failed"    // Cause says why
 	JobCancelled JobState = "cancelled" // on a client's request
 )

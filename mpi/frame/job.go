@@ -38,6 +38,7 @@ type Offer struct {
 	Name    string // of the program, for people
 	Ranks   uint32 // at most so many are wanted
 	Memory  int64  // bytes for each; 0 for the node's own limit
+	FT      bool   // the job survives its nodes: see Place
 }
 
 // Reservation answers Offer: how many rank slots the node reserves, for [ReservationTime]. If it is

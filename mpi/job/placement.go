@@ -46,7 +46,7 @@ func (o *origin) offer(p *participant) {
 	*p = participant{peer: p.peer, round: o.round}
 	o.do(post{p.peer, frame.Offer{
 		Job: o.id, Program: o.program.CID, Name: programName(o.program),
-		Ranks: uint32(o.record.Spec.Ranks), Memory: o.record.Spec.Memory,
+		Ranks: uint32(o.record.Spec.Ranks), Memory: o.record.Spec.Memory, FT: o.record.Spec.FT,
 	}, o.round})
 }
 

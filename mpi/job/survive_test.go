@@ -82,8 +82,8 @@ func (x *told) end() {
 	}
 }
 
-// A job with FT whose ranks run, and whose nodes and ranks fail in any order, with other things said
-// meanwhile: what told holds, and it comes to its end.
+// A job with FT whose ranks run, and whose nodes and ranks fail in any order, with other things
+// said meanwhile: what told holds, and it comes to its end.
 func TestJobsSurviveAnyOrder(t *testing.T) {
 	failures, done := 0, 0
 	for seed := range uint64(2000) {

@@ -16,6 +16,8 @@ import (
 type Config struct {
 	// Protocol is the ID of the sessions' protocol. Default [SessionProtocol]; see [ForJobs].
 	Protocol protocol.ID
+	// Older are the IDs of older versions of it that are spoken too, the newest first.
+	Older []protocol.ID
 	// Admit is the policy: who may talk to this node, and to whom it talks. Nil admits all. It is
 	// asked for the peer at the other end only. Whether a message's origin is admitted is for the
 	// layer above to ask, which can refuse that one message.
@@ -53,7 +55,7 @@ type Config struct {
 
 // ForJobs is c for a transport of jobs.
 func ForJobs(c Config) Config {
-	c.Protocol = JobProtocol
+	c.Protocol, c.Older = JobProtocol, []protocol.ID{JobProtocol21}
 	return c
 }
 

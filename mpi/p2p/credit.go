@@ -16,7 +16,7 @@ func (o *outbound) fits(body message) error {
 	if n := wire.DataLen(o.next(), body.size()); n > o.maxFrame {
 		return fmt.Errorf("p2p: send to %s: a frame of %d bytes: %w, %d bytes", o.name, n, frame.ErrTooLarge, o.maxFrame)
 	}
-	return nil
+	return o.fitsVersion(body)
 }
 
 // room reports whether body is within the credit. With nothing under way one frame always is.

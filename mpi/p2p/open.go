@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 
@@ -38,7 +39,12 @@ func (o *outbound) connect(ctx context.Context, again bool) (*stream, error) {
 	if !o.t.cfg.Admit(o.name) {
 		return nil, &fatalError{err: fmt.Errorf("%w: this node's own policy does not admit it", frame.ErrRefused)}
 	}
-	s, err := o.t.newStream(ctx, o.peer, o.t.cfg.Protocol, again, senderMemory)
+	s, err := o.t.newStream(ctx, o.peer, o.t.protocol(o.peer), again, senderMemory)
+	if errors.Is(err, frame.ErrVersion) { // what it speaks is known now
+		if older := o.t.protocol(o.peer); older != o.t.cfg.Protocol {
+			s, err = o.t.newStream(ctx, o.peer, older, again, senderMemory)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -42,9 +43,10 @@ type outbound struct {
 
 	mu       sync.Mutex // guards the fields below
 	state    state
-	number   uint64   // what Send returns; 0 until the peer's first Welcome
-	remote   [16]byte // the peer's incarnation; zero as number is
-	window   int      // bytes that may be in entries
+	version  protocol.ID // of the protocol, as the stream has it that began the session
+	number   uint64      // what Send returns; 0 until the peer's first Welcome
+	remote   [16]byte    // the peer's incarnation; zero as number is
+	window   int         // bytes that may be in entries
 	maxFrame int
 	stream   *stream   // the current one, nil when there is none
 	asked    bool      // the deadline of stream is that of the answer to a Ping

@@ -83,6 +83,7 @@ func (o *outbound) begin(s *stream, w wire.Welcome) error {
 		// is resumed.
 		o.t.host.ConnManager().TagPeer(o.peer, o.tag(), sessionValue)
 		o.state = up
+		o.version = s.Protocol()
 		o.number = o.t.opened()
 		o.remote = w.Receiver
 		o.window = int(min(w.Window, uint64(o.t.cfg.Window)))

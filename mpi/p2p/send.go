@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -59,7 +60,7 @@ func (t *Transport) encode(f frame.Frame) (message, error) {
 	return m, err
 }
 
-func (t *Transport) forJobs() bool { return t.cfg.Protocol == JobProtocol }
+func (t *Transport) forJobs() bool { return strings.HasPrefix(string(t.cfg.Protocol), jobFamily) }
 
 func sizeHint(f frame.Frame) int {
 	switch f := f.(type) {

@@ -21,10 +21,13 @@ import (
 // The protocols, and the name that libp2p's resource manager knows us by.
 const (
 	SessionProtocol protocol.ID = "/ipfs-mpi/session/1.0.0"
-	JobProtocol     protocol.ID = "/ipfs-mpi/job/2.1.0" // sessions with frames of jobs
+	JobProtocol     protocol.ID = "/ipfs-mpi/job/2.2.0" // sessions with frames of jobs
+	JobProtocol21   protocol.ID = "/ipfs-mpi/job/2.1.0" // the same without what came with 2.2.0
 	PoolProtocol    protocol.ID = "/ipfs-mpi/pool/1.0.0"
 	ServiceName                 = "ipfs-mpi"
 )
+
+const jobFamily = "/ipfs-mpi/job/"
 
 // linger bounds how long Close waits for peers to acknowledge what is under way, and a quarter of
 // it how long it waits for them to hang up.
@@ -109,7 +112,9 @@ func (t *Transport) Start(r frame.Receiver) error {
 		return errors.New("p2p: Start called twice")
 	}
 	t.receiver = r
-	t.host.SetStreamHandler(t.cfg.Protocol, t.handleSession)
+	for _, id := range t.minors() {
+		t.host.SetStreamHandler(id, t.handleSession)
+	}
 	if t.greeter != nil {
 		t.host.SetStreamHandler(PoolProtocol, t.handlePool)
 	}

@@ -67,7 +67,11 @@ func appendJob(dst []byte, f frame.Frame) ([]byte, error) {
 		dst = appendString(dst, f.Program)
 		dst = appendString(dst, clip(f.Name, maxJobName))
 		dst = binary.AppendUvarint(dst, uint64(f.Ranks))
-		return binary.AppendUvarint(dst, uint64(f.Memory)), nil
+		dst = binary.AppendUvarint(dst, uint64(f.Memory))
+		if f.FT {
+			dst = binary.AppendUvarint(dst, offerFT)
+		}
+		return dst, nil
 	case frame.Reservation:
 		dst, err := appendJobID(dst, KindReservation, f.Job)
 		dst = binary.AppendUvarint(dst, uint64(f.Ranks))
@@ -153,6 +157,9 @@ func appendPart(dst, data []byte, err error) ([]byte, error) {
 	return append(dst, data...), err
 }
 
+// offerFT is the flag of Offer, left out if it is not set. Since 2.2.0.
+const offerFT = 1
+
 // The flags of Place. They are left out where none is set.
 const (
 	placeCheck = 1 << iota
@@ -230,10 +237,17 @@ func appendFileChunk(dst []byte, f frame.FileChunk) ([]byte, error) {
 func (p *parser) job(kind Kind) frame.Frame {
 	switch kind {
 	case KindOffer:
-		return frame.Offer{
+		f := frame.Offer{
 			Job: p.request(), Program: mpi.CID(p.text("program", MaxCID)), Name: p.text("name", maxJobName),
 			Ranks: p.uint32("ranks"), Memory: p.size("memory"),
 		}
+		if len(p.b) > 0 {
+			if flags := p.uvarint("flags"); flags != offerFT {
+				p.fail("flags %#x", flags)
+			}
+			f.FT = true
+		}
+		return f
 	case KindReservation:
 		f := frame.Reservation{Job: p.request(), Ranks: p.uint32("ranks"), Held: p.uint32("held")}
 		f.Reason, f.Detail = p.why()

@@ -42,6 +42,31 @@ func TestPlaceFlags(t *testing.T) {
 	}
 }
 
+// So is the flag of Offer.
+func TestOfferFlags(t *testing.T) {
+	f := frame.Offer{Job: mpi.JobID{Origin: peerA}, Program: program, Name: "heat", Ranks: 8}
+	plain, err := AppendMessage(nil, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.FT = true
+	flagged, err := AppendMessage(nil, f)
+	if err != nil || len(flagged) != len(plain)+1 {
+		t.Fatalf("%d bytes with a flag, %d without (%v)", len(flagged), len(plain), err)
+	}
+	if got, err := ParseMessage(flagged); err != nil || got != frame.Frame(f) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, flags := range []string{"\x00", "\x02", "\x81\x00"} {
+		if _, err := ParseMessage(append(plain[:len(plain):len(plain)], flags...)); err == nil {
+			t.Errorf("flags %q are taken", flags)
+		}
+	}
+	if Since22(plain) || !Since22(flagged) || Since22(nil) {
+		t.Error("an offer with a flag is one of 2.2.0, and no other")
+	}
+}
+
 // What jobs that survive their nodes say is within its limits.
 func TestSurviveLimits(t *testing.T) {
 	job := mpi.JobID{Origin: peerA, Nonce: sixteen}

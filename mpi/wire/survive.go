@@ -10,6 +10,27 @@ import (
 
 // The kinds of jobs that survive their nodes.
 
+// Since22 reports whether a message, as [AppendMessage] made it or a peer sent it, is one that
+// nodes of version 2.1.0 of the job protocol do not know.
+func Since22(message []byte) bool {
+	if len(message) == 0 {
+		return false
+	}
+	switch kind := Kind(message[0]); kind {
+	case KindOffer, KindPlace:
+		p := parser{b: message[1:]}
+		switch f := p.job(kind).(type) {
+		case frame.Offer:
+			return f.FT
+		case frame.Place:
+			return f.FT
+		}
+		return false
+	default:
+		return kind > KindStanding
+	}
+}
+
 func appendPeerLost(dst []byte, f frame.PeerLost) ([]byte, error) {
 	dst, err := appendJobID(dst, KindPeerLost, f.Job)
 	if err == nil && len(f.Peer) > MaxPeerID {
