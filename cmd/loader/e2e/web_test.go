@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,7 +24,11 @@ import (
 // answered and "ipfs id" answers meanwhile. How long that takes is logged.
 func TestHostileWebOfADaemon(t *testing.T) {
 	const token = "0123456789abcdef0123456789abcdef"
-	n := cluster(t, 1, "--mpi-config", fmt.Sprintf(`{"Token":"%s"}`, token))[0]
+	store := filepath.Join(t.TempDir(), "store")
+	if err := os.CopyFS(filepath.Join(store, "echo"), os.DirFS(filepath.Join(storeDir, "echo"))); err != nil {
+		t.Fatal(err)
+	}
+	n := cluster(t, 1, "--store", store, "--mpi-config", fmt.Sprintf(`{"Token":"%s"}`, token))[0]
 	right := "Authorization: Bearer " + token + "\r\n"
 	addr := strings.TrimPrefix(n.API, "http://")
 	id := func() time.Duration {
