@@ -101,6 +101,10 @@ hostile: store ## Run the tests of hostile programs, peers, authors and clients,
 	$(GO) test -count=1 -timeout 60m -run '^TestHostile' $(LIGHT) ./cmd/loader/internal/attach
 	$(GO) test -count=1 -timeout 180m -run '^TestHostileModules' -v ./test/modules -modules $(MODULES)
 
+.PHONY: models
+models: ## Explore the model of sessions at larger sizes (minutes, some GiB)
+	$(GO) test -count=1 -timeout 120m -v -run TestEveryStateOfMore ./test/sessionmodel -exhaustive
+
 .PHONY: check
 check: lint store deps-cxx deps-openmpi deps-packages ## What to run before a commit: lint, and the tests that do not link Kubo
 	$(GO) test -timeout 20m $(LIGHT) ./.ci/prose
