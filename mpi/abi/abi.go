@@ -18,7 +18,8 @@ const Module = "env"
 
 // Function is one function of MPI.
 type Function struct {
-	// Name begins with MPI_; a program may import it as PMPI_ too.
+	// Name begins with MPI_, or with MPIX_ if the standard does not have the function; a program may
+	// import it with a P before that too.
 	Name string
 	// Params has a letter for each parameter. These are i32 in WebAssembly: i an int, h a handle, p
 	// a pointer, f a function (index into the table), a an MPI_Aint. These are not: c an MPI_Count
@@ -43,12 +44,18 @@ const (
 // Large reports whether this is the variant of a function with counts of type MPI_Count.
 func (f *Function) Large() bool { return strings.HasSuffix(f.Name, "_c") }
 
-// Lookup returns the index in [Functions] of the function that is imported under a name, MPI_ or
-// PMPI_.
+// Lookup returns the index in [Functions] of the function that is imported under a name, with a P
+// before it or without.
 func Lookup(name string) (index int, ok bool) {
-	return slices.BinarySearchFunc(Functions, strings.TrimPrefix(name, "P"), func(f Function, name string) int {
+	name = strings.TrimPrefix(name, "P")
+	from, list := 0, Functions[:Standard]
+	if strings.HasPrefix(name, "MPIX_") {
+		from, list = Standard, Functions[Standard:]
+	}
+	index, ok = slices.BinarySearchFunc(list, name, func(f Function, name string) int {
 		return strings.Compare(f.Name, name)
 	})
+	return from + index, ok
 }
 
 // Layout of MPI_Status in memory: eight ints. The last five are ours: the count of bytes received,
@@ -60,6 +67,14 @@ const (
 	StatusError     = 8
 	StatusBytes     = 12 // int64, not aligned
 	StatusCancelled = 20 // int
+)
+
+// Error classes of User-Level Failure Mitigation, with the values that Open MPI gives them. The
+// standard ABI has no class between its last one and 1000, where those of tools begin.
+const (
+	ErrProcFailed        = 75 // MPIX_ERR_PROC_FAILED
+	ErrProcFailedPending = 76 // MPIX_ERR_PROC_FAILED_PENDING
+	ErrRevoked           = 77 // MPIX_ERR_REVOKED
 )
 
 // The markers of MPI 1 for the bounds of structures, which MPI 3.0 removed. The standard ABI gives

@@ -2,7 +2,11 @@
 
 package abi
 
-// Functions are those of MPI 5.0, and of those that it removed the ones provided, sorted by name.
+// Standard is how many of [Functions] are of the standard.
+const Standard = 671
+
+// Functions are those of MPI 5.0, and of those that it removed the ones provided, sorted by name;
+// then the extensions, sorted by name. Nodes tell each other the place of a function of the standard.
 var Functions = []Function{
 	{"MPI_Abi_get_fortran_booleans", "ippp", 'i', "environment", ""},
 	{"MPI_Abi_get_fortran_info", "p", 'i', "environment", ""},
@@ -675,4 +679,14 @@ var Functions = []Function{
 	{"MPI_Win_wait", "h", 'i', "rma", lacksRMA},
 	{"MPI_Wtick", "", 'd', "environment", ""},
 	{"MPI_Wtime", "", 'd', "environment", ""},
+	{"MPIX_Comm_ack_failed", "hip", 'i', "extension", ""},
+	{"MPIX_Comm_agree", "hp", 'i', "extension", ""},
+	{"MPIX_Comm_failure_ack", "h", 'i', "extension", ""},
+	{"MPIX_Comm_failure_get_acked", "hp", 'i', "extension", ""},
+	{"MPIX_Comm_get_failed", "hp", 'i', "extension", ""},
+	{"MPIX_Comm_iagree", "hpp", 'i', "extension", ""},
+	{"MPIX_Comm_is_revoked", "hp", 'i', "extension", ""},
+	{"MPIX_Comm_ishrink", "hpp", 'i', "extension", ""},
+	{"MPIX_Comm_revoke", "h", 'i', "extension", ""},
+	{"MPIX_Comm_shrink", "hp", 'i', "extension", ""},
 }

@@ -38,7 +38,7 @@ func standard(t *testing.T, file string) (rows [][]string) {
 func compile(t *testing.T, source string, args ...string) (output string, ok bool) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "test.c")
-	if err := os.WriteFile(file, []byte("#include <mpi.h>\n"+source), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("#include <mpi.h>\n#include <mpi-ext.h>\n"+source), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
@@ -57,7 +57,7 @@ func TestGenerated(t *testing.T) {
 	if b, err := exec.CommandContext(t.Context(), "go", "run", "-trimpath", "./gen", "-o", out).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, b)
 	}
-	for _, name := range []string{"mpi.h", "raw/raw_wasip1.go", "raw/raw_other.go"} {
+	for _, name := range []string{"mpi.h", "mpi-ext.h", "raw/raw_wasip1.go", "raw/raw_other.go"} {
 		want, err := os.ReadFile(filepath.Join(out, name))
 		if err != nil {
 			t.Fatal(err)
@@ -83,6 +83,8 @@ func TestConstants(t *testing.T) {
 		fmt.Fprintf(&main, "if ((long)%s != (long)%s) wrong_%[1]s();\n", r[0], value)
 	}
 	for what, is := range map[string]int{
+		"MPIX_ERR_PROC_FAILED": abi.ErrProcFailed, "MPIX_ERR_PROC_FAILED_PENDING": abi.ErrProcFailedPending,
+		"MPIX_ERR_REVOKED": abi.ErrRevoked, "OMPI_HAVE_MPI_EXT_FTMPI": 1,
 		"sizeof(MPI_Status)": abi.StatusSize, "offsetof(MPI_Status, MPI_SOURCE)": abi.StatusSource, "offsetof(MPI_Status, MPI_TAG)": abi.StatusTag,
 		"offsetof(MPI_Status, MPI_ERROR)": abi.StatusError, "sizeof(MPI_Aint)": 4, "sizeof(MPI_Count)": 8, "sizeof(MPI_Offset)": 8, "sizeof(MPI_Fint)": 4,
 		"sizeof(MPI_Comm)": 4, "(MPI_Aint)-1 < 0": 1,
@@ -101,7 +103,7 @@ func TestFunctions(t *testing.T) {
 	var has strings.Builder
 	fmt.Fprintf(&has, "#define IS(f, type) _Static_assert(__builtin_types_compatible_p(__typeof__(&f), type), #f)\n")
 	uses := "void *volatile uses[] = {\n"
-	for _, r := range standard(t, "functions.tsv") {
+	for _, r := range append(standard(t, "functions.tsv"), standard(t, "extensions.tsv")...) {
 		for _, name := range []string{r[0], "P" + r[0]} {
 			fmt.Fprintf(&has, "typedef %s (*type_%s)(%s);\nIS(%s, type_%[2]s);\n", r[1], name, r[2], name)
 		}

@@ -1,5 +1,6 @@
 // Command gen generates the tables of package abi from the data of the standard beside it:
-// constants.tsv, functions.tsv, removed.tsv and tiers.tsv. Run it with "go generate ./mpi/abi".
+// constants.tsv, functions.tsv, removed.tsv and tiers.tsv, and from extensions.tsv. Run it with "go
+// generate ./mpi/abi".
 package main
 
 import (
@@ -48,7 +49,7 @@ func why(name, family string) string {
 func main() {
 	log.SetFlags(0)
 	write("constants.go", constants(rows("constants.tsv")))
-	write("functions.go", functions(rows("functions.tsv"), rows("removed.tsv"), rows("tiers.tsv")))
+	write("functions.go", functions(rows("functions.tsv"), rows("removed.tsv"), rows("extensions.tsv"), rows("tiers.tsv")))
 }
 
 func rows(file string) (list [][]string) {
@@ -111,7 +112,7 @@ func goName(name string) string {
 	return b.String()
 }
 
-func functions(rows, removed, tiers [][]string) []byte {
+func functions(rows, removed, extensions, tiers [][]string) []byte {
 	family := map[string]string{}
 	for _, r := range tiers {
 		family[r[0]] = r[2]
@@ -124,9 +125,17 @@ func functions(rows, removed, tiers [][]string) []byte {
 		has = append(has, function(r[0], r[1], r[2], "removed"))
 	}
 	slices.Sort(has)
+	var more []string
+	for _, r := range extensions {
+		more = append(more, function(r[0], r[1], r[2], "extension"))
+	}
+	slices.Sort(more)
 	var b bytes.Buffer
-	b.WriteString(header + "// Functions are those of MPI 5.0, and of those that it removed the ones provided, sorted by name.\nvar Functions = []Function{\n")
-	for _, f := range has {
+	fmt.Fprintf(&b, "%s// Standard is how many of [Functions] are of the standard.\nconst Standard = %d\n\n", header, len(has))
+	b.WriteString("// Functions are those of MPI 5.0, and of those that it removed the ones provided, sorted by name;\n")
+	b.WriteString("// then the extensions, sorted by name. Nodes tell each other the place of a function of the standard.\n")
+	b.WriteString("var Functions = []Function{\n")
+	for _, f := range append(has, more...) {
 		b.WriteString(f)
 	}
 	b.WriteString("}\n")

@@ -47,9 +47,10 @@ func (m Missing) String() string {
 	return name + " (" + m.Why + ")"
 }
 
-// isMPI reports whether an import is meant to be a function of MPI.
+// isMPI reports whether an import is meant to be a function of MPI, or of its extensions.
 func (i *Import) isMPI() bool {
-	return i.Module == abi.Module && i.Kind == Function && (strings.HasPrefix(i.Name, "MPI_") || strings.HasPrefix(i.Name, "PMPI_"))
+	name := strings.TrimPrefix(i.Name, "P")
+	return i.Module == abi.Module && i.Kind == Function && (strings.HasPrefix(name, "MPI_") || strings.HasPrefix(name, "MPIX_"))
 }
 
 // Use compares the imports with what the host provides.

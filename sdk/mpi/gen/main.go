@@ -1,6 +1,6 @@
-// Command gen writes mpi.h, the header of the MPI-5.0 standard C ABI for WebAssembly, and package
-// raw, the same for Go, from the data of the standard in mpi/abi. Run it with "go generate
-// ./sdk/mpi".
+// Command gen writes mpi.h, the header of the MPI-5.0 standard C ABI for WebAssembly, mpi-ext.h,
+// that of the extensions, and package raw, both for Go, from the data of the standard in mpi/abi.
+// Run it with "go generate ./sdk/mpi".
 package main
 
 import (
@@ -40,7 +40,7 @@ var families = []struct{ name, title string }{
 
 func main() {
 	log.SetFlags(0)
-	out := flag.String("o", ".", "the `directory` to write to: mpi.h, and raw/")
+	out := flag.String("o", ".", "the `directory` to write to: mpi.h, mpi-ext.h, and raw/")
 	flag.Parse()
 	family := map[string]string{}
 	for _, r := range rows("tiers.tsv") {
@@ -59,8 +59,19 @@ func main() {
 	if err := os.WriteFile(filepath.Join(*out, "mpi.h"), b.Bytes(), 0o644); err != nil {
 		log.Fatal(err)
 	}
+	extensions := rows("extensions.tsv")
+	for _, r := range extensions {
+		family[r[0]] = "extension"
+	}
+	b.Reset()
+	b.WriteString(extensionPrologue)
+	declareAll(&b, extensions, family, "extension")
+	b.WriteString(extensionEpilogue)
+	if err := os.WriteFile(filepath.Join(*out, "mpi-ext.h"), b.Bytes(), 0o644); err != nil {
+		log.Fatal(err)
+	}
 	prototypes := map[string][]string{}
-	for _, r := range append(rows("functions.tsv"), removed...) {
+	for _, r := range append(append(rows("functions.tsv"), removed...), extensions...) {
 		prototypes[r[0]] = names(r[2])
 	}
 	rawGo(filepath.Join(*out, "raw"), prototypes)
@@ -144,17 +155,22 @@ func functions(b *bytes.Buffer, rows [][]string, family map[string]string) {
 	slices.SortStableFunc(rows, func(x, y []string) int { return strings.Compare(x[0], y[0]) })
 	for _, f := range families {
 		fmt.Fprintf(b, "\n/* %s */\n", f.title)
-		for _, r := range rows {
-			if family[r[0]] != f.name {
-				continue
+		declareAll(b, rows, family, f.name)
+	}
+}
+
+// declareAll declares the functions of a family.
+func declareAll(b *bytes.Buffer, rows [][]string, family map[string]string, of string) {
+	for _, r := range rows {
+		if family[r[0]] != of {
+			continue
+		}
+		for _, name := range []string{r[0], "P" + r[0]} {
+			if _, ok := abi.Lookup(r[0]); !ok {
+				log.Fatalf("package abi does not know %s", r[0])
 			}
-			for _, name := range []string{r[0], "P" + r[0]} {
-				if _, ok := abi.Lookup(r[0]); !ok {
-					log.Fatalf("package abi does not know %s", r[0])
-				}
-				attribute := "MPI_ABI_IMPORT(" + name + ")"
-				declare(b, name, r[1], r[2], attribute)
-			}
+			attribute := "MPI_ABI_IMPORT(" + name + ")"
+			declare(b, name, r[1], r[2], attribute)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func rawGo(dir string, prototypes map[string][]string) {
 		if f.Lacks != "" {
 			continue
 		}
-		name := strings.TrimPrefix(f.Name, "MPI_")
+		name := strings.TrimPrefix(strings.TrimPrefix(f.Name, "MPIX_"), "MPI_") // no two are the same
 		var params []string
 		names := prototypes[f.Name]
 		for i := range f.Params {

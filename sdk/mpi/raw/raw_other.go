@@ -1516,3 +1516,29 @@ func Win_toint(win int32) int32 { return absent[int32]() }
 func Wtick() float64 { return absent[float64]() }
 
 func Wtime() float64 { return absent[float64]() }
+
+func Comm_ack_failed(comm int32, numToAck int32, numAcked unsafe.Pointer) int32 {
+	return absent[int32]()
+}
+
+func Comm_agree(comm int32, flag unsafe.Pointer) int32 { return absent[int32]() }
+
+func Comm_failure_ack(comm int32) int32 { return absent[int32]() }
+
+func Comm_failure_get_acked(comm int32, failedgrp unsafe.Pointer) int32 { return absent[int32]() }
+
+func Comm_get_failed(comm int32, failedgrp unsafe.Pointer) int32 { return absent[int32]() }
+
+func Comm_iagree(comm int32, flag unsafe.Pointer, request unsafe.Pointer) int32 {
+	return absent[int32]()
+}
+
+func Comm_is_revoked(comm int32, flag unsafe.Pointer) int32 { return absent[int32]() }
+
+func Comm_ishrink(comm int32, newcomm unsafe.Pointer, request unsafe.Pointer) int32 {
+	return absent[int32]()
+}
+
+func Comm_revoke(comm int32) int32 { return absent[int32]() }
+
+func Comm_shrink(comm int32, newcomm unsafe.Pointer) int32 { return absent[int32]() }

@@ -1347,3 +1347,33 @@ func Wtick() float64
 
 //go:wasmimport env MPI_Wtime
 func Wtime() float64
+
+//go:wasmimport env MPIX_Comm_ack_failed
+func Comm_ack_failed(comm int32, numToAck int32, numAcked unsafe.Pointer) int32
+
+//go:wasmimport env MPIX_Comm_agree
+func Comm_agree(comm int32, flag unsafe.Pointer) int32
+
+//go:wasmimport env MPIX_Comm_failure_ack
+func Comm_failure_ack(comm int32) int32
+
+//go:wasmimport env MPIX_Comm_failure_get_acked
+func Comm_failure_get_acked(comm int32, failedgrp unsafe.Pointer) int32
+
+//go:wasmimport env MPIX_Comm_get_failed
+func Comm_get_failed(comm int32, failedgrp unsafe.Pointer) int32
+
+//go:wasmimport env MPIX_Comm_iagree
+func Comm_iagree(comm int32, flag unsafe.Pointer, request unsafe.Pointer) int32
+
+//go:wasmimport env MPIX_Comm_is_revoked
+func Comm_is_revoked(comm int32, flag unsafe.Pointer) int32
+
+//go:wasmimport env MPIX_Comm_ishrink
+func Comm_ishrink(comm int32, newcomm unsafe.Pointer, request unsafe.Pointer) int32
+
+//go:wasmimport env MPIX_Comm_revoke
+func Comm_revoke(comm int32) int32
+
+//go:wasmimport env MPIX_Comm_shrink
+func Comm_shrink(comm int32, newcomm unsafe.Pointer) int32
