@@ -49,7 +49,8 @@ var rules = []rule{
 	{packages: "mpi/datatype", imports: []string{"mpi/abi"}},
 	{packages: "mpi/buffers"},
 	{packages: "mpi/burst"},
-	{packages: "mpi/match", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/abi", "mpi/buffers", "mpi/datatype"}, foreign: []string{goSystem}},
+	{packages: "mpi/agree"},
+	{packages: "mpi/match", imports: []string{"mpi", "mpi/exec", "mpi/frame", "mpi/abi", "mpi/agree", "mpi/buffers", "mpi/datatype"}, foreign: []string{goSystem}},
 	{packages: "mpi/match/matchtest", imports: []string{"mpi", "mpi/frame", "mpi/match"}},
 	{packages: "mpi/coll", imports: []string{"mpi/abi", "mpi/buffers", "mpi/datatype", "mpi/match"}},
 	{packages: "mpi/process", imports: []string{

@@ -18,8 +18,8 @@ const Module = "env"
 
 // Function is one function of MPI.
 type Function struct {
-	// Name begins with MPI_, or with MPIX_ if the standard does not have the function; a program may
-	// import it with a P before that too.
+	// Name begins with MPI_, or with MPIX_ if the standard does not have the function. A program
+	// may import it with a P before that too.
 	Name string
 	// Params has a letter for each parameter. These are i32 in WebAssembly: i an int, h a handle, p
 	// a pointer, f a function (index into the table), a an MPI_Aint. These are not: c an MPI_Count

@@ -59,7 +59,8 @@ func (m *Member) Receive(from int, msg *Message) []Send {
 	case msg.What == Outcome:
 		if msg.Number == m.number && m.mine != nil && from >= m.ballot {
 			d := msg.Decision
-			m.tell(&d, func(i int) bool { return m.votes.voted.Has(i) }) // they wait for this member
+			// whoever voted to this member waits for it
+			m.tell(&d, func(i int) bool { return m.votes.voted.Has(i) })
 			m.settle(&d)
 		}
 	case msg.Number == m.number-1 && m.last != nil:

@@ -3,7 +3,6 @@ package coll
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"unsafe"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/buffers"
@@ -26,6 +25,8 @@ type Team struct {
 	Rank    int     // this process in Members
 	Members []int32 // of the local group
 	Remote  []int32 // of an intercommunicator's remote group; nil for an intracommunicator
+	// the communicator, for failures; nil if no process fails
+	Scope *match.Scope
 }
 
 // Tags of messages. A collective that is started once has the number of the collective on its
@@ -64,11 +65,6 @@ func (e *Engine) New(team Team, number uint32, persistent bool) *Schedule {
 		s.resume = func() { s.run(true) }
 	}
 	s.team, s.tag = team, int32(number&maxTag)
-	s.needs = &s.team.Members
-	if team.Remote != nil {
-		all := slices.Concat(team.Members, team.Remote)
-		s.needs = &all
-	}
 	if persistent {
 		s.tag |= persistentTag
 	}

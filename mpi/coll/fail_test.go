@@ -31,15 +31,16 @@ func TestMemberFails(t *testing.T) {
 						continue
 					}
 					wg.Go(func() {
-						r := &rank{T: t, Engine: NewEngine(n.World(nodes[i]).Endpoint(i)), me: i, n: len(nodes)}
-						r.team = Team{Context: 7, Rank: i, Members: all}
+						e := n.World(nodes[i]).Endpoint(i)
+						r := &rank{T: t, Engine: NewEngine(e), me: i, n: len(nodes)}
+						r.team = Team{Context: 7, Rank: i, Members: all, Scope: e.Open(6, all)}
 						s := r.next()
 						collective(s, r)
 						var failed *match.RankError
 						if err := r.run(s); !errors.As(err, &failed) || failed.Rank != victim {
 							t.Errorf("rank %d: %v", i, err)
 						}
-						r.team = Team{Context: 9, Rank: slices.Index(rest, int32(i)), Members: rest}
+						r.team = Team{Context: 9, Rank: slices.Index(rest, int32(i)), Members: rest, Scope: e.Open(8, rest)}
 						s = r.next()
 						s.Barrier()
 						r.must(s)

@@ -15,7 +15,6 @@ type Schedule struct {
 	engine *Engine
 	end    *match.Endpoint
 	team   Team
-	needs  *[]int32 // all who take part: the failure of one ends the schedule
 	tag    int32
 	// steps that are added have peers of the local group though there is a remote one
 	local     bool
@@ -238,7 +237,7 @@ func (s *Schedule) issue(st *step) {
 	} else if s.team.Remote != nil {
 		tag |= localTag
 	}
-	env := match.Envelope{Context: s.team.Context, Peer: int(members[st.peer]), Source: st.peer, Tag: tag, Members: s.needs}
+	env := match.Envelope{Context: s.team.Context, Peer: int(members[st.peer]), Source: st.peer, Tag: tag, Scope: s.team.Scope, All: true}
 	if st.kind == stepSend {
 		s.sizes[i] = -1
 		env.Source = int32(s.team.Rank)

@@ -50,6 +50,9 @@ const (
 	// what the sender says of its next PacketEager or PacketRTS with the same Context and Tag, in a
 	// job whose messages are checked: Context, Source, Tag, Data
 	PacketNote PacketKind = 9
+	// a communicator was revoked: Context
+	PacketRevoke PacketKind = 10
+	PacketAgree  PacketKind = 11 // a message of an agreement on a communicator: Context, Data
 )
 
 func (p Packet) String() string {

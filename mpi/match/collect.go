@@ -95,6 +95,10 @@ func (e *Endpoint) drainRing(x *ringed, want *Request, c *collected) (found bool
 		if r == nil && want != nil && want.env.accepts(s.context, x.from, s.tag) {
 			r, found = want, true
 		}
+		if r == nil && e.deaf.to(s.context) {
+			back += int64(len(data)) + Overhead
+			continue
+		}
 		if r == nil {
 			a := e.note(s.context, x.from, s.source, s.tag, int64(len(data)))
 			a.pair = x.pair

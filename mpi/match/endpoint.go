@@ -47,6 +47,7 @@ type Endpoint struct {
 	lastID     uint64
 	remote     int           // RTS of other nodes among unexpected
 	stranded   list[Request] // see strand
+	deaf       deaf
 
 	closing sync.Once
 	pins    atomic.Int64 // copies under way to or from the guest's memory, without mu
@@ -144,7 +145,7 @@ func (e *Endpoint) unstrand(r *Request) {
 // Send starts to send b. b must not change until r is done.
 func (e *Endpoint) Send(r *Request, env Envelope, b datatype.Buffer, mode Mode) {
 	to := e.w.endpoints[env.Peer]
-	small := to != nil && to != e && mode != Synchronous && env.Note == nil && b.Size() <= maxRinged && e.w.failed.Load() == nil
+	small := to != nil && to != e && mode != Synchronous && env.Note == nil && b.Size() <= maxRinged && e.ends(&env) == nil
 	if small {
 		var data []byte
 		if data, small = b.Bytes(); small && e.sendRinged(to, &env, data) {

@@ -31,19 +31,18 @@ func TestFailRank(t *testing.T) {
 			n.start()
 			e := n.end(0)
 			buf := func() datatype.Buffer { return datatype.Of(make([]byte, 1000)) }
-			with2, without2 := []int32{0, 1, 2}, []int32{0, 1}
-			anyOf := func(members *[]int32) Envelope {
+			with2, without2 := e.Open(8, []int32{0, 1, 2}), e.Open(10, []int32{0, 1})
+			anyOf := func(s *Scope) Envelope {
 				env := from(abi.AnySource, 7)
-				env.Members = members
+				env.Scope = s
 				return env
 			}
 			collective := func(env Envelope) Envelope {
-				env.Members = &with2
+				env.Scope, env.All = with2, true
 				return env
 			}
 			operations := map[string]func(r *Request){
 				"receive":              func(r *Request) { e.Recv(r, from(2, 1), buf()) },
-				"wildcard receive":     func(r *Request) { e.Recv(r, anyOf(&with2), buf()) },
 				"send":                 func(r *Request) { e.Send(r, to(0, 2, 1), buf(), Standard) },
 				"synchronous send":     func(r *Request) { e.Send(r, to(0, 2, 1), datatype.Of(nil), Synchronous) },
 				"collective's receive": func(r *Request) { e.Recv(r, collective(from(1, 8)), buf()) },
@@ -56,7 +55,7 @@ func TestFailRank(t *testing.T) {
 			}
 			var other, wild Request
 			e.Recv(&other, from(1, 1), buf())
-			e.Recv(&wild, anyOf(&without2), buf())
+			e.Recv(&wild, anyOf(without2), buf())
 
 			for _, w := range n.worlds {
 				w.FailRank(2, errGone)

@@ -46,6 +46,9 @@
 //	  │                              │
 //	  │ Cancel ────────────────────► │   a message with an ID
 //	  │ ◄────────────────── Canceled │
+//	  │                              │
+//	  │ Revoke ────────────────────► │   of a communicator; who hears it first tells all members
+//	  │ Agree ─────────────────────► │   a message of an agreement: see package agree
 //
 // Every rank has credit for Config.Room bytes of eager messages to each other rank. A message costs
 // its size and [Overhead]. The receiver gives credit back when messages are matched, in batches.
@@ -56,7 +59,8 @@
 // that name wherever it runs; [Link] knows its address. Communicators map their ranks to processes,
 // and an [Envelope] names processes. One can fail, by [World.FailRank], without ending the world:
 // what needs it ends with a [RankError], the rest goes on. Who ends a job for it is the job's
-// policy.
+// policy. A [Scope] is a communicator as far as it matters here: who its members are, whether one
+// of them revoked it, and what they agree on.
 //
 // # Progress
 //
@@ -151,10 +155,13 @@ type Envelope struct {
 	// receive
 	Source int32
 	Tag    int32 // AnyTag for any
-	// Members, if not nil, are processes that the operation needs besides Peer: of a receive from
-	// AnySource those that may send to it, of a collective all that take part. See
-	// [World.FailRank]. They do not change.
-	Members *[]int32
+	// Scope is the communicator that the operation is on, for what ends it: a failure, or that the
+	// communicator is revoked. Nil for none. A receive from AnySource may come from any of its
+	// members.
+	Scope *Scope
+	// All says that the operation needs all members of Scope, as a part of a collective does. See
+	// [World.FailRank].
+	All bool
 	// Note, of a send, goes with the message to whoever receives it. Nil for none. It does not
 	// change.
 	Note *Note

@@ -26,7 +26,7 @@ func (w *World) Receive(p frame.Packet) error {
 			w.fault(v)
 		}
 	}()
-	why := w.endpoints[p.To].receive(p)
+	why := w.receive(p)
 	if why == "" {
 		return nil
 	}
@@ -34,6 +34,19 @@ func (w *World) Receive(p frame.Packet) error {
 }
 
 // receive takes a packet for a rank of this node, or says what is wrong with it.
+func (w *World) receive(p frame.Packet) string {
+	switch {
+	case p.Kind != frame.PacketRevoke && p.Kind != frame.PacketAgree:
+		return w.endpoints[p.To].receive(p)
+	case w.fromFailed(p):
+		return ""
+	case p.Kind == frame.PacketRevoke:
+		return w.revoked(p)
+	}
+	return w.agreement(p)
+}
+
+// receive takes a packet of a message.
 func (e *Endpoint) receive(p frame.Packet) string {
 	var l mailboxLock
 	defer l.rescue()
@@ -117,6 +130,11 @@ func (e *Endpoint) eager(p frame.Packet) (left work, why string) {
 	a.remote, a.eager, a.id = true, true, p.ID
 	a.said = from.take(p)
 	r := e.posted.match(p.Context, int(p.From), p.Tag)
+	if r == nil && a.id == 0 && e.deaf.to(a.context) {
+		left = e.repay(a)
+		e.forget(a)
+		return left, ""
+	}
 	if r == nil {
 		copy(e.room(a), p.Data)
 		return e.announce(a), ""
@@ -275,6 +293,8 @@ func (e *Endpoint) cancels(p frame.Packet) (left work, why string) {
 			left = e.repay(a)
 		}
 		e.forget(a)
+	} else if e.takenBack(p) {
+		reply.Size = 1
 	}
 	left.tell, left.reply = e, reply // instead of what repay has to say of the message
 	return left, ""

@@ -10,7 +10,7 @@ import (
 // it is done, and must not be copied. It is done when Done says so; then Status and Err are set.
 type Request struct {
 	Status Status
-	Err    error // [ErrQueue], a [RankError], or nil
+	Err    error // [ErrQueue], a [RankError], [ErrRevoked], or nil
 
 	state   atomic.Int32
 	where   where // guarded as the fields below

@@ -20,7 +20,8 @@ type World struct {
 	pool      buffers.Pool // for eager messages and packets
 	failure   atomic.Pointer[error]
 	// processes that have failed; nil for none; changed under mu
-	failed atomic.Pointer[map[int]error]
+	failed atomic.Pointer[failures]
+	scopes scopes
 	ctx    context.Context
 	cancel context.CancelFunc
 	stop   func() bool // cancels the watch of New's context

@@ -223,6 +223,9 @@ func cartSub(c *call) error {
 		group.members[i] = comm.group.members[t.rank(coords)]
 	}
 	made := c.newComm(comm, comm.derive(uint64(group.members[0])), group)
+	if err := comm.whole(); err != nil {
+		return err
+	}
 	made.topology = sub
 	return c.addComm(c.ptr(2), made)
 }

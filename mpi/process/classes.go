@@ -3,7 +3,7 @@ package process
 import "github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
 
 // errorClasses are the predefined error classes, with the texts of MPI_Error_string (MPI 5.0, 9.4,
-// 15.3.10).
+// 15.3.10), and those of ULFM.
 var errorClasses = map[int32]struct{ name, text string }{
 	abi.Success:                 {"MPI_SUCCESS", "no error"},
 	abi.ErrBuffer:               {"MPI_ERR_BUFFER", "invalid buffer"},
@@ -68,6 +68,9 @@ var errorClasses = map[int32]struct{ name, text string }{
 	abi.ErrSession:              {"MPI_ERR_SESSION", "invalid session"},
 	abi.ErrErrhandler:           {"MPI_ERR_ERRHANDLER", "invalid error handler"},
 	abi.ErrAbi:                  {"MPI_ERR_ABI", "not compatible with the ABI"},
+	abi.ErrProcFailed:           {"MPIX_ERR_PROC_FAILED", "operation failed because a process has failed"},
+	abi.ErrProcFailedPending:    {"MPIX_ERR_PROC_FAILED_PENDING", "receive is pending because a process has failed"},
+	abi.ErrRevoked:              {"MPIX_ERR_REVOKED", "communicator was revoked"},
 	abi.TErrCannotInit:          {"MPI_T_ERR_CANNOT_INIT", "tool interface cannot be initialized"},
 	abi.TErrNotAccessible:       {"MPI_T_ERR_NOT_ACCESSIBLE", "tool functionality is not accessible"},
 	abi.TErrNotInitialized:      {"MPI_T_ERR_NOT_INITIALIZED", "tool interface is not initialized"},

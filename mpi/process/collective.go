@@ -82,6 +82,9 @@ func (k named) request(s *coll.Schedule, err error) error {
 // make builds the schedule of a call.
 func (k named) make(c *call, persistent bool) (*Comm, *coll.Schedule, error) {
 	comm, err := c.comm(k.comm)
+	if err == nil {
+		err = comm.unrevoked()
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -110,7 +113,7 @@ const collectiveMemory = 64 << 20
 func (p *Process) schedule(comm *Comm, persistent bool) *coll.Schedule {
 	comm.collective++
 	p.coll.Limit = collectiveMemory + int64(len(p.mem))
-	team := coll.Team{Context: comm.context + 1, Rank: comm.rank, Members: comm.group.members}
+	team := coll.Team{Context: comm.context + 1, Rank: comm.rank, Members: comm.group.members, Scope: comm.scope}
 	if comm.remote != nil {
 		team.Remote = comm.remote.members
 	}
@@ -129,7 +132,7 @@ func collectiveError(err error) error {
 	case errors.Is(err, coll.ErrMemory), errors.Is(err, match.ErrQueue):
 		return errorf(abi.ErrNoMem, "%v", err)
 	}
-	return err
+	return failureError(err)
 }
 
 // collectiveOperation is the operation behind the request of a nonblocking or persistent
@@ -166,6 +169,9 @@ const maxGathered = 64 << 20
 func (p *Process) allgather(c *Comm, mine []byte) ([][]byte, error) {
 	if n := int64(len(mine)) * int64(c.size()); n > maxGathered {
 		return nil, errorf(abi.ErrNoMem, "%d bytes of %d ranks are more than %d", n, c.size(), maxGathered)
+	}
+	if err := c.unrevoked(); err != nil {
+		return nil, err
 	}
 	all := make([]byte, len(mine)*c.size())
 	s := p.schedule(c, false)

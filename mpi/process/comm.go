@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/abi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/match"
 )
 
 // Group is an ordered set of processes, as ranks of the job (MPI 5.0, 7.2.1). It is immutable:
@@ -47,7 +48,8 @@ type Comm struct {
 	// of an intercommunicator: a communicator of its local group, for internal use; it has no
 	// handle
 	local      *Comm
-	rank       int // of this process in group
+	scope      *match.Scope // of everybody; the local communicator has the same one
+	rank       int          // of this process in group
 	errhandler *errhandler
 	made       uint64 // number of communicators made from it: see derive
 	stated     uint64 // number of collective operations stated: see ledger
@@ -93,6 +95,7 @@ const (
 	forEdges           // messages that make a distributed graph
 	forCheck           // statements about collective operations: see ledger
 	forFailure         // collective operations that failed: see failure
+	fromShrink         // a communicator of those that live: see shrink
 )
 
 // derive returns the context of a communicator that is made from c. All members make communicators
@@ -160,8 +163,9 @@ func (c *call) addComm(at uint32, comm *Comm) error {
 		return err
 	}
 	comm.handle = handle
+	comm.scope = c.end.Open(comm.context, comm.everybody())
 	if comm.local != nil {
-		comm.local.handle = handle
+		comm.local.handle, comm.local.scope = handle, comm.scope
 	}
 	return c.writeInt(at, int64(handle))
 }
@@ -171,6 +175,9 @@ func (p *Process) makeWorld() {
 	fatal := p.handles.errhandlers.get(abi.ErrorsAreFatal)
 	p.world = &Comm{handle: abi.CommWorld, context: 0, group: &Group{members: p.cfg.World.Ranks()}, rank: p.rank, errhandler: fatal, name: "MPI_COMM_WORLD"}
 	p.self = &Comm{handle: abi.CommSelf, context: 2, group: &Group{members: []int32{int32(p.rank)}}, errhandler: fatal, name: "MPI_COMM_SELF"}
+	for _, c := range []*Comm{p.world, p.self} {
+		c.scope = p.end.Open(c.context, c.group.members)
+	}
 	p.handles.comms.define(abi.CommWorld, p.world)
 	p.handles.comms.define(abi.CommSelf, p.self)
 }

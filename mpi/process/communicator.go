@@ -208,6 +208,7 @@ func (c *call) freeComm(comm *Comm) error {
 		return err
 	}
 	c.handles.comms.remove(comm.handle)
+	comm.scope.Release()
 	c.refund(comm.charged)
 	return c.writeInt(c.ptr(0), abi.CommNull)
 }

@@ -19,6 +19,9 @@ func (c *call) duplicate(from *Comm, hints *info, i int) error {
 		return err
 	}
 	context := from.derive() // before anything that can fail: the other members do the same
+	if err := from.whole(); err != nil {
+		return err
+	}
 	var to *Comm
 	if from.remote == nil {
 		to = c.newComm(from, context, from.group)
@@ -215,6 +218,10 @@ func commCreate(c *call) error {
 	if comm.remote != nil {
 		return c.createAcross(comm, g)
 	}
+	if err := comm.whole(); err != nil {
+		comm.derive()
+		return err
+	}
 	if g.size() == 0 {
 		comm.derive()
 		return c.addComm(c.ptr(2), nil)
@@ -276,7 +283,11 @@ func commCreateGroup(c *call) error {
 	case g.place(int32(c.rank)) < 0: // it takes no part, as in Open MPI and MPICH
 		return c.addComm(c.ptr(3), nil)
 	}
+	if err := comm.unrevoked(); err != nil {
+		return err
+	}
 	made := c.newComm(comm, 0, g)
+	made.scope = comm.scope.Part(g.members)
 	b := make([]byte, 16)
 	if made.rank == 0 {
 		binary.LittleEndian.PutUint64(b, hashContext(fromCounter, uint64(c.rank), c.nextContextNumber()))

@@ -175,13 +175,13 @@ func (c *call) sendEdges(comm *Comm, told [][]byte, incoming []int32) ([][]byte,
 		}
 		if n := incoming[i]; n > 0 {
 			heard[i] = make([]byte, n)
-			c.end.Recv(&in[i], c.private(context, m, 0, m), datatype.Of(heard[i]))
+			c.end.Recv(&in[i], c.private(comm.scope, context, m, 0, m), datatype.Of(heard[i]))
 			under = append(under, &in[i])
 		}
 	}
 	for i, m := range comm.group.members {
 		if i != comm.rank && len(told[i]) > 0 {
-			c.end.Send(&out[i], c.private(context, m, 0, int32(c.rank)), datatype.Of(told[i]), match.Standard)
+			c.end.Send(&out[i], c.private(comm.scope, context, m, 0, int32(c.rank)), datatype.Of(told[i]), match.Standard)
 			under = append(under, &out[i])
 		}
 	}

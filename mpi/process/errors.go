@@ -31,6 +31,9 @@ func errorf(class int32, format string, args ...any) *Error {
 func (c *call) fail(err error) (uint64, error) {
 	var e *Error
 	if !errors.As(err, &e) {
+		err = failureError(err)
+	}
+	if !errors.As(err, &e) {
 		return 0, err
 	}
 	if c.state != running {

@@ -49,7 +49,7 @@ func (p *Process) failed(comm *Comm, err error) error {
 		over := p.end.Wait(func() bool {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			return l.first > number
+			return l.over || l.first > number
 		})
 		return errors.Join(over, err)
 	}
@@ -57,16 +57,17 @@ func (p *Process) failed(comm *Comm, err error) error {
 	b := binary.LittleEndian.AppendUint64(nil, comm.stated)
 	b = binary.LittleEndian.AppendUint32(b, uint32(p.codes.class(e.Code)))
 	b = append(b, text[:min(len(text), maxFailure)]...)
-	if err := p.send(comm.internal(forFailure), of[0], 0, b); err != nil {
-		return err
+	if p.send(comm.scope, comm.internal(forFailure), of[0], 0, b) != nil {
+		return errors.Join(p.end.Err(), err)
 	}
-	return p.end.Wait(func() bool { return false })
+	over := p.end.Wait(func() bool { return comm.scope.Failure() != nil })
+	return errors.Join(over, err)
 }
 
 // listen receives a failure, of whichever process.
 func (l *ledger) listen(context uint64) {
 	p, f := l.k.p, &l.failure
-	env := match.Envelope{Context: context, Peer: abi.AnySource, Source: abi.AnySource, Tag: 0, Members: &l.of}
+	env := match.Envelope{Context: context, Peer: abi.AnySource, Source: abi.AnySource, Tag: 0, Scope: l.comm.scope}
 	p.end.Recv(&f.req, env, datatype.Of(f.buf[:]))
 	if !f.req.Then(l.heard) {
 		l.heard()

@@ -20,7 +20,7 @@ func (p *Process) exchangeAcross(c *Comm, mine []byte) (local, remote [][]byte, 
 		for _, b := range local {
 			ours = append(ours, b...)
 		}
-		if err := p.exchange(context, c.remote.members[0], 0, ours, all); err != nil {
+		if err := p.exchange(c.scope, context, c.remote.members[0], 0, ours, all); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -103,12 +103,12 @@ func (c *call) meet(comm *Comm) (bridge, error) {
 	if comm.group.place(with) >= 0 {
 		return bridge{}, errorf(abi.ErrRank, "the remote leader %d is in the local group", rank)
 	}
-	context := peer.internal(forBridge)
+	context, between := peer.internal(forBridge), peer.scope.Part([]int32{with})
 	mine := make([]byte, 16)
 	binary.LittleEndian.PutUint64(mine, c.nextContextNumber())
 	binary.LittleEndian.PutUint32(mine[8:], uint32(comm.size()))
 	theirs := make([]byte, len(mine))
-	if err := c.exchange(context, with, tag, mine, theirs); err != nil {
+	if err := c.exchange(between, context, with, tag, mine, theirs); err != nil {
 		return bridge{}, err
 	}
 	n := binary.LittleEndian.Uint32(theirs[8:])
@@ -116,7 +116,7 @@ func (c *call) meet(comm *Comm) (bridge, error) {
 		return bridge{}, errorf(abi.ErrOther, "a remote group of %d in a job of %d", n, len(c.cfg.Nodes))
 	}
 	members := make([]byte, 4*n)
-	if err := c.exchange(context, with, tag, appendRanks(nil, comm.group.members), members); err != nil {
+	if err := c.exchange(between, context, with, tag, appendRanks(nil, comm.group.members), members); err != nil {
 		return bridge{}, err
 	}
 	remote := &Group{members: parseRanks(members)}

@@ -24,6 +24,7 @@ type ledger struct {
 	first   uint64    // number of entries[0]
 	entries []*entry  // operations that this process began, and others have not all stated
 	streams []*stream // of the others; nil while there are no entries
+	over    bool      // a process has failed, or the communicator was revoked: nothing is compared
 	failure failure
 }
 
@@ -55,12 +56,12 @@ func (k *checks) state(comm *Comm, s *statement) error {
 	s.rank = int32(k.p.rank)
 	comm.stated++
 	of := comm.everybody()
-	if len(of) == 1 {
+	if len(of) == 1 || comm.scope.Failure() != nil { // who has failed states nothing
 		return nil
 	}
 	context := comm.internal(forCheck)
 	if of[0] != s.rank {
-		return k.stated.send(k.p, context, of[0], s)
+		return k.stated.send(k.p, comm.scope, context, of[0], s)
 	}
 	l := k.ledgers[context]
 	if l == nil {
@@ -150,6 +151,10 @@ func (k *checks) flush() error {
 // add adds an operation of this process, and receives what others state of it.
 func (l *ledger) add(context uint64, s *statement) error {
 	l.mu.Lock()
+	if l.over {
+		l.mu.Unlock()
+		return nil
+	}
 	e := &entry{said: make([]*statement, len(l.of)), left: len(l.of) - 1}
 	e.said[0] = s
 	l.entries = append(l.entries, e)
@@ -178,7 +183,7 @@ func (x *stream) receive(context uint64) {
 	p := x.l.k.p
 	for {
 		from := x.l.of[x.place]
-		p.end.Recv(&x.req, p.private(context, from, 0, from), datatype.Of(x.buf))
+		p.end.Recv(&x.req, p.private(x.l.comm.scope, context, from, 0, from), datatype.Of(x.buf))
 		if x.req.Then(func() {
 			if x.took() {
 				x.receive(context)
@@ -194,8 +199,9 @@ func (x *stream) took() (more bool) {
 	l := x.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if x.req.Err != nil {
-		return false // a process has failed: the job's policy decides
+	if l.over = l.over || x.req.Err != nil; l.over {
+		l.entries, l.streams = nil, nil
+		return false
 	}
 	s, ok := parseStatement(x.buf[:x.req.Status.Bytes], len(l.of))
 	if !ok || x.req.Status.Truncated {

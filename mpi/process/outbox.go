@@ -29,8 +29,8 @@ func (s *statement) cost() int64 {
 }
 
 // send sends a statement to a rank, after those before it.
-func (o *outbox) send(p *Process, context uint64, to int32, s *statement) error {
-	s.env, s.data = p.private(context, to, 0, s.rank), s.append(nil)
+func (o *outbox) send(p *Process, of *match.Scope, context uint64, to int32, s *statement) error {
+	s.env, s.data = p.private(of, context, to, 0, s.rank), s.append(nil)
 	n := s.cost()
 	if err := p.end.Wait(func() bool {
 		o.mu.Lock()

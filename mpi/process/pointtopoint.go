@@ -46,11 +46,24 @@ func (m *message) start(p *Process) error {
 	return nil
 }
 
-func (m *message) done() bool { return m.verb == nobody || m.Done() }
+// done reports whether there is something to tell the program: the message is complete, or it is a
+// receive from MPI_ANY_SOURCE that is pending because a process has failed.
+func (m *message) done() bool { return m.verb == nobody || m.Done() || m.interrupted() != nil }
+
+// interrupted is why a receive from MPI_ANY_SOURCE is pending.
+func (m *message) interrupted() error {
+	if m.verb != recvs || m.env.Peer != abi.AnySource {
+		return nil
+	}
+	return m.Interrupted()
+}
 
 func (m *message) finish(p *Process) (match.Status, error) {
 	if m.verb == nobody {
 		return m.empty, nil
+	}
+	if err := m.interrupted(); err != nil {
+		return emptyStatus, pending(err)
 	}
 	if m.by != nil && m.Err == nil {
 		return m.checked(p)
@@ -98,7 +111,7 @@ func requestError(err error) error {
 	if errors.Is(err, match.ErrQueue) {
 		return errorf(abi.ErrNoMem, "too many messages are under way at once: wait for some first")
 	}
-	return err
+	return failureError(err)
 }
 
 // to is the envelope of a send to a rank with a tag; false if it is to MPI_PROC_NULL.
@@ -113,7 +126,7 @@ func (comm *Comm) to(rank, tag int64) (env match.Envelope, somebody bool, err er
 	if rank < 0 || rank >= int64(len(members)) {
 		return env, false, errorf(abi.ErrRank, "%s has no rank %d: its ranks are 0 to %d", comm, rank, len(members)-1)
 	}
-	return match.Envelope{Context: comm.context, Peer: int(members[rank]), Source: int32(comm.rank), Tag: int32(tag)}, true, nil
+	return match.Envelope{Context: comm.context, Peer: int(members[rank]), Source: int32(comm.rank), Tag: int32(tag), Scope: comm.scope}, true, nil
 }
 
 // from is the envelope of a receive; false if it is from MPI_PROC_NULL.
@@ -125,13 +138,13 @@ func (comm *Comm) from(rank, tag int64) (env match.Envelope, somebody bool, err 
 	case abi.ProcNull:
 		return env, false, nil
 	case abi.AnySource:
-		return match.Envelope{Context: comm.context, Peer: abi.AnySource, Source: abi.AnySource, Tag: int32(tag), Members: &comm.peers().members}, true, nil
+		return match.Envelope{Context: comm.context, Peer: abi.AnySource, Source: abi.AnySource, Tag: int32(tag), Scope: comm.scope}, true, nil
 	}
 	members := comm.peers().members
 	if rank < 0 || rank >= int64(len(members)) {
 		return env, false, errorf(abi.ErrRank, "%s has no rank %d: its ranks are 0 to %d", comm, rank, len(members)-1)
 	}
-	return match.Envelope{Context: comm.context, Peer: int(members[rank]), Source: int32(rank), Tag: int32(tag)}, true, nil
+	return match.Envelope{Context: comm.context, Peer: int(members[rank]), Source: int32(rank), Tag: int32(tag), Scope: comm.scope}, true, nil
 }
 
 // outgoing reads a send: the parameters of the buffer begin at i, its destination and tag are i+3
@@ -200,8 +213,17 @@ func (c *call) run(m *message) (match.Status, error) {
 func (c *call) waitMessage(m *message) (match.Status, error) {
 	if !m.done() {
 		c.waits.one = m
+		if err := c.end.Wait(m.done); err != nil {
+			return match.Status{}, err
+		}
+	}
+	if failure := m.interrupted(); failure != nil { // nobody can wait for it again
+		c.end.Cancel(&m.Request)
 		if err := c.end.WaitFor(&m.Request); err != nil {
 			return match.Status{}, err
+		}
+		if m.Status.Cancelled {
+			return emptyStatus, failureError(failure)
 		}
 	}
 	return m.finish(c.Process)

@@ -147,6 +147,9 @@ func (c *call) fetching(m *message) (handle int32, err error) {
 	}
 	if f != nil {
 		c.on = f.on
+		if err := f.on.unrevoked(); err != nil {
+			return 0, err
+		}
 	}
 	if f == nil && c.int(1) == 0 && c.handle(2) == abi.DatatypeNull {
 		m.buf = datatype.Of(nil) // as for MPI_PROC_NULL: see nothing

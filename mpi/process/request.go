@@ -109,20 +109,25 @@ func (r *request) done() bool {
 }
 
 // complete ends an operation that is done. The request is freed or, if it is persistent, becomes
-// inactive. handle reports whether its handle becomes MPI_REQUEST_NULL.
+// inactive. If it is pending because a process has failed, it stays as it is. freed reports whether
+// its handle becomes MPI_REQUEST_NULL.
 func (p *Process) complete(r *request) (st match.Status, freed bool, err error) {
 	// the program completed it in a callback, and may have started it again
 	if !r.active || !r.done() {
 		return emptyStatus, false, errorf(abi.ErrRequest, "the request was completed by a callback meanwhile")
 	}
 	if x, ok := r.op.(*posted); ok {
-		st, err = x.finish(p)
+		if st, err = x.finish(p); isPending(err) {
+			return st, false, err
+		}
 		p.forget(r)
 		r.active = false
 		p.reuse(x)
 		return st, true, err
 	}
-	st, err = r.op.finish(p)
+	if st, err = r.op.finish(p); isPending(err) {
+		return st, false, err
+	}
 	if r.persistent {
 		r.active = false
 		return st, false, err

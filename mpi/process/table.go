@@ -11,7 +11,7 @@ var families = []family{
 	environmentFunctions, communicatorFunctions, groupFunctions, topologyFunctions,
 	attributeFunctions, infoFunctions, errorFunctions,
 	pointToPointFunctions, completionFunctions, statusFunctions, probeFunctions, bufferFunctions, getStatusFunctions,
-	partitionedFunctions, grequestFunctions,
+	partitionedFunctions, grequestFunctions, faultFunctions,
 	collectiveFunctions, operationFunctions, datatypeFunctions,
 	unsupportedFunctions,
 }

@@ -62,6 +62,9 @@ func topoTest(c *call) error {
 // its handle. The other members get MPI_COMM_NULL.
 func (c *call) addTopology(from *Comm, n int, t topology, at uint32) error {
 	context := from.derive()
+	if err := from.whole(); err != nil {
+		return err
+	}
 	if from.rank >= n {
 		return c.addComm(at, nil)
 	}

@@ -23,7 +23,7 @@ func waitOne(c *call) error {
 		}
 		c.waits.one = r.op
 		if x, ok := r.op.(*posted); ok {
-			return true, c.end.WaitFor(&x.Request)
+			return true, c.end.Wait(x.message.done)
 		}
 		return true, c.end.Wait(r.op.done)
 	})
@@ -42,7 +42,7 @@ func testOne(c *call) error {
 		flag = r.op.done()
 		return flag, nil
 	})
-	return errors.Join(err, c.writeFlag(1, flag))
+	return errors.Join(err, c.writeFlag(1, flag && !isPending(err)))
 }
 
 // one completes the request at the address in parameter 0 if ready reports that it is done. Its

@@ -39,7 +39,8 @@ func rawGo(dir string, prototypes map[string][]string) {
 		if f.Lacks != "" {
 			continue
 		}
-		name := strings.TrimPrefix(strings.TrimPrefix(f.Name, "MPIX_"), "MPI_") // no two are the same
+		// no two are the same
+		name := strings.TrimPrefix(strings.TrimPrefix(f.Name, "MPIX_"), "MPI_")
 		var params []string
 		names := prototypes[f.Name]
 		for i := range f.Params {

@@ -1,0 +1,172 @@
+package match
+
+import (
+	"slices"
+
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+)
+
+// Revoke revokes the communicator (ULFM, MPIX_Comm_revoke): whatever is under way on it ends with
+// [ErrRevoked] at every member, and so does what begins later. It returns at once. Whoever hears of
+// it first on a node tells all members on others, so they hear of it even if this rank fails
+// meanwhile.
+func (s *Scope) Revoke() { s.w.revoke(s.context) }
+
+// revoke revokes a communicator at the ranks of this node, and tells others if that is news here.
+func (w *World) revoke(context uint64) {
+	s, news := w.scopes.revoke(context)
+	if !news {
+		return
+	}
+	for _, e := range w.local {
+		e.finishAll(e.revoke(context))
+	}
+	s.tellRevoked()
+}
+
+// revoke marks the scopes of a communicator. It returns one of them, and whether none was marked.
+func (x *scopes) revoke(context uint64) (s *Scope, news bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	list := x.list[context]
+	if len(list) == 0 {
+		x.early.revoke(context)
+		return nil, false
+	}
+	news = true
+	for _, s := range list {
+		news = !s.revoked.Swap(true) && news
+	}
+	return list[0], news
+}
+
+// tellRevoked tells the members on other nodes.
+func (s *Scope) tellRevoked() {
+	from := -1
+	for _, e := range s.w.local { // a failed process is not listened to
+		if s.w.rankError(e.rank) == nil && s.has(e.rank) {
+			from = e.rank
+			break
+		}
+	}
+	if from < 0 {
+		return
+	}
+	for _, m := range s.members {
+		if s.w.endpoints[m] == nil && s.w.rankError(int(m)) == nil {
+			s.w.cfg.Link.Post(frame.Packet{Kind: frame.PacketRevoke, From: int32(from), To: m, Context: s.context})
+		}
+	}
+}
+
+// revoked takes a packet that says that a communicator was revoked.
+func (w *World) revoked(p frame.Packet) string {
+	if s := w.scopes.of(p.Context, int(p.To)); s != nil && !slices.Contains(s.members, p.From) {
+		return "it is not a member of the communicator"
+	}
+	w.revoke(p.Context)
+	return ""
+}
+
+// on reports whether an operation is on a communicator.
+func (env *Envelope) on(context uint64) bool {
+	return env.Scope != nil && env.Scope.context == context
+}
+
+// deaf is the communicators that were revoked, by their contexts: eager messages for them are
+// dropped, or they would take room for ever. The last maxDeaf of them are known.
+type deaf struct {
+	set   map[uint64]bool
+	order []uint64
+}
+
+const maxDeaf = 1 << 10
+
+func (d *deaf) add(context uint64) {
+	if d.set == nil {
+		d.set = map[uint64]bool{}
+	}
+	if d.set[context] {
+		return
+	}
+	d.set[context] = true
+	if d.order = append(d.order, context); len(d.order) > maxDeaf {
+		delete(d.set, d.order[0])
+		d.order = d.order[1:]
+	}
+}
+
+// to reports whether a message is for such a communicator: its own, or one of a collective.
+func (d *deaf) to(context uint64) bool { return d.set != nil && d.set[context&^1] }
+
+// revoke takes the operations on a communicator out of a mailbox. It returns what is to be
+// finished, and what is to be sent. Messages to other nodes are cancelled, and done when they
+// answer. Those that were matched arrive.
+func (e *Endpoint) revoke(context uint64) (done []*Request, post []frame.Packet) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	fail := func(r *Request) {
+		r.where, r.Err = inCopy, ErrRevoked
+		done = append(done, r)
+	}
+	for r := e.stranded.head; r != nil; {
+		next := r.links.next
+		if r.env.on(context) {
+			e.unstrand(r)
+			fail(r)
+		}
+		r = next
+	}
+	if e.closed.Load() {
+		return done, nil
+	}
+	e.deaf.add(context)
+	for _, r := range e.posted.which(func(r *Request) bool { return r.env.on(context) }) {
+		e.posted.remove(r)
+		fail(r)
+	}
+	for a := e.unexpected.all.head; a != nil; {
+		next := a.inAll.next
+		switch s := a.send; {
+		case s != nil && s.env.on(context):
+			e.matched(a)
+			s.note = nil
+			s.e.left.Add(-1)
+			e.forget(a)
+			fail(s)
+		case a.eager && a.id == 0 && e.deaf.to(a.context):
+			e.matched(a)
+			if left := e.repay(a); left.credit.Kind != 0 {
+				post = append(post, left.credit)
+			}
+			e.forget(a)
+		}
+		a = next
+	}
+	for a := e.unexpected.taken.head; a != nil; a = a.links.next {
+		if s := a.send; s != nil && s.env.on(context) {
+			a.send = nil
+			s.e.left.Add(-1)
+			fail(s)
+		}
+	}
+	for _, r := range e.sends {
+		if r.where == inSends && r.env.on(context) {
+			post = r.takeBack(ErrRevoked, post)
+		}
+	}
+	return done, post
+}
+
+// takenBack reports whether a message that was probed is given back to its sender, who cancels it:
+// nobody receives it, since its communicator was revoked. The mailbox is locked.
+func (e *Endpoint) takenBack(p frame.Packet) bool {
+	for a := e.unexpected.taken.head; a != nil; a = a.links.next {
+		if a.remote && a.id == p.ID && a.id != 0 && a.peer == int(p.From) && e.deaf.to(a.context) {
+			a.remote = a.eager // without data, its sender is gone
+			a.id = 0
+			return true
+		}
+	}
+	return false
+}
