@@ -2,6 +2,7 @@ package agree
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -51,8 +52,8 @@ func (w *world) post(from int, list []Send) {
 	}
 }
 
-// flag is the vote of a member: bit i is clear if i votes no.
-func flag(i int, number uint64) uint32 {
+// choice is the vote of a member: bit i is clear if i votes no.
+func choice(i int, number uint64) uint32 {
 	if (uint64(i)+number)%5 == 0 {
 		return ^(uint32(1) << (i % 32))
 	}
@@ -61,7 +62,7 @@ func flag(i int, number uint64) uint32 {
 
 func (w *world) vote(i int) {
 	number, _ := w.members[i].Last()
-	w.post(i, w.members[i].Vote(Vote{Flag: flag(i, number+1), Failed: w.members[i].failed.clone(), Acked: w.members[i].failed.clone()}))
+	w.post(i, w.members[i].Vote(Vote{Flag: choice(i, number+1), Failed: w.members[i].failed.clone(), Acked: w.members[i].failed.clone()}))
 }
 
 // kill fails a member. The others hear of it later.
@@ -131,8 +132,8 @@ func (w *world) check(what string) {
 				w.Fatalf("%s: agreement %d is %+v, and %+v at member %d", what, number, *f, *d, i)
 			}
 			for j := range w.members {
-				if !w.dead.Has(j) && d.Flag&^flag(j, number) != 0 {
-					w.Fatalf("%s: agreement %d is %x although member %d votes %x", what, number, d.Flag, j, flag(j, number))
+				if !w.dead.Has(j) && d.Flag&^choice(j, number) != 0 {
+					w.Fatalf("%s: agreement %d is %x although member %d votes %x", what, number, d.Flag, j, choice(j, number))
 				}
 				if d.Failed.Has(j) && !w.dead.Has(j) {
 					w.Fatalf("%s: agreement %d has member %d as failed", what, number, j)
@@ -174,13 +175,11 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 }
 
+var failures = flag.Uint64("failures", 5000, "how many seeds TestRandomFailures draws from")
+
 // The same with many members that fail at random moments, one after the other.
 func TestRandomFailures(t *testing.T) {
-	seeds := uint64(20000)
-	if testing.Short() {
-		seeds = 2000
-	}
-	for seed := range seeds {
+	for seed := range *failures {
 		for _, ghosts := range []bool{false, true} {
 			draw := rand.New(rand.NewPCG(seed, 2))
 			w := newWorld(t, seed, 2+draw.IntN(9), 1+uint64(draw.IntN(4)))

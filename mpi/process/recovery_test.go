@@ -1,6 +1,7 @@
 package process
 
 import (
+	"flag"
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
@@ -54,15 +55,13 @@ func (g *faultGuest) collective(comm int32, step int) int32 {
 	return g.call("MPI_Allreduce", one, sum, 1, abi.Int, abi.Sum, comm)
 }
 
+var recoveries = flag.Uint64("recoveries", 200, "how many seeds TestRecovery draws from")
+
 // A program that revokes, shrinks and goes on ends well on all processes that live, whoever is
 // killed, at whichever moment (ULFM, "Communicator revocation", "shrinking", "agreement").
 func TestRecovery(t *testing.T) {
 	const steps = 20
-	seeds := uint64(2000)
-	if testing.Short() {
-		seeds = 300
-	}
-	for seed := range seeds {
+	for seed := range *recoveries {
 		draw := rand.New(rand.NewPCG(seed, 4))
 		nodes := make([]int, 2+draw.IntN(6))
 		count := 1 + draw.IntN(3)
