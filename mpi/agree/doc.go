@@ -10,9 +10,14 @@
 // each member that lives, it decides, and tells all.
 //
 // If a coordinator fails, those who wait send their vote to the next one. That one must not decide
-// otherwise than its predecessor may have: so it first asks everybody. Whoever knows the decision
-// answers with it. Whoever does not promises to take none of an earlier coordinator any more, and
-// votes. So a coordinator decides only if nobody that lives has another decision, or will have.
+// otherwise than its predecessor may have: so it first asks everybody. Whoever knows the outcome
+// answers with it, and with the coordinator that it is of. Whoever does not promises to take none
+// of an earlier coordinator any more, and votes. Once all that live have answered, the outcome of
+// the highest coordinator is the decision; the votes decide only if nobody knows an outcome. So
+// whatever somebody that lives was told, all later coordinators hear of.
+//
+// A member that knows the decision already and gets a vote for it does the same, unless it was the
+// coordinator: it may be held for failed, and the others may have decided without it.
 //
 // A member keeps its last decision for those who ask. It need not keep the one before: a later
 // agreement is decided only if all that live voted in it, which they do once they know all earlier

@@ -26,6 +26,7 @@ type Message struct {
 	What     What
 	Number   uint64   // of the agreement, from 1
 	Vote     Vote     // of a Ballot
+	By       int      // of an Outcome: the coordinator that decided it, or confirmed it
 	Decision Decision // of an Outcome
 }
 
@@ -49,7 +50,7 @@ var errMessage = errors.New("it is no message of an agreement")
 
 // Append appends a message as bytes: what it is; its number, a varint; of a ballot the kind, the
 // flag (4 bytes, little-endian), and both sets, each as the number of its bytes, a varint, and the
-// bytes; of an outcome its bits, the flag, and the set.
+// bytes; of an outcome the coordinator, a varint, its bits, the flag, and the set.
 func (m *Message) Append(b []byte) []byte {
 	b = append(b, byte(m.What))
 	b = binary.AppendUvarint(b, m.Number)
@@ -60,6 +61,7 @@ func (m *Message) Append(b []byte) []byte {
 		b = appendSet(b, m.Vote.Failed)
 		b = appendSet(b, m.Vote.Acked)
 	case Outcome:
+		b = binary.AppendUvarint(b, uint64(m.By))
 		bits := byte(0)
 		if m.Decision.Unacked {
 			bits |= bitUnacked
@@ -96,6 +98,9 @@ func Parse(b []byte, n int) (m Message, err error) {
 		m.Vote.Acked = p.set()
 	case Query:
 	case Outcome:
+		by := p.uvarint()
+		p.bad = p.bad || by >= uint64(n)
+		m.By = int(by)
 		bits := p.byte()
 		m.Decision.Unacked, m.Decision.Mixed = bits&bitUnacked != 0, bits&bitMixed != 0
 		m.Decision.Flag = p.uint32()
