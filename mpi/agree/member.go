@@ -18,7 +18,7 @@ type Member struct {
 
 	last    *Decision // of the agreement before; nil for none
 	by      int       // the coordinator that said so last
-	confirm round     // of that agreement: somebody who does not know its outcome votes to this member
+	confirm round     // of that agreement, for somebody who does not know its outcome
 	asked   bool      // confirm is under way
 	out     []Send
 }

@@ -3,7 +3,6 @@ package match
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"sync/atomic"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/agree"
@@ -169,8 +168,8 @@ func (w *World) agreement(p frame.Packet) string {
 	if s == nil {
 		return why
 	}
-	if !slices.Contains(s.members, p.From) {
-		return "it is not a member of the communicator"
+	if !s.has(int(p.From)) {
+		return notMember
 	}
 	if _, err := agree.Parse(p.Data, len(s.members)); err != nil {
 		return err.Error()

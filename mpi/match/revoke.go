@@ -1,8 +1,6 @@
 package match
 
 import (
-	"slices"
-
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
@@ -10,34 +8,40 @@ import (
 // [ErrRevoked] at every member, and so does what begins later. It returns at once. Whoever hears of
 // it first on a node tells all members on others, so they hear of it even if this rank fails
 // meanwhile.
-func (s *Scope) Revoke() { s.w.revoke(s.context) }
+func (s *Scope) Revoke() { s.w.revoke(s.context, s.e.rank) }
 
 // revoke revokes a communicator at the ranks of this node, and tells others if that is news here.
-func (w *World) revoke(context uint64) {
-	s, news := w.scopes.revoke(context)
-	if !news {
-		return
+// from is the member that says so.
+func (w *World) revoke(context uint64, from int) {
+	list, news := w.scopes.revoke(context, from)
+	for _, s := range list {
+		s.e.finishAll(s.e.revoke(context))
+		s.e.notify()
 	}
-	for _, e := range w.local {
-		e.finishAll(e.revoke(context))
+	if news {
+		list[0].tellRevoked()
 	}
-	s.tellRevoked()
 }
 
-// revoke marks the scopes of a communicator. It returns one of them, and whether none was marked.
-func (x *scopes) revoke(context uint64) (s *Scope, news bool) {
+// revoke marks the scopes of a communicator. It returns those that were not marked, and whether
+// none was. Communicators without a common member may have the same context.
+func (x *scopes) revoke(context uint64, from int) (list []*Scope, news bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	list := x.list[context]
-	if len(list) == 0 {
-		x.early.revoke(context)
-		return nil, false
+	known := false
+	for _, s := range x.list[context] {
+		switch {
+		case !s.has(from):
+		case s.revoked.Swap(true):
+			known = true
+		default:
+			list = append(list, s)
+		}
 	}
-	news = true
-	for _, s := range list {
-		news = !s.revoked.Swap(true) && news
+	if !known && len(list) == 0 {
+		x.early.revoke(earlyRevoked{context, from})
 	}
-	return list[0], news
+	return list, !known && len(list) > 0
 }
 
 // tellRevoked tells the members on other nodes.
@@ -61,12 +65,14 @@ func (s *Scope) tellRevoked() {
 
 // revoked takes a packet that says that a communicator was revoked.
 func (w *World) revoked(p frame.Packet) string {
-	if s := w.scopes.of(p.Context, int(p.To)); s != nil && !slices.Contains(s.members, p.From) {
-		return "it is not a member of the communicator"
+	if s := w.scopes.of(p.Context, int(p.To)); s != nil && !s.has(int(p.From)) {
+		return notMember
 	}
-	w.revoke(p.Context)
+	w.revoke(p.Context, int(p.From))
 	return ""
 }
+
+const notMember = "it is not a member of the communicator"
 
 // on reports whether an operation is on a communicator.
 func (env *Envelope) on(context uint64) bool {

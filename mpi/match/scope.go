@@ -198,20 +198,17 @@ func (x *scopes) open(s *Scope) {
 	if x.list == nil {
 		x.list = map[uint64][]*Scope{}
 	}
-	revoked := x.early.revoked[s.context]
+	revoked := x.early.wasRevoked(s)
 	for _, o := range x.list[s.context] {
-		revoked = revoked || o.revoked.Load()
+		revoked = revoked || o.revoked.Load() && slices.Equal(o.members, s.members)
 	}
 	s.revoked.Store(revoked)
-	first := len(x.list[s.context]) == 0
 	x.list[s.context] = append(x.list[s.context], s)
 	said := x.early.take(s)
 	x.mu.Unlock()
 	if revoked {
 		s.e.finishAll(s.e.revoke(s.context))
-		if first {
-			s.tellRevoked()
-		}
+		s.tellRevoked()
 	}
 	for _, m := range said {
 		s.w.carry(s.hears(m.from, m.data))
@@ -276,10 +273,15 @@ func (x *scopes) drop(s *Scope) {
 
 // early is what came about communicators that the rank has not made yet: others were faster.
 type early struct {
-	revoked map[uint64]bool
-	order   []uint64 // of revoked
+	revoked []earlyRevoked // the last ones
 	said    map[uint64][]earlySaid
 	bytes   int
+}
+
+// earlyRevoked is that a process revoked a communicator.
+type earlyRevoked struct {
+	context uint64
+	from    int
 }
 
 type earlySaid struct {
@@ -288,7 +290,7 @@ type earlySaid struct {
 }
 
 const (
-	maxEarlyRevoked = 1 << 10
+	maxEarlyRevoked = 1 << 8
 	// maxEarly bounds the bytes of messages of agreements that ranks of a node keep until they have
 	// made the communicators.
 	maxEarly       = 4 << 20
@@ -296,18 +298,18 @@ const (
 )
 
 // revoke remembers that a communicator was revoked.
-func (x *early) revoke(context uint64) {
-	if x.revoked == nil {
-		x.revoked = map[uint64]bool{}
-	}
-	if x.revoked[context] {
+func (x *early) revoke(r earlyRevoked) {
+	if slices.Contains(x.revoked, r) {
 		return
 	}
-	x.revoked[context] = true
-	if x.order = append(x.order, context); len(x.order) > maxEarlyRevoked {
-		delete(x.revoked, x.order[0])
-		x.order = x.order[1:]
+	if x.revoked = append(x.revoked, r); len(x.revoked) > maxEarlyRevoked {
+		x.revoked = x.revoked[1:]
 	}
+}
+
+// wasRevoked reports whether a new communicator was revoked.
+func (x *early) wasRevoked(s *Scope) bool {
+	return slices.ContainsFunc(x.revoked, func(r earlyRevoked) bool { return r.context == s.context && s.has(r.from) })
 }
 
 // keep keeps a message, and reports false if there is no room.

@@ -81,12 +81,13 @@ func recordFor(f int, args []uint64) []byte {
 // parameterTypes are the C types of the parameters of each function of package abi, from the
 // standard's data. Functions that the standard has removed have none.
 func parameterTypes(t testing.TB) [][]string {
-	data, err := os.ReadFile("../../mpi/abi/functions.tsv")
-	if err != nil {
-		t.Fatal(err)
+	standard, err := os.ReadFile("../../mpi/abi/functions.tsv")
+	more, err2 := os.ReadFile("../../mpi/abi/extensions.tsv")
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
 	}
 	types := make([][]string, len(abi.Functions))
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(string(standard) + string(more)) {
 		fields := strings.Split(strings.TrimSpace(line), "\t")
 		if i, ok := abi.Lookup(fields[0]); ok && len(fields) == 3 {
 			types[i] = strings.Split(fields[2], ", ")

@@ -167,6 +167,8 @@ type hostileRank struct {
 	rank  int
 	lib   *process.Process
 	isSet atomic.Bool // it is set up
+	// a rank that is set up revoked one of its communicators before it was
+	revoked bool
 }
 
 func newHostileRank(j *hostileJob, rank int, mode callMode, in []byte, only int) *hostileRank {
@@ -207,6 +209,8 @@ func (r *hostileRank) Call(f int, args []uint64) (uint64, error) {
 	result, err := r.lib.Call(f, args)
 	r.j.moves.Add(1)
 	switch {
+	case in && err == nil && (result == abi.ErrRevoked || r.revoked):
+		r.revoked = true
 	case in && (err != nil || result != abi.Success):
 		r.j.t.Errorf("rank %d: the setup fails: %s: %d, %v", r.rank, what(), int32(result), err)
 	case err == nil && abi.Functions[f].Result != 'd' && result>>32 != 0:
