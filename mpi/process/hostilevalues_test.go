@@ -104,14 +104,14 @@ func (w *hostile) freed() map[string]uint32 {
 
 // Each function is called with each hostile value in each place, the other arguments being such as
 // it takes, and with pairs of them: no panic, no byte outside of the memory, a result of MPI or an
-// end of the rank, within 10 s after its job has ended, and in bounded memory of the host.
+// end of the rank once its job has ended, and bounded memory of the host.
 func TestHostileValues(t *testing.T) {
 	types := parameterTypes(t)
 	random := rand.New(rand.NewPCG(*hostileSeed, 0))
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	pairs, calls, ends := 3, 0, 0
+	pairs, calls, ends := 2, 0, 0
 	if testing.Short() {
 		pairs = 0
 	}
@@ -136,7 +136,7 @@ func TestHostileValues(t *testing.T) {
 			}
 			began := time.Now()
 			_, err := w.call(i, args)
-			if took := time.Since(began); took > 10*time.Second {
+			if took := time.Since(began); took > time.Minute {
 				t.Errorf("%s%#x took %v", f.Name, args, took)
 			}
 			if calls++; err != nil || calls%32 == 0 { // what setup has made may be gone
