@@ -86,7 +86,7 @@ var rules = []rule{
 
 	// What puts it together. The plugin must not import what does not build in plugin mode.
 	{packages: "plugin", imports: []string{"http", "mpi", "mpi/*", "mpi/worker/embedded"},
-		foreign: []string{kubo, libp2p, multi, "github.com/ipfs/boxo/exchange", "go.uber.org/fx", "github.com/ipfs/go-log/", humanSize, "github.com/prometheus/", "golang.org/x/time/", "github.com/pbnjay/memory"},
+		foreign: []string{kubo, libp2p, multi, "go.uber.org/fx", "github.com/ipfs/go-log/", humanSize, "github.com/prometheus/", "golang.org/x/time/", "github.com/pbnjay/memory"},
 		never:   []string{kubo + "plugin/loader", kubo + "cmd/"}},
 	{packages: "plugin/so", imports: []string{"plugin"}, foreign: []string{kubo + "plugin"}, never: []string{kubo + "plugin/loader"}},
 	{packages: "plugin/manifest", imports: []string{"plugin"}, foreign: []string{"golang.org/x/mod/"}},

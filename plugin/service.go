@@ -117,7 +117,7 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 // Start starts everything and writes the API's address to Repo/mpi/api. If it fails, nothing it
 // began is left.
 func (s *Service) Start(ctx context.Context) error {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err := s.ownDir(); err != nil {
 		return err
 	}
 	for _, note := range s.cfg.Notes {
@@ -210,10 +210,42 @@ func (s *Service) announce() error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.Write(s.keyFile(), []byte(s.proofKey+"\n"), 0o600); err != nil {
+	if err := s.tell(s.keyFile(), s.proofKey); err != nil {
 		return err
 	}
-	return atomicfile.Write(s.apiFile(), []byte(addr.String()+"\n"), 0o600)
+	return s.tell(s.apiFile(), addr.String())
+}
+
+// tell writes a line to a file for others, which this node never reads. What is there and cannot be
+// replaced, as a directory, is set aside.
+func (s *Service) tell(file, line string) error {
+	write := func() error { return atomicfile.Write(file, []byte(line+"\n"), 0o600) }
+	err := write()
+	if err == nil {
+		return nil
+	}
+	info, gone := os.Lstat(file)
+	if gone != nil || !info.IsDir() {
+		return err
+	}
+	aside, failed := atomicfile.SetAside(file)
+	s.parts.Log.Warn("a directory is where a file of this node has to be, and is set aside", "file", file, "aside", aside)
+	if failed != nil {
+		return errors.Join(err, failed)
+	}
+	return write()
+}
+
+// ownDir makes the service's directory. What is in its place and is none is set aside.
+func (s *Service) ownDir() error {
+	err := atomicfile.MakeDir(s.dir)
+	var wrong *atomicfile.DamagedError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	s.parts.Log.Warn("the directory of this node's files", "err", err)
+	_, err = os.Stat(s.dir)
+	return err
 }
 
 // admission is the peer policy: deny wins, and an allow list that is not empty admits only its own.

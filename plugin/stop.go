@@ -4,9 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/ipfs/boxo/exchange"
 	"github.com/ipfs/kubo/core"
-	irouting "github.com/ipfs/kubo/routing"
 	"github.com/libp2p/go-libp2p/core/host"
 	"go.uber.org/fx"
 )
@@ -14,22 +12,20 @@ import (
 // Options implements Kubo's PluginFx: the service stops before what it stands on.
 //
 // Kubo closes its plugins when its node's context ends, and that ends after the node's parts have
-// stopped, the libp2p host first (core/builder.go and cmd/ipfs/kubo/daemon.go, v0.43.0). By then
-// no peer can be told anything. The node's parts stop in the reverse order of their making, so a
-// hook that is made after the host, the exchange and the routing runs before them, whether a
-// signal, "ipfs shutdown" or an error stops the node. Kubo bounds the hooks only by
+// stopped, the libp2p host too (core/builder.go and cmd/ipfs/kubo/daemon.go, v0.43.0). By then no
+// peer can be told anything. The node's parts stop in the reverse order of their making, so a hook
+// that is made after the host runs before it stops, whether a signal, "ipfs shutdown" or an error
+// stops the node. Kubo bounds the hooks only by
 // Internal.ShutdownTimeout, 12 hours by default; a second signal ends the process at once, whatever
 // the hook does.
 func (p *Plugin) Options(info core.FXNodeInfo) ([]fx.Option, error) {
 	return append(info.FXOptions, fx.Invoke(p.stopFirst)), nil
 }
 
-// below are the parts of a node that the service needs while it stops.
+// below are the parts of a node that the service needs while it stops. An offline node has none.
 type below struct {
 	fx.In
-	Host     host.Host                  `optional:"true"`
-	Exchange exchange.Interface         `optional:"true"`
-	Routing  irouting.ProvideManyRouter `optional:"true"`
+	Host host.Host `optional:"true"`
 }
 
 // stopFirst has the service stop before the parts of its node. Kubo makes nodes for other commands

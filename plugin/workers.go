@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"time"
@@ -26,7 +25,7 @@ func (s *Service) newRuntime() (exec.Runtime, error) {
 		return nil, err
 	}
 	defer image.Close()
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err := s.ownDir(); err != nil {
 		return nil, err
 	}
 	if s.program, err = worker.Load(image, s.dir); err != nil {

@@ -1,5 +1,6 @@
 // Package atomicfile replaces files in one step: after a crash or a loss of power there is the old
-// content or the new one, never a part. A reader never sees a part either.
+// content or the new one, never a part. A reader never sees a part either. [Load] reads such files,
+// and sets aside those that it cannot use.
 package atomicfile
 
 import (
@@ -45,18 +46,5 @@ func WriteFrom(name string, perm fs.FileMode, write func(io.Writer) error) error
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncDir(filepath.Dir(name))
-}
-
-// syncDir makes the new name durable. Not every file system can sync a directory; the content is
-// safe without it.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) {
-		return errors.Join(err, d.Close())
-	}
-	return d.Close()
+	return Sync(filepath.Dir(name))
 }

@@ -85,7 +85,7 @@ func (o *origin) blame(p *participant, f frame.Failed) {
 // fail notes the first thing that went wrong and has the job end. It is false if something had gone
 // wrong before, or all ranks have ended with 0. This is the only place that sets the cause.
 func (o *origin) fail(c mpi.JobCause) bool {
-	if o.cause != nil || o.ended && c.Reason != mpi.OutputLimit || o.phase == over {
+	if o.cause != nil || o.ended && c.Reason != mpi.OutputLimit && c.Reason != mpi.DiskFull || o.phase == over {
 		return false
 	}
 	if c.Exit == 0 {

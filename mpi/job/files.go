@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/atomicfile"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
@@ -108,7 +109,27 @@ func (f *file) open() (io.ReadCloser, error) {
 	if f.disk == "" {
 		return io.NopCloser(bytes.NewReader(f.mem)), nil
 	}
+	info, err := os.Stat(f.disk)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular(): // a pipe would be waited for
+		return nil, fmt.Errorf("%s is no file: %w", f.disk, fs.ErrNotExist)
+	}
 	return os.Open(f.disk)
+}
+
+// keep makes the files durable, before a record says that they are there.
+func (k *recordStore) keep(id string, files []*file) error {
+	if k.dir == "" || len(files) == 0 {
+		return nil
+	}
+	for _, f := range files {
+		if err := atomicfile.Sync(f.disk); err != nil {
+			return err
+		}
+	}
+	return atomicfile.Sync(k.files(id))
 }
 
 // write takes a part of a file that a rank wrote.

@@ -196,8 +196,11 @@ func (j *job) finish() {
 	j.mu.Unlock()
 	end := mpi.JobEvent{
 		Type: mpi.EventEnd, Time: out.Ended, Rank: -1, State: out.State, Exit: out.Exit, Cause: out.Cause}
+	if err := j.svc.records.keep(j.name, files); err != nil {
+		j.svc.log.Warn("files of a job may not outlive a loss of power", "job", j.name, "err", err)
+	}
 	// Who hears of the end finds the record on disk.
-	j.svc.records.save(kept{Job: *out, Events: j.events.tail(end)})
+	_ = j.svc.records.save(kept{Job: *out, Events: j.events.tail(end)}) // it has logged
 	j.append(end)
 	j.svc.log.Info("job ended", "job", j.name, "program", out.Name, "state", out.State,
 		"ranks", out.Spec.Ranks, "after", out.Ended.Sub(out.Created))
@@ -237,7 +240,7 @@ func recalled(svc *Service, k kept) *job {
 		j.events.done = false
 		end := mpi.JobEvent{
 			Type: mpi.EventEnd, Time: r.Ended, Rank: -1, State: mpi.JobFailed, Exit: 1, Cause: cause}
-		svc.records.save(kept{Job: *r, Events: j.events.tail(end)})
+		_ = svc.records.save(kept{Job: *r, Events: j.events.tail(end)}) // it has logged
 		j.append(end)
 		return j
 	}

@@ -41,40 +41,6 @@ func TestHostileJobsAreForgottenByTheirEnd(t *testing.T) {
 	}
 }
 
-// A record that was torn by a loss of power, and one of a later version, stay as they are, with
-// their files, however many jobs end after.
-func TestHostileRecordsThatCannotBeRead(t *testing.T) {
-	dir := t.TempDir()
-	set := func(_ int, c *setup) { serve(c, talkers); c.Dir = dir }
-	n := newNode(t, 0, set)
-	l := n.run(t, mpi.JobSpec{File: "files", Ranks: 2})
-	l.isDone(t)
-	if err := n.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(dir, l.ID+".json")
-	whole, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, text := range [][]byte{whole[:len(whole)/2], bytes.Replace(whole, []byte(`"format":1`), []byte(`"format":2`), 1), nil} {
-		if err := os.WriteFile(name, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		again := newNode(t, 1+i, set)
-		again.run(t, mpi.JobSpec{File: "quiet", Ranks: 1}).isDone(t)
-		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, text) {
-			t.Errorf("the record is now %q, %v", got, err)
-		}
-		if got, err := os.ReadFile(filepath.Join(dir, l.ID+".files", "0")); err != nil || len(got) == 0 {
-			t.Errorf("its file is %q, %v", got, err)
-		}
-		if err := again.Close(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // Standard input that breaks off is not an ordinary end of it: the job fails and says so.
 func TestHostileInputIsCutShort(t *testing.T) {
 	nodes := startJobs(t, 2, talkers)

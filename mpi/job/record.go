@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -40,16 +39,17 @@ type recordStore struct {
 	log *slog.Logger
 }
 
-// save writes a record in one step.
-func (k *recordStore) save(r kept) {
+// save writes a record in one step, so that it outlives a loss of power.
+func (k *recordStore) save(r kept) error {
 	if k.dir == "" {
-		return
+		return nil
 	}
 	r.Format = keptFormat
 	err := k.write(r)
 	if err != nil {
-		k.log.Warn("the record of a job is not kept", "job", r.Job.ID, "err", err)
+		k.log.Warn("the record of a job is not kept", "job", r.Job.ID, "dir", k.dir, "err", err)
 	}
+	return err
 }
 
 func (k *recordStore) write(r kept) error {
@@ -60,65 +60,80 @@ func (k *recordStore) write(r kept) error {
 	if err := os.MkdirAll(k.dir, 0o700); err != nil {
 		return err
 	}
-	name := filepath.Join(k.dir, r.Job.ID+".json")
-	if r.Job.State.Ended() {
-		return atomicfile.Write(name, data, 0o600)
-	}
-	// Without the wait for the disk: after a loss of power nothing of a running job is worth it.
-	tmp := name + atomicfile.Suffix
-	if err := os.WriteFile(tmp, data, 0o600); err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	return os.Rename(tmp, name)
+	return atomicfile.Write(filepath.Join(k.dir, r.Job.ID+recordSuffix), data, 0o600)
 }
+
+// What is in the directory: ID.json, ID.files, and what ends in atomicfile.Suffix, which goes at
+// the next start. ID.gone.tmp says that ID.files goes too.
+const (
+	recordSuffix = ".json"
+	filesSuffix  = ".files"
+	goneSuffix   = ".gone" + atomicfile.Suffix
+)
 
 // remove forgets a job.
 func (k *recordStore) remove(id string) {
 	if k.dir == "" {
 		return
 	}
-	for _, err := range []error{os.Remove(filepath.Join(k.dir, id+".json")), os.RemoveAll(k.files(id))} {
+	gone := filepath.Join(k.dir, id+goneSuffix)
+	for _, err := range []error{
+		os.Rename(filepath.Join(k.dir, id+recordSuffix), gone), os.RemoveAll(k.files(id)), os.Remove(gone),
+	} {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			k.log.Warn("the record of a job cannot be removed", "job", id, "err", err)
 		}
 	}
 }
 
-func (k *recordStore) files(id string) string { return filepath.Join(k.dir, id+".files") }
+func (k *recordStore) files(id string) string { return filepath.Join(k.dir, id+filesSuffix) }
 
 // load reads all records, in the order in which their jobs ended, and clears away what was left
-// half done. A record that cannot be read, as one of a later version, stays with its files.
+// half done. A record that cannot be used, as one of a later version, is set aside with its files.
+// So are files without a record.
 func (k *recordStore) load() []kept {
 	if k.dir == "" {
 		return nil
 	}
+	if err := atomicfile.MakeDir(k.dir); err != nil {
+		k.log.Warn("the records of jobs", "dir", k.dir, "err", err)
+	}
 	list, err := os.ReadDir(k.dir)
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			k.log.Warn("the records of jobs cannot be read", "dir", k.dir, "err", err)
-		}
+		k.log.Warn("the records of jobs cannot be read", "dir", k.dir, "err", err)
 		return nil
 	}
 	var out []kept
-	known := map[string]bool{}
+	known, gone := map[string]bool{}, map[string]bool{}
 	for _, e := range list {
-		id, isRecord := strings.CutSuffix(e.Name(), ".json")
-		if !isRecord {
+		if id, ok := strings.CutSuffix(e.Name(), goneSuffix); ok {
+			gone[id] = true
+		}
+		id, ok := strings.CutSuffix(e.Name(), recordSuffix)
+		if !ok {
 			continue
 		}
 		r, err := k.read(id)
 		if err != nil {
-			k.log.Warn("the record of a job cannot be read: it is left as it is", "job", id, "err", err)
-			known[id] = true
+			k.log.Warn("the record of a job cannot be used", "job", id, "err", err)
 			continue
 		}
 		known[id] = true
 		out = append(out, r)
 	}
 	for _, e := range list {
-		if id, ok := strings.CutSuffix(e.Name(), ".files"); ok && !known[id] {
+		id, ok := strings.CutSuffix(e.Name(), filesSuffix)
+		switch {
+		case ok && known[id]:
+		case ok && gone[id]:
 			k.remove(id)
-		} else if strings.HasSuffix(e.Name(), atomicfile.Suffix) {
+		case ok:
+			aside, err := atomicfile.SetAside(filepath.Join(k.dir, e.Name()))
+			k.log.Warn("files of a job without a record are set aside", "job", id, "aside", aside, "err", err)
+		}
+	}
+	for _, e := range list { // after the files, whose going they say
+		if strings.HasSuffix(e.Name(), atomicfile.Suffix) {
 			_ = os.Remove(filepath.Join(k.dir, e.Name()))
 		}
 	}
@@ -134,33 +149,50 @@ func (k *recordStore) load() []kept {
 	return out
 }
 
-// has reports whether there is a record of a job, also one that cannot be read.
+// has reports whether there is a record of a job.
 func (k *recordStore) has(id string) bool {
 	if k.dir == "" {
 		return false
 	}
-	_, err := os.Lstat(filepath.Join(k.dir, id+".json"))
+	_, err := os.Lstat(filepath.Join(k.dir, id+recordSuffix))
 	return err == nil
 }
 
-func (k *recordStore) read(id string) (kept, error) {
-	f, err := os.Open(filepath.Join(k.dir, id+".json"))
-	if err != nil {
-		return kept{}, err
+// read reads a record, or sets it aside.
+func (k *recordStore) read(id string) (r kept, err error) {
+	err = atomicfile.Load(filepath.Join(k.dir, id+recordSuffix), maxRecord, func(data []byte) error {
+		// First the format: what else a later version has may be of other types.
+		var head struct {
+			Format int `json:"format"`
+		}
+		if err := json.Unmarshal(data, &head); err != nil {
+			return fmt.Errorf("it is not what this node writes: %w", err)
+		}
+		if head.Format != keptFormat {
+			return fmt.Errorf("it has format %d: format %d is known", head.Format, keptFormat)
+		}
+		if err := json.Unmarshal(data, &r); err != nil {
+			return fmt.Errorf("it is not what this node writes: %w", err)
+		}
+		return r.check(id)
+	})
+	return r, err
+}
+
+// check looks at what the rest of the node relies on.
+func (r *kept) check(id string) error {
+	switch j := &r.Job; {
+	case j.ID != id:
+		return fmt.Errorf("it is of job %q", j.ID)
+	case j.State == "":
+		return errors.New("it does not say how far the job has come")
+	case len(j.Files) > maxFileCount:
+		return fmt.Errorf("it has %d files", len(j.Files))
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxRecord+1))
-	if err != nil {
-		return kept{}, err
+	for _, f := range r.Job.Files {
+		if !fs.ValidPath(f.Name) || f.Size < 0 {
+			return fmt.Errorf("it has a file %q of %d bytes", f.Name, f.Size)
+		}
 	}
-	var r kept
-	switch {
-	case len(data) > maxRecord:
-		return kept{}, fmt.Errorf("it is over %d bytes", maxRecord)
-	case json.Unmarshal(data, &r) != nil:
-		return kept{}, errors.New("it is not what this node writes")
-	case r.Format != keptFormat || r.Job.ID != id:
-		return kept{}, fmt.Errorf("it has format %d and is of job %q: format %d is known", r.Format, r.Job.ID, keptFormat)
-	}
-	return r, nil
+	return nil
 }

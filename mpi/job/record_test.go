@@ -104,9 +104,9 @@ func TestRecordsAreKept(t *testing.T) {
 	if list := again.Jobs(); len(list) != 2 || list[0].ID != running.ID || list[1].ID != done.ID {
 		t.Errorf("the records are of %d jobs", len(list))
 	}
-	for _, name := range []string{"broken.json", "00000000.json", "00000000.files/0"} {
+	for _, name := range []string{"broken.json.damaged", "00000000.json.damaged", "00000000.files.damaged/0"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			t.Errorf("a record that cannot be read is not left as it was: %v", err)
+			t.Errorf("a record that cannot be read is not set aside: %v", err)
 		}
 	}
 	l := again.follow(t, done.ID)

@@ -1,10 +1,12 @@
 package job
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/atomicfile"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
@@ -87,8 +89,11 @@ func (r *recorder) run() {
 
 // deal deals with an item, and says so to the owner.
 func (r *recorder) deal(x recordItem) recordEvent {
+	var full error // of the record: without room for it there is none for what follows either
 	if x.save != nil {
-		r.j.svc.records.save(kept{Job: *x.save})
+		if err := r.j.svc.records.save(kept{Job: *x.save}); atomicfile.IsFull(err) {
+			full = fmt.Errorf("the record of the job cannot be kept: %w", err)
+		}
 	}
 	switch f := x.f.(type) {
 	case frame.Output:
@@ -96,13 +101,26 @@ func (r *recorder) deal(x recordItem) recordEvent {
 		return recordEvent{from: x.from, n: len(f.Data)}
 	case frame.FileChunk:
 		e := recordEvent{from: x.from, n: len(f.Data), rank: int(f.Rank)}
-		if err := r.write(f); err != nil {
-			e.err = err.Error()
-		}
+		e.fails(r.write(f))
 		return e
 	}
 	r.j.append(x.event)
-	return recordEvent{}
+	e := recordEvent{rank: -1}
+	e.fails(full)
+	return e
+}
+
+// fails notes why what a rank wrote, or the record, is not kept.
+func (e *recordEvent) fails(err error) {
+	switch {
+	case err == nil:
+		return
+	case atomicfile.IsFull(err):
+		e.reason = mpi.DiskFull
+	default:
+		e.reason = mpi.OutputLimit
+	}
+	e.err = err.Error()
 }
 
 // print makes an event of output: of the lines that came together. There are far fewer of those

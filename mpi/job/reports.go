@@ -191,6 +191,12 @@ func (o *origin) takeOutput(p *participant, f frame.JobFrame, n int) {
 // time to time.
 func (o *origin) recorded(e recordEvent) {
 	o.pending--
+	switch {
+	case e.reason == mpi.DiskFull: // it is this node's disk, whoever wrote
+		o.fail(mpi.JobCause{Rank: -1, Peer: o.self, Reason: e.reason, Detail: e.err})
+	case e.reason != "":
+		o.fail(mpi.JobCause{Rank: e.rank, Peer: e.from, Reason: e.reason, Detail: e.err})
+	}
 	p := o.nodes[e.from]
 	if p == nil {
 		return
@@ -202,9 +208,6 @@ func (o *origin) recorded(e recordEvent) {
 			o.post(p.peer, frame.OutputCredit{Job: o.id, Bytes: int64(p.uncredit)})
 		}
 		p.uncredit = 0
-	}
-	if e.err != "" {
-		o.fail(mpi.JobCause{Rank: e.rank, Peer: p.peer, Reason: mpi.OutputLimit, Detail: e.err})
 	}
 }
 

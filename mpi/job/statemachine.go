@@ -44,7 +44,9 @@ type (
 		from mpi.PeerID // whose output it was; empty if it was none
 		n    int        // bytes of that
 		rank int
-		err  string // the output is not kept
+		// why the output, or the record, is not kept; empty if it is
+		reason mpi.Reason
+		err    string
 	}
 	tick struct{} // a timer may be due
 )

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -166,7 +167,7 @@ func (p *player) event(t *testing.T, what string, args []string, line string) {
 		p.slow = false
 		p.settle()
 	case "disk-full":
-		p.owed[len(p.owed)-1].err = "no space left"
+		p.owed[len(p.owed)-1].fails(fmt.Errorf("no space left: %w", syscall.ENOSPC))
 	case "group-ready":
 		p.step(groupReady{strings.Join(args, " ")})
 	case "rank-ended":

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -45,7 +46,11 @@ func TestAddedIsHeld(t *testing.T) {
 	_, err = r.Open(t.Context(), c)
 	must(t, err)
 	r.until("an hour more", func(mpi.StoreStatus) bool {
-		st, err := readState(cfg.StateFile)
+		data, err := os.ReadFile(cfg.StateFile)
+		if err != nil {
+			return false
+		}
+		st, err := parseState(data)
 		return err == nil && st.Pins[c].Unused.Equal(clock)
 	})
 	later(addedFor - 1)

@@ -71,7 +71,7 @@ func TestUnusedPinsAreKeptForAWhile(t *testing.T) {
 			r.pins(inProcess)
 			r.until("nothing kept", func(st mpi.StoreStatus) bool { return st.Bytes == 0 })
 			r.stop()
-			st, err := readState(cfg.StateFile)
+			st, err := loadState(cfg.StateFile)
 			must(t, err)
 			if len(st.Pins) != 0 {
 				t.Errorf("the state file still has %v", st.Pins)
@@ -241,7 +241,7 @@ func TestABrokenStateFileStandsAside(t *testing.T) {
 			must(t, os.WriteFile(file, []byte(content), 0o600))
 			r := start(t, api, Config{Path: root.String(), StateFile: file})
 			r.serves("a/1.0.0")
-			aside, err := os.ReadFile(file + ".corrupt")
+			aside, err := os.ReadFile(file + ".damaged")
 			must(t, err)
 			if string(aside) != content {
 				t.Errorf("aside stands %q", aside)

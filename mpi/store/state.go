@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,44 +36,38 @@ type record struct {
 const stateFormat = 1
 
 // loadState reads the state file. It always returns a usable state. With an error the file was
-// invalid and has been renamed to name.corrupt.
-func loadState(name string) (state, error) {
+// not usable, and has been set aside.
+func loadState(name string) (st state, err error) {
 	fresh := state{Format: stateFormat, Pins: make(map[mpi.CID]*record)}
 	if name == "" {
 		return fresh, nil
 	}
-	st, err := readState(name)
+	err = atomicfile.Load(name, maxStateFile, func(data []byte) (err error) {
+		st, err = parseState(data)
+		return err
+	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fresh, nil
 	case err != nil:
-		if e := os.Rename(name, name+".corrupt"); e != nil {
-			err = errors.Join(err, e)
-		}
-		return fresh, fmt.Errorf("store: state file %s: %w", name, err)
+		return fresh, fmt.Errorf("store: %w", err)
 	}
 	return st, nil
 }
 
-func readState(name string) (state, error) {
-	f, err := os.Open(name)
-	if err != nil {
+func parseState(data []byte) (state, error) {
+	var head struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
 		return state{}, err
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxStateFile+1))
-	if err != nil {
-		return state{}, err
-	}
-	if len(data) > maxStateFile {
-		return state{}, fmt.Errorf("over %d bytes", maxStateFile)
+	if head.Format != stateFormat {
+		return state{}, fmt.Errorf("format %d is unknown: this version reads %d", head.Format, stateFormat)
 	}
 	var st state
 	if err := json.Unmarshal(data, &st); err != nil {
 		return state{}, err
-	}
-	if st.Format != stateFormat {
-		return state{}, fmt.Errorf("format %d is unknown: this version reads %d", st.Format, stateFormat)
 	}
 	pins := make(map[mpi.CID]*record, len(st.Pins))
 	for text, r := range st.Pins {

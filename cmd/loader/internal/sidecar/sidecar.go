@@ -76,7 +76,7 @@ func New(cfg Config) (*Sidecar, error) {
 // Run waits for the daemon, serves until ctx ends, and stops what it started, within some seconds.
 // The error is nil when ctx ended it.
 func (s *Sidecar) Run(ctx context.Context) error {
-	state, err := openState(s.cfg.State)
+	state, err := openState(s.cfg.State, s.log)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,15 +31,15 @@ func TestNewRefuses(t *testing.T) {
 // The identity stays from one run to the next, and two runs at once are refused.
 func TestState(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "state")
-	first, err := openState(dir)
+	first, err := openState(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openState(dir); err == nil || !strings.Contains(err.Error(), "-state") {
+	if _, err := openState(dir, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "-state") {
 		t.Errorf("opened twice: %v", err)
 	}
 	first.close()
-	again, err := openState(dir)
+	again, err := openState(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +54,16 @@ func TestState(t *testing.T) {
 	if err := os.WriteFile(key, []byte("no key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := identity(key); err == nil || !strings.Contains(err.Error(), "remove it") {
-		t.Errorf("a broken key: %v", err)
+	var logged strings.Builder
+	fresh, err := identity(key, slog.New(slog.NewTextHandler(&logged, nil)))
+	if err != nil || fresh.Equals(first.key) || !strings.Contains(logged.String(), "identity.key.damaged") {
+		t.Errorf("a broken key: %v; %s", err, logged.String())
+	}
+	if b, err := os.ReadFile(key + ".damaged"); err != nil || string(b) != "no key" {
+		t.Errorf("it is not set aside: %q, %v", b, err)
+	}
+	if same, err := identity(key, slog.New(slog.DiscardHandler)); err != nil || !same.Equals(fresh) {
+		t.Errorf("the new key does not stay: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -20,7 +21,7 @@ type state struct {
 	lock *os.File
 }
 
-func openState(dir string) (*state, error) {
+func openState(dir string, log *slog.Logger) (*state, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
@@ -33,7 +34,7 @@ func openState(dir string) (*state, error) {
 		lock.Close()
 		return nil, fmt.Errorf("another sidecar runs with the state directory %s, and two cannot have one identity: give this one its own with -state DIR (%w)", dir, err)
 	}
-	key, err := identity(filepath.Join(dir, "identity.key"))
+	key, err := identity(filepath.Join(dir, "identity.key"), log)
 	if err != nil {
 		lock.Close()
 		return nil, err
@@ -43,26 +44,30 @@ func openState(dir string) (*state, error) {
 
 func (s *state) close() { s.lock.Close() }
 
-// identity reads the private key in a file, or makes one.
-func identity(file string) (crypto.PrivKey, error) {
-	b, err := os.ReadFile(file)
+// identity reads the private key in a file, or makes one. A file that holds none is set aside.
+func identity(file string, log *slog.Logger) (key crypto.PrivKey, err error) {
+	err = atomicfile.Load(file, maxKey, func(b []byte) (err error) {
+		key, err = crypto.UnmarshalPrivateKey(b)
+		return err
+	})
 	if err == nil {
-		key, err := crypto.UnmarshalPrivateKey(b)
-		if err != nil {
-			return nil, fmt.Errorf("%s holds no private key: %w; remove it to get a new identity", file, err)
-		}
 		return key, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		log.Error("the sidecar's private key: it gets a new identity", "err", err)
 	}
-	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
+	key, _, err = crypto.GenerateEd25519Key(rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	if b, err = crypto.MarshalPrivateKey(key); err != nil {
+	b, err := crypto.MarshalPrivateKey(key)
+	if err != nil {
 		return nil, err
 	}
 	// A half-written key would look like a broken identity.
 	return key, atomicfile.Write(file, b, 0o600)
 }
+
+// maxKey is the size of the largest file with a private key. It is in libp2p's own format, which
+// has the key's type, and so needs no format of ours.
+const maxKey = 16 << 10
