@@ -36,6 +36,7 @@ type jobRequest struct {
 	Follow        bool         `json:"follow,omitempty"`
 	AllowDeadlock bool         `json:"allowDeadlock,omitempty"`
 	Check         bool         `json:"check,omitempty"`
+	FT            bool         `json:"ft,omitempty"`
 }
 
 func (*jobRequest) words() ([]string, string) {
@@ -44,7 +45,7 @@ func (*jobRequest) words() ([]string, string) {
 
 func (r *jobRequest) spec() (mpi.JobSpec, error) {
 	spec := mpi.JobSpec{File: r.File, Name: r.Name, Ranks: r.Ranks, Args: r.Args, Env: r.Env, MapBy: r.MapBy, Peers: r.Peers, Memory: r.Memory, Stdin: r.Stdin, Follow: r.Follow,
-		AllowDeadlock: r.AllowDeadlock, CheckCalls: r.Check}
+		AllowDeadlock: r.AllowDeadlock, CheckCalls: r.Check, FT: r.FT}
 	for _, t := range []struct {
 		name string
 		from timeout

@@ -38,7 +38,7 @@ const (
 func (l *Lines) Append(dst []byte, e mpi.JobEvent) []byte {
 	switch e.Type {
 	case "stdout", "stderr":
-	case "exit":
+	case "exit", "rank-failed":
 		for _, stream := range []string{"stdout", "stderr"} {
 			dst = l.release(dst, lineKey{e.Rank, stream})
 		}

@@ -24,7 +24,7 @@ func (o LogOptions) Wants(e mpi.JobEvent) bool {
 	case "stdout", "stderr":
 		return (o.Rank < 0 || e.Rank == o.Rank) && (o.Stream == "" || string(e.Type) == o.Stream)
 	}
-	return e.Type == "exit" || e.Type == "end"
+	return e.Type == "exit" || e.Type == "rank-failed" || e.Type == "end"
 }
 
 func (o LogOptions) query() string {

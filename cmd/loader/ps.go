@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -19,6 +20,7 @@ func (a *app) psCommand() *cobra.Command {
 		Short: "List the node's jobs",
 		Long: `Lists the jobs that were started at the node and run, the newest first; with --all also those that have ended, as long as their
 records are kept. TIME is how long the ranks have run, or did; WHY says what a job waits for, or why it failed.
+RANKS says too how many of them have failed, in a job that goes on without them.
 
 With --here it lists what jobs of other nodes run on this one: HERE names it for "ipfs-mpi kill --here", ORIGIN is where the job
 was started, and JOB its ID there; CPU and MEMORY are what the process of its RANKS has taken.
@@ -78,7 +80,11 @@ func jobRows(list []*mpi.Job, now time.Time) [][]string {
 			cause.Peer = mpi.PeerID(cause.Peer.Short())
 			why = describeCause(&cause)
 		}
-		rows = append(rows, []string{job.ID, clean(name, false), strconv.Itoa(job.Spec.Ranks), string(job.State), exit,
+		ranks := strconv.Itoa(job.Spec.Ranks)
+		if n := job.FailedRanks(); n > 0 {
+			ranks += fmt.Sprintf(" (%d failed)", n)
+		}
+		rows = append(rows, []string{job.ID, clean(name, false), ranks, string(job.State), exit,
 			ran(job, now), job.Created.Local().Format(time.DateTime), why})
 	}
 	return rows

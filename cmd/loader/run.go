@@ -45,7 +45,8 @@ type runOptions struct {
 	quiet     bool
 	detach    bool
 	check     bool
-	deadlock  bool     // is allowed
+	deadlock  bool // is allowed
+	ft        bool
 	options   []string // of the compiler
 }
 
@@ -62,7 +63,7 @@ to IPFS: peers run it if their Programs is "any" or lists its CID (docs/config.m
 Slots are room for ranks: a node has as many as its setting RankSlots says.
 
 Standard input goes to rank 0, standard output and standard error come from all ranks, in whole lines. When a rank fails,
-or a node is lost, the job ends everywhere. Ctrl-C ends it, too; a second ctrl-C leaves at once. With --detach the command prints
+or a node is lost, the job ends everywhere; with --ft the other ranks are told of it and go on (docs/jobs.md). Ctrl-C ends it, too; a second ctrl-C leaves at once. With --detach the command prints
 the job's ID and leaves: see "ipfs-mpi logs -f", "ps" and "kill".
 
 The exit code is the job's: that of the rank that failed first, or the one it gave to MPI_Abort. It is 1 for whatever else
@@ -75,6 +76,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
   ipfs-mpi run -n 4 prog.c                                  # compiles it first
   ipfs-mpi run -n 4 --cc "-O3 -ffast-math grid.c" heat.c    # with another source, and options
   ipfs-mpi run --check -n 2 prog.c                          # names calls that do not match
+  ipfs-mpi run --ft -n 8 prog.c                             # goes on without ranks and nodes that fail
   ipfs-mpi run -d -n 8 pi                                   # prints the job's ID
   ipfs-mpi run -n 2 --json hello | jq -j 'select(.type == "stdout") | .text'`,
 		Args:              cobra.MinimumNArgs(1),
@@ -90,6 +92,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 	f.Var(&o.waitSlots, "wait-slots", "wait so long for enough slots, room for one rank each (default: fail at once)")
 	f.Var(&o.memory, "memory", "`SIZE` that the memory of a rank may have at most, such as 64MiB (default: Memory of each node; at most its MaxMemory)")
 	f.BoolVar(&o.check, "check", false, "compare what the ranks call: datatypes of messages, order and arguments of collective operations; the first mismatch ends the job")
+	f.BoolVar(&o.ft, "ft", false, "go on without ranks that fail, alone or with their node: calls of the others that need them return MPIX_ERR_PROC_FAILED")
 	f.BoolVar(&o.json, "json", false, "print what happens as JSON, one event a line")
 	f.BoolVar(&o.tag, "tag-output", false, `begin each line of the ranks with "[rank] "`)
 	f.StringVarP(&o.output, "output", "o", "", "write the files that ranks wrote into `DIR`")
@@ -117,7 +120,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 func (o *runOptions) spec(args []string) (mpi.JobSpec, error) {
 	spec := mpi.JobSpec{File: args[0], Ranks: int(o.ranks), Args: args[1:], MapBy: mpi.MapBy(o.mapBy),
 		Timeout: time.Duration(o.timeout), WaitSlots: time.Duration(o.waitSlots), Memory: int64(o.memory),
-		AllowDeadlock: o.deadlock, CheckCalls: o.check}
+		AllowDeadlock: o.deadlock, CheckCalls: o.check, FT: o.ft}
 	for _, v := range o.env {
 		if !strings.Contains(v, "=") {
 			value, ok := os.LookupEnv(v)

@@ -45,6 +45,8 @@ func rankRows(job *mpi.Job, now time.Time, most int) [][]string {
 
 func rankState(job *mpi.Job, rank mpi.JobRank, now time.Time) string {
 	switch {
+	case rank.Failed != nil:
+		return fmt.Sprintf("failed (%s): %s", rank.Failed.Reason, rank.Failed.Detail)
 	case rank.Exit != nil:
 		return fmt.Sprintf("ended with %d", *rank.Exit)
 	case rank.Waits != nil:

@@ -101,6 +101,9 @@ func (s *Screen) Event(e mpi.JobEvent) error {
 	case "progress":
 		s.progress("", e.Text)
 	}
+	if e.Type == "rank-failed" && e.Cause != nil && !s.o.Quiet && s.wants(e) {
+		s.say(fmt.Sprintf("rank %d on peer %s has failed, and the job goes on: %s", e.Rank, e.Cause.Peer.Short(), e.Cause.Detail))
+	}
 	if !s.o.Wants.Wants(e) {
 		return nil
 	}
@@ -121,7 +124,7 @@ func (s *Screen) Event(e mpi.JobEvent) error {
 
 // wants reports whether to show an event: one of the whole job, or of a selected rank.
 func (s *Screen) wants(e mpi.JobEvent) bool {
-	if e.Type == "exit" {
+	if e.Type == "exit" || e.Type == "rank-failed" {
 		return s.o.Wants.Rank < 0 || e.Rank == s.o.Wants.Rank
 	}
 	return e.Type != "stdout" && e.Type != "stderr" || s.o.Wants.Wants(e)
