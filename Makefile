@@ -10,6 +10,7 @@ FUZZLONG ?= 10000000x
 FLAKY    ?= 20
 MODULES  ?= 10000
 KILLS    ?= 200
+FAULTS   ?= whole
 SOAK     ?= 30m
 
 # Tools, each at one version.
@@ -145,11 +146,19 @@ vuln: ## Look for known vulnerabilities in what is called; says so where the dat
 
 .PHONY: e2e
 e2e: build build/ipfs deps-curl deps-openmpi ## Run the end-to-end tests, with real daemons
-	$(GO) test -tags e2e -count=1 -timeout 20m ./cmd/loader/e2e
+	$(GO) test -tags e2e -count=1 -timeout 20m -skip '^TestFaults' ./cmd/loader/e2e
 
 .PHONY: kills
 kills: build build/ipfs ## End KILLS (200) workers of a daemon by signals at random moments
 	KILLS=$(KILLS) $(GO) test -tags e2e -count=1 -timeout 60m -v -run '^TestKills' ./cmd/loader/e2e
+
+# Who is not root has to be able to become it: network namespaces and TUN devices are root's.
+AS_ROOT := $(shell test "$$(id -u)" = 0 || ! sudo -n true 2>/dev/null || echo "-exec 'sudo -E'")
+
+.PHONY: faults
+faults: build build/ipfs build/ipfs-mpi-bench ## Run daemons on bad networks, for hours; FAULTS=short for 3 minutes, RUN=NAME for one test
+	$(GO) test -count=1 -timeout 5m $(AS_ROOT) ./test/netlab
+	FAULTS=$(FAULTS) $(GO) test -tags e2e -count=1 -timeout 0 -v $(AS_ROOT) -run '^TestFaults$(RUN)' ./cmd/loader/e2e
 
 .PHONY: soak
 soak: build ## Keep daemons busy for SOAK (30m) while others come and go: what they hold may not grow

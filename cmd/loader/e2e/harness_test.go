@@ -68,6 +68,12 @@ type process struct {
 
 func launch(t testing.TB, env []string, name string, args ...string) *process {
 	t.Helper()
+	return launchBy(t, (*exec.Cmd).Start, env, name, args...)
+}
+
+// launchBy is launch with another way to start a command.
+func launchBy(t testing.TB, start func(*exec.Cmd) error, env []string, name string, args ...string) *process {
+	t.Helper()
 	p := &process{cmd: exec.Command(name, args...), done: make(chan struct{})}
 	dir := t.TempDir()
 	for _, x := range []struct {
@@ -82,7 +88,7 @@ func launch(t testing.TB, env []string, name string, args ...string) *process {
 	}
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	p.cmd.Env = append(os.Environ(), env...)
-	if err := p.cmd.Start(); err != nil {
+	if err := start(p.cmd); err != nil {
 		t.Fatal(err)
 	}
 	go func() { _ = p.cmd.Wait(); close(p.done) }() // joined by stop
