@@ -125,7 +125,7 @@ func TestDocumentedWords(t *testing.T) {
 	}
 	for _, c := range []mpi.Code{
 		mpi.CodeInvalid, mpi.CodeNotFound, mpi.CodeAmbiguous, mpi.CodeTooLarge, mpi.CodeBusy, mpi.CodeStopping, mpi.CodeTimeout, mpi.CodeFailed,
-		mpi.CodeInternal, mpi.CodeUnready, codeForbidden, codeUnauthorized, codeNoPath, codeMethod, codeAccept, codeMedia, codeSlow,
+		mpi.CodeInternal, mpi.CodeUnready, codeForbidden, codeUnauthorized, codeNoPath, codeMethod, codeAccept, codeMedia, codeSlow, codeGuesses,
 	} {
 		status, title := statusOf(c)
 		if rows[string(c)] != strconv.Itoa(status) || title == "" || http.StatusText(status) == "" {

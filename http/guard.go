@@ -20,6 +20,7 @@ type guard struct {
 	secret  [sha256.Size]byte
 	secured bool
 	tickets tickets
+	guesses guesses
 }
 
 func newGuard(cfg Config) *guard {
@@ -106,15 +107,21 @@ func (g *guard) answerPreflight(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// token checks the bearer token in constant time, or a ticket.
+// token checks the bearer token in constant time, or a ticket. An address that guesses is refused.
 func (g *guard) token(w http.ResponseWriter, r *http.Request) error {
 	if !g.secured {
 		return nil
+	}
+	if err := g.guesses.check(r.RemoteAddr); err != nil {
+		return err
 	}
 	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	sum := sha256.Sum256([]byte(strings.TrimSpace(given)))
 	if subtle.ConstantTimeCompare(sum[:], g.secret[:]) == 1 && strings.EqualFold(scheme, "Bearer") {
 		return nil
+	}
+	if r.Header.Get("Authorization") != "" {
+		g.guesses.wrong(r.RemoteAddr)
 	}
 	ok, err := g.tickets.admit(r)
 	if ok {

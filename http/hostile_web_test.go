@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -237,4 +239,56 @@ func TestHostileTokens(t *testing.T) {
 			t.Errorf("ticket %q: %s %s", ticket, res.Status, body)
 		}
 	}
+}
+
+// An address beyond this machine that guesses is refused, with the right token too, until it has
+// waited. Others are not, nor are those of this machine, who share an address.
+func TestHostileGuesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(newFake(t), Config{Token: "sesame"})
+		ask := func(from, token string) int {
+			r := httptest.NewRequest("GET", "http://localhost/v1/node", nil)
+			r.RemoteAddr = from
+			if token != "" {
+				r.Header.Set("Authorization", "Bearer "+token)
+			}
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			return w.Code
+		}
+		want := func(status int, from, token string) {
+			t.Helper()
+			if got := ask(from, token); got != status {
+				t.Errorf("%s with %q: %d, want %d", from, token, got, status)
+			}
+		}
+		for i := range 3 * maxGuesses {
+			port := fmt.Sprint(":", 1000+i)
+			want(200, "192.0.2.1"+port, "sesame")
+			want(401, "192.0.2.1"+port, "") // is no guess
+			status := 401
+			if i >= maxGuesses {
+				status = 429
+			}
+			want(status, "192.0.2.9"+port, "sesam")
+			want(status, fmt.Sprintf("[2001:db8::%x]%s", i, port), "sesam")
+			want(401, "127.0.0.1"+port, "sesam")
+			want(401, "[::1]"+port, "sesam")
+		}
+		want(429, "192.0.2.9:1", "sesame")
+		want(429, "192.0.2.9:1", "")
+		want(429, "[2001:db8::ffff]:1", "sesame")
+		want(200, "[2001:db8:0:1::]:1", "sesame")
+		want(200, "127.0.0.1:1", "sesame")
+		time.Sleep(guessEvery)
+		want(200, "192.0.2.9:1", "sesame")
+		want(401, "192.0.2.9:1", "guess")
+		want(429, "192.0.2.9:1", "sesame")
+		for i := range 3 * maxGuessers { // who has many networks takes no more memory
+			ask(fmt.Sprintf("10.%d.%d.1:1", i>>8, i&255), "guess")
+		}
+		if n := len(s.guard.guesses.from); n > maxGuessers {
+			t.Errorf("%d networks are remembered", n)
+		}
+	})
 }

@@ -41,6 +41,7 @@ func (p *Problem) Unwrap() error {
 const (
 	codeForbidden    mpi.Code = "forbidden"
 	codeUnauthorized mpi.Code = "unauthorized"
+	codeGuesses      mpi.Code = "too-many-wrong-tokens"
 	codeNoPath       mpi.Code = "no-such-path"
 	codeMethod       mpi.Code = "method-not-allowed"
 	codeAccept       mpi.Code = "not-acceptable"
@@ -55,6 +56,8 @@ func statusOf(c mpi.Code) (status int, title string) {
 		return http.StatusBadRequest, "The request breaks a rule of the API"
 	case codeUnauthorized:
 		return http.StatusUnauthorized, "The API wants a bearer token"
+	case codeGuesses:
+		return http.StatusTooManyRequests, "The address has sent too many wrong tokens"
 	case codeForbidden:
 		return http.StatusForbidden, "The API is not for this host or origin"
 	case mpi.CodeNotFound:
@@ -156,6 +159,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "1")
 	case mpi.CodeStopping: // it may be back by then, as after an update
 		w.Header().Set("Retry-After", "10")
+	case codeGuesses:
+		w.Header().Set("Retry-After", "60")
 	case mpi.CodeTooLarge, codeSlow:
 		w.Header().Set("Connection", "close") // the rest of the body is not worth reading
 	}
