@@ -76,7 +76,8 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	s := &Service{cfg: cfg, parts: parts, dir: filepath.Join(parts.Repo, "mpi")}
 	agent := "ipfs-mpi/" + Version
 	admit := admission(cfg)
-	s.transport = p2p.New(parts.Host, p2p.Config{Admit: admit, MaxFrame: int(cfg.MaxMessage) + 64<<10, Log: parts.Log})
+	peers, _ := parts.Routing.(p2p.PeerFinder) // Kubo's is
+	s.transport = p2p.New(parts.Host, p2p.Config{Admit: admit, Routing: peers, MaxFrame: int(cfg.MaxMessage) + 64<<10, Log: parts.Log})
 	pools := rendezvous.New(rendezvous.Config{
 		Host: parts.Host, Routing: parts.Routing, Exchanger: s.transport, Protocol: string(p2p.PoolProtocol),
 		Agent: agent, HandlerSlots: uint32(cfg.HandlerSlots), Admit: admit, Log: parts.Log,
@@ -97,7 +98,7 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 		Log: parts.Log,
 	})
 	s.jobs = job.New(job.Config{
-		Transport: p2p.New(parts.Host, p2p.ForJobs(p2p.Config{Admit: admit, Log: parts.Log})),
+		Transport: p2p.New(parts.Host, p2p.ForJobs(p2p.Config{Admit: admit, Routing: peers, Log: parts.Log})),
 		Pools:     pools, Store: st, Programs: s.node, Admit: admit, RankSlots: cfg.RankSlots,
 		Memory: cfg.Memory, MaxMemory: cfg.MaxMemory,
 		Dir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Log: parts.Log,

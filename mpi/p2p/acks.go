@@ -21,8 +21,7 @@ func (o *outbound) listen(s *stream) error {
 		if timedOut(err) {
 			o.askForLife()
 			if err = s.frames.Wait(); timedOut(err) {
-				every, timeout := o.t.pings(o.name)
-				return fmt.Errorf("the peer said nothing for %v", every+timeout)
+				err = o.endure(s, fmt.Errorf("the peer said nothing for %v", o.patience()))
 			}
 		}
 		if err != nil {
@@ -93,7 +92,7 @@ func (o *outbound) awaitLife(asked bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asked = asked
-	if o.stream != nil {
+	if o.stream != nil && !o.enduring {
 		o.expect()
 	}
 }

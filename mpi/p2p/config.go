@@ -1,10 +1,12 @@
 package p2p
 
 import (
+	"context"
 	"log/slog"
 	"math"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
@@ -49,8 +51,15 @@ type Config struct {
 	MaxQueued int
 	// MaxSessions bounds the sessions in each direction. Default 4096.
 	MaxSessions int
+	// Routing finds addresses of peers that none of those known reaches any more. Nil for none.
+	Routing PeerFinder
 	// Log gets what an operator may want to know. Nil discards it.
 	Log *slog.Logger
+}
+
+// PeerFinder is the part of libp2p's PeerRouting that a [Transport] needs.
+type PeerFinder interface {
+	FindPeer(context.Context, peer.ID) (peer.AddrInfo, error)
 }
 
 // ForJobs is c for a transport of jobs.

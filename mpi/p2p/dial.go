@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -14,26 +16,99 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	msmux "github.com/multiformats/go-multistream"
 
-	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 )
 
-// dialYield is how much later than the lower peer ID the higher one dials, where both have lost
-// the connection between them. Where both dial at once over TCP with port reuse, the kernel may
-// join the two into one connection with two TLS clients, which fails.
-const dialYield = 100 * time.Millisecond
+// errRelayed means that there is no connection that carries data.
+var errRelayed = fmt.Errorf("%w: there is only a relayed connection, which carries no data: a direct one was asked for",
+	frame.ErrUnreachable)
 
-// newStream opens a stream to p on a connection that is not relayed. again means that there was one
-// a moment ago: then only known addresses are dialled, without asking the routing system.
-func (t *Transport) newStream(ctx context.Context, p peer.ID, proto protocol.ID, again bool, memory int) (*stream, error) {
-	t.clearBackoff(p)
-	if again {
-		t.yield(ctx, p)
-		if _, err := t.host.Network().DialPeer(ctx, p); err != nil {
-			return nil, unreached(err)
-		}
-		ctx = network.WithNoDial(ctx, "dialled already")
+// dial connects the session to its peer, once the connections that stand in the way are closed. It
+// returns a connection that is direct.
+func (q *search) dial(ctx context.Context, close []network.Conn) (network.Conn, error) {
+	t, p := q.o.t, q.o.peer
+	var wg sync.WaitGroup
+	for _, c := range close {
+		wg.Go(func() { c.Close() })
 	}
+	wg.Wait()
+	t.clearBackoff(p)
+	ctx = network.WithForceDirectDial(ctx, "sessions need a direct connection")
+	var err error
+	if q.fresh { // its addresses may have to be found
+		err = t.host.Connect(ctx, peer.AddrInfo{ID: p})
+	} else {
+		_, err = t.host.Network().DialPeer(ctx, p)
+	}
+	for _, c := range slices.Backward(t.host.Network().ConnsToPeer(p)) {
+		if !c.IsClosed() && !c.Stat().Limited && !slices.Contains(close, c) {
+			return c, nil
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case err == nil:
+		err = network.ErrNoConn
+	}
+	if t.host.Network().Connectedness(p) == network.Limited {
+		return nil, fmt.Errorf("%w: %w", errRelayed, err)
+	}
+	return nil, unreached(err)
+}
+
+// streamOn opens a stream on a connection, in the first of the protocols that the peer speaks.
+func (t *Transport) streamOn(ctx context.Context, c network.Conn, protos []protocol.ID, memory int) (*stream, error) {
+	p := c.RemotePeer()
+	s, err := c.NewStream(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", frame.ErrUnreachable, err)
+	}
+	stop := context.AfterFunc(ctx, func() { s.ResetWithError(network.StreamProtocolNegotiationFailed) })
+	defer stop()
+	proto, _ := t.host.Peerstore().FirstSupportedProtocol(p, protos...)
+	var lazy io.ReadWriteCloser
+	if proto != "" { // then it is negotiated with the first write and read
+		lazy = msmux.NewMSSelect(s, proto)
+	} else if proto, err = msmux.SelectOneOf(protos, s); err == nil {
+		t.host.Peerstore().AddProtocols(p, proto)
+	}
+	if err == nil {
+		err = s.SetProtocol(proto)
+	}
+	if err != nil {
+		s.ResetWithError(network.StreamProtocolNegotiationFailed)
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, t.openFailed(p, protos[0], err)
+	}
+	if lazy != nil {
+		return adoptOwn(&lazyStream{s, lazy}, memory)
+	}
+	return adoptOwn(s, memory)
+}
+
+func adoptOwn(s network.Stream, memory int) (*stream, error) {
+	st, err := adopt(s, memory)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", frame.ErrUnreachable, err)
+	}
+	return st, nil
+}
+
+// lazyStream is a stream whose protocol is negotiated with the first write and read.
+type lazyStream struct {
+	network.Stream
+	rw io.ReadWriteCloser
+}
+
+func (s *lazyStream) Read(b []byte) (int, error)  { return s.rw.Read(b) }
+func (s *lazyStream) Write(b []byte) (int, error) { return s.rw.Write(b) }
+
+// newStream opens a stream to p on a connection that is not relayed.
+func (t *Transport) newStream(ctx context.Context, p peer.ID, proto protocol.ID, memory int) (*stream, error) {
+	t.clearBackoff(p)
 	s, err := t.host.NewStream(ctx, p, proto)
 	if err != nil {
 		return nil, t.openFailed(p, proto, err)
@@ -59,35 +134,9 @@ func (t *Transport) openFailed(p peer.ID, proto protocol.ID, err error) error {
 		return t.notSpoken(p, proto)
 	}
 	if t.host.Network().Connectedness(p) == network.Limited {
-		return fmt.Errorf("%w: there is only a relayed connection, which carries no data: %w", frame.ErrUnreachable, err)
+		return fmt.Errorf("%w: %w", errRelayed, err)
 	}
 	return unreached(err)
-}
-
-// yield lets a peer with a lower ID dial first: it waits for a connection, for at most dialYield.
-func (t *Transport) yield(ctx context.Context, p peer.ID) {
-	if t.self < mpi.PeerID(p.String()) {
-		return
-	}
-	connected := make(chan struct{}, 1)
-	net := t.host.Network()
-	n := &network.NotifyBundle{ConnectedF: func(_ network.Network, c network.Conn) {
-		if c.RemotePeer() == p {
-			signal(connected)
-		}
-	}}
-	net.Notify(n)
-	defer net.StopNotify(n)
-	if net.Connectedness(p) == network.Connected {
-		return
-	}
-	late := time.NewTimer(dialYield)
-	defer late.Stop()
-	select {
-	case <-connected:
-	case <-late.C:
-	case <-ctx.Done():
-	}
 }
 
 // unreached is the error of a dial that failed. It wraps [frame.ErrHandshake] too where somebody

@@ -56,10 +56,12 @@ func know(a, b host.Host) {
 
 // sink is a receiver that keeps what it is given.
 type sink struct {
-	frames chan frame.Frame
-	losses chan loss
-	unsent chan []uint64
-	hook   func(from mpi.PeerID, f frame.Frame) // instead of frames, if set
+	frames   chan frame.Frame
+	losses   chan loss
+	unsent   chan []uint64
+	silences chan hush
+	hearings chan mpi.PeerID
+	hook     func(from mpi.PeerID, f frame.Frame) // instead of frames, if set
 }
 
 type loss struct {
@@ -69,7 +71,8 @@ type loss struct {
 }
 
 func newSink() *sink {
-	return &sink{frames: make(chan frame.Frame, 1<<16), losses: make(chan loss, 64), unsent: make(chan []uint64, 64)}
+	return &sink{frames: make(chan frame.Frame, 1<<16), losses: make(chan loss, 64), unsent: make(chan []uint64, 64),
+		silences: make(chan hush, 64), hearings: make(chan mpi.PeerID, 64)}
 }
 
 func (s *sink) Receive(from mpi.PeerID, f frame.Frame) {
@@ -87,6 +90,38 @@ func (s *sink) Receive(from mpi.PeerID, f frame.Frame) {
 func (s *sink) Lost(p mpi.PeerID, n uint64, why error) { s.losses <- loss{p, n, why} }
 
 func (s *sink) Unsent(_ mpi.PeerID, ids []uint64) { s.unsent <- ids }
+
+type hush struct {
+	peer  mpi.PeerID
+	since time.Time
+	why   string
+}
+
+func (s *sink) Silent(p mpi.PeerID, since time.Time, why string) {
+	s.silences <- hush{p, since, why}
+}
+
+func (s *sink) Heard(p mpi.PeerID) { s.hearings <- p }
+
+func (s *sink) silence(t testing.TB) hush {
+	t.Helper()
+	select {
+	case x := <-s.silences:
+		return x
+	case <-time.After(patience):
+		t.Fatal("no silence was reported")
+		return hush{}
+	}
+}
+
+func (s *sink) hearing(t testing.TB) {
+	t.Helper()
+	select {
+	case <-s.hearings:
+	case <-time.After(2 * patience):
+		t.Fatal("no end of a silence was reported")
+	}
+}
 
 func (s *sink) frame(t testing.TB) frame.Frame {
 	t.Helper()

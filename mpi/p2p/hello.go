@@ -69,10 +69,10 @@ func (t *Transport) exchange(ctx context.Context, to frame.PeerAddrs, mine frame
 	if addrs := usable(id, to.Addrs); len(addrs) > 0 {
 		t.host.Peerstore().AddAddrs(id, addrs, peerstore.TempAddrTTL)
 	}
-	s, err := t.newStream(ctx, id, PoolProtocol, false, helloMemory)
+	s, err := t.newStream(ctx, id, PoolProtocol, helloMemory)
 	for try := 0; errors.Is(err, frame.ErrHandshake) && try < 2; try++ {
 		t.pause(ctx)
-		s, err = t.newStream(ctx, id, PoolProtocol, true, helloMemory)
+		s, err = t.newStream(ctx, id, PoolProtocol, helloMemory)
 	}
 	if err != nil {
 		return none, err

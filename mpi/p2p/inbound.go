@@ -27,6 +27,7 @@ type inbounds struct {
 	max     int
 	peers   map[peer.ID]*inbound
 	knocks  int
+	reached int // peers that reach dials
 	closing bool
 }
 
@@ -45,6 +46,7 @@ type inbound struct {
 	knocks   int      // handlers before their Welcome
 	latest   *receipt // of the newest stream, nil when there is none
 	detached time.Time
+	reached  bool // reach dials the peer
 }
 
 func (n *inbounds) init(max int) {
@@ -245,6 +247,9 @@ func (t *Transport) handleSession(ns network.Stream) {
 	defer func() {
 		t.ins.leave(in, r)
 		<-in.gate
+		if t.ins.lacks(in) {
+			t.reach(id, in)
+		}
 	}()
 	if !t.ins.match(in, open, t.incarnation) {
 		t.reject(s, wire.RejectUnknown)

@@ -2,9 +2,7 @@ package p2p
 
 import (
 	"fmt"
-	"slices"
 
-	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -19,20 +17,15 @@ func (t *Transport) minors() []protocol.ID {
 	return append([]protocol.ID{t.cfg.Protocol}, t.cfg.Older...)
 }
 
-// protocol is the version to open to a peer: the newest that it has said to speak, or the newest if
-// nothing is known of it yet.
-func (t *Transport) protocol(p peer.ID) protocol.ID {
-	all := t.minors()
-	known, err := t.host.Peerstore().SupportsProtocols(p, all...)
-	if err != nil || len(known) == 0 {
-		return all[0]
+// versions are those in which a stream of the session may be opened: the session's own once it has
+// one.
+func (o *outbound) versions() []protocol.ID {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.version != "" {
+		return []protocol.ID{o.version}
 	}
-	for _, id := range all {
-		if slices.Contains(known, id) {
-			return id
-		}
-	}
-	return all[0]
+	return o.t.minors()
 }
 
 // fitsVersion is an error if the peer does not know a message: it speaks an older version. mu is

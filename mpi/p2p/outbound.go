@@ -12,6 +12,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -41,6 +42,10 @@ type outbound struct {
 
 	hushed atomic.Bool // the receiver knows of a silence
 
+	// pursuit is the search for a new stream, beside one that is silent. Of run, and of listen
+	// while that runs.
+	pursuit *search
+
 	mu       sync.Mutex // guards the fields below
 	state    state
 	version  protocol.ID // of the protocol, as the stream has it that began the session
@@ -62,14 +67,20 @@ type outbound struct {
 	sent     int       // of entries, those written to the current stream or about to be
 	high     uint64    // the highest sequence number ever written
 	waiters  []*waiter
-	posted   int       // what the Posts among waiters cost, in bytes
-	glutted  bool      // there was one more than maxPosted allows: the session has to end
-	ping     bool      // to be written
-	late     []*waiter // Posts since the session is over, for the next one
-	passed   bool      // they are the next one's: see Transport.succeed
-	closing  bool      // Close once entries are written
-	broken   bool      // there was a stream, and there is none
-	heard    bool      // the peer has said anything on the current stream since its Welcome
+	posted   int            // what the Posts among waiters cost, in bytes
+	glutted  bool           // there was one more than maxPosted allows: the session has to end
+	ping     bool           // to be written
+	late     []*waiter      // Posts since the session is over, for the next one
+	passed   bool           // they are the next one's: see Transport.succeed
+	closing  bool           // Close once entries are written
+	broken   bool           // there was a stream, and there is none
+	heard    bool           // the peer has said anything on the current stream since its Welcome
+	enduring bool           // stream has no deadline: a search goes on beside it
+	still    stillness      // of the peer
+	moved    time.Time      // when the session last left a silent stream for another
+	rtt      time.Duration  // from the opening of a stream to its Welcome, the last time
+	where    ma.Multiaddr   // the other end of the last connection
+	dialled  []ma.Multiaddr // addresses that were dialled for the session and answered
 }
 
 type state int
@@ -79,69 +90,6 @@ const (
 	up            // with or without a stream
 	over
 )
-
-// waiter is a Send or Post that waits for the session or for credit.
-type waiter struct {
-	body    message
-	done    chan struct{} // closed when the fields below are set, under outbound.mu; nil for a Post
-	session uint64
-	err     error
-	failed  func(error) // of a Post
-}
-
-// maxPosted bounds the bytes of Posts that wait for credit in one session. A peer that asks and
-// does not take the answers would otherwise fill this node's memory. Packets are not counted: jobs
-// have at most [frame.PacketWindow] and one frame under way to each node, and [Transport.Forget]
-// drops those of a job that is gone.
-//
-// maxAllPosted bounds those of all sessions together. Once so many wait, each session may still
-// have leastPosted, so that peers that take nothing do not cost the others their sessions.
-const (
-	maxPosted    = 64 << 20
-	maxAllPosted = 128 << 20
-	leastPosted  = 64 << 10
-)
-
-var errGlut = errors.New("the peer does not take what it is sent, and too much waits for it")
-
-// cost is what a waiter counts for, in bytes: 0 for packets. Its buffer may be twice as large as
-// the message.
-func (w *waiter) cost() int {
-	if w.body.kind() == wire.KindPackets {
-		return 0
-	}
-	return len(w.body) + 256
-}
-
-// fail ends a waiter whose frame will not be sent.
-func (o *outbound) fail(w *waiter, err error) {
-	if w.done == nil {
-		o.t.wg.Go(func() { w.failed(err) }) // the caller is counted
-		return
-	}
-	w.err = err
-	close(w.done)
-}
-
-// failAll ends all waiters of a session, the Posts among them from one goroutine: there may be very
-// many.
-func (o *outbound) failAll(waiters []*waiter, err error) {
-	var posts []*waiter
-	for _, w := range waiters {
-		if w.done == nil {
-			posts = append(posts, w)
-		} else {
-			o.fail(w, err)
-		}
-	}
-	if len(posts) > 0 {
-		o.t.wg.Go(func() { // the caller is counted
-			for _, w := range posts {
-				w.failed(err)
-			}
-		})
-	}
-}
 
 // errOver means that a session ended before a frame came to it.
 var errOver = errors.New("p2p: session over")
@@ -218,7 +166,7 @@ func (o *outbound) idle() bool { return o.idleFor(len(o.entries) - 1) }
 // idleFor reports whether nothing is being written, nor waits for it, but the entries from the n-th
 // on. mu is held.
 func (o *outbound) idleFor(n int) bool {
-	return !o.writing && o.sent == n && !o.ping && !o.closing &&
+	return !o.writing && o.sent == n && !o.ping && !o.closing && !o.enduring &&
 		(o.turn.Swap(false) || time.Since(o.wroteAt) > burst)
 }
 
@@ -314,20 +262,6 @@ func (o *outbound) forget(job [16]byte) bool {
 	return !o.passed
 }
 
-// leave removes a waiter. It is false when the waiter has its result already.
-func (o *outbound) leave(w *waiter) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for i, x := range o.waiters {
-		if x == w {
-			o.waiters = append(o.waiters[:i], o.waiters[i+1:]...)
-			o.grant() // what waited behind it may fit
-			return true
-		}
-	}
-	return false
-}
-
 // kick wakes the writer. It needs no lock.
 func (o *outbound) kick() {
 	select {
@@ -358,7 +292,7 @@ func (o *outbound) acked(seq uint64) error {
 func (o *outbound) shut() {
 	o.mu.Lock()
 	o.closing = true
-	idle := o.state == opening || o.broken
+	idle := o.state == opening || o.broken || o.enduring
 	o.mu.Unlock()
 	if idle {
 		o.cancel()
@@ -370,9 +304,22 @@ func (o *outbound) shut() {
 func (o *outbound) hurry() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.stream != nil {
+	if o.stream != nil && !o.enduring {
 		o.expect()
 	}
+}
+
+// patience is after how much silence a search begins.
+func (o *outbound) patience() time.Duration {
+	every, timeout := o.t.pings(o.name)
+	return every + timeout
+}
+
+// roundTrip is how long the peer took to answer the last Open.
+func (o *outbound) roundTrip() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.rtt
 }
 
 // expect sets the read deadline of the stream: the time of the next Ping, or of its answer. mu is

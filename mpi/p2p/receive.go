@@ -22,7 +22,7 @@ const (
 	// silence is how long a receiver waits for a sender that says nothing at all. A sender that
 	// lives pings well within it.
 	silence = 2 * time.Minute
-	// lifeSign is how often a receiver repeats its Ack while one large frame is coming.
+	// lifeSign is how often a receiver repeats its Ack while something comes, at most.
 	lifeSign = 200 * time.Millisecond
 	// ackFrames is how many frames are acknowledged at once, at the latest.
 	ackFrames = 512
@@ -45,6 +45,7 @@ type receipt struct {
 	// Of the goroutine that reads.
 	putOff bool      // Read puts off the read deadline
 	until  time.Time // the read deadline that it has set
+	signed time.Time // when it last had an Ack repeated as a sign of life
 
 	soon chan struct{} // holds one: an Ack is owed, within Config.AckDelay
 	now  chan struct{} // holds one: something is to be written at once
@@ -124,23 +125,26 @@ func (r *receipt) Read(b []byte) (int, error) {
 			r.s.SetReadDeadline(r.until)
 		}
 	}
-	return r.s.Read(b)
+	n, err := r.s.Read(b)
+	if r.putOff && n > 0 {
+		r.signOfLife()
+	}
+	return n, err
+}
+
+// signOfLife repeats the last Ack now and then while something comes, be it a part of a frame.
+func (r *receipt) signOfLife() {
+	if now := time.Now(); now.Sub(r.signed) > lifeSign {
+		r.signed = now
+		r.alive.Store(true)
+		signal(r.now)
+	}
 }
 
 // read gives frames to the receiver until the stream ends. nil means that the peer said Close.
 func (r *receipt) read() error {
-	var (
-		size, frames int       // since the last Ack that was called for
-		sign         time.Time // when the last Ack was repeated
-	)
+	var size, frames int // since the last Ack that was called for
 	r.putOff = true
-	r.s.frames.Progress = func() {
-		if now := time.Now(); now.Sub(sign) > lifeSign {
-			sign = now
-			r.alive.Store(true)
-			signal(r.now)
-		}
-	}
 	for {
 		fresh := r.s.frames.Buffered() == 0
 		typ, payload, err := r.s.frames.Next()

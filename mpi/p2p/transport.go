@@ -48,6 +48,8 @@ type Transport struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // every goroutine of this package, libp2p's in our handlers included
 
+	scouts chan struct{} // holds one for each dial of a scout
+
 	queued atomic.Int64 // bytes in all outbounds, see Config.MaxQueued
 	posted atomic.Int64 // what the Posts that wait in all outbounds cost, see maxAllPosted
 
@@ -85,6 +87,7 @@ func New(h host.Host, cfg Config) *Transport {
 	rand.Read(t.incarnation[:]) // never fails
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.close.done = make(chan struct{})
+	t.scouts = make(chan struct{}, maxScouts)
 	return t
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -87,7 +88,7 @@ func (s swarm) dial(ctx context.Context, p peer.ID) (network.Conn, error) {
 		}
 		return mine, nil
 	}
-	return nil, fail(errors.New("i/o timeout"))
+	return nil, fail(os.ErrDeadlineExceeded)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
