@@ -23,6 +23,7 @@ type faults struct {
 	net    *matchtest.Network
 	dead   []atomic.Bool
 	calls  atomic.Int64 // of all ranks
+	ready  atomic.Int64 // ranks that said so
 	killAt []kill       // in ascending order
 	next   atomic.Int64 // of killAt
 	mu     sync.Mutex   // guards random
@@ -119,6 +120,15 @@ func (f *faults) killNow(rank int) {
 	}
 }
 
+// dies ends this rank once n others are ready.
+func (g *faultGuest) dies(n int64) {
+	for g.ready.Load() < n {
+		runtime.Gosched()
+	}
+	g.killNow(g.rank)
+	panic(ended{errKilled})
+}
+
 // knows waits until a rank's node knows that n processes have failed.
 func (g *faultGuest) knows(n int) {
 	for len(g.net.World(g.nodes[g.rank]).Failed()) < n {
@@ -153,6 +163,7 @@ func faultJob(t *testing.T, nodes []int, seed uint64, check bool, kills []kill, 
 			errs[rank] = g.run(func(*guest) {
 				g.must("MPI_Init", 0, 0)
 				g.must("MPI_Comm_set_errhandler", abi.CommWorld, abi.ErrorsReturn)
+				g.must("MPI_Comm_set_errhandler", abi.CommSelf, abi.ErrorsReturn)
 				program(g)
 				g.must("MPI_Finalize")
 			})
