@@ -85,16 +85,17 @@ func job(t testing.TB, p conformance.Program, nodes []int, seed uint64) result {
 // decoratedJob is job with what decorate makes of the library of each rank.
 func decoratedJob(t testing.TB, p conformance.Program, nodes []int, seed uint64, decorate func(rank int, l exec.Library) exec.Library) result {
 	t.Helper()
-	return runJob(t, p, nodes, seed, false, decorate)
+	return runJob(t, p, nodes, seed, false, decorate, nil)
 }
 
 // checkedJob is job with what its ranks call compared.
 func checkedJob(t testing.TB, p conformance.Program, nodes []int) result {
 	t.Helper()
-	return runJob(t, p, nodes, 1, true, func(_ int, l exec.Library) exec.Library { return l })
+	return runJob(t, p, nodes, 1, true, func(_ int, l exec.Library) exec.Library { return l }, nil)
 }
 
-func runJob(t testing.TB, p conformance.Program, nodes []int, seed uint64, check bool, decorate func(rank int, l exec.Library) exec.Library) result {
+// runJob runs a job. kills, if it is not nil, are the ranks that are killed.
+func runJob(t testing.TB, p conformance.Program, nodes []int, seed uint64, check bool, decorate func(rank int, l exec.Library) exec.Library, kills *kills) result {
 	t.Helper()
 	code := load(t, p)
 	ctx, fail := context.WithCancelCause(t.Context())
@@ -102,6 +103,7 @@ func runJob(t testing.TB, p conformance.Program, nodes []int, seed uint64, check
 	defer time.AfterFunc(3*time.Minute, func() { fail(errors.New("the test's time is up")) }).Stop()
 	net := matchtest.Start(ctx, nodes, seed, match.Config{Notes: check})
 	defer net.Close()
+	kills.begin(net)
 	var (
 		mu    sync.Mutex // guards files
 		files = map[string]string{}
@@ -120,6 +122,9 @@ func runJob(t testing.TB, p conformance.Program, nodes []int, seed uint64, check
 		}
 	}
 	ended := func(rank int, x exec.Exec, o exec.Outcome) {
+		if kills.of(rank) {
+			return
+		}
 		if o.Reason != "" {
 			fail(fmt.Errorf("rank %d: %s %d %s\n%s", rank, o.Reason, o.Exit, o.Detail, &errs[rank]))
 		} else if err := ranks[rank].Ended(); err != nil {
