@@ -134,7 +134,7 @@ func TestAnySourceWithFailed(t *testing.T) {
 			g.must("MPI_Recv_init", buf+4, 1, abi.Int, abi.AnySource, 6, world, request+4)
 			g.must("MPI_Start", request+4)
 		}
-		if g.rank == 1 { // it comes before the failure, and is received whatever there is to acknowledge
+		if g.rank == 1 { // it comes before the failure, and is received all the same
 			g.must("MPI_Send", g.ints(11), 1, abi.Int, 0, 4, world)
 		}
 		g.must("MPI_Barrier", world)
@@ -285,8 +285,8 @@ func TestCollectivesWithFailed(t *testing.T) {
 	}
 }
 
-// With MPI_ERRORS_ARE_FATAL the job ends, and its text names who has failed; an error handler of the
-// program is called once.
+// With MPI_ERRORS_ARE_FATAL the job ends, and its text names who has failed; an error handler of
+// the program is called once.
 func TestErrorHandlersOfFailures(t *testing.T) {
 	errs := faultJob(t, []int{0, 1}, 1, false, nil, func(g *faultGuest) {
 		if g.rank == 1 {

@@ -1,6 +1,7 @@
 package mpi
 
 import (
+	"strings"
 	"unsafe"
 
 	"github.com/ipfs-mpi/ipfs-mpi/sdk/mpi/raw"
@@ -8,7 +9,7 @@ import (
 
 // Error is the error of an MPI function.
 type Error struct {
-	Func  string // name of the function, without MPI_
+	Func  string // name of the function, without MPI_, but with MPIX_
 	Class int    // MPI_ERR_…, as in mpi.h
 	Text  string
 }
@@ -21,9 +22,19 @@ const (
 	ErrRank     = 6
 	ErrArg      = 13
 	ErrTruncate = 15 // the message is longer than the slice
+
+	ErrProcFailed = 75 // a rank that the operation needs has failed
+	// a receive from AnySource waits until a failure is acknowledged, and may be waited for again
+	ErrProcFailedPending = 76
+	ErrRevoked           = 77 // the communicator was revoked
 )
 
-func (e *Error) Error() string { return "MPI_" + e.Func + ": " + e.Text }
+func (e *Error) Error() string {
+	if strings.HasPrefix(e.Func, "MPIX_") {
+		return e.Func + ": " + e.Text
+	}
+	return "MPI_" + e.Func + ": " + e.Text
+}
 
 // check converts an error code to an error.
 func check(name string, code int32) error {

@@ -86,3 +86,28 @@ func ExampleComm_Grid() {
 	}
 	fmt.Println(before, after) // NoRank at the edge
 }
+
+// A program that goes on without the ranks that fail.
+func ExampleComm_Shrink() {
+	comm := mpi.World
+	sum := make([]int, 1)
+	for step := 0; step < 1000; step++ {
+		err := mpi.Allreduce(comm, []int{1}, sum, mpi.Sum)
+		if err != nil && !mpi.Failed(err) {
+			log.Fatal(err)
+		}
+		if err != nil {
+			_ = comm.Revoke() // so that no other rank waits for those that know
+		}
+		well := 1
+		if err != nil {
+			well = 0
+		}
+		if well, err = comm.Agree(well); well == 0 || err != nil { // the same on all ranks
+			if comm, err = comm.Shrink(); err != nil {
+				log.Fatal(err)
+			}
+			step-- // again
+		}
+	}
+}

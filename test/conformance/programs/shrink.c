@@ -1,6 +1,6 @@
 /*
- * A program that goes on without processes that fail: it adds up, again and again, and on an error revokes its
- * communicator, shrinks it, and goes on from the first iteration that some process has not finished.
+ * A program that goes on without processes that fail: it adds up, again and again. On an error it
+ * revokes its communicator, shrinks it, and goes on from the lowest iteration that a process is at.
  *
  *     shrink ITERATIONS [MICROSECONDS]    of a pause after each iteration
  *
