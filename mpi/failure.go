@@ -37,6 +37,8 @@ const (
 	Stopping Reason = "stopping"
 	// the disk of the job's origin, or the quota there, has no room for what its ranks wrote
 	DiskFull Reason = "disk-full"
+	// the peer, or this node, speaks no version of the protocol that the other does
+	OtherVersion Reason = "other-version"
 )
 
 // Failure is one message that was not delivered, or was delivered and failed.

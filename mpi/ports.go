@@ -79,4 +79,7 @@ type Member struct {
 	Agent        string        `json:"agent"`
 	HandlerSlots uint32        `json:"slots"`
 	Serves       []Interpreter `json:"serves"`
+	// OtherVersion says which protocols it speaks in versions that this node does not, for people.
+	// Such a peer may be of no pool.
+	OtherVersion string `json:"otherVersion,omitempty"`
 }

@@ -52,6 +52,9 @@ func peerRows(peers []mpi.Member) [][]string {
 			}
 			serves = append(serves, clean(in.String(), false))
 		}
+		if p.OtherVersion != "" {
+			serves = append(serves, "another version: "+clean(p.OtherVersion, false))
+		}
 		rows = append(rows, []string{string(p.Peer), clean(p.Agent, false), strconv.FormatUint(uint64(p.HandlerSlots), 10), strings.Join(serves, ", ")})
 	}
 	return rows

@@ -85,13 +85,15 @@ type transportError string
 func (e transportError) Error() string { return string(e) }
 
 // ReasonOf is the reason that an error of [Transport.Send] or [JobTransport.Post] stands for:
-// Refused, TooLarge, TimedOut, Cancelled, else Unreachable.
+// Refused, TooLarge, OtherVersion, TimedOut, Cancelled, else Unreachable.
 func ReasonOf(err error) mpi.Reason {
 	switch {
 	case errors.Is(err, ErrRefused):
 		return mpi.Refused
 	case errors.Is(err, ErrTooLarge):
 		return mpi.TooLarge
+	case errors.Is(err, ErrVersion):
+		return mpi.OtherVersion
 	case errors.Is(err, context.DeadlineExceeded):
 		return mpi.TimedOut
 	case errors.Is(err, context.Canceled):

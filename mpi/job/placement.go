@@ -266,7 +266,7 @@ func (o *origin) lackReason() mpi.Reason {
 			return mpi.NoSlots
 		}
 		switch why {
-		case mpi.Refused, mpi.NotServed, mpi.OutOfMemory, mpi.Unreachable, mpi.TimedOut, mpi.TooLarge, mpi.Stopping:
+		case mpi.Refused, mpi.NotServed, mpi.OutOfMemory, mpi.Unreachable, mpi.TimedOut, mpi.TooLarge, mpi.Stopping, mpi.OtherVersion:
 			first = cmp.Or(first, why)
 		default:
 			return mpi.NoSlots

@@ -227,7 +227,26 @@ func (n *Node) Peers(ctx context.Context, fresh bool) ([]mpi.Member, error) {
 		}
 		list = n.cfg.Pools.Known()
 	}
+	if p, ok := n.cfg.Pools.(interface{ OtherVersions() []mpi.Member }); ok {
+		list = withVersions(list, p.OtherVersions())
+	}
 	return list, nil
+}
+
+// withVersions adds to the peers known those of other versions. Both lists are sorted by ID.
+func withVersions(known, others []mpi.Member) []mpi.Member {
+	known = slices.Clone(known)
+	for _, x := range others {
+		at, found := slices.BinarySearchFunc(known, x.Peer, func(m mpi.Member, id mpi.PeerID) int {
+			return cmp.Compare(m.Peer, id)
+		})
+		if found {
+			known[at].OtherVersion = x.OtherVersion
+		} else {
+			known = slices.Insert(known, at, x)
+		}
+	}
+	return known
 }
 
 // maxKnown bounds the interpreters that are listed only because peers serve them.

@@ -2,9 +2,11 @@ package p2p
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -56,5 +58,49 @@ func TestMinorVersions(t *testing.T) {
 	x.Post(y.Self(), f, func(err error) { t.Error(err) })
 	if got := y.frame(t); got != frame.Frame(f) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A node of a later minor version serves the earlier ones too: it talks with this one, whoever
+// begins. So does this one with a node of an earlier one.
+func TestLaterMinorVersions(t *testing.T) {
+	later := Config{Protocol: "/ipfs-mpi/session/1.1.0", Older: []protocol.ID{SessionProtocol}}
+	x, y := pair(t, Config{}, later)
+	y.mustSend(t, x, deliver(y, 1, 10))
+	if f, ok := x.frame(t).(frame.Deliver); !ok || f.ID != 1 {
+		t.Errorf("%+v", f)
+	}
+	x.mustSend(t, y, deliver(x, 2, 10))
+	if f, ok := y.frame(t).(frame.Deliver); !ok || f.ID != 2 {
+		t.Errorf("%+v", f)
+	}
+}
+
+// Nodes of different major versions do not talk. Who sends hears why, with both versions.
+func TestMajorVersions(t *testing.T) {
+	for name, configs := range map[string][2]Config{
+		"session": {{}, {Protocol: "/ipfs-mpi/session/2.0.0"}},
+		"job":     {ForJobs(Config{}), {Protocol: "/ipfs-mpi/job/3.0.0"}},
+	} {
+		for _, identified := range []bool{false, true} {
+			x, y := pair(t, configs[0], configs[1])
+			if identified {
+				if err := x.h.Connect(t.Context(), peer.AddrInfo{ID: y.h.ID(), Addrs: y.h.Addrs()}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for from, to := range map[*node]*node{x: y, y: x} {
+				var f frame.Frame = deliver(from, 1, 10)
+				if name == "job" {
+					f = frame.Stop{Job: mpi.JobID{Origin: from.Self()}}
+				}
+				_, err := from.Send(t.Context(), to.Self(), f)
+				theirs, ours := string(to.cfg.Protocol), string(from.cfg.Protocol)
+				if !errors.Is(err, frame.ErrVersion) || frame.ReasonOf(err) != mpi.OtherVersion ||
+					!strings.Contains(err.Error(), theirs) || !strings.Contains(err.Error(), ours) {
+					t.Errorf("%s, identified %v: %v", name, identified, err)
+				}
+			}
+		}
 	}
 }

@@ -114,10 +114,14 @@ func (t *Transport) unanswered(s *stream, err error) error {
 func (t *Transport) notSpoken(p peer.ID, proto protocol.ID) error {
 	family := string(proto[:strings.LastIndexByte(string(proto), '/')+1])
 	known, _ := t.host.Peerstore().GetProtocols(p)
+	newest := protocol.ID("") // of theirs
 	for _, k := range known {
 		if strings.HasPrefix(string(k), family) && k != proto {
-			return told("%w: it speaks %s, and this node %s", frame.ErrVersion, k, proto)
+			newest = max(newest, k)
 		}
+	}
+	if newest != "" {
+		return told("%w: it speaks %s, and this node %s", frame.ErrVersion, newest, proto)
 	}
 	return told("%w: no %s", ErrNoProtocol, proto)
 }

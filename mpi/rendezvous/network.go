@@ -57,6 +57,7 @@ func (s *Service) follow(sub event.Subscription) {
 // speak our protocol no more, which is a goodbye.
 func (s *Service) observe(id peer.ID, dropped bool) {
 	name := mpi.PeerID(id.String())
+	s.compare(id)
 	s.update(func(v *view, now time.Time) {
 		net := s.cfg.Host.Network()
 		v.linked(len(net.Peers()))

@@ -22,6 +22,7 @@ import (
 type Service struct {
 	cfg      Config
 	protocol protocol.ID
+	project  string // what the protocols of the project begin with
 	log      *slog.Logger
 
 	// ctx ends at Close; all that the service starts runs under it. owners counts loop and
@@ -41,6 +42,8 @@ type Service struct {
 	view   *view
 	sub    event.Subscription
 	closed chan struct{} // made by the first Close, closed at its end
+	// peers of other versions, with what is wrong
+	others map[mpi.PeerID]string
 }
 
 type state int
@@ -71,6 +74,8 @@ func New(cfg Config) *Service {
 	s := &Service{
 		cfg:      cfg,
 		protocol: protocol.ID(cfg.Protocol),
+		project:  project(cfg.Protocol),
+		others:   map[mpi.PeerID]string{},
 		log:      cfg.Log,
 		wake:     make(chan struct{}, 1),
 	}
