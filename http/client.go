@@ -155,6 +155,9 @@ func (c *Client) Send(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	if r.Timeout != 0 {
 		doc.Timeout = timeout(r.Timeout.String())
 	}
+	if r.Grace != 0 {
+		doc.Grace = timeout(r.Grace.String())
+	}
 	for i, m := range r.Messages {
 		doc.Messages[i] = sendMessage{From: m.From, To: m.To, Data: filled([]byte(m.Data))}
 	}

@@ -59,7 +59,7 @@ func costCBOR(in []byte) int64 {
 	s := cborScanner{in: in}
 	s.object(func(key []byte) (ok bool) {
 		switch string(key) {
-		case "file", "timeout":
+		case "file", "timeout", "grace":
 			_, ok = s.text()
 		case "pid", "expected":
 			_, ok = s.integer()

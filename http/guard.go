@@ -102,7 +102,7 @@ func preflight(r *http.Request) bool {
 func (g *guard) answerPreflight(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "DELETE, GET, HEAD, POST")
-	h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Expected, File, Last-Event-ID, List, Timeout")
+	h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Expected, File, Grace, Last-Event-ID, List, Timeout")
 	h.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -15,6 +15,7 @@ type sendRequest struct {
 	Pid      *int64        `json:"pid"`
 	Expected *int64        `json:"expected,omitempty"`
 	Timeout  timeout       `json:"timeout,omitempty"`
+	Grace    timeout       `json:"grace,omitempty"`
 	Messages []sendMessage `json:"messages"`
 }
 
@@ -160,6 +161,14 @@ func (req *sendRequest) merge(p *params) (err error) {
 			return errTwice("Timeout", "timeout")
 		}
 		if p.timeout, err = parseTimeout(string(req.Timeout)); err != nil {
+			return err
+		}
+	}
+	if req.Grace != "" {
+		if p.grace != 0 {
+			return errTwice("Grace", "grace")
+		}
+		if p.grace, err = parseGrace(string(req.Grace)); err != nil {
 			return err
 		}
 	}

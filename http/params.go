@@ -16,9 +16,10 @@ type params struct {
 	file     string
 	expected *int // nil means as many as messages
 	timeout  time.Duration
+	grace    time.Duration
 }
 
-// headerParams reads File, Expected and Timeout.
+// headerParams reads File, Expected, Timeout and Grace.
 func headerParams(h http.Header) (params, error) {
 	var p params
 	var err error
@@ -40,6 +41,13 @@ func headerParams(h http.Header) (params, error) {
 		return p, err
 	} else if ok {
 		if p.timeout, err = parseTimeout(v); err != nil {
+			return p, err
+		}
+	}
+	if v, ok, err := one(h, "Grace"); err != nil {
+		return p, err
+	} else if ok {
+		if p.grace, err = parseGrace(v); err != nil {
 			return p, err
 		}
 	}
@@ -74,6 +82,17 @@ func parseTimeout(s string) (time.Duration, error) {
 	}
 	if d <= 0 || d > mpi.MaxTimeout {
 		return 0, mpi.Errorf(mpi.CodeInvalid, "Timeout is %q: it must be more than 0 and at most %v", clip(s), mpi.MaxTimeout)
+	}
+	return d, nil
+}
+
+func parseGrace(s string) (time.Duration, error) {
+	d, err := mpi.ParseSpan(s)
+	if err != nil {
+		return 0, mpi.Errorf(mpi.CodeInvalid, "Grace is %v", err)
+	}
+	if d < mpi.MinGrace || d > mpi.MaxGrace {
+		return 0, mpi.Errorf(mpi.CodeInvalid, "Grace is %q: it must be from %v to %v", clip(s), mpi.MinGrace, mpi.MaxGrace)
 	}
 	return d, nil
 }

@@ -88,7 +88,7 @@ func (s *Server) do(ctx context.Context, p params, pid int64, messages []mpi.Mes
 	if p.expected != nil {
 		expected = *p.expected
 	}
-	res, err := s.node.Do(ctx, mpi.Request{File: p.file, Pid: pid, Messages: messages, Expected: expected, Timeout: p.timeout})
+	res, err := s.node.Do(ctx, mpi.Request{File: p.file, Pid: pid, Messages: messages, Expected: expected, Timeout: p.timeout, Grace: p.grace})
 	res.Pid = pid
 	if err != nil {
 		return res, &partial{err: err, result: res, body: body}

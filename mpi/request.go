@@ -14,12 +14,17 @@ type Request struct {
 	Expected int
 	// Timeout bounds the whole request; 0 means [DefaultTimeout].
 	Timeout time.Duration
+	// Grace is how long a peer that has a message may be silent before the message is named as
+	// lost; 0 means 30 s. The peer's own grace may end the session sooner.
+	Grace time.Duration
 }
 
 // Bounds of a request.
 const (
 	DefaultTimeout = time.Minute
 	MaxTimeout     = 24 * time.Hour
+	MinGrace       = time.Second
+	MaxGrace       = time.Hour
 	MaxBatch       = 1 << 16 // messages in one request
 )
 
@@ -33,6 +38,8 @@ func (r Request) Check() error {
 		return Errorf(CodeTooLarge, "%d messages, over the limit of %d: send them in several requests", len(r.Messages), MaxBatch)
 	case r.Timeout < 0 || r.Timeout > MaxTimeout:
 		return Errorf(CodeInvalid, "Timeout is %s: it must be positive and at most %s", r.Timeout, MaxTimeout)
+	case r.Grace != 0 && (r.Grace < MinGrace || r.Grace > MaxGrace):
+		return Errorf(CodeInvalid, "Grace is %s: it must be from %s to %s", r.Grace, MinGrace, MaxGrace)
 	case r.Expected < 0 || r.Expected > MaxBatch:
 		return Errorf(CodeInvalid, "Expected is %d: it must be from 0 to %d", r.Expected, MaxBatch)
 	}

@@ -40,9 +40,18 @@ type Queuer interface {
 	Flush(to mpi.PeerID, write bool)
 }
 
+// Watcher is what a [Transport] may be able to do besides.
+type Watcher interface {
+	// Watch has the silence of a peer noticed within a second, until stop is called. A session to
+	// the peer may be silent for grace before it is lost: the longest of all watchers counts, and
+	// what the transport allows to any. It opens no session.
+	Watch(peer mpi.PeerID, grace time.Duration) (stop func())
+}
+
 // JobTransport is the [Transport] for the frames of jobs.
 type JobTransport interface {
 	Transport
+	Watcher
 	// Post is Send without waiting, in the order of the calls of both: what there is no credit for
 	// yet is kept, so whoever calls it bounds what it calls it for. It keeps nothing of f. If f
 	// will never be sent, failed is called once, from another goroutine, unless the transport is
@@ -51,10 +60,6 @@ type JobTransport interface {
 	// Forget drops the Packets of a job, named by its JobKey, that were posted for the peer and
 	// wait for credit. Their failed is not called.
 	Forget(to mpi.PeerID, job [16]byte)
-	// Watch has the silence of a peer noticed within a second, until stop is called. A session to
-	// the peer may be silent for grace before it is lost: the longest of all watchers counts, and
-	// what the transport allows to any. It opens no session.
-	Watch(peer mpi.PeerID, grace time.Duration) (stop func())
 }
 
 // DefaultGrace is how long a session may be silent before it is lost, where nobody says.

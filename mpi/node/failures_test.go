@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strconv"
@@ -153,5 +154,43 @@ func TestPeerDies(t *testing.T) {
 		if answers+failed[i] == 0 || answers > 1 || failed[i] > 1 {
 			t.Errorf("message %d: %d answers and %d failures", i, answers, failed[i])
 		}
+	}
+}
+
+// A request says how long a peer may be silent: then its message is named, once, with the reason,
+// while the session and other requests wait longer.
+func TestGraceOfARequest(t *testing.T) {
+	nodes := start(t, 2, func(_ int, c *Config) { c.Timeout = time.Minute })
+	a, b := nodes[0], nodes[1]
+	type outcome struct {
+		res mpi.Result
+		err error
+	}
+	ended := make(chan outcome, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go a.Do(ctx, mpi.Request{File: "guest", Pid: 1, Expected: 1, Messages: []mpi.Message{{To: b.Self(), Data: mpi.Bytes("loop")}}})
+	go func() {
+		res, err := a.Do(ctx, mpi.Request{File: "guest", Pid: 2, Expected: 1, Grace: mpi.MinGrace,
+			Messages: []mpi.Message{{To: b.Self(), Data: mpi.Bytes("loop")}}})
+		ended <- outcome{res, err}
+	}()
+	await(t, a, func() bool {
+		a.pending.mu.Lock()
+		defer a.pending.mu.Unlock()
+		return len(a.pending.open) == 2
+	})
+	a.Silent(b.Self(), time.Now(), "the test says so")
+	o := <-ended
+	if code(o.err) != mpi.CodeFailed || len(o.res.Failures) != 1 {
+		t.Fatalf("%+v, %v", o.res, o.err)
+	}
+	if f := o.res.Failures[0]; f.Reason != mpi.Lost || !strings.Contains(f.Detail, "silent") || !strings.Contains(f.Detail, "grace of 1s") {
+		t.Errorf("%+v", f)
+	}
+	a.pending.mu.Lock()
+	defer a.pending.mu.Unlock()
+	if n := len(a.pending.open); n != 1 {
+		t.Errorf("%d messages pending, want the one of the request without a grace", n)
 	}
 }

@@ -107,7 +107,8 @@ type Node struct {
 	mu       sync.Mutex // guards the rest
 	requests map[mpi.RequestID]*request
 	tasks    map[mpi.RequestID][]*task
-	idle     chan struct{} // made by Drain, and closed when both are empty
+	silent   map[mpi.PeerID]time.Time // peers, since when
+	idle     chan struct{}            // made by Drain, and closed when both are empty
 
 	running    atomic.Int64
 	totals     totals
@@ -133,7 +134,7 @@ func New(cfg Config) *Node {
 	}
 	n := &Node{
 		cfg: cfg, self: cfg.Transport.Self(), log: cfg.Log, halt: make(chan struct{}),
-		requests: map[mpi.RequestID]*request{}, tasks: map[mpi.RequestID][]*task{}, crashLines: crashLines(),
+		requests: map[mpi.RequestID]*request{}, tasks: map[mpi.RequestID][]*task{}, silent: map[mpi.PeerID]time.Time{}, crashLines: crashLines(),
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.programs.init(n)
@@ -224,6 +225,7 @@ func (n *Node) Lost(peer mpi.PeerID, session uint64, why error) {
 	if !n.closed.Load() {
 		n.log.Info("session lost", "peer", peer, "session", session, "why", why)
 	}
+	n.endSilence(peer)
 	for _, o := range n.pending.lose(peer, session) {
 		o.end(o.failure(mpi.Lost, why.Error()))
 	}

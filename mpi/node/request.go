@@ -17,6 +17,7 @@ type request struct {
 	id       mpi.RequestID
 	pid      int64
 	expected int
+	grace    time.Duration // 0 for the transport's
 	deadline time.Time     // of its messages, on every node
 	done     chan struct{} // closed when there is nothing more to wait for
 
@@ -59,6 +60,7 @@ func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	timer := time.NewTimer(r.Timeout)
 	defer timer.Stop()
 	defer n.close(q)
+	defer n.watch(q, r.Messages)()
 	q.send(program.CID, r.Messages)
 	select {
 	case <-q.done:
@@ -131,7 +133,7 @@ func (n *Node) checkMessage(m *mpi.Message) error {
 // open registers a request, so that answers find it, and starts its expiry.
 func (n *Node) open(r *mpi.Request) *request {
 	q := &request{
-		n: n, id: mpi.NewRequestID(n.self), pid: r.Pid, expected: r.Expected, done: make(chan struct{}),
+		n: n, id: mpi.NewRequestID(n.self), pid: r.Pid, expected: r.Expected, grace: r.Grace, done: make(chan struct{}),
 		waiting: len(r.Messages), left: len(r.Messages),
 	}
 	budget := r.Timeout

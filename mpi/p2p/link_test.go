@@ -92,9 +92,9 @@ func (k *link) carry(c net.Conn) {
 		return
 	}
 	k.mu.Lock()
-	epoch := k.epoch
+	epoch, target := k.epoch, k.to
 	k.mu.Unlock()
-	d, err := net.Dial("tcp", k.to)
+	d, err := net.Dial("tcp", target)
 	if err != nil {
 		return
 	}
@@ -179,7 +179,7 @@ func linkedHost(t testing.TB, opts ...libp2p.Option) (host.Host, *link) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.to = to
+	k.change(func() { k.to = to })
 	return h, k
 }
 

@@ -14,8 +14,6 @@ type Reader struct {
 	// Hold, if set, is called before a frame takes more than 64 KiB of memory, with the bytes
 	// that it is about to take. An error ends the frame. Each frame starts from nothing.
 	Hold func(bytes int) error
-	// Progress, if set, is called each time that a part of a large frame has come.
-	Progress func()
 	// Keep is the size of a buffer that is used again for each frame that fits in it; 0 for none.
 	// Such a payload is valid only until the next call of Next, and Hold is not called for it.
 	Keep int
@@ -124,9 +122,6 @@ func (r *Reader) body(n int) ([]byte, error) {
 			if err != nil {
 				return nil, err
 			}
-			if r.Progress != nil {
-				r.Progress()
-			}
 		}
 	}
 	return b, nil
@@ -153,9 +148,6 @@ func (r *Reader) reuse(n int) ([]byte, error) {
 		have += k
 		if err != nil {
 			return nil, err
-		}
-		if r.Progress != nil && n > chunk {
-			r.Progress()
 		}
 	}
 	return b, nil
