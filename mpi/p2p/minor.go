@@ -2,8 +2,12 @@ package p2p
 
 import (
 	"fmt"
+	"time"
 
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
@@ -15,6 +19,34 @@ import (
 // minors are the versions of the transport's protocol, the newest first.
 func (t *Transport) minors() []protocol.ID {
 	return append([]protocol.ID{t.cfg.Protocol}, t.cfg.Older...)
+}
+
+// identifyWait bounds the wait for what a peer that was just connected says of itself.
+const identifyWait = 2 * time.Second
+
+// identified is the protocols that a peer serves, as far as it has said so. On a new connection it
+// may be about to.
+func (t *Transport) identified(p peer.ID) []protocol.ID {
+	sub, err := t.host.EventBus().Subscribe(new(event.EvtPeerIdentificationCompleted))
+	if err == nil {
+		defer sub.Close()
+		late := time.NewTimer(identifyWait)
+		defer late.Stop()
+		for waits := true; waits; {
+			if has, err := t.host.Peerstore().SupportsProtocols(p, identify.ID); err != nil || len(has) > 0 {
+				break
+			}
+			select {
+			case <-sub.Out():
+			case <-late.C:
+				waits = false
+			case <-t.ctx.Done():
+				waits = false
+			}
+		}
+	}
+	known, _ := t.host.Peerstore().GetProtocols(p)
+	return known
 }
 
 // versions are those in which a stream of the session may be opened: the session's own once it has

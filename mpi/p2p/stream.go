@@ -113,9 +113,8 @@ func (t *Transport) unanswered(s *stream, err error) error {
 // what it said of itself when it connected.
 func (t *Transport) notSpoken(p peer.ID, proto protocol.ID) error {
 	family := string(proto[:strings.LastIndexByte(string(proto), '/')+1])
-	known, _ := t.host.Peerstore().GetProtocols(p)
 	newest := protocol.ID("") // of theirs
-	for _, k := range known {
+	for _, k := range t.identified(p) {
 		if strings.HasPrefix(string(k), family) && k != proto {
 			newest = max(newest, k)
 		}
