@@ -150,10 +150,18 @@ func (e *Endpoint) revoke(context uint64) (done []*Request, post []frame.Packet)
 		a = next
 	}
 	for a := e.unexpected.taken.head; a != nil; a = a.links.next {
-		if s := a.send; s != nil && s.env.on(context) {
+		switch s := a.send; {
+		case s != nil && s.env.on(context):
 			a.send = nil
 			s.e.left.Add(-1)
 			fail(s)
+		case a.id != 0 && e.deaf.to(a.context): // its sender may know already that it is matched
+			p := frame.Packet{Kind: frame.PacketAck, From: int32(e.rank), To: int32(a.peer), ID: a.id}
+			if !a.eager {
+				p.Kind = frame.PacketCTS // of nothing
+			}
+			a.id, a.remote = 0, a.eager
+			post = append(post, p)
 		}
 	}
 	for _, r := range e.sends {

@@ -17,6 +17,9 @@ func (c *call) wanted() (on *Comm, env match.Envelope, somebody bool, err error)
 	if on, err = c.comm(2); err != nil {
 		return
 	}
+	if err = on.unrevoked(); err != nil {
+		return
+	}
 	env, somebody, err = on.from(c.int(0), c.int(1))
 	return
 }
