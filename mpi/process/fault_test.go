@@ -22,7 +22,7 @@ func onPlacements(t *testing.T, program func(g *faultGuest)) {
 // victimFails has rank 3 fail, and the others know of it.
 func (g *faultGuest) victimFails() {
 	if g.rank == 3 {
-		g.dies(3)
+		g.dies(4)
 	}
 	g.ready.Add(1)
 	g.knows(1)
@@ -201,7 +201,7 @@ func TestAckFailed(t *testing.T) {
 		const world = abi.CommWorld
 		half := g.out("MPI_Comm_split", world, int(min(g.rank, 3))/3, 0) // 0 1 2, and 3 4
 		if g.rank >= 3 {
-			g.dies(3)
+			g.dies(5)
 		}
 		g.ready.Add(1)
 		g.knows(2)
@@ -259,7 +259,7 @@ func TestCollectivesWithFailed(t *testing.T) {
 				faultJobOn(t, nodes, func(g *faultGuest) {
 					rest := g.out("MPI_Comm_split", abi.CommWorld, g.rank/3, 0)
 					if g.rank == 3 {
-						g.dies(3)
+						g.dies(4)
 					}
 					g.ready.Add(1)
 					if name != "intercommunicator" {

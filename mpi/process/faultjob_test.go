@@ -120,8 +120,9 @@ func (f *faults) killNow(rank int) {
 	}
 }
 
-// dies ends this rank once n others are ready.
+// dies ends this rank once n ranks are ready, this one included.
 func (g *faultGuest) dies(n int64) {
+	g.ready.Add(1)
 	for g.ready.Load() < n {
 		runtime.Gosched()
 	}
@@ -131,7 +132,10 @@ func (g *faultGuest) dies(n int64) {
 
 // knows waits until a rank's node knows that n processes have failed.
 func (g *faultGuest) knows(n int) {
-	for len(g.net.World(g.nodes[g.rank]).Failed()) < n {
+	for w := g.net.World(g.nodes[g.rank]); len(w.Failed()) < n; {
+		if w.Over() {
+			panic(ended{errors.New("the job is over")})
+		}
 		runtime.Gosched()
 	}
 }

@@ -151,7 +151,7 @@ func TestShrink(t *testing.T) {
 		side := g.out("MPI_Comm_split", world, g.rank%2, 0)
 		inter := g.out("MPI_Intercomm_create", side, 0, world, 1-g.rank%2, 1)
 		if g.rank == 2 || g.rank == 5 {
-			g.dies(4)
+			g.dies(6)
 		}
 		g.ready.Add(1)
 		g.knows(2)
