@@ -57,6 +57,7 @@ type faultLab struct {
 	net   *netlab.Net
 	nodes []*faultNode
 	exe   string
+	only  string
 }
 
 // faultNode is one daemon. Its API and RPC are addresses of this machine that lead there.
@@ -70,6 +71,7 @@ type labOptions struct {
 	exe      string         // built with ipfs-mpi's sources; empty for bin/ipfs-mpi
 	settings map[string]any // the plugin's, over the lab's own
 	serve    []string       // the programs, at least one
+	only     string         // "tcp" or "quic"; empty for both, each between other pairs
 }
 
 // newFaultLab starts so many daemons on a perfect network, and waits until each knows the others.
@@ -93,7 +95,7 @@ func newFaultLab(t testing.TB, nodes int, o labOptions) *faultLab {
 			t.Error(err)
 		}
 	})
-	l := &faultLab{net: network, exe: o.exe}
+	l := &faultLab{net: network, exe: o.exe, only: o.only}
 	for range nodes {
 		l.nodes = append(l.nodes, l.add(t))
 	}
@@ -172,7 +174,7 @@ func (l *faultLab) makeRepos(t testing.TB, o labOptions) {
 		for key, value := range o.settings {
 			settings[key] = value
 		}
-		n.configure(t, settings)
+		l.configure(t, n, settings)
 		dir := filepath.Join(n.Repo, "mpi")
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
@@ -188,8 +190,21 @@ func multiaddr(addr string) string {
 	return "/ip4/" + host + "/tcp/" + port
 }
 
+// transports are how daemons talk, as the ends of multiaddrs.
+func (l *faultLab) transports() []string {
+	tcp, quic := "tcp/"+swarmPort, "udp/"+swarmPort+"/quic-v1"
+	switch l.only {
+	case "tcp":
+		return []string{tcp}
+	case "quic":
+		return []string{quic}
+	default:
+		return []string{tcp, quic}
+	}
+}
+
 // configure writes the node's configuration, and learns its peer ID.
-func (n *faultNode) configure(t testing.TB, settings map[string]any) {
+func (l *faultLab) configure(t testing.TB, n *faultNode, settings map[string]any) {
 	t.Helper()
 	file := filepath.Join(n.Repo, "config")
 	var config map[string]any
@@ -202,7 +217,11 @@ func (n *faultNode) configure(t testing.TB, settings map[string]any) {
 		}
 		part[key] = value
 	}
-	set("Addresses", "Swarm", []string{"/ip4/0.0.0.0/tcp/" + swarmPort, "/ip4/0.0.0.0/udp/" + swarmPort + "/quic-v1"})
+	var listen []string
+	for _, transport := range l.transports() {
+		listen = append(listen, "/ip4/0.0.0.0/"+transport)
+	}
+	set("Addresses", "Swarm", listen)
 	set("Addresses", "API", multiaddr(rpcAddr))
 	set("Addresses", "Gateway", []string{})
 	set("Routing", "Type", "dht")
@@ -251,9 +270,10 @@ func (n *faultNode) signal(t testing.TB, sig syscall.Signal) {
 // connect connects every pair of daemons that is not connected, in turns over TCP and QUIC.
 func (l *faultLab) connect(t testing.TB) {
 	t.Helper()
+	transports := l.transports()
 	for i, a := range l.nodes {
 		for j, b := range l.nodes[:i] {
-			transport := []string{"tcp/" + swarmPort, "udp/" + swarmPort + "/quic-v1"}[(i+j)%2]
+			transport := transports[(i+j)%len(transports)]
 			addr := fmt.Sprintf("/ip4/%s/%s/p2p/%s", b.on.Addr(), transport, b.Peer)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			req, err := http.NewRequestWithContext(ctx, http.MethodPost,

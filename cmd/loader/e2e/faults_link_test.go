@@ -57,13 +57,19 @@ func TestFaultsBadLink(t *testing.T) {
 	}
 }
 
-// Must hold 3, throughput: messages of 256 KiB, there and back, take at most 1/0.8 of the time that
-// as many bytes take on a raw libp2p stream over the same connection. They are sent in turns.
+// Must hold 3, throughput: messages, there and back, take at most 1/0.8 of the time that as many
+// bytes take on a raw libp2p stream over the same connection. They are sent in turns.
 func TestFaultsThroughput(t *testing.T) {
 	if !wholeFaults {
 		t.Skip("make faults runs it: on a link like this it takes minutes to tell")
 	}
-	l := newFaultLab(t, 2, labOptions{exe: benched, serve: []string{"echo"}})
+	for _, transport := range []string{"tcp", "quic"} {
+		t.Run(transport, func(t *testing.T) { throughput(t, transport) })
+	}
+}
+
+func throughput(t *testing.T, transport string) {
+	l := newFaultLab(t, 2, labOptions{exe: benched, serve: []string{"echo"}, only: transport})
 	from, to := l.nodes[0], l.nodes[1]
 	bench, err := from.on.Forward(strings.TrimSpace(readFile(t, filepath.Join(from.Repo, "mpi", "bench"))))
 	if err != nil {
@@ -71,7 +77,7 @@ func TestFaultsThroughput(t *testing.T) {
 	}
 	c := api.NewClient(from.API, "")
 	defer c.Close()
-	const size, turns, each = 256 << 10, 10, 4
+	const size, turns, each = 64 << 10, 10, 4
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	message := func() time.Duration {
