@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	neturl "net/url"
 	"os"
@@ -267,33 +268,46 @@ func (n *faultNode) signal(t testing.TB, sig syscall.Signal) {
 	}
 }
 
-// connect connects every pair of daemons that is not connected, in turns over TCP and QUIC.
+// connect connects every pair of daemons that is not connected, in turns over TCP and QUIC. A
+// daemon that has just been killed may still seem connected, or be tried too often: it is tried
+// again.
 func (l *faultLab) connect(t testing.TB) {
 	t.Helper()
 	transports := l.transports()
 	for i, a := range l.nodes {
 		for j, b := range l.nodes[:i] {
-			transport := transports[(i+j)%len(transports)]
-			addr := fmt.Sprintf("/ip4/%s/%s/p2p/%s", b.on.Addr(), transport, b.Peer)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost,
-				url(t, a.RPC)+"/api/v0/swarm/connect?arg="+neturl.QueryEscape(addr), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			res, err := http.DefaultClient.Do(req)
-			if err == nil {
-				res.Body.Close()
-				if res.StatusCode != http.StatusOK {
-					err = fmt.Errorf("status %d", res.StatusCode)
+			addr := fmt.Sprintf("/ip4/%s/%s/p2p/%s", b.on.Addr(), transports[(i+j)%len(transports)], b.Peer)
+			var err error
+			for end := time.Now().Add(patience); time.Now().Before(end); pause(t.Context(), 200*time.Millisecond) {
+				if err = a.swarmConnect(t, addr); err == nil {
+					break
 				}
 			}
-			cancel()
 			if err != nil {
 				t.Fatalf("connecting %s to %s: %v", a.on.Addr(), addr, err)
 			}
 		}
 	}
+}
+
+func (n *faultNode) swarmConnect(t testing.TB, addr string) error {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost,
+		url(t, n.RPC)+"/api/v0/swarm/connect?arg="+neturl.QueryEscape(addr), nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d: %s", res.StatusCode, body)
+	}
+	return err
 }
 
 // plain are the nodes for helpers that know nothing of labs.
