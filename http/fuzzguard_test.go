@@ -16,7 +16,7 @@ import (
 func FuzzHost(f *testing.F) {
 	for _, s := range []string{
 		"localhost", "LOCALHOST.:80", "node.example", "127.0.0.1:1", "[::1]", "[::ffff:7f00:1]:80", "192.0.2.7", "[2001:db8::1]", "0.0.0.0", "evil.example", "localhost.evil.example",
-		"127.0.0.1.evil.example", "localhost@evil.example", "127.1", "0x7f.1", "2130706433", "[::1%25lo]", "", ".", "[", "]", "[]", ":", "localhost:x", "xn--localhost", "localhost\x00", "ⓛocalhost",
+		"127.0.0.1.evil.example", "localhost@evil.example", "127.1", "0x7f.1", "2130706433", "[::1%25lo]", "::1%]0", "", ".", "[", "]", "[]", ":", "localhost:x", "xn--localhost", "localhost\x00", "ⓛocalhost",
 	} {
 		f.Add(s)
 	}

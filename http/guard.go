@@ -60,7 +60,7 @@ func (g *guard) knows(hostport string, local net.Addr) bool {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)
-	if err != nil {
+	if err != nil || ip.Zone() != "" {
 		return false
 	}
 	ip = ip.Unmap()
