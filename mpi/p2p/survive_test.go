@@ -67,8 +67,8 @@ func flowing(t *testing.T, x, y *node, frames, times int, damage func(i int)) {
 	}
 }
 
-// No frame is lost, doubled or reordered while the network stalls, is cut and refuses, each for 0.3
-// to 3 s, in both directions at once.
+// No frame is lost, doubled or reordered while the network stalls or is cut, for 0.3 to 3 s, or
+// breaks all connections, in both directions at once.
 func TestFramesSurviveTheNetwork(t *testing.T) {
 	for name, hurt := range map[string]func(*link){
 		"stall": (*link).stall, "cut": (*link).cut, "reset": (*link).reset,
@@ -76,15 +76,13 @@ func TestFramesSurviveTheNetwork(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x, y, toX, toY := linked(t, quick(patience))
-			var most time.Duration = 3 * time.Second
-			if name == "reset" {
-				most = 300 * time.Millisecond // a refusal that lasts means that the peer is gone
-			}
-			const times = 4
+			const least, most, times = 300 * time.Millisecond, 3 * time.Second, 4
 			flowing(t, x, y, 2000, times, func(i int) {
 				hurt(toX)
 				hurt(toY)
-				after(t, 300*time.Millisecond+(most-300*time.Millisecond)*time.Duration(i)/(times-1))
+				if name != "reset" { // refusals that last mean that the peer is gone
+					after(t, least+(most-least)*time.Duration(i)/(times-1))
+				}
 				toX.heal()
 				toY.heal()
 			})
@@ -116,7 +114,6 @@ func TestSessionsMoveToANewConnection(t *testing.T) {
 	for _, c := range old {
 		eventually(t, "the old connection is closed", c.IsClosed)
 	}
-	eventually(t, "one connection", func() bool { return len(x.h.Network().ConnsToPeer(y.h.ID())) == 1 })
 	if n := len(x.losses) + len(y.losses); n > 0 {
 		t.Errorf("%d sessions lost", n)
 	}
