@@ -10,6 +10,7 @@ FUZZLONG ?= 10000000x
 FLAKY    ?= 20
 MODULES  ?= 10000
 KILLS    ?= 200
+CRASHES  ?= 200
 FAULTS   ?= whole
 SOAK     ?= 30m
 
@@ -163,6 +164,10 @@ faults: build build/ipfs build/ipfs-mpi-bench ## Run daemons on bad networks, fo
 .PHONY: soak
 soak: build ## Keep daemons busy for SOAK (30m) while others come and go: what they hold may not grow
 	SOAK=$(SOAK) $(GO) test -tags e2e -count=1 -timeout 0 -v -run '^TestSoak$$' ./cmd/loader/e2e
+
+.PHONY: crashes
+crashes: ## Kill a node CRASHES (200) times while it writes the state of jobs, and look what is there after
+	$(GO) test -count=1 -timeout 60m -v -run '^TestKilledWhileWriting$$' ./mpi/job -crashes $(CRASHES)
 
 .PHONY: demo
 demo: bin/ipfs-mpi store deps-curl ## Start three nodes, publish the store, pass messages, run MPI programs that leave pictures
