@@ -9,7 +9,7 @@ type Unreceived struct {
 }
 
 // Unreceived calls each for the messages that have come and were not received, in the order in
-// which they came. It is for the rank's goroutine.
+// which they came, but for those of processes that have failed. It is for the rank's goroutine.
 func (e *Endpoint) Unreceived(each func(Unreceived)) {
 	if e.hasMail() {
 		e.collectOwn()
@@ -19,6 +19,8 @@ func (e *Endpoint) Unreceived(each func(Unreceived)) {
 	l.lock(e)
 	defer l.unlock()
 	for a := e.unexpected.all.head; a != nil; a = a.inAll.next {
-		each(Unreceived{a.context, a.source, a.tag, a.size})
+		if e.w.rankError(a.peer) == nil {
+			each(Unreceived{a.context, a.source, a.tag, a.size})
+		}
 	}
 }

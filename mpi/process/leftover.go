@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -62,12 +63,27 @@ func (p *Process) sayLeftover() {
 		}
 	})
 	for _, r := range p.handles.requests.items {
-		if r != nil && r.active {
+		if r != nil && r.active && !r.needsFailed() {
 			requests.add(func() string { return describeRequest(r) })
 		}
 	}
 	messages.say(p, "message", "never received")
 	requests.say(p, "request", "never completed")
+}
+
+// needsFailed reports whether a request is of a message that ended because a process has failed.
+func (r *request) needsFailed() bool {
+	var m *message
+	switch op := r.op.(type) {
+	case *message:
+		m = op
+	case *posted:
+		m = &op.message
+	default:
+		return false
+	}
+	var failed *match.RankError
+	return m.Done() && errors.As(m.Err, &failed)
 }
 
 func describeRequest(r *request) string {
