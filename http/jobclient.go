@@ -30,7 +30,7 @@ func jobPath(id string, below ...string) (string, error) {
 // StartJob begins a job and returns its record at once.
 func (c *Client) StartJob(ctx context.Context, spec mpi.JobSpec) (*mpi.Job, error) {
 	req := jobRequest{File: spec.File, Name: spec.Name, Ranks: spec.Ranks, Args: spec.Args, Env: spec.Env, MapBy: spec.MapBy, Peers: spec.Peers, Memory: spec.Memory, Stdin: spec.Stdin, Follow: spec.Follow,
-		AllowDeadlock: spec.AllowDeadlock, Check: spec.CheckCalls, FT: spec.FT}
+		AllowDeadlock: spec.AllowDeadlock, Check: spec.CheckCalls, FT: spec.FT, Spares: spec.Spares}
 	for _, t := range []struct {
 		from time.Duration
 		to   *timeout

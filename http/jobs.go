@@ -37,6 +37,7 @@ type jobRequest struct {
 	AllowDeadlock bool         `json:"allowDeadlock,omitempty"`
 	Check         bool         `json:"check,omitempty"`
 	FT            bool         `json:"ft,omitempty"`
+	Spares        int          `json:"spares,omitempty"`
 }
 
 func (*jobRequest) words() ([]string, string) {
@@ -45,7 +46,7 @@ func (*jobRequest) words() ([]string, string) {
 
 func (r *jobRequest) spec() (mpi.JobSpec, error) {
 	spec := mpi.JobSpec{File: r.File, Name: r.Name, Ranks: r.Ranks, Args: r.Args, Env: r.Env, MapBy: r.MapBy, Peers: r.Peers, Memory: r.Memory, Stdin: r.Stdin, Follow: r.Follow,
-		AllowDeadlock: r.AllowDeadlock, CheckCalls: r.Check, FT: r.FT}
+		AllowDeadlock: r.AllowDeadlock, CheckCalls: r.Check, FT: r.FT, Spares: r.Spares}
 	for _, t := range []struct {
 		name string
 		from timeout

@@ -36,7 +36,7 @@ func TestJobOverClient(t *testing.T) {
 	n, _, c := start(t, Config{})
 	ctx := t.Context()
 	spec := mpi.JobSpec{File: "pi/1", Name: "pi.wasm", Ranks: 2, Args: []string{"-n", "größe"}, Env: []string{"A=b"}, MapBy: mpi.BySlot, Peers: []mpi.PeerID{self, peer1},
-		Timeout: 90 * time.Second, WaitSlots: time.Minute, Memory: 1 << 24, Stdin: true, CheckCalls: true, FT: true}
+		Timeout: 90 * time.Second, WaitSlots: time.Minute, Memory: 1 << 24, Stdin: true, CheckCalls: true, FT: true, Spares: 3}
 	job, err := c.StartJob(ctx, spec)
 	if err != nil || !reflect.DeepEqual(job.Spec, spec) || job.State != mpi.JobFinding || job.ID == "" || job.Ranks != nil || job.Events != 0 {
 		t.Fatalf("%+v, %v", job, err)

@@ -37,6 +37,9 @@ type JobSpec struct {
 	AllowDeadlock bool `json:"allowDeadlock,omitempty"`
 	// a process that fails, alone or with its node, does not end the job: the others are told
 	FT bool `json:"ft,omitempty"`
+	// so many more rank slots, of nodes without ranks, are kept for the job: for ranks of nodes
+	// that are lost before they run
+	Spares int `json:"spares,omitempty"`
 }
 
 // MapBy is how ranks are placed.
@@ -70,16 +73,17 @@ func (s JobState) Ended() bool { return s == JobDone || s == JobFailed || s == J
 
 // Job is the record of a job.
 type Job struct {
-	ID       string    `json:"id"` // short, unique at its origin
-	Spec     JobSpec   `json:"spec"`
-	Program  CID       `json:"program,omitempty"` // once it is known
-	Name     string    `json:"name"`              // of the program, for people
-	State    JobState  `json:"state"`
-	Progress string    `json:"progress,omitempty"` // for people: what it is doing or waiting for
-	Created  time.Time `json:"created"`
-	Started  time.Time `json:"started,omitzero"` // its ranks
-	Ended    time.Time `json:"ended,omitzero"`
-	Ranks    []JobRank `json:"ranks,omitempty"` // once they are placed
+	ID       string     `json:"id"` // short, unique at its origin
+	Spec     JobSpec    `json:"spec"`
+	Program  CID        `json:"program,omitempty"` // once it is known
+	Name     string     `json:"name"`              // of the program, for people
+	State    JobState   `json:"state"`
+	Progress string     `json:"progress,omitempty"` // for people: what it is doing or waiting for
+	Created  time.Time  `json:"created"`
+	Started  time.Time  `json:"started,omitzero"` // its ranks
+	Ended    time.Time  `json:"ended,omitzero"`
+	Ranks    []JobRank  `json:"ranks,omitempty"`  // once they are placed
+	Spares   []JobSpare `json:"spares,omitempty"` // that are kept
 	// exit code of the whole: that of the rank that failed first
 	Exit   int       `json:"exit"`
 	Cause  *JobCause `json:"cause,omitempty"` // why it failed
@@ -96,6 +100,21 @@ type JobRank struct {
 	Failed *RankFailure `json:"failed,omitempty"`
 	// what it waits for, or waited for when the job failed: of some moments ago; nil while it runs
 	Waits *RankWait `json:"waits,omitempty"`
+}
+
+// JobSpare is rank slots that a node without ranks keeps for a job.
+type JobSpare struct {
+	Peer  PeerID `json:"peer"`
+	Slots int    `json:"slots"`
+}
+
+// SpareSlots is how many slots are kept for the job besides those of its ranks.
+func (j *Job) SpareSlots() int {
+	n := 0
+	for _, s := range j.Spares {
+		n += s.Slots
+	}
+	return n
 }
 
 // RankFailure is why a rank failed that the job goes on without.

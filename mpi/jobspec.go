@@ -33,6 +33,8 @@ func (s JobSpec) Check() error {
 		return Errorf(CodeInvalid, "name is %q: it must be printable, and at most %d bytes", clip([]byte(s.Name)), maxJobName)
 	case s.Ranks < 1 || s.Ranks > MaxRanks:
 		return Errorf(CodeInvalid, "ranks is %d: it must be from 1 to %d", s.Ranks, MaxRanks)
+	case s.Spares < 0 || s.Spares > MaxRanks-s.Ranks:
+		return Errorf(CodeInvalid, "spares is %d: with ranks it must be from 0 to %d", s.Spares, MaxRanks)
 	case s.MapBy != "" && s.MapBy != ByNode && s.MapBy != BySlot:
 		return Errorf(CodeInvalid, "mapBy is %q: it must be %q or %q", clip([]byte(s.MapBy)), ByNode, BySlot)
 	case len(s.Peers) > MaxRanks:

@@ -160,3 +160,18 @@ func (n *size) Set(s string) error {
 	*n = size(v)
 	return nil
 }
+
+// spares is a number of spare slots.
+type spares int
+
+func (n *spares) String() string { return strconv.Itoa(int(*n)) }
+func (*spares) Type() string     { return "int" }
+
+func (n *spares) Set(s string) error {
+	v, err := strconv.Atoi(s)
+	if err != nil || v < 0 || v > mpi.MaxRanks {
+		return fmt.Errorf("it must be a number from 0 to %d", mpi.MaxRanks)
+	}
+	*n = spares(v)
+	return nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,7 @@ func (a *app) psCommand() *cobra.Command {
 		Short: "List the node's jobs",
 		Long: `Lists the jobs that were started at the node and run, the newest first; with --all also those that have ended, as long as their
 records are kept. TIME is how long the ranks have run, or did; WHY says what a job waits for, or why it failed.
-RANKS says too how many of them have failed, in a job that goes on without them.
+RANKS says too how many of them have failed, in a job that goes on without them, and how many spare slots are kept.
 
 With --here it lists what jobs of other nodes run on this one: HERE names it for "ipfs-mpi kill --here", ORIGIN is where the job
 was started, and JOB its ID there; CPU and MEMORY are what the process of its RANKS has taken.
@@ -81,8 +82,15 @@ func jobRows(list []*mpi.Job, now time.Time) [][]string {
 			why = describeCause(&cause)
 		}
 		ranks := strconv.Itoa(job.Spec.Ranks)
+		var also []string
 		if n := job.FailedRanks(); n > 0 {
-			ranks += fmt.Sprintf(" (%d failed)", n)
+			also = append(also, fmt.Sprintf("%d failed", n))
+		}
+		if n := job.SpareSlots(); n > 0 && !job.State.Ended() {
+			also = append(also, fmt.Sprintf("%d spare", n))
+		}
+		if len(also) > 0 {
+			ranks += " (" + strings.Join(also, ", ") + ")"
 		}
 		rows = append(rows, []string{job.ID, clean(name, false), ranks, string(job.State), exit,
 			ran(job, now), job.Created.Local().Format(time.DateTime), why})

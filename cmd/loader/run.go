@@ -47,6 +47,7 @@ type runOptions struct {
 	check     bool
 	deadlock  bool // is allowed
 	ft        bool
+	spares    spares
 	options   []string // of the compiler
 }
 
@@ -93,6 +94,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 	f.Var(&o.memory, "memory", "`SIZE` that the memory of a rank may have at most, such as 64MiB (default: Memory of each node; at most its MaxMemory)")
 	f.BoolVar(&o.check, "check", false, "compare what the ranks call: datatypes of messages, order and arguments of collective operations; the first mismatch ends the job")
 	f.BoolVar(&o.ft, "ft", false, "go on without ranks that fail, alone or with their node: calls of the others that need them return MPIX_ERR_PROC_FAILED")
+	f.Var(&o.spares, "spares", "`NUMBER` of rank slots to keep on other nodes for ranks whose node is lost before they run (default 0)")
 	f.BoolVar(&o.json, "json", false, "print what happens as JSON, one event a line")
 	f.BoolVar(&o.tag, "tag-output", false, `begin each line of the ranks with "[rank] "`)
 	f.StringVarP(&o.output, "output", "o", "", "write the files that ranks wrote into `DIR`")
@@ -120,7 +122,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 func (o *runOptions) spec(args []string) (mpi.JobSpec, error) {
 	spec := mpi.JobSpec{File: args[0], Ranks: int(o.ranks), Args: args[1:], MapBy: mpi.MapBy(o.mapBy),
 		Timeout: time.Duration(o.timeout), WaitSlots: time.Duration(o.waitSlots), Memory: int64(o.memory),
-		AllowDeadlock: o.deadlock, CheckCalls: o.check, FT: o.ft}
+		AllowDeadlock: o.deadlock, CheckCalls: o.check, FT: o.ft, Spares: int(o.spares)}
 	for _, v := range o.env {
 		if !strings.Contains(v, "=") {
 			value, ok := os.LookupEnv(v)

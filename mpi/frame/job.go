@@ -39,6 +39,7 @@ type Offer struct {
 	Ranks   uint32 // at most so many are wanted
 	Memory  int64  // bytes for each; 0 for the node's own limit
 	FT      bool   // the job survives its nodes: see Place
+	Spares  bool   // some nodes will get Keep instead of Place
 }
 
 // Reservation answers Offer: how many rank slots the node reserves, for [ReservationTime]. If it is
@@ -68,6 +69,22 @@ type Place struct {
 	Stdin   bool          // rank 0 gets input
 	Check   bool          // what the ranks call is compared
 	FT      bool          // a process that fails does not end the job
+	Spares  bool          // a node may be replaced before Start: see Replace
+}
+
+// Keep has a node keep slots that it has reserved, for so many ranks, instead of Place: until Stop,
+// or a Place of as many ranks at most.
+type Keep struct {
+	Job   mpi.JobID
+	Ranks uint32
+}
+
+// Replace says, between a Place with Spares and Start, that another node has the ranks of the one
+// that is number Node in Place.Nodes. It is answered by one more Prepared.
+type Replace struct {
+	Job  mpi.JobID
+	Node uint32
+	Peer mpi.PeerID
 }
 
 // Prepared says that the node's ranks can start.
@@ -171,8 +188,9 @@ type Failed struct {
 	Detail string
 }
 
-// PeerLost says that the node has lost another node of a job with [Place].FT, and goes on. The
-// origin decides which of the two has failed, and says so by RanksFailed or Stop.
+// PeerLost says that the node has lost another node of a job with [Place].FT, or before Start of
+// one with [Place].Spares, and goes on. The origin decides which of the two has failed, and says
+// so by RanksFailed or Stop.
 type PeerLost struct {
 	Job    mpi.JobID
 	Peer   mpi.PeerID
@@ -230,6 +248,8 @@ func (Failed) isFrame()       {}
 func (Stop) isFrame()         {}
 func (Stopped) isFrame()      {}
 func (PeerLost) isFrame()     {}
+func (Keep) isFrame()         {}
+func (Replace) isFrame()      {}
 func (RanksFailed) isFrame()  {}
 
 func (f Offer) Of() mpi.JobID        { return f.Job }
@@ -249,4 +269,6 @@ func (f Failed) Of() mpi.JobID       { return f.Job }
 func (f Stop) Of() mpi.JobID         { return f.Job }
 func (f Stopped) Of() mpi.JobID      { return f.Job }
 func (f PeerLost) Of() mpi.JobID     { return f.Job }
+func (f Keep) Of() mpi.JobID         { return f.Job }
+func (f Replace) Of() mpi.JobID      { return f.Job }
 func (f RanksFailed) Of() mpi.JobID  { return f.Job }

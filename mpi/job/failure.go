@@ -41,6 +41,9 @@ func (o *origin) rankFailed(c mpi.JobCause) {
 
 // nodeFailed takes that a node with ranks cannot go on: c is why, for a job that ends by it.
 func (o *origin) nodeFailed(p *participant, c mpi.JobCause) {
+	if o.replace(p, c.Detail) {
+		return
+	}
 	if !o.survives() {
 		o.fail(c)
 		return
@@ -50,6 +53,9 @@ func (o *origin) nodeFailed(p *participant, c mpi.JobCause) {
 
 // nodeLost takes that a node with ranks is lost.
 func (o *origin) nodeLost(p *participant, why string) {
+	if o.replace(p, why) {
+		return
+	}
 	if !o.survives() {
 		rank, detail := lostRanks(p, why)
 		o.fail(mpi.JobCause{Rank: rank, Peer: p.peer, Reason: mpi.Lost, Detail: detail})
@@ -107,6 +113,7 @@ func (o *origin) failed(p *participant, f frame.Failed) {
 			why += ": " + f.Detail
 		}
 		o.decline(p, f.Reason, why)
+		o.spareLost(p, why)
 	case placed:
 		o.blame(p, f)
 	}
@@ -144,6 +151,7 @@ func (o *origin) lose(peer mpi.PeerID, why string) {
 			o.decline(p, mpi.Unreachable, fmt.Sprintf("%s: %s", mpi.Unreachable, why))
 		}
 		p.state = gone
+		o.spareLost(p, why)
 	case placed:
 		p.state = gone
 		o.nodeLost(p, why)

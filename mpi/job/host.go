@@ -27,6 +27,7 @@ type host struct {
 	expiry time.Time // for what the origin has to do next
 	limit  time.Time // for the ranks
 
+	spare   bool // the slots are kept, not reserved for a moment
 	place   frame.Place
 	local   []int
 	input   int  // bytes of standard input that rank 0 has not read
@@ -168,6 +169,14 @@ func (h *host) hear(f frame.JobFrame) {
 		if h.phase == holding && !h.aborted {
 			h.placed(f)
 		}
+	case frame.Keep:
+		if h.phase == holding && !h.aborted && !h.spare {
+			h.keep(int(f.Ranks))
+		}
+	case frame.Replace:
+		if (h.phase == preparing || h.phase == ready) && !h.aborted && h.place.Spares {
+			h.replace(f)
+		}
 	case frame.Start:
 		if h.phase == ready && !h.aborted {
 			h.phase, h.expiry = executing, time.Time{}
@@ -235,6 +244,10 @@ func (h *host) stands(s exec.Standing) {
 func (h *host) placed(f frame.Place) {
 	local, err := h.check(f)
 	h.take(len(local))
+	if extra := h.slots - len(local); extra > 0 { // kept ones
+		h.do(freeSlots{extra})
+		h.slots = len(local)
+	}
 	if err != nil {
 		h.fail(frame.Failed{Rank: -1, Reason: mpi.Refused, Detail: err.Error()})
 		return
@@ -268,8 +281,8 @@ func (h *host) check(f frame.Place) (local []int, err error) {
 	switch {
 	case len(local) == 0:
 		return nil, errors.New("it has no rank for this node")
-	case len(local) > h.kept:
-		return nil, fmt.Errorf("%d ranks for %d slots", len(local), h.kept)
+	case len(local) > h.kept+h.slots:
+		return nil, fmt.Errorf("%d ranks for %d slots", len(local), h.kept+h.slots)
 	}
 	return local, nil
 }
@@ -323,32 +336,6 @@ func (h *host) lose(peer mpi.PeerID, why string) {
 	case slices.Contains(h.place.Nodes, peer):
 		h.fail(frame.Failed{Rank: -1, Peer: peer, Reason: mpi.Lost, Detail: why})
 	}
-}
-
-// goesOn reports whether the ranks here go on when another node is lost, as far as this node is
-// concerned. Once they have ended it does not look any more.
-func (h *host) goesOn() bool { return h.place.FT && h.phase >= preparing && h.phase <= executing }
-
-// miss tells the origin that a node of the job is lost, once. Whose ranks have failed by that is
-// the origin's to say.
-func (h *host) miss(peer mpi.PeerID, why string) {
-	if h.aborted || h.missed[peer] {
-		return
-	}
-	if h.missed == nil {
-		h.missed = map[mpi.PeerID]bool{}
-	}
-	h.missed[peer] = true
-	h.post(frame.PeerLost{Job: h.id, Peer: peer, Detail: why})
-}
-
-// broke takes that a node of the job breaks the protocol.
-func (h *host) broke(e peerBroke) {
-	if h.goesOn() {
-		h.miss(e.peer, e.why)
-		return
-	}
-	h.fail(frame.Failed{Rank: -1, Reason: mpi.Internal, Detail: e.why})
 }
 
 // fail ends the ranks here, and tells the origin the first reason to.

@@ -256,6 +256,12 @@ func (p *hosted) step(e hostEvent) {
 			p.giveInput(a.data)
 		case giveCredit:
 			p.ranks.giveCredit(a.n)
+		case watchOrigin:
+			p.unwatch = append(p.unwatch, p.svc.watch(p.id.Origin))
+		case replaceNode:
+			p.unwatch[1+a.node]()
+			p.unwatch[1+a.node] = p.svc.watch(a.peer)
+			p.ranks.replace(a.node, a.peer)
 		case failRanks:
 			if g := p.group.Load(); g != nil {
 				(*g).FailRanks(a.ranks, a.why)
@@ -276,7 +282,10 @@ func (p *hosted) step(e hostEvent) {
 
 // watch makes sure that the loss of a node of the job is known soon.
 func (p *hosted) watch() {
-	for _, peer := range append([]mpi.PeerID{p.id.Origin}, p.machine.place.Nodes...) {
+	if len(p.unwatch) == 0 { // else it keeps slots for it already
+		p.unwatch = append(p.unwatch, p.svc.watch(p.id.Origin))
+	}
+	for _, peer := range p.machine.place.Nodes {
 		p.unwatch = append(p.unwatch, p.svc.watch(peer))
 	}
 }

@@ -215,7 +215,7 @@ func TestHostilePackets(t *testing.T) {
 		}, "to one of this"},
 		"no packets": {func(p *hosted) { p.packets(peer, []byte{200}) }, "malformed"},
 		"more than the window": {func(p *hosted) {
-			p.ranks.nodes[p.ranks.numbers[peer]].got.Store(p.ranks.mostUnderWay())
+			p.ranks.nodes[p.ranks.roster.Load().numbers[peer]].got.Store(p.ranks.mostUnderWay())
 			p.packets(peer, []byte{0})
 		}, "more packets than it may"},
 		"credit for nothing": {func(p *hosted) { p.packetsCredit(peer, p.ranks.window) }, "more credit than was used"},

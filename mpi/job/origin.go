@@ -26,6 +26,7 @@ type origin struct {
 
 	nodes    map[mpi.PeerID]*participant // all that were asked
 	order    []*participant              // those with ranks, as in Place.Nodes
+	universe int                         // slots that the job could have had: MPI_UNIVERSE_SIZE
 	alone    bool                        // the job fits on this node
 	round    int                         // of offers
 	pause    time.Duration               // after this round
@@ -100,6 +101,8 @@ type participant struct {
 
 	standing standing
 	ranks    []int // placed here
+	spare    bool  // its slots are kept, and no rank is placed on them
+	owes     int   // Prepared, while it has ranks that do not run
 	prepared bool
 	exits    int  // of ranks
 	failed   bool // in a job that goes on without it
@@ -142,7 +145,7 @@ func (o *origin) step(now time.Time, e originEvent) []action {
 	}
 	switch e := e.(type) {
 	case begun:
-		o.state(mpi.JobFinding, fmt.Sprintf("looking for %d slots", o.record.Spec.Ranks))
+		o.state(mpi.JobFinding, fmt.Sprintf("looking for %d slots", o.record.Spec.Ranks+o.record.Spec.Spares))
 		o.do(search{o.round})
 	case candidates:
 		o.ask(e)

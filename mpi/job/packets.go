@@ -13,7 +13,6 @@ import (
 
 // packetPath is the packets between this node and another one of a job.
 type packetPath struct {
-	peer   mpi.PeerID
 	sent   atomic.Int64 // bytes that no credit has come back for
 	got    atomic.Int64 // bytes that no credit was given for
 	due    atomic.Int64 // of those, bytes that the ranks have dealt with
@@ -29,7 +28,7 @@ func (p *hosted) path(from mpi.PeerID) (o *rankOwner, node int) {
 	if p.group.Load() == nil {
 		return nil, 0
 	}
-	node, ok := p.ranks.numbers[from]
+	node, ok := p.ranks.roster.Load().numbers[from]
 	if !ok {
 		return nil, 0
 	}
@@ -76,7 +75,7 @@ func (o *rankOwner) Packets(node int, data []byte) {
 		o.fault("the ranks on this node send more packets than they may")
 		return
 	}
-	o.p.post(o.nodes[node].peer, frame.Packets{Job: o.p.key, Data: data})
+	o.p.post(o.peer(node), frame.Packets{Job: o.p.key, Data: data})
 }
 
 // PacketCredit implements [exec.RankOwner]. Credit goes in few frames, however the ranks give it.
@@ -97,12 +96,12 @@ func (o *rankOwner) PacketCredit(node int, n int64) {
 		o.fault("the ranks on this node give more credit than was used")
 		return
 	}
-	o.p.post(path.peer, frame.PacketsCredit{Job: o.p.key, Bytes: n})
+	o.p.post(o.peer(node), frame.PacketsCredit{Job: o.p.key, Bytes: n})
 }
 
 // other reports whether a number is that of another node of the job.
 func (o *rankOwner) other(node int) bool {
-	return node >= 0 && node < len(o.nodes) && o.nodes[node].peer != o.p.svc.self
+	return node >= 0 && node < len(o.nodes) && o.peer(node) != o.p.svc.self
 }
 
 // post sends a frame to another node of the job.
@@ -115,7 +114,7 @@ func (p *hosted) post(to mpi.PeerID, f frame.Frame) {
 func (o *rankOwner) forget() {
 	for i := range o.nodes {
 		if path := &o.nodes[i]; path.sent.Load() > 0 {
-			o.p.svc.cfg.Transport.Forget(path.peer, o.p.key)
+			o.p.svc.cfg.Transport.Forget(o.peer(i), o.p.key)
 		}
 	}
 }
@@ -126,6 +125,6 @@ func (o *rankOwner) Broken(node int, why string) {
 	if !o.other(node) || p.running.Err() != nil || !o.nodes[node].broken.CompareAndSwap(false, true) {
 		return
 	}
-	peer := o.nodes[node].peer
+	peer := o.peer(node)
 	p.inbox.put(peerBroke{peer, fmt.Sprintf("%s breaks the protocol: %s", peer.Short(), why)})
 }

@@ -46,7 +46,8 @@ func (o *origin) offer(p *participant) {
 	*p = participant{peer: p.peer, round: o.round}
 	o.do(post{p.peer, frame.Offer{
 		Job: o.id, Program: o.program.CID, Name: programName(o.program),
-		Ranks: uint32(o.record.Spec.Ranks), Memory: o.record.Spec.Memory, FT: o.record.Spec.FT,
+		Ranks: uint32(o.wanted()), Memory: o.record.Spec.Memory,
+		FT: o.record.Spec.FT, Spares: o.record.Spec.Spares > 0,
 	}, o.round})
 }
 
@@ -57,7 +58,7 @@ func (o *origin) answered(p *participant, f frame.Reservation) {
 			p.came++
 		}
 	}
-	p.slots, p.held = min(int(f.Ranks), o.record.Spec.Ranks), int(f.Held)
+	p.slots, p.held = min(int(f.Ranks), o.wanted()), int(f.Held)
 	why := string(f.Reason)
 	if f.Detail != "" {
 		why += ": " + f.Detail
@@ -82,10 +83,13 @@ func (o *origin) enough() {
 		return
 	}
 	spec := &o.record.Spec
-	if o.total() >= spec.Ranks && len(spec.Peers) == 0 && o.timers[graceTimer].IsZero() {
+	if o.total() >= o.wanted() && len(spec.Peers) == 0 && o.timers[graceTimer].IsZero() {
 		o.arm(graceTimer, offerGrace)
 	}
 }
+
+// wanted is how many slots the job asks for.
+func (o *origin) wanted() int { return o.record.Spec.Ranks + o.record.Spec.Spares }
 
 // total is how many slots are reserved.
 func (o *origin) total() int {
@@ -151,6 +155,19 @@ func (o *origin) place() bool {
 		}
 		return a.came - b.came
 	})
+	var spare []*participant
+	if spec.Spares > 0 {
+		list, spare = o.spareNodes(list)
+		kept := 0
+		for _, p := range spare {
+			kept += p.slots
+		}
+		o.universe = spec.Ranks + min(kept, spec.Spares)
+		// there may be more in a moment
+		if kept < spec.Spares && !o.now.Add(o.pause).After(o.deadline) {
+			return false
+		}
+	}
 	list = list[:min(len(list), frame.MaxJobNodes)]
 	ranks := make([]mpi.JobRank, 0, spec.Ranks)
 	for lap := 0; len(ranks) < spec.Ranks; lap++ {
@@ -178,6 +195,7 @@ func (o *origin) place() bool {
 		}
 	}
 	o.record.Ranks, o.left = ranks, spec.Ranks
+	o.keepSpares(spare)
 	return true
 }
 
@@ -189,7 +207,7 @@ func (o *origin) releaseIdle() {
 			if p.round == o.round {
 				o.do(forget{p.peer})
 			}
-		case p.state != placed && p.state != releasing:
+		case p.state != placed && p.state != releasing && !p.spare:
 			o.release(p, "the slots are not needed")
 		}
 		p.wanted = false
@@ -234,6 +252,9 @@ func (o *origin) lack() (text string, held int) {
 	ranks := "ranks"
 	if o.record.Spec.Ranks == 1 {
 		ranks = "rank"
+	}
+	if n := o.record.Spec.Spares; n > 0 {
+		ranks += fmt.Sprintf(" and %d spare slots", n)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s wanted, %d slots found", o.record.Spec.Ranks, ranks, o.total())

@@ -19,7 +19,7 @@ func TestOriginTakesAnyOrder(t *testing.T) {
 
 func randomOrigin(t *testing.T, seed uint64, r *rand.Rand) {
 	now := time.Unix(1e9, 0)
-	spec := mpi.JobSpec{File: "prog", Ranks: 1 + r.IntN(4), Stdin: r.IntN(2) == 0, FT: r.IntN(2) == 0}
+	spec := mpi.JobSpec{File: "prog", Ranks: 1 + r.IntN(4), Stdin: r.IntN(2) == 0, FT: r.IntN(2) == 0, Spares: r.IntN(3)}
 	if r.IntN(3) == 0 {
 		spec.Timeout = time.Minute
 	}
@@ -241,7 +241,7 @@ func randomHost(t *testing.T, seed uint64, r *rand.Rand) {
 				ranks[i] = uint32(r.IntN(2))
 			}
 			nodes := []mpi.PeerID{"self", []mpi.PeerID{"b", "b", "banned", "self"}[r.IntN(4)]}
-			step(nodeEvent{"a", frame.Place{Nodes: nodes, FT: r.IntN(2) == 0, Ranks: ranks, Args: []string{"prog"}, Stdin: r.IntN(2) == 0, Timeout: time.Duration(r.IntN(2)) * time.Minute}})
+			step(nodeEvent{"a", frame.Place{Nodes: nodes, FT: r.IntN(2) == 0, Spares: r.IntN(2) == 0, Ranks: ranks, Args: []string{"prog"}, Stdin: r.IntN(2) == 0, Timeout: time.Duration(r.IntN(2)) * time.Minute}})
 		case 2, 3:
 			step(nodeEvent{"a", frame.Start{}})
 		case 4:
@@ -255,6 +255,10 @@ func randomHost(t *testing.T, seed uint64, r *rand.Rand) {
 			switch r.IntN(8) {
 			case 4:
 				step(nodeEvent{"a", frame.RanksFailed{Ranks: []uint32{uint32(r.IntN(4))}}})
+			case 6:
+				step(nodeEvent{"a", frame.Keep{Ranks: uint32(r.IntN(4))}})
+			case 7:
+				step(nodeEvent{"a", frame.Replace{Node: uint32(r.IntN(3)), Peer: []mpi.PeerID{"c", "banned", "b"}[r.IntN(3)]}})
 			case 5:
 				step(peerBroke{"b", "it breaks the protocol"})
 			case 0:

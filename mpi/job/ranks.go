@@ -13,12 +13,12 @@ import (
 
 // rankOwner implements [exec.RankOwner] for the ranks of a job on this node.
 type rankOwner struct {
-	p       *hosted
-	local   []int
-	nodes   []packetPath // by number
-	numbers map[mpi.PeerID]int
-	window  int64    // of packets, one way between two nodes
-	quota   jobQuota // of what the ranks write
+	p      *hosted
+	local  []int
+	nodes  []packetPath // by number
+	roster atomic.Pointer[roster]
+	window int64    // of packets, one way between two nodes
+	quota  jobQuota // of what the ranks write
 
 	written atomic.Int64 // bytes of output and files without credit, as in frame.OutputWindow
 	unread  atomic.Int64 // bytes of input that rank 0 was given and has not read
@@ -32,17 +32,38 @@ type rankOwner struct {
 // newRankOwner is for the ranks that were placed here.
 func newRankOwner(p *hosted, place *frame.Place, local []int) *rankOwner {
 	o := &rankOwner{
-		p: p, local: local, nodes: make([]packetPath, len(place.Nodes)), numbers: map[mpi.PeerID]int{},
+		p: p, local: local, nodes: make([]packetPath, len(place.Nodes)),
 		window: frame.PacketWindow(len(place.Nodes)), ended: map[int]bool{},
 		quota: jobQuota{of: &p.svc.files, own: p.id.Origin == p.svc.self},
 	}
 	o.left.Store(int64(len(local)))
-	for i, peer := range place.Nodes {
-		o.nodes[i].peer = peer
-		o.numbers[peer] = i
-	}
+	o.roster.Store(newRoster(place.Nodes))
 	return o
 }
+
+// roster is the nodes of a job, by number. It never changes.
+type roster struct {
+	peers   []mpi.PeerID
+	numbers map[mpi.PeerID]int
+}
+
+func newRoster(peers []mpi.PeerID) *roster {
+	r := &roster{peers, map[mpi.PeerID]int{}}
+	for i, peer := range peers {
+		r.numbers[peer] = i
+	}
+	return r
+}
+
+// replace puts another node in the place of one, before ranks run.
+func (o *rankOwner) replace(node int, peer mpi.PeerID) {
+	peers := slices.Clone(o.roster.Load().peers)
+	peers[node] = peer
+	o.roster.Store(newRoster(peers))
+}
+
+// peer is the node of a number.
+func (o *rankOwner) peer(node int) mpi.PeerID { return o.roster.Load().peers[node] }
 
 // prepare fetches and compiles the program and makes room for the ranks.
 func (p *hosted) prepare(place frame.Place) groupReady {
@@ -52,7 +73,7 @@ func (p *hosted) prepare(place frame.Place) groupReady {
 		return groupReady{err.Error()}
 	}
 	cfg := exec.RankConfig{
-		Job: shortID(p.id), Nodes: make([]int, len(place.Ranks)), Self: p.ranks.numbers[svc.self],
+		Job: shortID(p.id), Nodes: make([]int, len(place.Ranks)), Self: p.ranks.roster.Load().numbers[svc.self],
 		Count: len(place.Nodes), Slots: int(place.Slots), Host: svc.cfg.Host, Args: place.Args, Env: place.Env,
 		Memory: max(svc.cfg.Memory, p.offer.Memory), Scratch: maxJobFiles, Stdin: place.Stdin, Files: files, Check: place.Check,
 		FT: place.FT,

@@ -12,10 +12,35 @@ import (
 // prepare tells the nodes with ranks what to run.
 func (o *origin) prepare() {
 	spec := &o.record.Spec
+	on := "this node"
+	if len(o.order) > 1 || o.order[0].peer != o.self {
+		on = fmt.Sprintf("%d nodes", len(o.order))
+	}
+	if spec.Spares == 0 {
+		o.universe = o.total()
+	} else {
+		on += fmt.Sprintf(", with %d of %d spare slots", o.record.SpareSlots(), spec.Spares)
+	}
+	o.phase = fetching
+	o.state(mpi.JobFetching, fmt.Sprintf("preparing %s on %s", programName(o.program), on))
+	if spec.Timeout > 0 {
+		o.arm(limitTimer, spec.Timeout)
+	}
+	o.arm(fetchTimer, fetchTimeout)
+	f := o.placeFrame()
+	for _, p := range o.order {
+		p.owes = 1
+		o.post(p.peer, f)
+	}
+}
+
+// placeFrame is what the nodes with ranks are to run.
+func (o *origin) placeFrame() frame.Place {
+	spec := &o.record.Spec
 	f := frame.Place{
 		Job: o.id, Args: append([]string{programName(o.program)}, spec.Args...), Env: spec.Environ(),
-		Memory: spec.Memory, Timeout: spec.Timeout, Slots: uint32(o.total()), Stdin: spec.Stdin, Check: spec.CheckCalls,
-		FT:    spec.FT,
+		Memory: spec.Memory, Timeout: spec.Timeout, Slots: uint32(o.universe), Stdin: spec.Stdin, Check: spec.CheckCalls,
+		FT: spec.FT, Spares: spec.Spares > 0,
 		Ranks: make([]uint32, spec.Ranks),
 	}
 	for i, p := range o.order {
@@ -24,19 +49,7 @@ func (o *origin) prepare() {
 			f.Ranks[r] = uint32(i)
 		}
 	}
-	on := "this node"
-	if len(o.order) > 1 || o.order[0].peer != o.self {
-		on = fmt.Sprintf("%d nodes", len(o.order))
-	}
-	o.phase = fetching
-	o.state(mpi.JobFetching, fmt.Sprintf("preparing %s on %s", programName(o.program), on))
-	if spec.Timeout > 0 {
-		o.arm(limitTimer, spec.Timeout)
-	}
-	o.arm(fetchTimer, fetchTimeout)
-	for _, p := range o.order {
-		o.post(p.peer, f)
-	}
+	return f
 }
 
 // start starts all ranks once all nodes are prepared.
@@ -82,9 +95,11 @@ func (o *origin) hear(from mpi.PeerID, f frame.JobFrame) {
 			o.release(p, "the slots are not needed")
 		}
 	case frame.Prepared:
-		if p.state == placed && o.phase == fetching && !p.prepared {
-			p.prepared = true
-			o.start()
+		if p.state == placed && o.phase == fetching && p.owes > 0 {
+			p.owes--
+			if p.prepared = p.owes == 0; p.prepared {
+				o.start()
+			}
 		}
 	case frame.Failed:
 		o.failed(p, f)
@@ -129,6 +144,7 @@ func (o *origin) stopped(p *participant) {
 			o.decline(p, mpi.NoSlots, string(mpi.NoSlots)+": it kept them no longer")
 		} else {
 			p.state = stopped
+			o.spareLost(p, "it does not keep them")
 		}
 	case placed:
 		p.state = stopped

@@ -19,7 +19,7 @@ func (j *job) search(round int) (peers []mpi.PeerID, alone bool) {
 	if why == "" {
 		here = 1
 	}
-	alone = here == 1 && round == 0 && len(spec.Peers) == 0 && j.fits()
+	alone = here == 1 && spec.Spares == 0 && round == 0 && len(spec.Peers) == 0 && j.fits()
 	switch {
 	case len(spec.Peers) > 0:
 		return spec.Peers, alone
@@ -27,7 +27,7 @@ func (j *job) search(round int) (peers []mpi.PeerID, alone bool) {
 		return []mpi.PeerID{svc.self}, alone
 	}
 	list := j.pool()
-	if len(list)+here < spec.Ranks || round > 0 {
+	if len(list)+here < spec.Ranks+spec.Spares || round > 0 {
 		ctx, cancel := context.WithTimeout(j.ctx, lookupTimeout)
 		_, asked := svc.cfg.Pools.Peers(j.program.CID)
 		if round > 0 || len(list) == 0 || asked.IsZero() || time.Since(svc.started) < youngView {
@@ -39,7 +39,7 @@ func (j *job) search(round int) (peers []mpi.PeerID, alone bool) {
 		cancel()
 	}
 	rand.Shuffle(len(list), func(a, b int) { list[a], list[b] = list[b], list[a] })
-	if most := 2*spec.Ranks + 8 + 16*round; len(list) > most {
+	if most := 2*(spec.Ranks+spec.Spares) + 8 + 16*round; len(list) > most {
 		list = list[:most]
 	}
 	return append([]mpi.PeerID{svc.self}, list...), alone

@@ -139,32 +139,39 @@ func (shutdown) isHostEvent()   {}
 
 // Actions of a host, besides post.
 type (
-	takeSlots  struct{ ranks int }  // of those reserved; the others are free
-	freeSlots  struct{ ranks int }  // of ranks that have ended
-	makeGroup  struct{}             // groupReady comes of it
-	startRanks struct{}             // rankEnded and ranksEnded come of it
-	look       struct{}             // what do the ranks do? stood comes of it
-	restRanks  struct{}             // they have ended: of other nodes nothing is watched any more
-	abort      struct{ why string } // the ranks
-	freeGroup  struct{}             // groupGone comes of it
-	giveInput  struct{ data []byte }
-	giveCredit struct{ n int64 } // for output
-	failRanks  struct {          // of any node: they have failed
+	takeSlots   struct{ ranks int }  // of those reserved; the others are free
+	freeSlots   struct{ ranks int }  // of ranks that have ended
+	makeGroup   struct{}             // groupReady comes of it
+	startRanks  struct{}             // rankEnded and ranksEnded come of it
+	look        struct{}             // what do the ranks do? stood comes of it
+	restRanks   struct{}             // they have ended: of other nodes nothing is watched any more
+	abort       struct{ why string } // the ranks
+	freeGroup   struct{}             // groupGone comes of it
+	giveInput   struct{ data []byte }
+	giveCredit  struct{ n int64 } // for output
+	watchOrigin struct{}          // slots are kept for its job
+	replaceNode struct {          // of the job, before its ranks run
+		node int
+		peer mpi.PeerID
+	}
+	failRanks struct { // of any node: they have failed
 		ranks []int
 		why   string
 	}
 	leave struct{} // the job is not known here any more
 )
 
-func (takeSlots) isAction()  {}
-func (freeSlots) isAction()  {}
-func (makeGroup) isAction()  {}
-func (startRanks) isAction() {}
-func (look) isAction()       {}
-func (restRanks) isAction()  {}
-func (abort) isAction()      {}
-func (freeGroup) isAction()  {}
-func (giveInput) isAction()  {}
-func (giveCredit) isAction() {}
-func (failRanks) isAction()  {}
-func (leave) isAction()      {}
+func (takeSlots) isAction()   {}
+func (freeSlots) isAction()   {}
+func (makeGroup) isAction()   {}
+func (startRanks) isAction()  {}
+func (look) isAction()        {}
+func (restRanks) isAction()   {}
+func (abort) isAction()       {}
+func (freeGroup) isAction()   {}
+func (giveInput) isAction()   {}
+func (giveCredit) isAction()  {}
+func (failRanks) isAction()   {}
+func (watchOrigin) isAction() {}
+func (replaceNode) isAction() {}
+func (leave) isAction()       {}

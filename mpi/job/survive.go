@@ -83,3 +83,37 @@ func (o *origin) allEnded() {
 	o.ended = true
 	o.stop("the job is over")
 }
+
+// goesOn reports whether the ranks here go on when another node is lost, as far as this node is
+// concerned. Once they have ended it does not look any more.
+func (h *host) goesOn() bool {
+	switch h.phase {
+	case preparing, ready:
+		return h.place.FT || h.place.Spares
+	case executing:
+		return h.place.FT
+	}
+	return false
+}
+
+// miss tells the origin that a node of the job is lost, once. Whose ranks have failed by that is
+// the origin's to say.
+func (h *host) miss(peer mpi.PeerID, why string) {
+	if h.aborted || h.missed[peer] {
+		return
+	}
+	if h.missed == nil {
+		h.missed = map[mpi.PeerID]bool{}
+	}
+	h.missed[peer] = true
+	h.post(frame.PeerLost{Job: h.id, Peer: peer, Detail: why})
+}
+
+// broke takes that a node of the job breaks the protocol.
+func (h *host) broke(e peerBroke) {
+	if h.goesOn() {
+		h.miss(e.peer, e.why)
+		return
+	}
+	h.fail(frame.Failed{Rank: -1, Reason: mpi.Internal, Detail: e.why})
+}

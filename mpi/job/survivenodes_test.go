@@ -2,10 +2,13 @@ package job
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 )
 
 // lasting are programs some of whose ranks fail. The others do not need them.
@@ -70,6 +73,58 @@ func TestJobSurvives(t *testing.T) {
 		t.Errorf("%d ranks failed; rank 3 wrote %q", l.FailedRanks(), l.out[3])
 	}
 	idle(t, left...)
+}
+
+// unready is a runtime whose programs cannot be readied for ranks.
+type unready struct{ goPrograms }
+
+func (r unready) Compile(ctx context.Context, wasm []byte) (exec.Program, error) {
+	p, err := r.goPrograms.Compile(ctx, wasm)
+	if err != nil {
+		return nil, err
+	}
+	return unreadyProgram{p.(exec.MPIProgram)}, nil
+}
+
+type unreadyProgram struct{ exec.MPIProgram }
+
+func (unreadyProgram) Instances(context.Context) (exec.Instances, error) {
+	return nil, errors.New("there is no room for it")
+}
+
+// A node that cannot prepare its ranks is replaced by one that keeps spare slots. Slots are kept
+// while the job runs, and free after it; the loss of a spare node changes nothing.
+func TestSpareNodes(t *testing.T) {
+	nodes := startJobs(t, 4, failing, func(i int, c *setup) {
+		if i == 2 {
+			c.Runtime = unready{failing}
+		}
+	})
+	var peers []mpi.PeerID
+	for _, n := range nodes {
+		peers = append(peers, n.Self())
+	}
+	l := nodes[0].run(t, mpi.JobSpec{File: "ring", Ranks: 3, Spares: 1, Peers: peers})
+	l.isDone(t)
+	if l.out[0] != "the ring counted 3\n" || l.Ranks[2].Peer != peers[3] || len(l.Spares) > 0 {
+		t.Errorf("it printed %v, on %v, spares %v", l.out, l.Ranks, l.Spares)
+	}
+	l = nodes[0].run(t, mpi.JobSpec{File: "ring", Ranks: 3, Peers: peers[:3]})
+	l.failed(t, mpi.NotServed, -1, 1, "there is no room for it")
+	idle(t, nodes...)
+	j := started(t, nodes[0], mpi.JobSpec{File: "wait", Ranks: 2, Spares: 3, Peers: []mpi.PeerID{peers[0], peers[1], peers[3]}, AllowDeadlock: true})
+	if n := nodes[3].slots.count(); n != 3 {
+		t.Errorf("%d spare slots are kept", n)
+	}
+	if job, err := nodes[0].Job(j.ID); err != nil || job.SpareSlots() != 3 || job.Spares[0].Peer != peers[3] {
+		t.Errorf("the record has %+v, %v", job, err)
+	}
+	nodes[3].cut()
+	nodes[0].awaitEvent(t, j.ID, "that a spare node was lost", func(e mpi.JobEvent) bool { return strings.Contains(e.Text, "0 spare slots are left") })
+	if job, err := nodes[0].CancelJob(t.Context(), j.ID); err != nil || job.State != mpi.JobCancelled {
+		t.Errorf("%+v, %v", job, err)
+	}
+	idle(t, nodes...)
 }
 
 // If all ranks fail, so does the job, by the first. A rank that ends without MPI_Finalize has

@@ -305,6 +305,7 @@ var frames = func() map[string]reflect.Type {
 		frame.Offer{}, frame.Reservation{}, frame.Place{}, frame.Prepared{}, frame.Start{}, frame.Output{},
 		frame.OutputCredit{}, frame.Input{}, frame.InputCredit{}, frame.FileChunk{}, frame.Exit{},
 		frame.Failed{}, frame.Stop{}, frame.Stopped{}, frame.Look{}, frame.Standing{}, frame.PeerLost{}, frame.RanksFailed{},
+		frame.Keep{}, frame.Replace{},
 	} {
 		all[reflect.TypeOf(f).Name()] = reflect.TypeOf(f)
 	}

@@ -138,6 +138,8 @@ func (c *canon) checkJob(f frame.Frame) error {
 				return err
 			}
 		}
+	case frame.Replace:
+		return c.checkPeer(f.Peer)
 	case frame.PeerLost:
 		return c.checkPeer(f.Peer)
 	case frame.Failed:

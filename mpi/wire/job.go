@@ -33,6 +33,8 @@ const (
 	KindStanding      Kind = 0x31
 	KindPeerLost      Kind = 0x32 // from here on since 2.2.0
 	KindRanksFailed   Kind = 0x33
+	KindKeep          Kind = 0x34
+	KindReplace       Kind = 0x35
 )
 
 func (k Kind) String() string {
@@ -41,7 +43,7 @@ func (k Kind) String() string {
 		KindPackets: "Packets", KindOffer: "Offer", KindReservation: "Reservation", KindPlace: "Place", KindPrepared: "Prepared", KindStart: "Start",
 		KindOutput: "Output", KindOutputCredit: "OutputCredit", KindInput: "Input", KindInputCredit: "InputCredit", KindFileChunk: "FileChunk", KindExit: "Exit",
 		KindFailed: "Failed", KindStop: "Stop", KindStopped: "Stopped", KindPacketsCredit: "PacketsCredit",
-		KindLook: "Look", KindStanding: "Standing", KindPeerLost: "PeerLost", KindRanksFailed: "RanksFailed",
+		KindLook: "Look", KindStanding: "Standing", KindPeerLost: "PeerLost", KindRanksFailed: "RanksFailed", KindKeep: "Keep", KindReplace: "Replace",
 	}
 	if int(k) < len(names) && names[k] != "" {
 		return names[k]
@@ -68,10 +70,7 @@ func appendJob(dst []byte, f frame.Frame) ([]byte, error) {
 		dst = appendString(dst, clip(f.Name, maxJobName))
 		dst = binary.AppendUvarint(dst, uint64(f.Ranks))
 		dst = binary.AppendUvarint(dst, uint64(f.Memory))
-		if f.FT {
-			dst = binary.AppendUvarint(dst, offerFT)
-		}
-		return dst, nil
+		return appendFlags(dst, flag(f.FT, offerFT)|flag(f.Spares, offerSpares)), nil
 	case frame.Reservation:
 		dst, err := appendJobID(dst, KindReservation, f.Job)
 		dst = binary.AppendUvarint(dst, uint64(f.Ranks))
@@ -120,6 +119,11 @@ func appendJob(dst []byte, f frame.Frame) ([]byte, error) {
 		return appendPeerLost(dst, f)
 	case frame.RanksFailed:
 		return appendRanksFailed(dst, f)
+	case frame.Keep:
+		dst, err := appendJobID(dst, KindKeep, f.Job)
+		return binary.AppendUvarint(dst, uint64(f.Ranks)), err
+	case frame.Replace:
+		return appendReplace(dst, f)
 	case frame.PacketsCredit:
 		return appendPacketsCredit(dst, f)
 	case frame.Look:
@@ -157,14 +161,19 @@ func appendPart(dst, data []byte, err error) ([]byte, error) {
 	return append(dst, data...), err
 }
 
-// offerFT is the flag of Offer, left out if it is not set. Since 2.2.0.
-const offerFT = 1
+// The flags of Offer, since 2.2.0. They are left out where none is set.
+const (
+	offerFT = 1 << iota
+	offerSpares
+	offerFlags = offerFT | offerSpares
+)
 
 // The flags of Place. They are left out where none is set.
 const (
-	placeCheck = 1 << iota
-	placeFT    // since 2.2.0
-	placeFlags = placeCheck | placeFT
+	placeCheck  = 1 << iota
+	placeFT     // since 2.2.0
+	placeSpares // since 2.2.0
+	placeFlags  = placeCheck | placeFT | placeSpares
 )
 
 func appendPlace(dst []byte, f frame.Place) ([]byte, error) {
@@ -208,17 +217,7 @@ func appendPlace(dst []byte, f frame.Place) ([]byte, error) {
 	dst = binary.AppendUvarint(dst, uint64(f.Timeout))
 	dst = binary.AppendUvarint(dst, uint64(f.Slots))
 	dst = appendBool(dst, f.Stdin)
-	flags := uint64(0)
-	if f.Check {
-		flags |= placeCheck
-	}
-	if f.FT {
-		flags |= placeFT
-	}
-	if flags != 0 {
-		dst = binary.AppendUvarint(dst, flags)
-	}
-	return dst, nil
+	return appendFlags(dst, flag(f.Check, placeCheck)|flag(f.FT, placeFT)|flag(f.Spares, placeSpares)), nil
 }
 
 func appendFileChunk(dst []byte, f frame.FileChunk) ([]byte, error) {
@@ -242,10 +241,8 @@ func (p *parser) job(kind Kind) frame.Frame {
 			Ranks: p.uint32("ranks"), Memory: p.size("memory"),
 		}
 		if len(p.b) > 0 {
-			if flags := p.uvarint("flags"); flags != offerFT {
-				p.fail("flags %#x", flags)
-			}
-			f.FT = true
+			flags := p.flags(offerFlags)
+			f.FT, f.Spares = flags&offerFT != 0, flags&offerSpares != 0
 		}
 		return f
 	case KindReservation:
@@ -293,6 +290,12 @@ func (p *parser) job(kind Kind) frame.Frame {
 		}
 	case KindRanksFailed:
 		return p.ranksFailed()
+	case KindKeep:
+		return frame.Keep{Job: p.request(), Ranks: p.uint32("ranks")}
+	case KindReplace:
+		return frame.Replace{
+			Job: p.request(), Node: uint32(p.uint("node", frame.MaxJobNodes-1)), Peer: mpi.PeerID(p.text("peer", MaxPeerID)),
+		}
 	case KindPacketsCredit:
 		return frame.PacketsCredit{Job: p.nonce("job"), Bytes: p.size("bytes")}
 	}
@@ -322,11 +325,8 @@ func (p *parser) place() frame.Place {
 	f.Memory, f.Timeout = p.size("memory"), time.Duration(p.size("timeout"))
 	f.Slots, f.Stdin = p.uint32("slots"), p.bool("stdin")
 	if len(p.b) > 0 { // only in a job that needs them
-		flags := p.uvarint("flags")
-		if flags == 0 || flags&^placeFlags != 0 {
-			p.fail("flags %#x", flags)
-		}
-		f.Check, f.FT = flags&placeCheck != 0, flags&placeFT != 0
+		flags := p.flags(placeFlags)
+		f.Check, f.FT, f.Spares = flags&placeCheck != 0, flags&placeFT != 0, flags&placeSpares != 0
 	}
 	return f
 }

@@ -16,7 +16,7 @@ func TestPlaceFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Check, f.FT = true, true
+	f.Check, f.FT, f.Spares = true, true, true
 	checked, err := appendPlace(nil, f)
 	if err != nil || len(checked) != len(plain)+1 {
 		t.Fatalf("%d bytes with a flag, %d without (%v)", len(checked), len(plain), err)
@@ -32,10 +32,10 @@ func TestPlaceFlags(t *testing.T) {
 	if got, err := read(checked); err != nil || !reflect.DeepEqual(got, f) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := read(plain); err != nil || got.Check || got.FT {
+	if got, err := read(plain); err != nil || got.Check || got.FT || got.Spares {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, flags := range []string{"\x00", "\x04", "\x07", "\x81\x00"} {
+	for _, flags := range []string{"\x00", "\x08", "\x0f", "\x81\x00"} {
 		if _, err := read(append(append([]byte(nil), plain...), flags...)); err == nil {
 			t.Errorf("flags %q are taken", flags)
 		}
@@ -49,7 +49,7 @@ func TestOfferFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.FT = true
+	f.FT, f.Spares = true, true
 	flagged, err := AppendMessage(nil, f)
 	if err != nil || len(flagged) != len(plain)+1 {
 		t.Fatalf("%d bytes with a flag, %d without (%v)", len(flagged), len(plain), err)
@@ -57,7 +57,7 @@ func TestOfferFlags(t *testing.T) {
 	if got, err := ParseMessage(flagged); err != nil || got != frame.Frame(f) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, flags := range []string{"\x00", "\x02", "\x81\x00"} {
+	for _, flags := range []string{"\x00", "\x04", "\x81\x00"} {
 		if _, err := ParseMessage(append(plain[:len(plain):len(plain)], flags...)); err == nil {
 			t.Errorf("flags %q are taken", flags)
 		}
@@ -72,6 +72,7 @@ func TestSurviveLimits(t *testing.T) {
 	job := mpi.JobID{Origin: peerA, Nonce: sixteen}
 	for _, f := range []frame.Frame{
 		frame.RanksFailed{Job: job, Ranks: make([]uint32, mpi.MaxRanks+1)},
+		frame.Replace{Job: job, Node: frame.MaxJobNodes},
 		frame.PeerLost{Job: job, Peer: mpi.PeerID(strings.Repeat("p", MaxPeerID+1))},
 	} {
 		if _, err := AppendMessage(nil, f); err == nil {

@@ -21,9 +21,9 @@ func Since22(message []byte) bool {
 		p := parser{b: message[1:]}
 		switch f := p.job(kind).(type) {
 		case frame.Offer:
-			return f.FT
+			return f.FT || f.Spares
 		case frame.Place:
-			return f.FT
+			return f.FT || f.Spares
 		}
 		return false
 	default:
@@ -64,4 +64,37 @@ func (p *parser) ranksFailed() frame.RanksFailed {
 	}
 	f.Detail = p.text("detail", frame.MaxJobDetail)
 	return f
+}
+
+func appendReplace(dst []byte, f frame.Replace) ([]byte, error) {
+	dst, err := appendJobID(dst, KindReplace, f.Job)
+	if err == nil && (len(f.Peer) > MaxPeerID || f.Node >= frame.MaxJobNodes) {
+		err = fmt.Errorf("wire: Replace: node %d of at most %d, a peer ID of %d bytes, at most %d", f.Node, frame.MaxJobNodes, len(f.Peer), MaxPeerID)
+	}
+	return appendString(binary.AppendUvarint(dst, uint64(f.Node)), f.Peer), err
+}
+
+// flag is a bit if it is set.
+func flag(set bool, bit uint64) uint64 {
+	if set {
+		return bit
+	}
+	return 0
+}
+
+// appendFlags appends flags, if there are any.
+func appendFlags(dst []byte, flags uint64) []byte {
+	if flags == 0 {
+		return dst
+	}
+	return binary.AppendUvarint(dst, flags)
+}
+
+// flags are those that are known, at least one.
+func (p *parser) flags(known uint64) uint64 {
+	flags := p.uvarint("flags")
+	if flags == 0 || flags&^known != 0 {
+		p.fail("flags %#x", flags)
+	}
+	return flags
 }

@@ -75,6 +75,8 @@ var vectors = []struct {
 			Messages: []mpi.WaitMessage{{Rank: -1, Tag: 5}, {Send: true, Rank: 2, Tag: -1}}}}}}}},
 	{"peer-lost", data{7, frame.PeerLost{Job: request, Peer: peerB, Detail: "silent for 30s"}}},
 	{"ranks-failed", data{8, frame.RanksFailed{Job: request, Ranks: []uint32{1, 300}, Detail: "its node was lost"}}},
+	{"keep", data{4, frame.Keep{Job: request, Ranks: 2}}},
+	{"replace", data{5, frame.Replace{Job: request, Node: 3, Peer: peerB}}},
 	{"hello-empty", frame.Hello{}},
 	{"hello-goodbye", frame.Hello{Agent: "ipfs-mpi/0.1.0", Leaving: true}},
 	{"hello", frame.Hello{

@@ -74,10 +74,14 @@ func TestJobSurvivesAKilledNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, dir, loader, "cc", "-o", file, source)
+	store := filepath.Join(dir, "store") // of one small program, which is compiled fast
+	if err := os.CopyFS(filepath.Join(store, "echo"), os.DirFS(filepath.Join(storeDir, "echo"))); err != nil {
+		t.Fatal(err)
+	}
 	var nodes []*node
 	for i := range kills {
 		if len(nodes) < 3 { // one to kill, and more than one that is left
-			nodes = cluster(t, 4, "--mpi-config", `{"RankSlots":2,"Programs":["any"]}`)
+			nodes = cluster(t, 4, "--store", store, "--mpi-config", `{"RankSlots":2,"Programs":"any"}`)
 		}
 		ranks := 2 * len(nodes)
 		job := launch(t, []string{"IPFS_PATH=" + nodes[0].Repo}, loader, "run", "--ft", "--wait-slots", "1m", "-n", strconv.Itoa(ranks), file)
