@@ -112,7 +112,7 @@ func (o *outbound) hear(typ wire.Type, payload []byte) error {
 			return violation("%w", err)
 		}
 		o.mu.Lock()
-		o.heard = true
+		o.heard, o.taken = true, true
 		o.mu.Unlock()
 		return nil
 	case wire.TypeClose:

@@ -204,8 +204,8 @@ func TestReplay(t *testing.T) {
 	if w := again.open(resumed); w.Last != 2 {
 		t.Errorf("last %d, want 2", w.Last)
 	}
-	r.expectEnd() // superseded
 	again.say(data(t, 2, frame.Accept{ID: 2}))
+	r.expectEnd() // superseded
 	again.say(data(t, 3, frame.Accept{ID: 3}))
 	again.expectAck(3)
 	for id := uint64(1); id <= 3; id++ {

@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -13,7 +14,8 @@ import (
 )
 
 const (
-	// maxKnocks bounds the streams of one peer that have no Welcome yet, maxAllKnocks those of all.
+	// maxKnocks bounds the streams of one peer that no frame has come on since their Welcome,
+	// maxAllKnocks those of all.
 	maxKnocks    = 4
 	maxAllKnocks = 256
 	// keepInbound is how long a session without a stream is remembered at least, for its sender to
@@ -37,14 +39,15 @@ type inbound struct {
 	// until its forerunner has let go, so frames reach the receiver in order and once.
 	gate chan struct{}
 
-	// Guarded by the gate.
-	session [16]byte
-	last    uint64 // the last sequence number given to the receiver
+	// last is the last sequence number given to the receiver. Whoever holds the gate writes it.
+	last atomic.Uint64
 
 	// Guarded by inbounds.mu.
-	dead     bool     // the session is over: it cannot be resumed
-	knocks   int      // handlers before their Welcome
-	latest   *receipt // of the newest stream, nil when there is none
+	session  [16]byte
+	dead     bool       // the session is over: it cannot be resumed
+	knocks   int        // handlers whose stream is not the session's yet
+	guests   []*receipt // of these, those that have their Welcome
+	latest   *receipt   // of the session's stream, nil when there is none
 	detached time.Time
 	reached  bool // reach dials the peer
 }
@@ -100,36 +103,6 @@ func (n *inbounds) settle(in *inbound) {
 	n.knocks--
 }
 
-// supersede makes r the newest stream and ends the one before.
-func (n *inbounds) supersede(in *inbound, r *receipt) {
-	n.mu.Lock()
-	before := in.latest
-	in.latest = r
-	n.mu.Unlock()
-	if before != nil {
-		before.stale.Store(true)
-		before.s.ResetWithError(network.StreamSupplanted)
-	}
-}
-
-// enter takes the gate. It is false when a newer stream has come meanwhile.
-func (n *inbounds) enter(ctx context.Context, in *inbound, r *receipt) bool {
-	select {
-	case in.gate <- struct{}{}:
-	case <-ctx.Done():
-		n.leave(in, r)
-		return false
-	}
-	n.mu.Lock()
-	newest := in.latest == r && !n.closing
-	n.mu.Unlock()
-	if !newest {
-		n.leave(in, r)
-		<-in.gate
-	}
-	return newest
-}
-
 // leave notes that r's stream is gone.
 func (n *inbounds) leave(in *inbound, r *receipt) {
 	n.mu.Lock()
@@ -138,25 +111,6 @@ func (n *inbounds) leave(in *inbound, r *receipt) {
 		in.latest = nil
 		in.detached = time.Now()
 	}
-}
-
-// match finds out what open asks for, with the gate held: a session that is new, or one to be
-// resumed. It is false for one that is not known any more.
-func (n *inbounds) match(in *inbound, open wire.Open, self [16]byte) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	known := !in.dead && in.session == open.Session
-	if open.Receiver != ([16]byte{}) {
-		return known && open.Receiver == self && open.First <= in.last+1
-	}
-	if known {
-		return in.last == 0 && open.First == 1 // its sender has not seen our Welcome
-	}
-	if open.First != 1 {
-		return false
-	}
-	in.session, in.last, in.dead = open.Session, 0, false
-	return true
 }
 
 // kill makes the session impossible to resume.
@@ -237,10 +191,13 @@ func (t *Transport) handleSession(ns network.Stream) {
 	if !ok {
 		return
 	}
-	ctx, cancel := context.WithTimeout(t.ctx, t.cfg.HandshakeTimeout)
-	defer cancel()
-	t.ins.supersede(in, r)
-	if !t.ins.enter(ctx, in, r) {
+	last, ok := t.ins.host(in, r, open, t.incarnation)
+	if !ok {
+		t.reject(s, wire.RejectUnknown)
+		return
+	}
+	if !r.welcome(last) || !t.claim(r, open) {
+		t.ins.unhost(in, r)
 		s.Reset()
 		return
 	}
@@ -251,19 +208,8 @@ func (t *Transport) handleSession(ns network.Stream) {
 			t.reach(id, in)
 		}
 	}()
-	if !t.ins.match(in, open, t.incarnation) {
-		t.reject(s, wire.RejectUnknown)
-		return
-	}
 	t.checkRestart(r.from, open.Sender)
-	if !r.welcome() {
-		return
-	}
 	knocking()
-	s.frames.Allow(t.cfg.MaxFrame)
-	if t.forJobs() {
-		s.frames.Keep = packetBuffer
-	}
 	r.run()
 }
 

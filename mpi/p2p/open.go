@@ -45,7 +45,10 @@ func (o *outbound) shake(ctx context.Context, s *stream) (w wire.Welcome, err er
 	stop := context.AfterFunc(ctx, func() { s.Reset() })
 	defer stop()
 	o.mu.Lock()
-	hail := wire.Open{Session: o.id, Sender: o.t.incarnation, Receiver: o.remote, First: o.first}
+	hail := wire.Open{Session: o.id, Sender: o.t.incarnation, First: o.first}
+	if o.taken {
+		hail.Receiver = o.remote
+	}
 	o.mu.Unlock()
 	typ, payload, err := s.ask(wire.AppendOpen(nil, hail))
 	if err != nil {

@@ -75,6 +75,7 @@ type outbound struct {
 	closing  bool           // Close once entries are written
 	broken   bool           // there was a stream, and there is none
 	heard    bool           // the peer has said anything on the current stream since its Welcome
+	taken    bool           // the peer has the session, as an Ack, a Pong or a Welcome said
 	enduring bool           // stream has no deadline: a search goes on beside it
 	still    stillness      // of the peer
 	moved    time.Time      // when the session last left a silent stream for another
@@ -277,7 +278,7 @@ func (o *outbound) acked(seq uint64) error {
 	if o.state == over {
 		return nil
 	}
-	o.heard = true
+	o.heard, o.taken = true, true
 	o.ackedAt = time.Now()
 	if seq > o.high {
 		return violation("it acknowledges frame %d, and %d is the last that was sent", seq, o.high)

@@ -78,20 +78,17 @@ func (r *receipt) bye(why wire.CloseReason) {
 	signal(r.now)
 }
 
-// welcome answers Open, with the gate held.
-func (r *receipt) welcome() bool {
-	r.last.Store(r.in.last)
+// welcome answers Open. last is the last number taken of the session.
+func (r *receipt) welcome(last uint64) bool {
 	frame := wire.AppendWelcome(nil, wire.Welcome{
 		Receiver: r.t.incarnation,
-		Last:     r.in.last,
+		Last:     last,
 		Window:   uint64(r.t.cfg.Window),
 		MaxFrame: uint64(r.t.cfg.MaxFrame),
 	})
 	if _, err := r.s.Write(frame); err != nil {
-		r.s.Reset()
 		return false
 	}
-	r.s.SetDeadline(time.Time{})
 	return true
 }
 
@@ -145,6 +142,7 @@ func (r *receipt) signOfLife() {
 func (r *receipt) read() error {
 	var size, frames int // since the last Ack that was called for
 	r.putOff = true
+	r.signOfLife() // of what came before, which made the stream the session's
 	for {
 		fresh := r.s.frames.Buffered() == 0
 		typ, payload, err := r.s.frames.Next()
@@ -194,7 +192,7 @@ func (r *receipt) take(payload []byte) error {
 	if err != nil {
 		return violation("%w", err)
 	}
-	switch last := r.in.last; {
+	switch last := r.in.last.Load(); {
 	case seq <= last:
 		return nil
 	case seq > last+1:
@@ -214,7 +212,7 @@ func (r *receipt) take(payload []byte) error {
 		return violation("%w", err)
 	}
 	r.t.receiver.Receive(r.from, owned(f))
-	r.in.last = seq
+	r.in.last.Store(seq)
 	r.last.Store(seq)
 	return nil
 }

@@ -80,12 +80,13 @@ func (o *outbound) begin(s *stream, w wire.Welcome) error {
 		o.t.cfg.Log.Debug("session open", "peer", o.name)
 	case w.Receiver != o.remote:
 		return fmt.Errorf("%w", errRestarted)
-	case w.Last+1 < o.first || w.Last > o.high:
-		return violation("it has frame %d, and %d to %d are not acknowledged", w.Last, o.first, o.high)
+	case w.Last > o.high:
+		return violation("it has frame %d, and %d is the last that was sent", w.Last, o.high)
 	default:
-		o.drop(w.Last)
-		o.ping = true // its answer shows that the stream works both ways
+		o.taken = o.taken || w.Last > 0
+		o.drop(w.Last) // the old stream may have brought acknowledgements of more
 	}
+	o.ping = true // makes the stream the session's, and its answer shows that it works both ways
 	o.sent = 0
 	o.stream = s
 	o.broken, o.heard = false, false

@@ -201,8 +201,8 @@ func TestBurstPutsOffTheReadDeadline(t *testing.T) {
 		r := newReceipt(tr, s, &inbound{}, "peer")
 		s.frames = wire.NewReader(r, readBuffer, 1<<20)
 		s.frames.Keep = packetBuffer
-		if err := r.read(); !errors.Is(err, io.ErrUnexpectedEOF) || r.in.last != 10 {
-			t.Errorf("%d frames came, then: %v", r.in.last, err)
+		if err := r.read(); !errors.Is(err, io.ErrUnexpectedEOF) || r.in.last.Load() != 10 {
+			t.Errorf("%d frames came, then: %v", r.in.last.Load(), err)
 		}
 	})
 }

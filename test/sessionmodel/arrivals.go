@@ -154,6 +154,7 @@ func (s *State) welcome(k int, incarnation, last uint8) {
 	if last > o.high {
 		s.fail(fmt.Sprintf("it has frame %d, and %d are written", last, o.high))
 	}
+	o.taken = o.taken || last > 0
 	last = max(last, o.acked) // by the old stream, since the Welcome was written
 	s.acknowledged(i, last)
 	if old := o.stream; old != 0 {

@@ -17,7 +17,7 @@ type sender struct {
 	begun   bool
 	session uint8 // counted by its node in the order of their first Open, from 1; 0 before that
 	remote  uint8 // incarnation of the peer, from the first Welcome; 0 before that
-	taken   bool  // the peer has the session: an Ack or a Pong came
+	taken   bool  // the peer has the session, as an Ack, a Pong or a Welcome said
 	base    uint8 // frames that the node sent in sessions before this one
 	next    uint8 // frames of the session
 	acked   uint8 // the highest number acknowledged
