@@ -73,7 +73,11 @@ func (s *soak) rest(t *testing.T) (list []holding) {
 				}
 			}
 			out, _, err := try(n.Repo, loader, "ipfs", "swarm", "peers")
-			return err == nil && len(strings.Fields(out)) == 2
+			peers := map[string]bool{} // there may be several connections to one
+			for _, addr := range strings.Fields(out) {
+				peers[addr[strings.LastIndexByte(addr, '/')+1:]] = true
+			}
+			return err == nil && len(peers) == 2
 		})
 	}
 	for _, n := range s.nodes {
