@@ -67,6 +67,7 @@ func TestFaultsKills(t *testing.T) {
 			t.Errorf("kill %d after %v: its ranks say\n%s", kill, moment, out)
 		default:
 			slowest = max(slowest, missed.Sub(killed))
+			t.Logf("kill %d, %v after the ranks began: missed after %v", kill, moment, missed.Sub(killed))
 		}
 		if t.Failed() {
 			return
