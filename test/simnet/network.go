@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
 )
 
 // Network joins hosts. Its methods are for many goroutines.
@@ -11,6 +13,9 @@ type Network struct {
 	// MinDelay and MaxDelay bound the way of a write from one host to another. They are set before
 	// the first host. Defaults 1 ms and 10 ms.
 	MinDelay, MaxDelay time.Duration
+	// Wrote, if set, is told what one end of a stream writes, before any of it arrives. It is set
+	// before the first host, and takes no lock that is held while something is written.
+	Wrote func(s network.Stream, b []byte)
 
 	mu    sync.Mutex // guards what is below, and lanes
 	r     *rand.Rand

@@ -15,7 +15,8 @@ const pipeWindow = 256 << 10
 // pipe carries the bytes of one direction of a stream.
 type pipe struct {
 	lane *lane
-	back *lane // of the other direction, for what the reader says to the writer
+	back *lane        // of the other direction, for what the reader says to the writer
+	told func([]byte) // of what is written
 
 	mu       sync.Mutex // guards the fields below
 	changed  *sync.Cond // one of them has changed
@@ -88,6 +89,7 @@ func (p *pipe) Write(b []byte) (done int, err error) {
 			data := append([]byte(nil), b[:k]...)
 			p.room -= k
 			b, done = b[k:], done+k
+			p.told(data)
 			p.lane.put(func() { p.change(func() { p.buf = append(p.buf, data...) }) })
 			continue
 		}

@@ -34,6 +34,7 @@ func (c *conn) NewStream(ctx context.Context) (network.Stream, error) {
 	s := &stream{conn: c, in: back, out: there, dir: network.DirOutbound, opened: time.Now()}
 	o := &stream{conn: c.other, in: there, out: back, dir: network.DirInbound, opened: time.Now(), other: s}
 	s.other = o
+	there.told, back.told = s.wrote, o.wrote
 	if !c.add(s) {
 		return nil, network.ErrReset
 	}
@@ -44,6 +45,13 @@ func (c *conn) NewStream(ctx context.Context) (network.Stream, error) {
 		}
 	})
 	return s, nil
+}
+
+// wrote tells the network's owner of what is written.
+func (s *stream) wrote(b []byte) {
+	if f := s.conn.host.net.Wrote; f != nil {
+		f(s, b)
+	}
 }
 
 func (s *stream) Read(b []byte) (int, error)  { return s.in.Read(b) }
