@@ -21,6 +21,10 @@ type Deliver struct {
 	// Answer is set when the message goes home: its receiver is Request.Origin, and no
 	// interpreter handles it. An answer ends with Accept or Refuse; no Done follows.
 	Answer bool
+	// Ends is, in an answer, the ID of the message that it is the only outcome of, among those that
+	// its receiver sent; 0 for none. The answer is its Done as well, which follows nevertheless.
+	// Peers of version 1.0.0 are not told.
+	Ends uint64
 	// Budget is the time the request has left. The receiver does not start it later.
 	Budget time.Duration
 	Pid    int64

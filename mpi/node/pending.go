@@ -29,7 +29,8 @@ type outgoing struct {
 	from, to mpi.PeerID
 	request  mpi.RequestID
 	deadline time.Time
-	taken    bool // guarded by its request's mutex: the peer accepted the message, or it ended
+	ends     uint64 // the sender's ID of the message that this, an answer, ends; 0 for none
+	taken    bool   // guarded by its request's mutex: the peer accepted the message, or it ended
 
 	// Guarded by pending's mutex.
 	id      uint64
@@ -100,7 +101,9 @@ func (l *pending) init() {
 func (l *pending) add(o *outgoing) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last++
+	if l.last++; l.last == 0 { // which stands for none
+		l.last++
+	}
 	o.id = l.last
 	l.open[o.id] = o
 	o.owner.open().add(o, ofOwner)

@@ -164,7 +164,7 @@ func (q *request) send(program mpi.CID, msgs []mpi.Message) {
 func (n *Node) send(o *outgoing, program mpi.CID, data []byte, answer bool) {
 	d := frame.Deliver{
 		ID: n.pending.add(o), Request: o.request, Program: program, Answer: answer,
-		Budget: time.Until(o.deadline), Pid: o.pid, Data: data,
+		Budget: time.Until(o.deadline), Pid: o.pid, Data: data, Ends: o.ends,
 	}
 	switch {
 	case o.to != n.self:
@@ -306,7 +306,9 @@ func (q *request) expire() {
 	}
 }
 
-// receiveAnswer adds an answer to its request, or refuses it if the request is over or full.
+// receiveAnswer adds an answer to its request, or refuses it if the request is over or full. An
+// answer that says which message it ends comes to nothing if that has ended: it was named as
+// failed.
 func (n *Node) receiveAnswer(from mpi.PeerID, d frame.Deliver) {
 	n.mu.Lock()
 	q := n.requests[d.Request]
@@ -315,8 +317,19 @@ func (n *Node) receiveAnswer(from mpi.PeerID, d frame.Deliver) {
 		n.reply(from, frame.Refuse{ID: d.ID, Reason: mpi.Gone, Detail: "the request is over"})
 		return
 	}
-	if why := q.answer(from, d); why != "" {
-		n.reply(from, frame.Refuse{ID: d.ID, Reason: why, Detail: "the origin cannot hold the answer"})
+	var ends *outgoing // what the answer ends
+	if d.Ends != 0 {
+		if ends = n.pending.take(from, d.Ends); ends == nil {
+			n.reply(from, frame.Refuse{ID: d.ID, Reason: mpi.Gone, Detail: "the message that it answers has ended"})
+			return
+		}
+	}
+	why := q.answer(from, d)
+	if ends != nil {
+		ends.owner.ended(ends, q.refusal(from, why), 0)
+	}
+	if why != "" {
+		n.reply(from, frame.Refuse{ID: d.ID, Reason: why, Detail: cannotHold})
 		return
 	}
 	n.totals.answers.Add(1)
@@ -325,6 +338,17 @@ func (n *Node) receiveAnswer(from mpi.PeerID, d frame.Deliver) {
 	} else {
 		n.heard.addAnswer(n, from, d.ID)
 	}
+}
+
+const cannotHold = "the origin cannot hold the answer"
+
+// refusal is the failure of an answer that the request does not take; none if it takes it, or is
+// over.
+func (q *request) refusal(from mpi.PeerID, why mpi.Reason) []mpi.Failure {
+	if why == "" || why == mpi.Gone {
+		return nil
+	}
+	return []mpi.Failure{{Index: -1, Pid: q.pid, From: from, To: q.n.self, Reason: why, Detail: cannotHold}}
 }
 
 func (q *request) answer(from mpi.PeerID, d frame.Deliver) mpi.Reason {

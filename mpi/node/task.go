@@ -186,6 +186,9 @@ func (t *task) send(msgs []mpi.Message) {
 	}
 	for _, m := range msgs {
 		o := &outgoing{owner: t, index: -1, pid: t.pid, from: t.n.self, to: m.To, request: t.req, deadline: t.deadline}
+		if only := len(msgs) == 1 && m.To == t.req.Origin && t.from == m.To && m.To != t.n.self; only {
+			o.ends = t.id
+		}
 		t.n.send(o, t.program.cid, m.Data, m.To == t.req.Origin)
 	}
 	if t.isOver() { // cancelled while it sent: cancel what was sent after that

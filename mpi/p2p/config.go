@@ -95,7 +95,7 @@ func (c Config) withDefaults() Config {
 	size(&c.MaxQueued, 256<<20, 0, math.MaxInt)
 	size(&c.MaxSessions, 4096, 1, 1<<20)
 	if c.Protocol == "" {
-		c.Protocol = SessionProtocol
+		c.Protocol, c.Older = SessionProtocol, []protocol.ID{SessionProtocol10}
 	}
 	if c.Admit == nil {
 		c.Admit = func(mpi.PeerID) bool { return true }

@@ -27,6 +27,7 @@ func (o *outbound) room(body message) bool {
 }
 
 func (o *outbound) push(body message) {
+	body = o.inVersion(body)
 	n := wire.DataLen(o.next(), body.size())
 	e := body.frame(o.next())
 	if len(o.entries) == cap(o.entries) {

@@ -68,3 +68,11 @@ func (o *outbound) fitsVersion(body message) error {
 	}
 	return fmt.Errorf("p2p: send to %s: %w: it speaks %s, and this takes %s", o.name, frame.ErrVersion, o.version, o.t.cfg.Protocol)
 }
+
+// inVersion leaves out of a message what the peer's version does not know. mu is held.
+func (o *outbound) inVersion(body message) message {
+	if o.version == o.t.cfg.Protocol || o.version == "" {
+		return body
+	}
+	return body[:headroom+len(wire.As10(body[headroom:]))]
+}

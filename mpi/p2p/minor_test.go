@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -64,7 +65,7 @@ func TestMinorVersions(t *testing.T) {
 // A node of a later minor version serves the earlier ones too: it talks with this one, whoever
 // begins. So does this one with a node of an earlier one.
 func TestLaterMinorVersions(t *testing.T) {
-	later := Config{Protocol: "/ipfs-mpi/session/1.1.0", Older: []protocol.ID{SessionProtocol}}
+	later := Config{Protocol: "/ipfs-mpi/session/1.2.0", Older: []protocol.ID{SessionProtocol, SessionProtocol10}}
 	x, y := pair(t, Config{}, later)
 	y.mustSend(t, x, deliver(y, 1, 10))
 	if f, ok := x.frame(t).(frame.Deliver); !ok || f.ID != 1 {
@@ -73,6 +74,23 @@ func TestLaterMinorVersions(t *testing.T) {
 	x.mustSend(t, y, deliver(x, 2, 10))
 	if f, ok := y.frame(t).(frame.Deliver); !ok || f.ID != 2 {
 		t.Errorf("%+v", f)
+	}
+}
+
+// An answer to a node of 1.0.0 does not say which message it ends.
+func TestAnswersOfVersions(t *testing.T) {
+	x, y := pair(t, Config{}, Config{Protocol: SessionProtocol10})
+	z := newNode(t, Config{})
+	know(x.h, z.h)
+	answer := deliver(x, 1, 10)
+	answer.Answer, answer.Ends = true, 1<<60
+	for to, ends := range map[*node]uint64{y: 0, z: 1 << 60} {
+		want := answer
+		want.Ends = ends
+		x.mustSend(t, to, answer)
+		if f := to.frame(t); !reflect.DeepEqual(f, frame.Frame(want)) {
+			t.Errorf("got %+v, want %+v", f, want)
+		}
 	}
 }
 

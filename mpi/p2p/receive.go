@@ -201,7 +201,7 @@ func (r *receipt) take(payload []byte) error {
 	if wire.OfJob(body) != r.t.forJobs() {
 		return violation("%s is not a kind of %s", wire.Kind(body[0]), r.t.cfg.Protocol)
 	}
-	if wire.Since22(body) && r.s.Protocol() != r.t.cfg.Protocol {
+	if (wire.Since22(body) || wire.Since11(body)) && r.s.Protocol() != r.t.cfg.Protocol {
 		return violation("%s is not of %s", wire.Kind(body[0]), r.s.Protocol())
 	}
 	f, err := wire.ParseMessage(body)

@@ -20,11 +20,12 @@ import (
 
 // The protocols, and the name that libp2p's resource manager knows us by.
 const (
-	SessionProtocol protocol.ID = "/ipfs-mpi/session/1.0.0"
-	JobProtocol     protocol.ID = "/ipfs-mpi/job/2.2.0" // sessions with frames of jobs
-	JobProtocol21   protocol.ID = "/ipfs-mpi/job/2.1.0" // the same without what came with 2.2.0
-	PoolProtocol    protocol.ID = "/ipfs-mpi/pool/1.0.0"
-	ServiceName                 = "ipfs-mpi"
+	SessionProtocol   protocol.ID = "/ipfs-mpi/session/1.1.0"
+	SessionProtocol10 protocol.ID = "/ipfs-mpi/session/1.0.0" // without what came with 1.1.0
+	JobProtocol       protocol.ID = "/ipfs-mpi/job/2.2.0"     // sessions with frames of jobs
+	JobProtocol21     protocol.ID = "/ipfs-mpi/job/2.1.0"     // without what came with 2.2.0
+	PoolProtocol      protocol.ID = "/ipfs-mpi/pool/1.0.0"
+	ServiceName                   = "ipfs-mpi"
 )
 
 const jobFamily = "/ipfs-mpi/job/"

@@ -39,7 +39,7 @@ const (
 
 func (k Kind) String() string {
 	names := [...]string{
-		KindDeliver: "Deliver", KindAccept: "Accept", KindRefuse: "Refuse", KindDone: "Done", KindCancel: "Cancel",
+		KindDeliver: "Deliver", KindAccept: "Accept", KindRefuse: "Refuse", KindDone: "Done", KindCancel: "Cancel", KindAnswer: "Answer",
 		KindPackets: "Packets", KindOffer: "Offer", KindReservation: "Reservation", KindPlace: "Place", KindPrepared: "Prepared", KindStart: "Start",
 		KindOutput: "Output", KindOutputCredit: "OutputCredit", KindInput: "Input", KindInputCredit: "InputCredit", KindFileChunk: "FileChunk", KindExit: "Exit",
 		KindFailed: "Failed", KindStop: "Stop", KindStopped: "Stopped", KindPacketsCredit: "PacketsCredit",

@@ -20,6 +20,7 @@ const (
 	KindRefuse  Kind = 0x03
 	KindDone    Kind = 0x04
 	KindCancel  Kind = 0x05
+	KindAnswer  Kind = 0x06 // a Deliver with Ends; since version 1.1.0
 )
 
 // AppendMessage appends the kind and the fields of f. It cuts what [mpi.Failure] and
@@ -35,7 +36,11 @@ func AppendMessage(dst []byte, f frame.Frame) ([]byte, error) {
 		if err := checkRequest(f.Request); err != nil {
 			return nil, err
 		}
-		dst = append(dst, byte(KindDeliver))
+		if f.Ends != 0 && f.Answer {
+			dst = binary.AppendUvarint(append(dst, byte(KindAnswer)), f.Ends)
+		} else {
+			dst = append(dst, byte(KindDeliver))
+		}
 		dst = binary.AppendUvarint(dst, f.ID)
 		dst = appendRequest(dst, f.Request)
 		dst = appendString(dst, f.Program)
@@ -156,16 +161,10 @@ func ParseMessage(b []byte) (frame.Frame, error) {
 		f = p.packets()
 	case KindDeliver:
 		p.what = "Deliver"
-		d := frame.Deliver{
-			ID:      p.uvarint("id"),
-			Request: p.request(),
-			Program: mpi.CID(p.text("program", MaxCID)),
-			Answer:  p.bool("answer"),
-			Budget:  time.Duration(p.uint("budget", maxDuration)),
-			Pid:     p.varint("pid"),
-		}
-		d.Data = p.rest()
-		f = d
+		f = p.deliver(kind)
+	case KindAnswer:
+		p.what = "Answer"
+		f = p.deliver(kind)
 	case KindAccept:
 		p.what = "Accept"
 		f = frame.Accept{ID: p.uvarint("id")}
@@ -192,4 +191,39 @@ func ParseMessage(b []byte) (frame.Frame, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// deliver reads a Deliver, or an Answer.
+func (p *parser) deliver(kind Kind) frame.Deliver {
+	var d frame.Deliver
+	if kind == KindAnswer {
+		if d.Ends = p.uvarint("ends"); d.Ends == 0 && p.err == nil {
+			p.fail("ends is 0")
+		}
+	}
+	d.ID = p.uvarint("id")
+	d.Request = p.request()
+	d.Program = mpi.CID(p.text("program", MaxCID))
+	if d.Answer = p.bool("answer"); kind == KindAnswer && !d.Answer && p.err == nil {
+		p.fail("it is no answer")
+	}
+	d.Budget = time.Duration(p.uint("budget", maxDuration))
+	d.Pid = p.varint("pid")
+	d.Data = p.rest()
+	return d
+}
+
+// Since11 reports whether a message, as [AppendMessage] made it or a peer sent it, is one that
+// nodes of version 1.0.0 of the session protocol do not know.
+func Since11(message []byte) bool { return len(message) > 0 && Kind(message[0]) == KindAnswer }
+
+// As10 changes a message that AppendMessage made to one of version 1.0.0, in its place, and returns
+// it. An answer no longer says what it ends.
+func As10(message []byte) []byte {
+	if !Since11(message) {
+		return message
+	}
+	_, n := binary.Uvarint(message[1:])
+	message[0] = byte(KindDeliver)
+	return append(message[:1], message[1+n:]...)
 }

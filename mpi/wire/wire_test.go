@@ -41,6 +41,7 @@ var vectors = []struct {
 	{"close-stopping", Close{Reason: CloseStopping}},
 	{"deliver", data{1, frame.Deliver{ID: 7, Request: request, Program: program, Budget: 60e9, Pid: 11, Data: []byte{12, 32, 40}}}},
 	{"deliver-answer", data{2, frame.Deliver{ID: 8, Request: request, Program: program, Answer: true, Pid: -1}}},
+	{"answer", data{2, frame.Deliver{ID: 8, Request: request, Program: program, Answer: true, Ends: 300, Pid: -1, Data: []byte{12}}}},
 	{"accept", data{3, frame.Accept{ID: 7}}},
 	{"refuse", data{4, frame.Refuse{ID: 7, Reason: mpi.Busy, Detail: "the queue is full"}}},
 	{"done", data{5, frame.Done{ID: 7}}},
@@ -90,10 +91,10 @@ var vectors = []struct {
 }
 
 // tails are how many bytes at the end of an example are data that goes on to the end of the frame.
-var tails = map[string]int{"deliver": 3, "packets": exampleBytes, "output": 3, "input": 2, "file-chunk": 1}
+var tails = map[string]int{"deliver": 3, "answer": 1, "packets": exampleBytes, "output": 3, "input": 2, "file-chunk": 1}
 
 // open are the examples that any bytes may follow: data goes on to the end of the frame.
-var open = []string{"deliver", "packets", "output", "input", "file-chunk"}
+var open = []string{"deliver", "answer", "packets", "output", "input", "file-chunk"}
 
 type (
 	ack  uint64
@@ -266,4 +267,18 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// As10 leaves only the answer of an Answer.
+func TestAnswerOfOlderVersion(t *testing.T) {
+	f := frame.Deliver{ID: 8, Request: request, Program: program, Answer: true, Ends: 1 << 63, Pid: -1, Data: []byte{12}}
+	m, err := AppendMessage(nil, f)
+	if err != nil || !Since11(m) {
+		t.Fatalf("%x, error %v", m, err)
+	}
+	f.Ends = 0
+	want, _ := AppendMessage(nil, f)
+	if got := As10(m); !bytes.Equal(got, want) || Since11(got) {
+		t.Errorf("got %x, want %x", got, want)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -114,12 +115,9 @@ func (r *recorder) frame(i int, x *tapped, typ wire.Type, payload []byte) {
 	case wire.TypeAck:
 		n, _ := wire.ParseAck(payload)
 		label := fmt.Sprintf("%d acknowledges %d on %d", i, n, x.number)
-		for k := len(r.labels) - 1; k >= 0; k-- { // one that is repeated says only that the node lives
-			if r.labels[k] == label {
-				return
-			}
+		if !slices.Contains(r.labels, label) { // if it is repeated it is a sign of life
+			r.labels = append(r.labels, label)
 		}
-		r.labels = append(r.labels, label)
 	case wire.TypeClose:
 		r.say("%d closes %d", i, x.number)
 	}
