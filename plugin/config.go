@@ -46,7 +46,7 @@ type Config struct {
 	KeepUnused   time.Duration       // how long what is no longer served stays pinned
 	Lockdown     Lockdown            // what workers must have given up before a program runs
 	Nice         int                 // of workers
-	Cores        int                 // on which one worker runs at most; 0: all
+	Cores        int                 // on which all workers run; 0: all
 	Notes        []string            // deprecated settings in use, as lines for the log at start
 }
 

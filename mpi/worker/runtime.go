@@ -35,7 +35,7 @@ type RuntimeConfig struct {
 	// missing is logged once; see [Runtime.Missing].
 	Demand bool
 	Nice   int // of workers, 0 to 19
-	Cores  int // on so many cores one worker runs at most; 0 for all
+	Cores  int // on so many cores all workers run; 0 for all
 	Log    *slog.Logger
 
 	Idle          time.Duration // without a message until a handler's worker is ended; 1 min

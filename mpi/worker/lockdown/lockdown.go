@@ -17,7 +17,7 @@ type Config struct {
 	Memory int64
 	// Nice is the least nice value of the process, 0 to 19.
 	Nice int
-	// Cores is on how many cores the threads of the process run at most; 0 for all.
+	// Cores is on how many cores the process runs at most: the last of those it may; 0 for all.
 	Cores int
 	// Parent is the ID of the process whose end must end this one. Apply fails if it has ended
 	// already. 0 for whichever process is the parent now.

@@ -96,8 +96,8 @@ func beNice(c Config) error {
 	return onAllThreads("setpriority", unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, uintptr(c.Nice))
 }
 
-// takeCores leaves the process some of the cores that it may run on. Which ones depends on its ID,
-// so that several processes do not all have the same.
+// takeCores leaves the process the last of the cores that it may run on: the same for all workers,
+// which have so many together. Interrupts and other programs tend to be on the first.
 func takeCores(c Config) error {
 	if c.Cores == 0 {
 		return nil
@@ -115,8 +115,8 @@ func takeCores(c Config) error {
 	if c.Cores >= len(cores) {
 		return nil
 	}
-	for i := range c.Cores {
-		some.Set(cores[(unix.Getpid()+i)%len(cores)])
+	for _, core := range cores[len(cores)-c.Cores:] {
+		some.Set(core)
 	}
 	return onAllThreads("sched_setaffinity", unix.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(some), uintptr(unsafe.Pointer(&some)))
 }
