@@ -34,7 +34,7 @@ func (c *Client) StartJob(ctx context.Context, spec mpi.JobSpec) (*mpi.Job, erro
 	for _, t := range []struct {
 		from time.Duration
 		to   *timeout
-	}{{spec.Timeout, &req.Timeout}, {spec.WaitSlots, &req.WaitSlots}} {
+	}{{spec.Timeout, &req.Timeout}, {spec.WaitSlots, &req.WaitSlots}, {spec.Grace, &req.Grace}} {
 		if t.from != 0 {
 			*t.to = timeout(t.from.String())
 		}

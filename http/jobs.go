@@ -31,6 +31,7 @@ type jobRequest struct {
 	Peers         []mpi.PeerID `json:"peers,omitempty"`
 	Timeout       timeout      `json:"timeout,omitempty"`
 	WaitSlots     timeout      `json:"waitSlots,omitempty"`
+	Grace         timeout      `json:"grace,omitempty"`
 	Memory        int64        `json:"memory,omitempty"`
 	Stdin         bool         `json:"stdin,omitempty"`
 	Follow        bool         `json:"follow,omitempty"`
@@ -51,7 +52,7 @@ func (r *jobRequest) spec() (mpi.JobSpec, error) {
 		name string
 		from timeout
 		to   *time.Duration
-	}{{"timeout", r.Timeout, &spec.Timeout}, {"waitSlots", r.WaitSlots, &spec.WaitSlots}} {
+	}{{"timeout", r.Timeout, &spec.Timeout}, {"waitSlots", r.WaitSlots, &spec.WaitSlots}, {"grace", r.Grace, &spec.Grace}} {
 		if t.from == "" {
 			continue
 		}

@@ -25,6 +25,8 @@ type JobSpec struct {
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// how long to wait for enough slots; 0 fails at once
 	WaitSlots time.Duration `json:"waitSlots,omitempty"`
+	// how long a node of the job may be silent before it is lost; 0 for [DefaultJobGrace]
+	Grace time.Duration `json:"grace,omitempty"`
 	// bytes of a rank's memory at most; 0 for each node's own limit
 	Memory int64 `json:"memory,omitempty"`
 	// standard input of rank 0 will follow, by [Jobs.Input]
@@ -85,10 +87,12 @@ type Job struct {
 	Ranks    []JobRank  `json:"ranks,omitempty"`  // once they are placed
 	Spares   []JobSpare `json:"spares,omitempty"` // that are kept
 	// exit code of the whole: that of the rank that failed first
-	Exit   int       `json:"exit"`
-	Cause  *JobCause `json:"cause,omitempty"` // why it failed
-	Files  []JobFile `json:"files,omitempty"` // that its ranks wrote
-	Events uint64    `json:"events"`          // so many have happened: Seq of the last one
+	Exit  int       `json:"exit"`
+	Cause *JobCause `json:"cause,omitempty"` // why it failed
+	Files []JobFile `json:"files,omitempty"` // that its ranks wrote
+	// nodes with ranks that say nothing; the job waits for them. At most [MaxJobSilences]
+	Silent []JobSilence `json:"silent,omitempty"`
+	Events uint64       `json:"events"` // so many have happened: Seq of the last one
 }
 
 // JobRank is one rank of a job.
@@ -143,6 +147,21 @@ type JobCause struct {
 	Exit   int    `json:"exit"`
 }
 
+// JobSilence is that a node hears nothing from another one.
+type JobSilence struct {
+	Peer  PeerID    `json:"peer"` // says nothing
+	By    PeerID    `json:"by"`   // to this one, which may be the origin
+	Since time.Time `json:"since"`
+}
+
+// Grace of a job, for its silent nodes.
+const (
+	DefaultJobGrace = 30 * time.Second
+	MinJobGrace     = 2 * time.Second // a silence is noticed after 1 s
+	MaxJobGrace     = time.Hour
+	MaxJobSilences  = 64 // in a job's record
+)
+
 // JobFile is a file that a rank wrote.
 type JobFile struct {
 	Name string `json:"name"`
@@ -162,7 +181,10 @@ const (
 	EventExit     EventType = "exit"     // Rank ended by itself
 	// Rank failed for Cause, in a job with FT, which goes on
 	EventRankFailed EventType = "rank-failed"
-	EventEnd        EventType = "end" // the last: the job ended
+	// Peer says nothing to By, and is waited for; Text says so
+	EventNodeSilent EventType = "node-silent"
+	EventNodeBack   EventType = "node-back" // By hears Peer again
+	EventEnd        EventType = "end"       // the last: the job ended
 )
 
 // JobEvent is one thing that happened to a job, in order. Seq counts from 1 for each job.
@@ -176,6 +198,8 @@ type JobEvent struct {
 	State  JobState  `json:"state,omitempty"`  // state, end
 	Exit   int       `json:"exit,omitempty"`   // exit, end
 	Cause  *JobCause `json:"cause,omitempty"`  // end, rank-failed
+	Peer   PeerID    `json:"peer,omitempty"`   // node-silent, node-back
+	By     PeerID    `json:"by,omitempty"`     // node-silent, node-back
 	Missed uint64    `json:"missed,omitempty"` // events before this one that are not kept any more
 }
 

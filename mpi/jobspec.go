@@ -43,6 +43,8 @@ func (s JobSpec) Check() error {
 		return Errorf(CodeInvalid, "timeout is %v: it must be from 0, which is none, to %v", s.Timeout, MaxJobTime)
 	case s.WaitSlots < 0 || s.WaitSlots > MaxJobTime:
 		return Errorf(CodeInvalid, "waitSlots is %v: it must be from 0, which does not wait, to %v", s.WaitSlots, MaxJobTime)
+	case s.Grace != 0 && (s.Grace < MinJobGrace || s.Grace > MaxJobGrace):
+		return Errorf(CodeInvalid, "grace is %v: it must be 0, for %v, or from %v to %v", s.Grace, DefaultJobGrace, MinJobGrace, MaxJobGrace)
 	case s.Memory != 0 && (s.Memory < minJobMemory || s.Memory > 4<<30):
 		return Errorf(CodeInvalid, "memory is %d: it must be 0, for each node's own limit, or from %d to %d bytes", s.Memory, minJobMemory, int64(4<<30))
 	}
@@ -96,28 +98,37 @@ func (s JobSpec) Environ() []string {
 	return env
 }
 
+// Patience is how long a node of the job may be silent before it is lost.
+func (s JobSpec) Patience() time.Duration {
+	if s.Grace == 0 {
+		return DefaultJobGrace
+	}
+	return s.Grace
+}
+
 // jobSpecDoc is a JobSpec whose durations are text.
 type jobSpecDoc struct {
 	jobSpecFields
 	Timeout   Span `json:"timeout,omitempty"`
 	WaitSlots Span `json:"waitSlots,omitempty"`
+	Grace     Span `json:"grace,omitempty"`
 }
 
 type jobSpecFields JobSpec
 
 // MarshalJSON implements [json.Marshaler]: durations are text, as [Span] has them.
 func (s JobSpec) MarshalJSON() ([]byte, error) {
-	return json.Marshal(jobSpecDoc{jobSpecFields(s), Span(s.Timeout), Span(s.WaitSlots)})
+	return json.Marshal(jobSpecDoc{jobSpecFields(s), Span(s.Timeout), Span(s.WaitSlots), Span(s.Grace)})
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (s *JobSpec) UnmarshalJSON(in []byte) error {
-	doc := jobSpecDoc{jobSpecFields: jobSpecFields(*s), Timeout: Span(s.Timeout), WaitSlots: Span(s.WaitSlots)}
+	doc := jobSpecDoc{jobSpecFields: jobSpecFields(*s), Timeout: Span(s.Timeout), WaitSlots: Span(s.WaitSlots), Grace: Span(s.Grace)}
 	if err := json.Unmarshal(in, &doc); err != nil {
 		return err
 	}
 	*s = JobSpec(doc.jobSpecFields)
-	s.Timeout, s.WaitSlots = time.Duration(doc.Timeout), time.Duration(doc.WaitSlots)
+	s.Timeout, s.WaitSlots, s.Grace = time.Duration(doc.Timeout), time.Duration(doc.WaitSlots), time.Duration(doc.Grace)
 	return nil
 }
 

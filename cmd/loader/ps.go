@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +77,9 @@ func jobRows(list []*mpi.Job, now time.Time) [][]string {
 			name = job.Spec.File
 		}
 		why := clean(job.Progress, false)
+		if len(job.Silent) > 0 && !job.State.Ended() {
+			why = silentNodes(job, now)
+		}
 		if job.Cause != nil && job.State == mpi.JobFailed {
 			cause := *job.Cause
 			cause.Peer = mpi.PeerID(cause.Peer.Short())
@@ -96,6 +100,23 @@ func jobRows(list []*mpi.Job, now time.Time) [][]string {
 			ran(job, now), job.Created.Local().Format(time.DateTime), why})
 	}
 	return rows
+}
+
+// silentNodes says which nodes a job waits for.
+func silentNodes(job *mpi.Job, now time.Time) string {
+	var list []string
+	var longest time.Duration
+	for _, s := range job.Silent {
+		longest = max(longest, now.Sub(s.Since))
+		if who := s.Peer.Short(); !slices.Contains(list, who) {
+			list = append(list, who)
+		}
+	}
+	const most = 4
+	if more := len(list) - most; more > 0 {
+		list = append(list[:most], fmt.Sprintf("%d more", more))
+	}
+	return fmt.Sprintf("waiting up to %v for %s: silent for %v", job.Spec.Patience(), strings.Join(list, ", "), longest.Round(100*time.Millisecond))
 }
 
 // ran is how long the job's ranks have run.

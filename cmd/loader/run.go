@@ -36,6 +36,7 @@ type runOptions struct {
 	env       []string
 	timeout   span
 	waitSlots span
+	grace     span
 	memory    size
 	json      bool
 	tag       bool
@@ -64,7 +65,8 @@ to IPFS: peers run it if their Programs is "any" or lists its CID (docs/config.m
 Slots are room for ranks: a node has as many as its setting RankSlots says.
 
 Standard input goes to rank 0, standard output and standard error come from all ranks, in whole lines. When a rank fails,
-or a node is lost, the job ends everywhere; with --ft the other ranks are told of it and go on (docs/jobs.md). Ctrl-C ends it, too; a second ctrl-C leaves at once. With --detach the command prints
+or a node is lost, the job ends everywhere; with --ft the other ranks are told of it and go on (docs/jobs.md). A node that says
+nothing is waited for: see --grace. Ctrl-C ends the job, too; a second ctrl-C leaves at once. With --detach the command prints
 the job's ID and leaves: see "ipfs-mpi logs -f", "ps" and "kill".
 
 The exit code is the job's: that of the rank that failed first, or the one it gave to MPI_Abort. It is 1 for whatever else
@@ -91,6 +93,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 	f.StringArrayVarP(&o.env, "env", "x", nil, "`KEY=value` for the program's environment, or the KEY of a variable to pass on; may be repeated; the last of one KEY counts")
 	f.Var(&o.timeout, "timeout", "end the job so long after its slots were found (default: never)")
 	f.Var(&o.waitSlots, "wait-slots", "wait so long for enough slots, room for one rank each (default: fail at once)")
+	f.Var(&o.grace, "grace", "wait so long for a node that says nothing, from 2s to 1h, before the job ends (default: 30s)")
 	f.Var(&o.memory, "memory", "`SIZE` that the memory of a rank may have at most, such as 64MiB (default: Memory of each node; at most its MaxMemory)")
 	f.BoolVar(&o.check, "check", false, "compare what the ranks call: datatypes of messages, order and arguments of collective operations; the first mismatch ends the job")
 	f.BoolVar(&o.ft, "ft", false, "go on without ranks that fail, alone or with their node: calls of the others that need them return MPIX_ERR_PROC_FAILED")
@@ -121,7 +124,7 @@ goes wrong, 2 for wrong usage (a rank may end with 2 as well), and 130 after ctr
 // spec is what the command line asks for, but for Peers and a File that is a path.
 func (o *runOptions) spec(args []string) (mpi.JobSpec, error) {
 	spec := mpi.JobSpec{File: args[0], Ranks: int(o.ranks), Args: args[1:], MapBy: mpi.MapBy(o.mapBy),
-		Timeout: time.Duration(o.timeout), WaitSlots: time.Duration(o.waitSlots), Memory: int64(o.memory),
+		Timeout: time.Duration(o.timeout), WaitSlots: time.Duration(o.waitSlots), Grace: time.Duration(o.grace), Memory: int64(o.memory),
 		AllowDeadlock: o.deadlock, CheckCalls: o.check, FT: o.ft, Spares: int(o.spares)}
 	for _, v := range o.env {
 		if !strings.Contains(v, "=") {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -44,11 +45,14 @@ func rankRows(job *mpi.Job, now time.Time, most int) [][]string {
 }
 
 func rankState(job *mpi.Job, rank mpi.JobRank, now time.Time) string {
+	quiet := slices.IndexFunc(job.Silent, func(s mpi.JobSilence) bool { return s.Peer == rank.Peer })
 	switch {
 	case rank.Failed != nil:
 		return fmt.Sprintf("failed (%s): %s", rank.Failed.Reason, rank.Failed.Detail)
 	case rank.Exit != nil:
 		return fmt.Sprintf("ended with %d", *rank.Exit)
+	case quiet >= 0:
+		return fmt.Sprintf("its node is silent for %v", now.Sub(job.Silent[quiet].Since).Round(100*time.Millisecond))
 	case rank.Waits != nil:
 		return rank.Waits.Text(now)
 	case job.Started.IsZero():

@@ -60,10 +60,12 @@ type JobTransport interface {
 	// Forget drops the Packets of a job, named by its JobKey, that were posted for the peer and
 	// wait for credit. Their failed is not called.
 	Forget(to mpi.PeerID, job [16]byte)
+	// Posted is how many bytes of Packets of a job were posted for the peer and wait for credit.
+	Posted(to mpi.PeerID, job [16]byte) int64
 }
 
 // DefaultGrace is how long a session may be silent before it is lost, where nobody says.
-const DefaultGrace = 30 * time.Second
+const DefaultGrace = mpi.DefaultJobGrace
 
 // Errors of [Transport.Send].
 var (

@@ -106,7 +106,7 @@ func TestPlacedAndNotStarted(t *testing.T) {
 			if synctest.Wait(); n.slots.count() != 8 {
 				t.Error("the ranks did not wait for those of slow nodes")
 			}
-			time.Sleep(startTime - fetchTimeout)
+			time.Sleep(startTime + 2*frame.DefaultGrace - fetchTimeout)
 			list := n.hear("slow")
 			if f, ok := list[0].(frame.Failed); !ok || f.Reason != mpi.TimedOut || n.slots.count() != 0 {
 				t.Errorf("it says %+v, and %d slots are in use", list, n.slots.count())
@@ -157,8 +157,8 @@ func TestHostileJobsThatAreNeverStopped(t *testing.T) {
 		synctest.Wait()
 		n.Service.mu.RLock()
 		for _, p := range n.parts {
-			if len(p.machine.place.Nodes)+len(p.machine.place.Ranks)+len(p.unwatch) > 1 {
-				t.Errorf("it keeps %+v of its place, and watches %d peers", p.machine.place, len(p.unwatch))
+			if len(p.machine.place.Nodes)+len(p.machine.place.Ranks)+len(p.watched) > 1 {
+				t.Errorf("it keeps %+v of its place, and watches %d peers", p.machine.place, len(p.watched))
 			}
 		}
 		n.Service.mu.RUnlock()

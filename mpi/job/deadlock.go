@@ -85,7 +85,7 @@ func (o *origin) looked() {
 		idle, sent, got = idle && s.idle, sent+s.sent, got+s.got
 	}
 	o.looking = false
-	quiet := idle && sent == got && !o.void
+	quiet := idle && sent == got && !o.void && len(o.silences) == 0
 	again := quiet && !o.quiet // the second round follows at once
 	if quiet && o.quiet && !o.moved && !o.record.Spec.AllowDeadlock {
 		o.fail(mpi.JobCause{Rank: -1, Reason: mpi.Deadlock, Detail: o.deadlock()})

@@ -6,12 +6,15 @@
 //   - api.go is what clients call; route.go gives frames of nodes to the job that they are for.
 //   - origin.go, placement.go and reports.go are the state machine of a job where it began; job.go
 //     is its owner, search.go finds nodes to ask.
-//   - host.go is the state machine of what one node runs of a job; hosted.go is its owner. ranks.go
-//     hears of the ranks, packets.go counts their packets, load.go tells them of other jobs' ranks.
+//   - host.go is the state machine of what one node runs of a job, hostend.go how that ends;
+//     hosted.go is its owner. ranks.go hears of the ranks, packets.go counts their packets, load.go
+//     tells them of other jobs' ranks.
+//   - silence.go is what both machines do while a node says nothing.
 //   - strangers.go is what the node's owner sees of jobs of other origins.
 //   - input.go is standard input at the origin.
 //   - statemachine.go has the events and actions of both machines.
 //   - failure.go decides what ends the job: a lost node, a failed process, and what came first.
+//     verdict.go weighs what nodes say of each other.
 //   - recorder.go notes what happens to a job, in events.go, files.go and record.go.
 //   - slots.go, backoff.go and quota.go bound what jobs take of the node.
 //

@@ -82,6 +82,10 @@ func (o *origin) peerLost(p *participant, f frame.PeerLost) {
 // blame has a node fail that says so, or that another one says it lost.
 func (o *origin) blame(p *participant, f frame.Failed) {
 	c := o.causeOf(p, f)
+	if c.Peer != p.peer && !o.survives() {
+		o.accuse(p, o.nodes[c.Peer], f.Detail)
+		return
+	}
 	if o.survives() { // if it lost another, it was to say PeerLost, and has stopped its own ranks
 		c.Peer, c.Detail = p.peer, f.Detail
 	}
@@ -143,6 +147,7 @@ func (o *origin) lose(peer mpi.PeerID, why string) {
 	if p == nil {
 		return
 	}
+	o.forgetSilences(peer)
 	switch p.state {
 	case releasing:
 		o.released(p)

@@ -27,7 +27,11 @@ type host struct {
 	expiry time.Time // for what the origin has to do next
 	limit  time.Time // for the ranks
 
-	spare   bool // the slots are kept, not reserved for a moment
+	spare    bool                     // the slots are kept, not reserved for a moment
+	grace    time.Duration            // of silent nodes
+	silences map[mpi.PeerID]time.Time // nodes that are silent, and since when
+	reported map[mpi.PeerID]bool      // those of them that the origin was told of
+
 	place   frame.Place
 	local   []int
 	input   int  // bytes of standard input that rank 0 has not read
@@ -62,17 +66,20 @@ var hostPhaseNames = [...]string{
 func (p hostPhase) String() string { return hostPhaseNames[p] }
 
 // startTime is how long after Place ranks wait for Start: for other nodes to be prepared, and then
-// some.
+// some. Two silences are not counted: of one of those nodes, and then of this one.
 const startTime = fetchTimeout + 30*time.Second
 
 // waitTime is how long a part waits for Stop once its ranks have ended. Then it goes unasked, so
-// that what an origin never stops does not stay. For the origin it is as if the node had answered
-// Stop.
+// that what an origin never stops does not stay: unless a node is silent, or takes what the ranks
+// sent it, of which a part is still here. For the origin it is as if the node had answered Stop.
 const waitTime = time.Minute
 
 // newHost is a host that has reserved slots.
 func newHost(self mpi.PeerID, id mpi.JobID, slots int, admits func(mpi.PeerID) bool, now time.Time) *host {
-	return &host{self: self, id: id, admits: admits, kept: slots, expiry: now.Add(frame.ReservationTime)}
+	return &host{
+		self: self, id: id, admits: admits, kept: slots, expiry: now.Add(frame.ReservationTime),
+		grace: frame.DefaultGrace, silences: map[mpi.PeerID]time.Time{}, reported: map[mpi.PeerID]bool{},
+	}
 }
 
 // step takes an event and returns what is to be done, in order.
@@ -86,6 +93,12 @@ func (h *host) step(now time.Time, e hostEvent) []action {
 		h.hear(e.f)
 	case nodeLost:
 		h.lose(e.peer, e.why)
+	case nodeSilent:
+		h.fallsSilent(e.peer, e.since)
+	case nodeBack:
+		h.isBack(e.peer)
+	case settled:
+		h.settled(e.owes)
 	case tick:
 		h.due()
 	case groupReady:
@@ -133,20 +146,32 @@ func (h *host) do(a action) { h.out = append(h.out, a) }
 func (h *host) post(f frame.JobFrame) { h.do(post{h.id.Origin, f, -1}) }
 
 // wake is when the next timer is due; zero for never.
-func (h *host) wake() time.Time { return earliest([]time.Time{h.expiry, h.limit, h.lookAt}) }
+func (h *host) wake() time.Time {
+	return earliest([]time.Time{h.expiry, h.limit, h.lookAt, h.silenceEnds()})
+}
 
 func (h *host) due() {
 	if is(h.expiry, h.now) {
 		h.expiry = time.Time{}
 		switch h.phase {
 		case holding:
+			if _, silent := h.silences[h.id.Origin]; silent {
+				break // its Place may be under way
+			}
 			h.stop("the slots that were kept for it were not taken")
 		case waiting:
-			h.stop("its ranks have ended, and it was not stopped")
+			if len(h.silences) > 0 {
+				h.expiry = h.now.Add(settlePause)
+				break
+			}
+			h.do(settle{})
 		default:
 			h.fail(frame.Failed{Rank: -1, Reason: mpi.TimedOut,
-				Detail: fmt.Sprintf("it was not started within %v", startTime)})
+				Detail: fmt.Sprintf("it was not started within %v", startTime+2*h.grace)})
 		}
+	}
+	if is(h.silenceEnds(), h.now) {
+		h.silencesOver()
 	}
 	if is(h.limit, h.now) {
 		h.limit = time.Time{}
@@ -159,12 +184,28 @@ func (h *host) due() {
 	}
 }
 
+// settled takes whether packets of the ranks, which have ended, still leave here.
+func (h *host) settled(owes bool) {
+	switch {
+	case h.phase != waiting || h.aborted:
+	case owes || len(h.silences) > 0:
+		h.expiry = h.now.Add(waitTime)
+	default:
+		h.stop("its ranks have ended, and it was not stopped")
+	}
+}
+
 // is reports whether a time has come.
 func is(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 
 // hear takes what the origin says. What does not fit the phase is dropped.
 func (h *host) hear(f frame.JobFrame) {
 	switch f := f.(type) {
+	case frame.Grace:
+		if h.phase == holding {
+			h.grace = min(max(f.Time, frame.MinGrace), frame.MaxGrace)
+			h.do(watchOrigin{})
+		}
 	case frame.Place:
 		if h.phase == holding && !h.aborted {
 			h.placed(f)
@@ -253,7 +294,7 @@ func (h *host) placed(f frame.Place) {
 		return
 	}
 	h.place, h.local = f, local
-	h.phase, h.expiry = preparing, h.now.Add(startTime)
+	h.phase, h.expiry = preparing, h.now.Add(startTime+2*h.grace)
 	h.do(makeGroup{})
 }
 
@@ -309,69 +350,6 @@ func (h *host) grouped(why string) {
 		h.fail(frame.Failed{Rank: -1, Reason: mpi.NotServed, Detail: why})
 	case !h.aborted:
 		h.post(frame.Prepared{Job: h.id})
-	}
-}
-
-// rankEnded takes the end of a rank. If it failed, and that ends the job, it is what the origin
-// hears; if it ended because the ranks were to end, there is nothing to tell.
-func (h *host) rankEnded(f frame.Exit) {
-	if h.aborted && f.Reason != "" {
-		return
-	}
-	h.post(f)
-	if !endsJob(failure{int(f.Rank), f.Reason}, h.place.FT) {
-		return
-	}
-	h.told = true
-	h.abort(fmt.Sprintf("rank %d ended the job: %s", f.Rank, f.Detail))
-}
-
-// lose takes that the session with a node is lost.
-func (h *host) lose(peer mpi.PeerID, why string) {
-	switch {
-	case peer == h.id.Origin:
-		h.stop("the node that began the job was lost: " + why)
-	case slices.Contains(h.place.Nodes, peer) && h.goesOn():
-		h.miss(peer, why)
-	case slices.Contains(h.place.Nodes, peer):
-		h.fail(frame.Failed{Rank: -1, Peer: peer, Reason: mpi.Lost, Detail: why})
-	}
-}
-
-// fail ends the ranks here, and tells the origin the first reason to.
-func (h *host) fail(f frame.Failed) {
-	if !h.told && !h.aborted {
-		h.told = true
-		f.Job = h.id
-		h.post(f)
-	}
-	h.abort(f.Detail)
-}
-
-// stop ends the ranks here on the origin's wish, or without it.
-func (h *host) stop(why string) {
-	h.told = true
-	h.abort(why)
-}
-
-func (h *host) abort(why string) {
-	if !h.aborted {
-		h.aborted = true
-		h.expiry, h.limit, h.lookAt = time.Time{}, time.Time{}, time.Time{}
-		h.do(abort{why})
-	}
-}
-
-// wind goes on to the end where no work is under way.
-func (h *host) wind() {
-	switch h.phase {
-	case holding:
-		h.take(0)
-		h.free()
-		h.leave()
-	case ready, waiting:
-		h.phase = closing
-		h.do(freeGroup{})
 	}
 }
 

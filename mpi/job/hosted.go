@@ -35,11 +35,12 @@ type hosted struct {
 
 	// run's:
 	machine *host
-	kept    int      // ranks that slots were reserved for
-	each    int      // slots for each of them
-	early   [][]byte // input that came before there was a group
-	unwatch []func()
-	why     string // of the end
+	kept    int                   // ranks that slots were reserved for
+	each    int                   // slots for each of them
+	early   [][]byte              // input that came before there was a group
+	watched map[mpi.PeerID]func() // nodes that are watched, and how to stop that
+	owed    int64                 // bytes of packets that waited to leave at the last settle
+	why     string                // of the end
 }
 
 // offered answers an offer.
@@ -154,17 +155,18 @@ func (svc *Service) rest(p *hosted) {
 		largest.inbox.put(shed{})
 	}
 	svc.mu.Unlock()
-	for _, stop := range p.unwatch[1:] { // all but the origin
-		stop()
+	for peer := range p.watched {
+		if peer != p.id.Origin && !p.ranks.owes(peer) {
+			p.unwatch(peer)
+		}
 	}
-	p.unwatch = p.unwatch[:1:1]
 }
 
 // newHosted is a part that has slots reserved for an offer.
 func newHosted(svc *Service, f frame.Offer, slots int) *hosted {
 	p := &hosted{
 		svc: svc, id: f.Job, key: frame.JobKey(f.Job), made: time.Now(), offer: f, kept: slots, each: svc.slotsEach(f.Memory),
-		over: make(chan struct{}),
+		over: make(chan struct{}), watched: map[mpi.PeerID]func(){},
 	}
 	p.inbox.init()
 	p.running, p.abort = context.WithCancelCause(context.Background())
@@ -174,6 +176,7 @@ func newHosted(svc *Service, f frame.Offer, slots int) *hosted {
 
 // run is the life of the part.
 func (p *hosted) run() {
+	p.watch(p.id.Origin)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for p.machine.phase != left {
@@ -211,6 +214,9 @@ func (p *hosted) step(e hostEvent) {
 		p.late(e)
 		return
 	}
+	if s, ok := e.(nodeSilent); ok && p.watched[s.peer] == nil {
+		return
+	}
 	before := m.phase
 	if r, ok := e.(groupReady); ok && r.err == "" {
 		p.giveEarly()
@@ -225,13 +231,15 @@ func (p *hosted) step(e hostEvent) {
 	for _, a := range actions {
 		switch a := a.(type) {
 		case post:
-			p.svc.post(a.to, a.f, func(err error) { p.inbox.put(nodeLost{a.to, err.Error()}) })
+			p.post(a.to, a.f)
 		case takeSlots:
 			p.svc.takeSlots(p, a.ranks)
 		case freeSlots:
 			p.svc.slots.give(a.ranks * p.each)
 		case makeGroup:
-			p.watch()
+			for _, peer := range append([]mpi.PeerID{p.id.Origin}, m.place.Nodes...) {
+				p.watch(peer)
+			}
 			p.ranks = newRankOwner(p, &m.place, m.local)
 			place := m.place
 			p.svc.wg.Go(func() { p.inbox.put(p.prepare(place)) })
@@ -244,6 +252,8 @@ func (p *hosted) step(e hostEvent) {
 			}
 		case restRanks:
 			p.svc.rest(p)
+		case settle:
+			p.settle()
 		case abort:
 			p.why = a.why
 			p.abort(errors.New(a.why))
@@ -257,10 +267,12 @@ func (p *hosted) step(e hostEvent) {
 		case giveCredit:
 			p.ranks.giveCredit(a.n)
 		case watchOrigin:
-			p.unwatch = append(p.unwatch, p.svc.watch(p.id.Origin))
+			p.watch(p.id.Origin)
 		case replaceNode:
-			p.unwatch[1+a.node]()
-			p.unwatch[1+a.node] = p.svc.watch(a.peer)
+			if old := p.ranks.peer(a.node); old != p.id.Origin {
+				p.unwatch(old)
+			}
+			p.watch(a.peer)
 			p.ranks.replace(a.node, a.peer)
 		case failRanks:
 			if g := p.group.Load(); g != nil {
@@ -268,8 +280,8 @@ func (p *hosted) step(e hostEvent) {
 			}
 		case leave:
 			p.abort(nil)
-			for _, stop := range p.unwatch {
-				stop()
+			for peer := range p.watched {
+				p.unwatch(peer)
 			}
 			p.svc.remove(p)
 			p.tellEnd()
@@ -280,14 +292,27 @@ func (p *hosted) step(e hostEvent) {
 	}
 }
 
-// watch makes sure that the loss of a node of the job is known soon.
-func (p *hosted) watch() {
-	if len(p.unwatch) == 0 { // else it keeps slots for it already
-		p.unwatch = append(p.unwatch, p.svc.watch(p.id.Origin))
+// watch makes sure that the silence of a node of the job is known soon, and that it may last as
+// long as the job has it.
+func (p *hosted) watch(peer mpi.PeerID) {
+	p.unwatch(peer)
+	p.watched[peer] = p.svc.watch(peer, p.machine.grace, func(e nodeSilent) { p.inbox.put(e) })
+}
+
+func (p *hosted) unwatch(peer mpi.PeerID) {
+	if stop := p.watched[peer]; stop != nil {
+		stop()
+		delete(p.watched, peer)
 	}
-	for _, peer := range p.machine.place.Nodes {
-		p.unwatch = append(p.unwatch, p.svc.watch(peer))
-	}
+}
+
+// settle finds out whether packets of the ranks, which have ended, still wait to leave here. A node
+// that has taken none of them since it was asked last is not waited for.
+func (p *hosted) settle() {
+	n := p.ranks.waiting()
+	owes := n > 0 && (p.owed == 0 || n < p.owed)
+	p.owed = n
+	p.inbox.put(settled{owes})
 }
 
 // takeSlots makes n of the slots that are reserved for a part those of ranks, and frees the others.

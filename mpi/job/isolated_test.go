@@ -34,6 +34,7 @@ func (isolatedTransport) Start(frame.Receiver) error                { return nil
 func (isolatedTransport) Close(context.Context) error               { return nil }
 func (isolatedTransport) Watch(mpi.PeerID, time.Duration) func()    { return func() {} }
 func (isolatedTransport) ParsePeer(text string) (mpi.PeerID, error) { return mpi.PeerID(text), nil }
+func (isolatedTransport) Posted(mpi.PeerID, [16]byte) int64         { return 0 }
 func (l isolatedTransport) Forget(to mpi.PeerID, job [16]byte) {
 	l.n.mu.Lock()
 	defer l.n.mu.Unlock()

@@ -163,7 +163,11 @@ func (j *job) step(e originEvent) (over bool) {
 // post sends a frame to a node, and watches the node from the first on.
 func (j *job) post(a post) {
 	if _, ok := j.watched[a.to]; !ok {
-		j.watched[a.to] = j.svc.watch(a.to)
+		j.watched[a.to] = j.svc.watch(a.to, j.spec.Patience(), func(e nodeSilent) { j.inbox.put(e) })
+	}
+	if _, hint := a.f.(frame.Grace); hint {
+		j.svc.post(a.to, a.f, nil)
+		return
 	}
 	j.svc.post(a.to, a.f, func(err error) {
 		j.inbox.put(unsent{a.to, a.offer, frame.ReasonOf(err), err.Error()})

@@ -29,8 +29,12 @@ type origin struct {
 	universe int                         // slots that the job could have had: MPI_UNIVERSE_SIZE
 	alone    bool                        // the job fits on this node
 	round    int                         // of offers
+	began    time.Time                   // the round
 	pause    time.Duration               // after this round
 	deadline time.Time                   // of the search for slots
+
+	silences map[hearing]*silence // that go on, of nodes that were asked
+	accused  []accusation         // until it is decided which node was lost
 
 	exits   map[int]bool  // ranks that have ended
 	left    int           // ranks that have not
@@ -75,14 +79,16 @@ func (p phase) String() string { return phaseNames[p] }
 type timer int
 
 const (
-	offerTimer timer = iota // answers to offers
-	graceTimer              // more of them once there are slots enough
-	pauseTimer              // next round of offers
-	fetchTimer              // all nodes prepared
-	limitTimer              // the job's own limit
-	lookTimer               // next round of Look
-	stopTimer               // all nodes stopped
-	drainTimer              // the recorder has no more to do
+	offerTimer   timer = iota // answers to offers
+	graceTimer                // more of them once there are slots enough
+	pauseTimer                // next round of offers
+	fetchTimer                // all nodes prepared
+	limitTimer                // the job's own limit
+	lookTimer                 // next round of Look
+	stopTimer                 // all nodes stopped
+	silenceTimer              // a node was silent for the grace
+	verdictTimer              // evidence of who was lost is there
+	drainTimer                // the recorder has no more to do
 	timerCount
 )
 
@@ -99,6 +105,7 @@ type participant struct {
 	reason mpi.Reason
 	why    string // there are no more slots, for people
 
+	remarks  int // events of its about silences
 	standing standing
 	ranks    []int // placed here
 	spare    bool  // its slots are kept, and no rank is placed on them
@@ -127,7 +134,7 @@ const (
 
 func newOrigin(self mpi.PeerID, id mpi.JobID, spec mpi.JobSpec, program mpi.Interpreter, now time.Time) *origin {
 	return &origin{
-		self: self, id: id, program: program, nodes: map[mpi.PeerID]*participant{}, exits: map[int]bool{},
+		self: self, id: id, program: program, nodes: map[mpi.PeerID]*participant{}, exits: map[int]bool{}, silences: map[hearing]*silence{},
 		jitter: func(d time.Duration) time.Duration { return d },
 		pause:  offerPauses.Next(0), deadline: now.Add(spec.WaitSlots), phase: searching,
 		record: mpi.Job{
@@ -153,6 +160,10 @@ func (o *origin) step(now time.Time, e originEvent) []action {
 		o.hear(e.from, e.f)
 	case nodeLost:
 		o.lose(e.peer, e.why)
+	case nodeSilent:
+		o.fallsSilent(e.peer, e.since)
+	case nodeBack:
+		o.isBack(hearing{o.self, e.peer})
 	case unsent:
 		o.unsent(e)
 	case quit:
@@ -210,12 +221,16 @@ func (o *origin) due() {
 			o.nextRound()
 		case fetchTimer:
 			o.fail(mpi.JobCause{Rank: -1, Reason: mpi.TimedOut, Detail: fmt.Sprintf(
-				"%d of %d nodes were prepared within %v", o.prepared(), len(o.order), fetchTimeout)})
+				"%d of %d nodes were prepared within %v", o.prepared(), len(o.order), fetchTimeout+o.grace())})
 		case limitTimer:
 			o.fail(mpi.JobCause{Rank: -1, Reason: mpi.TimedOut, Detail: fmt.Sprintf(
 				"it took longer than its limit of %v", o.record.Spec.Timeout)})
 		case lookTimer:
 			o.look()
+		case verdictTimer:
+			o.verdict()
+		case silenceTimer:
+			o.silencesOver()
 		case stopTimer:
 			o.drain()
 		case drainTimer:
@@ -325,6 +340,7 @@ func (o *origin) end() {
 	r := &o.record
 	r.State, r.Progress, r.Ended = mpi.JobDone, "", o.now
 	if o.cause == nil {
+		r.Silent = nil
 		for i := range r.Ranks {
 			r.Ranks[i].Waits = nil
 		}

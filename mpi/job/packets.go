@@ -75,7 +75,7 @@ func (o *rankOwner) Packets(node int, data []byte) {
 		o.fault("the ranks on this node send more packets than they may")
 		return
 	}
-	o.p.post(o.peer(node), frame.Packets{Job: o.p.key, Data: data})
+	o.p.send(o.peer(node), frame.Packets{Job: o.p.key, Data: data})
 }
 
 // PacketCredit implements [exec.RankOwner]. Credit goes in few frames, however the ranks give it.
@@ -96,7 +96,7 @@ func (o *rankOwner) PacketCredit(node int, n int64) {
 		o.fault("the ranks on this node give more credit than was used")
 		return
 	}
-	o.p.post(o.peer(node), frame.PacketsCredit{Job: o.p.key, Bytes: n})
+	o.p.send(o.peer(node), frame.PacketsCredit{Job: o.p.key, Bytes: n})
 }
 
 // other reports whether a number is that of another node of the job.
@@ -104,9 +104,18 @@ func (o *rankOwner) other(node int) bool {
 	return node >= 0 && node < len(o.nodes) && o.peer(node) != o.p.svc.self
 }
 
-// post sends a frame to another node of the job.
-func (p *hosted) post(to mpi.PeerID, f frame.Frame) {
+// send sends a frame to another node of the job.
+func (p *hosted) send(to mpi.PeerID, f frame.Frame) {
 	p.svc.cfg.Transport.Post(to, f, func(err error) { p.inbox.put(nodeLost{to, err.Error()}) })
+}
+
+// post sends a frame to the origin.
+func (p *hosted) post(to mpi.PeerID, f frame.JobFrame) {
+	if _, hint := f.(frame.Silence); hint {
+		p.svc.post(to, f, nil)
+		return
+	}
+	p.svc.post(to, f, func(err error) { p.inbox.put(nodeLost{to, err.Error()}) })
 }
 
 // forget has the transport keep no packets of a job that is gone here: they have no credit to come
@@ -117,6 +126,22 @@ func (o *rankOwner) forget() {
 			o.p.svc.cfg.Transport.Forget(o.peer(i), o.p.key)
 		}
 	}
+}
+
+// owes reports whether packets were sent to a node that no credit has come back for.
+func (o *rankOwner) owes(peer mpi.PeerID) bool {
+	node, ok := o.roster.Load().numbers[peer]
+	return ok && o.nodes[node].sent.Load() > 0
+}
+
+// waiting is how many bytes of packets wait for a session's credit, to any node.
+func (o *rankOwner) waiting() (sum int64) {
+	for i := range o.nodes {
+		if path := &o.nodes[i]; path.sent.Load() > 0 {
+			sum += o.p.svc.cfg.Transport.Posted(o.peer(i), o.p.key)
+		}
+	}
+	return sum
 }
 
 // Broken implements [exec.RankOwner].

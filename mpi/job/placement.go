@@ -39,6 +39,7 @@ func (o *origin) ask(c candidates) {
 		}
 		o.offer(p)
 	}
+	o.began = o.now
 	o.arm(offerTimer, offerTimeout)
 }
 
@@ -112,14 +113,14 @@ func (o *origin) conclude() {
 		return
 	}
 	lack, held := o.lack()
-	why := o.lackReason()
+	why, silent := o.lackReason(), o.awaitsSilent()
 	o.releaseIdle()
 	o.phase = pausing
 	if o.alone { // it was not asked of other nodes yet
 		o.nextRound()
 		return
 	}
-	if o.now.Add(o.pause).After(o.deadline) && (held == 0 || o.round >= heldRounds) {
+	if o.now.Add(o.pause).After(o.deadline) && (held == 0 || o.round >= heldRounds) && !silent {
 		o.fail(mpi.JobCause{Rank: -1, Reason: why, Detail: lack})
 		return
 	}
@@ -129,6 +130,23 @@ func (o *origin) conclude() {
 	o.arm(pauseTimer, o.pause/2+o.jitter(o.pause))
 	o.pause = offerPauses.Next(o.pause)
 }
+
+// awaitsSilent reports whether a node may yet answer that was asked in this round: it is silent,
+// and not for longer than the grace.
+func (o *origin) awaitsSilent() bool {
+	return slices.ContainsFunc(o.inRound(), func(p *participant) bool { return o.unanswered(p) && o.unheard(p.peer) })
+}
+
+// offersAgain gives a node that is back the time to answer, but no longer than what others have
+// reserved meanwhile is kept.
+func (o *origin) offersAgain(peer mpi.PeerID) {
+	if p := o.nodes[peer]; o.phase == asking && p != nil && o.unanswered(p) {
+		o.timers[offerTimer] = earliest([]time.Time{o.now.Add(offerTimeout), o.began.Add(2 * offerTimeout)})
+	}
+}
+
+// unanswered reports whether a node has not answered in this round.
+func (o *origin) unanswered(p *participant) bool { return p.state == asked || p.wanted }
 
 // nextRound begins the search for another round of offers.
 func (o *origin) nextRound() {
@@ -242,7 +260,9 @@ func (o *origin) lack() (text string, held int) {
 			have = append(have, fmt.Sprintf("%s %d", name, s.slots))
 		}
 		switch {
-		case s.state == asked, s.wanted:
+		case o.unanswered(s) && o.unheard(s.peer):
+			not = append(not, name+" says nothing")
+		case o.unanswered(s):
 			not = append(not, name+" did not answer")
 		case s.slots == 0:
 			not = append(not, name+" "+s.why)
@@ -281,7 +301,7 @@ func (o *origin) lackReason() mpi.Reason {
 	for _, s := range o.inRound() {
 		why := s.reason
 		switch {
-		case s.state == asked, s.wanted:
+		case o.unanswered(s):
 			why = mpi.Unreachable
 		case s.slots > 0:
 			return mpi.NoSlots

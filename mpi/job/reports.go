@@ -26,10 +26,12 @@ func (o *origin) prepare() {
 	if spec.Timeout > 0 {
 		o.arm(limitTimer, spec.Timeout)
 	}
-	o.arm(fetchTimer, fetchTimeout)
+	o.arm(fetchTimer, fetchTimeout+o.grace())
+	o.tellSilences()
 	f := o.placeFrame()
 	for _, p := range o.order {
 		p.owes = 1
+		o.tellGrace(p)
 		o.post(p.peer, f)
 	}
 }
@@ -112,6 +114,8 @@ func (o *origin) hear(from mpi.PeerID, f frame.JobFrame) {
 			o.input -= min(o.input, f.Bytes)
 			o.sendInput()
 		}
+	case frame.Silence:
+		o.remark(p, f)
 	case frame.Standing:
 		o.stands(p, f)
 	case frame.Exit:
@@ -148,7 +152,7 @@ func (o *origin) stopped(p *participant) {
 		}
 	case placed:
 		p.state = stopped
-		if o.phase >= stopping {
+		if o.phase >= stopping || o.accuses(p) { // it has said why
 			return
 		}
 		if p.exits == len(p.ranks) { // its patience is over, not the job

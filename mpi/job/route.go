@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -33,12 +34,19 @@ func (svc *Service) post(to mpi.PeerID, f frame.JobFrame, failed func(error)) {
 	svc.cfg.Transport.Post(to, f, failed)
 }
 
-// watch makes sure that the loss of a node is noticed soon, until stop is called.
-func (svc *Service) watch(p mpi.PeerID) (stop func()) {
+// watch makes sure that the silence of a node is noticed soon, until stop is called, and calls
+// silent if the node is silent already.
+func (svc *Service) watch(p mpi.PeerID, grace time.Duration, silent func(nodeSilent)) (stop func()) {
 	if p == svc.self {
 		return func() {}
 	}
-	return svc.cfg.Transport.Watch(p, frame.DefaultGrace)
+	stop = svc.cfg.Transport.Watch(p, grace)
+	svc.mu.RLock() // so that a nodeBack comes after it
+	defer svc.mu.RUnlock()
+	if since, ok := svc.silent[p]; ok {
+		silent(nodeSilent{p, since})
+	}
+	return stop
 }
 
 // receiver takes the frames of jobs.
@@ -66,19 +74,49 @@ func (r receiver) part(key [16]byte) *hosted {
 	return r.svc.parts[key]
 }
 
-// Lost implements [frame.Receiver].
-func (r receiver) Lost(peer mpi.PeerID, session uint64, why error) {
+// Silent implements [frame.SilenceReceiver].
+func (r receiver) Silent(peer mpi.PeerID, since time.Time, why string) {
 	svc := r.svc
-	svc.log.Debug("session for jobs lost", "peer", peer, "session", session, "why", why)
+	svc.log.Debug("a peer of jobs says nothing", "peer", peer, "since", since, "why", why)
+	svc.mu.Lock()
+	svc.silent[peer] = since
+	svc.mu.Unlock()
+	r.tell(nodeSilent{peer, since})
+}
+
+// Heard implements [frame.SilenceReceiver].
+func (r receiver) Heard(peer mpi.PeerID) {
+	r.svc.mu.Lock()
+	delete(r.svc.silent, peer)
+	r.svc.mu.Unlock()
+	r.tell(nodeBack{peer})
+}
+
+// tell gives an event to all origins and hosts.
+func (r receiver) tell(e interface {
+	originEvent
+	hostEvent
+}) {
+	svc := r.svc
 	svc.mu.RLock()
 	parts, mine := slices.Collect(maps.Values(svc.parts)), slices.Collect(maps.Values(svc.mine))
 	svc.mu.RUnlock()
 	for _, p := range parts {
-		p.inbox.put(nodeLost{peer, why.Error()})
+		p.inbox.put(e)
 	}
 	for _, j := range mine {
-		j.inbox.put(nodeLost{peer, why.Error()})
+		j.inbox.put(e)
 	}
+}
+
+// Lost implements [frame.Receiver].
+func (r receiver) Lost(peer mpi.PeerID, session uint64, why error) {
+	svc := r.svc
+	svc.log.Debug("session for jobs lost", "peer", peer, "session", session, "why", why)
+	svc.mu.Lock()
+	delete(svc.silent, peer)
+	svc.mu.Unlock()
+	r.tell(nodeLost{peer, why.Error()})
 	if !svc.stopping() {
 		svc.cfg.Pools.Suspect(peer)
 	}
@@ -88,7 +126,7 @@ func (r receiver) Lost(peer mpi.PeerID, session uint64, why error) {
 // send.
 func (svc *Service) receive(from mpi.PeerID, f frame.JobFrame) {
 	switch f := f.(type) {
-	case frame.Reservation, frame.Prepared, frame.Output, frame.FileChunk, frame.InputCredit, frame.Standing, frame.Exit,
+	case frame.Reservation, frame.Prepared, frame.Output, frame.FileChunk, frame.InputCredit, frame.Standing, frame.Silence, frame.Exit,
 		frame.Failed, frame.Stopped, frame.PeerLost:
 		svc.mu.RLock()
 		j := svc.mine[f.Of().Nonce]

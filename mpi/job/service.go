@@ -31,11 +31,12 @@ type Service struct {
 
 	strangers atomic.Uint64 // jobs of other origins whose ranks were started
 
-	mu      sync.RWMutex         // guards the rest
-	parts   map[[16]byte]*hosted // by frame.JobKey
-	mine    map[[16]byte]*job    // began here and have not ended, by the nonce of their ID
-	all     map[string]*job      // mine, and those whose record is kept, by Job.ID
-	endings uint64               // jobs that have ended
+	mu      sync.RWMutex             // guards the rest
+	parts   map[[16]byte]*hosted     // by frame.JobKey
+	mine    map[[16]byte]*job        // began here and have not ended, by the nonce of their ID
+	all     map[string]*job          // mine, and those whose record is kept, by Job.ID
+	endings uint64                   // jobs that have ended
+	silent  map[mpi.PeerID]time.Time // peers that say nothing, and since when
 	backoff backoff
 	shut    bool
 
@@ -64,6 +65,7 @@ func New(cfg Config) *Service {
 		slots:   slots{total: cfg.RankSlots},
 		records: recordStore{dir: cfg.Dir, log: cfg.Log},
 		parts:   map[[16]byte]*hosted{}, mine: map[[16]byte]*job{}, all: map[string]*job{}, backoff: backoff{},
+		silent: map[mpi.PeerID]time.Time{},
 	}
 }
 

@@ -39,6 +39,7 @@ func (o *origin) keepSpares(spare []*participant) {
 		if p.slots = min(p.slots, left); p.slots > 0 {
 			left -= p.slots
 			p.spare = true
+			o.tellGrace(p)
 			o.post(p.peer, frame.Keep{Job: o.id, Ranks: uint32(p.slots)})
 		}
 	}
@@ -105,6 +106,9 @@ func (o *origin) replace(p *participant, why string) bool {
 			o.post(x.peer, frame.Replace{Job: o.id, Node: uint32(at), Peer: s.peer})
 		}
 	}
+	o.forgetSilences(p.peer)
+	o.tellSilences()
+	o.tellGrace(s)
 	o.post(s.peer, o.placeFrame())
 	return true
 }
@@ -132,6 +136,8 @@ func (h *host) replace(f frame.Replace) {
 		return
 	}
 	h.place.Nodes = slices.Clone(h.place.Nodes)
+	delete(h.silences, h.place.Nodes[n])
+	delete(h.reported, h.place.Nodes[n])
 	h.place.Nodes[n] = f.Peer
 	h.do(replaceNode{n, f.Peer})
 	h.post(frame.Prepared{Job: h.id})

@@ -1,6 +1,8 @@
 package job
 
 import (
+	"time"
+
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -24,7 +26,12 @@ type (
 		peer mpi.PeerID
 		why  string
 	}
-	unsent struct { // a frame that will never be sent
+	nodeSilent struct { // nothing comes from it any more; the session with it goes on
+		peer  mpi.PeerID
+		since time.Time
+	}
+	nodeBack struct{ peer mpi.PeerID } // or something does
+	unsent   struct {                  // a frame that will never be sent
 		peer   mpi.PeerID
 		offer  int // the round of an Offer; -1 for another frame
 		reason mpi.Reason
@@ -55,6 +62,8 @@ func (begun) isOriginEvent()       {}
 func (candidates) isOriginEvent()  {}
 func (nodeEvent) isOriginEvent()   {}
 func (nodeLost) isOriginEvent()    {}
+func (nodeSilent) isOriginEvent()  {}
+func (nodeBack) isOriginEvent()    {}
 func (unsent) isOriginEvent()      {}
 func (quit) isOriginEvent()        {}
 func (inputGiven) isOriginEvent()  {}
@@ -102,7 +111,7 @@ func (inputOver) isAction() {}
 func (hurry) isAction()     {}
 func (finish) isAction()    {}
 
-// Events of a host, besides nodeEvent of the origin, nodeLost and tick.
+// Events of a host, besides nodeEvent of the origin, nodeLost, nodeSilent, nodeBack and tick.
 type (
 	hostEvent interface{ isHostEvent() }
 
@@ -117,6 +126,7 @@ type (
 	}
 	stood    struct{ s exec.Standing } // what the ranks do, as look asked
 	faulted  struct{ detail string }   // the passing of messages
+	settled  struct{ owes bool }       // answers settle: whether packets still leave here
 	shed     struct{}                  // it need not wait for Stop
 	evicted  struct{}                  // the node's owner ends it
 	shutdown struct{}                  // of this node
@@ -124,7 +134,10 @@ type (
 
 func (nodeEvent) isHostEvent()  {}
 func (nodeLost) isHostEvent()   {}
+func (nodeSilent) isHostEvent() {}
+func (nodeBack) isHostEvent()   {}
 func (tick) isHostEvent()       {}
+func (settled) isHostEvent()    {}
 func (groupReady) isHostEvent() {}
 func (rankEnded) isHostEvent()  {}
 func (ranksEnded) isHostEvent() {}
@@ -144,7 +157,8 @@ type (
 	makeGroup   struct{}             // groupReady comes of it
 	startRanks  struct{}             // rankEnded and ranksEnded come of it
 	look        struct{}             // what do the ranks do? stood comes of it
-	restRanks   struct{}             // they have ended: of other nodes nothing is watched any more
+	restRanks   struct{}             // they have ended: which nodes are still watched?
+	settle      struct{}             // do packets of theirs still leave? settled comes of it
 	abort       struct{ why string } // the ranks
 	freeGroup   struct{}             // groupGone comes of it
 	giveInput   struct{ data []byte }
@@ -167,6 +181,7 @@ func (makeGroup) isAction()   {}
 func (startRanks) isAction()  {}
 func (look) isAction()        {}
 func (restRanks) isAction()   {}
+func (settle) isAction()      {}
 func (abort) isAction()       {}
 func (freeGroup) isAction()   {}
 func (giveInput) isAction()   {}

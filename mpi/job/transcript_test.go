@@ -30,6 +30,8 @@ var rewrite = flag.Bool("rewrite", false, "write what the state machines do into
 //	host slots=2              a new part of a job whose origin is "origin", on the node "self"
 //	b Reservation ranks=1     a frame of node b
 //	lost b                    the session with b
+//	silent b                  nothing has come from b for the last second
+//	back b                    something does again
 //	b breaks                  the protocol, to a host
 //	wait                      until the next timer
 //	later 2s                  time passes without an event
@@ -142,6 +144,12 @@ func (p *player) event(t *testing.T, what string, args []string, line string) {
 		p.step(candidates{round: p.origin.round, peers: peers})
 	case "lost":
 		p.step(nodeLost{arg(0), "connection reset"})
+	case "silent":
+		p.step(nodeSilent{arg(0), p.now.Add(-time.Second)})
+	case "back":
+		p.step(nodeBack{arg(0)})
+	case "settled":
+		p.step(settled{arg(0) == "owes"})
 	case "unsent":
 		e := unsent{peer: arg(0), offer: -1, reason: mpi.Unreachable, why: "no route"}
 		if len(args) > 1 {
@@ -305,7 +313,7 @@ var frames = func() map[string]reflect.Type {
 		frame.Offer{}, frame.Reservation{}, frame.Place{}, frame.Prepared{}, frame.Start{}, frame.Output{},
 		frame.OutputCredit{}, frame.Input{}, frame.InputCredit{}, frame.FileChunk{}, frame.Exit{},
 		frame.Failed{}, frame.Stop{}, frame.Stopped{}, frame.Look{}, frame.Standing{}, frame.PeerLost{}, frame.RanksFailed{},
-		frame.Keep{}, frame.Replace{},
+		frame.Keep{}, frame.Replace{}, frame.Grace{}, frame.Silence{},
 	} {
 		all[reflect.TypeOf(f).Name()] = reflect.TypeOf(f)
 	}

@@ -35,6 +35,8 @@ const (
 	KindRanksFailed   Kind = 0x33
 	KindKeep          Kind = 0x34
 	KindReplace       Kind = 0x35
+	KindGrace         Kind = 0x38
+	KindSilence       Kind = 0x39
 )
 
 func (k Kind) String() string {
@@ -44,6 +46,7 @@ func (k Kind) String() string {
 		KindOutput: "Output", KindOutputCredit: "OutputCredit", KindInput: "Input", KindInputCredit: "InputCredit", KindFileChunk: "FileChunk", KindExit: "Exit",
 		KindFailed: "Failed", KindStop: "Stop", KindStopped: "Stopped", KindPacketsCredit: "PacketsCredit",
 		KindLook: "Look", KindStanding: "Standing", KindPeerLost: "PeerLost", KindRanksFailed: "RanksFailed", KindKeep: "Keep", KindReplace: "Replace",
+		KindGrace: "Grace", KindSilence: "Silence",
 	}
 	if int(k) < len(names) && names[k] != "" {
 		return names[k]
@@ -131,6 +134,10 @@ func appendJob(dst []byte, f frame.Frame) ([]byte, error) {
 		return binary.AppendUvarint(dst, f.Round), err
 	case frame.Standing:
 		return appendStanding(dst, f)
+	case frame.Grace:
+		return appendGrace(dst, f)
+	case frame.Silence:
+		return appendSilence(dst, f)
 	}
 	return nil, fmt.Errorf("wire: no encoding for a %T", f)
 }
@@ -296,6 +303,10 @@ func (p *parser) job(kind Kind) frame.Frame {
 		return frame.Replace{
 			Job: p.request(), Node: uint32(p.uint("node", frame.MaxJobNodes-1)), Peer: mpi.PeerID(p.text("peer", MaxPeerID)),
 		}
+	case KindGrace:
+		return p.grace()
+	case KindSilence:
+		return p.silence()
 	case KindPacketsCredit:
 		return frame.PacketsCredit{Job: p.nonce("job"), Bytes: p.size("bytes")}
 	}

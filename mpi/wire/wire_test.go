@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
@@ -75,6 +76,8 @@ var vectors = []struct {
 		{Rank: 1, RankWait: mpi.RankWait{Call: "MPI_Recv", Comm: "MPI_COMM_WORLD", For: 12e9, More: 1,
 			Messages: []mpi.WaitMessage{{Rank: -1, Tag: 5}, {Send: true, Rank: 2, Tag: -1}}}}}}}},
 	{"peer-lost", data{7, frame.PeerLost{Job: request, Peer: peerB, Detail: "silent for 30s"}}},
+	{"grace", data{9, frame.Grace{Job: request, Time: 30 * time.Second}}},
+	{"silence", data{10, frame.Silence{Job: request, Peer: peerB, For: 3 * time.Second}}},
 	{"ranks-failed", data{8, frame.RanksFailed{Job: request, Ranks: []uint32{1, 300}, Detail: "its node was lost"}}},
 	{"keep", data{4, frame.Keep{Job: request, Ranks: 2}}},
 	{"replace", data{5, frame.Replace{Job: request, Node: 3, Peer: peerB}}},

@@ -100,6 +100,10 @@ func (s *Screen) Event(e mpi.JobEvent) error {
 		s.progress(e.State, "")
 	case "progress":
 		s.progress("", e.Text)
+	case mpi.EventNodeSilent:
+		s.notice(e.Text + " (--grace)")
+	case mpi.EventNodeBack:
+		s.notice(e.Text)
 	}
 	if e.Type == "rank-failed" && e.Cause != nil && !s.o.Quiet && s.wants(e) {
 		s.say(fmt.Sprintf("rank %d on peer %s has failed, and the job goes on: %s", e.Rank, e.Cause.Peer.Short(), e.Cause.Detail))
@@ -120,6 +124,13 @@ func (s *Screen) Event(e mpi.JobEvent) error {
 		}
 	}
 	return nil
+}
+
+// notice says something on a line of its own, unless there is to be no progress. mu is held.
+func (s *Screen) notice(text string) {
+	if !s.o.Quiet && !s.closed {
+		s.say(text)
+	}
 }
 
 // wants reports whether to show an event: one of the whole job, or of a selected rank.
