@@ -42,6 +42,7 @@ var rules = []rule{
 	{packages: "mpi/atomicfile"},
 	{packages: "mpi/backoff"},
 	{packages: "mpi/near"},
+	{packages: "mpi/policy", imports: []string{"mpi"}, foreign: []string{"golang.org/x/time/"}},
 
 	// MPI, from the standard's constants up to what one rank calls.
 	{packages: "mpi/abi"},
@@ -59,7 +60,7 @@ var rules = []rule{
 	// What a node is made of.
 	{packages: "mpi/selector", imports: []string{"mpi", "mpi/near"}, foreign: []string{semver}},
 	{packages: "mpi/wire", imports: []string{"mpi", "mpi/frame"}},
-	{packages: "mpi/p2p", imports: []string{"mpi", "mpi/backoff", "mpi/buffers", "mpi/frame", "mpi/wire"}, foreign: []string{libp2p, multi, goCID}},
+	{packages: "mpi/p2p", imports: []string{"mpi", "mpi/backoff", "mpi/buffers", "mpi/frame", "mpi/wire", "mpi/policy"}, foreign: []string{libp2p, multi, goCID}},
 	{packages: "mpi/rendezvous", imports: []string{"mpi", "mpi/backoff", "mpi/frame"},
 		foreign: []string{libp2p, multi, goCID, "golang.org/x/time/"}},
 	{packages: "mpi/store", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/selector"}, foreign: []string{
@@ -79,8 +80,8 @@ var rules = []rule{
 		"github.com/elastic/go-seccomp-bpf", "kernel.org/pub/linux/libs/security/libcap/psx"}},
 	{packages: "mpi/worker/guests", imports: []string{
 		"mpi", "mpi/exec", "mpi/ranks", "mpi/wasm", "mpi/worker/link", "mpi/worker/lockdown"}},
-	{packages: "mpi/node", imports: []string{"mpi", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/selector"}},
-	{packages: "mpi/job", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/exec", "mpi/frame"}},
+	{packages: "mpi/node", imports: []string{"mpi", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/selector", "mpi/policy"}},
+	{packages: "mpi/job", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/policy"}},
 	{packages: "mpi/ranks", imports: []string{"mpi", "mpi/buffers", "mpi/burst", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process", "mpi/wire"}},
 	{packages: "http", imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/", goSystem}},
 
