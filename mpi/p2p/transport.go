@@ -227,7 +227,9 @@ func (t *Transport) Close(ctx context.Context) error {
 		}
 		t.mu.Unlock()
 		if started {
-			t.host.RemoveStreamHandler(t.cfg.Protocol)
+			for _, id := range t.minors() {
+				t.host.RemoveStreamHandler(id)
+			}
 			if t.greeter != nil {
 				t.host.RemoveStreamHandler(PoolProtocol)
 			}
