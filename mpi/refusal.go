@@ -8,9 +8,8 @@ const (
 	RefusedDenied    Refusal = "denied"     // Peers does not admit the peer
 	RefusedQuiet     Refusal = "quietHours" // a job or a message in QuietHours
 	RefusedRankSlots Refusal = "rankSlots"  // an offer over PerPeer.RankSlots, also in part
-	RefusedOffers    Refusal = "offers"     // too many offers of jobs a second
 	RefusedMessages  Refusal = "messages"   // over PerPeer.Messages a second
-	RefusedHellos    Refusal = "hellos"     // too many hellos at once, or a second
+	RefusedHellos    Refusal = "hellos"     // too many hellos at once
 	RefusedStreams   Refusal = "streams"    // too many streams that say nothing
 	RefusedSessions  Refusal = "sessions"   // too many sessions of all peers
 	RefusedMemory    Refusal = "memory"     // libp2p's resource manager has no memory

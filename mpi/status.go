@@ -16,6 +16,10 @@ type NodeStatus struct {
 	Totals  NodeTotals  `json:"totals"`
 	Workers NodeWorkers `json:"workers"`
 	Hosted  NodeHosted  `json:"hosted"` // jobs of other origins
+	// what was refused to peers since the node's start, by the reason; none is 0
+	Refusals map[Refusal]uint64 `json:"refusals,omitempty"`
+	// when the quiet hours end that it is now
+	QuietUntil time.Time `json:"quietUntil,omitzero"`
 }
 
 // NodeWorkers says how the processes are locked down in which programs run.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/job"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/policy"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/selector"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/store"
 )
@@ -36,6 +37,8 @@ type Config struct {
 	Listed       []mpi.CID           // further programs, with ProgramsListed
 	Allow        []peer.ID           // if not empty, only these peers are admitted
 	Deny         []peer.ID           // peers that are never admitted
+	PerPeer      PerPeer             // what one peer may have
+	QuietHours   []policy.Hours      // when nothing of others starts
 	HandlerSlots int                 // instances running at once
 	RankSlots    int                 // ranks of jobs running at once
 	Memory       int64               // bytes of linear memory for each instance, and each rank
@@ -153,6 +156,14 @@ var settings = map[string]setting{
 	"Peers": {
 		`an object {"Allow": […], "Deny": […]} of lists of peer IDs; with a non-empty Allow only those are talked to`,
 		setPeers,
+	},
+	"PerPeer": {
+		`an object {"RankSlots": n, "HandlerSlots": n, "Messages": n}; each is 0 for no limit`,
+		setPerPeer,
+	},
+	"QuietHours": {
+		`a list of times of the day on this machine's clock, such as ["22:00-07:00"]`,
+		setQuietHours,
 	},
 	"HandlerSlots": {
 		"a whole number from 1 to 4096",

@@ -16,6 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/policy"
 )
 
 const somePeer = "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"
@@ -71,6 +72,15 @@ func TestParseConfig(t *testing.T) {
 		{`{"Lockdown":"available"}`, func(*Config) {}},
 		{`{"Nice":19,"Cores":"2"}`, func(c *Config) { c.Nice, c.Cores = 19, 2 }},
 		{`{"Nice":0}`, func(c *Config) { c.Nice = 0 }},
+		{`{"RankSlots":9,"PerPeer":{"Messages":50}}`, func(c *Config) {
+			c.RankSlots, c.PerPeer = 9, PerPeer{Messages: 50}
+		}},
+		{`{"PerPeer":{"RankSlots":0,"HandlerSlots":"2"}}`, func(c *Config) {
+			c.PerPeer = PerPeer{HandlerSlots: 2}
+		}},
+		{`{"QuietHours":["22:00-07:00","12:30-13:00"]}`, func(c *Config) {
+			c.QuietHours = []policy.Hours{{From: 22 * 60, To: 7 * 60}, {From: 12*60 + 30, To: 13 * 60}}
+		}},
 		// what "ipfs config … 5" writes
 		{`{"HandlerSlots":"5"}`, func(c *Config) { c.HandlerSlots = 5 }},
 	} {
@@ -148,6 +158,9 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`{"Slots":1,"HandlerSlots":2}`, []string{"Slots", "HandlerSlots", "old name"}, false},
 		{`{"RankSlots":0}`, []string{"RankSlots", "0", "from 1 to 4096"}, true},
 		{`{"Peers":{"Allow":["bob"]}}`, []string{"Peers", "Allow", "bob", "peer ID"}, false},
+		{`{"PerPeer":{"Slots":1}}`, []string{"PerPeer", "unknown key", "RankSlots"}, true},
+		{`{"PerPeer":{"Messages":-1}}`, []string{"PerPeer", "Messages"}, true},
+		{`{"QuietHours":["22-7"]}`, []string{"QuietHours", "22-7", "22:00-07:00"}, true},
 		{`{"Peers":{"Block":[]}}`, []string{"Peers", "Block", "Deny"}, true},
 		{`{"HandlerSlots":0}`, []string{"HandlerSlots", "0", "from 1 to 4096"}, true},
 		{`{"HandlerSlots":1.5}`, []string{"HandlerSlots", "1.5", "whole number"}, true},

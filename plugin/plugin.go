@@ -119,7 +119,7 @@ func (p *Plugin) start(n *core.IpfsNode) error {
 	if err != nil {
 		return err
 	}
-	s, err := NewService(Parts{Host: n.PeerHost, API: api, Routing: n.Routing, Repo: p.repo, Log: log}, cfg)
+	s, err := NewService(Parts{Host: n.PeerHost, API: api, Routing: n.Routing, Repo: p.repo, Log: log, Settings: filepath.Join(p.repo, "config")}, cfg)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +25,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/job"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/node"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/p2p"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/policy"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/rendezvous"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/store"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/worker"
@@ -38,6 +38,9 @@ type Parts struct {
 	Routing routing.ContentRouting
 	Repo    string // directory that gets mpi/ for the service's own files
 	Log     *slog.Logger
+	// Settings is Kubo's configuration file, whose policy is followed while the service runs. Empty
+	// for none.
+	Settings string
 }
 
 // Service is one node of ipfs-mpi with its JSON API.
@@ -46,13 +49,16 @@ type Service struct {
 	parts Parts
 	dir   string // Repo/mpi
 
-	transport *p2p.Transport
-	runtime   *worker.Runtime    // nil in a build without the worker
-	program   *worker.Executable // that of workers; as runtime
-	node      *node.Node
-	jobs      *job.Service
-	api       *http.Server
-	proofKey  string // of api
+	policy       *policy.Policy
+	transport    *p2p.Transport // of messages and hellos
+	jobTransport *p2p.Transport
+	watcher      watcher            // of the settings
+	runtime      *worker.Runtime    // nil in a build without the worker
+	program      *worker.Executable // that of workers; as runtime
+	node         *node.Node
+	jobs         *job.Service
+	api          *http.Server
+	proofKey     string // of api
 
 	uninstrument func(context.Context) error // of instrument; nil if it was not called
 
@@ -75,9 +81,10 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, parts: parts, dir: filepath.Join(parts.Repo, "mpi")}
 	agent := "ipfs-mpi/" + Version
-	admit := admission(cfg)
+	s.policy = policy.New(mpi.PeerID(parts.Host.ID().String()), cfg.rules())
+	admit := s.policy.Admit
 	peers, _ := parts.Routing.(p2p.PeerFinder) // Kubo's is
-	s.transport = p2p.New(parts.Host, p2p.Config{Admit: admit, Routing: peers, MaxFrame: int(cfg.MaxMessage) + 64<<10, Log: parts.Log})
+	s.transport = p2p.New(parts.Host, p2p.Config{Admit: admit, Policy: s.policy, Routing: peers, MaxFrame: int(cfg.MaxMessage) + 64<<10, Log: parts.Log})
 	pools := rendezvous.New(rendezvous.Config{
 		Host: parts.Host, Routing: parts.Routing, Exchanger: s.transport, Protocol: string(p2p.PoolProtocol),
 		Agent: agent, HandlerSlots: uint32(cfg.HandlerSlots), Admit: admit, Log: parts.Log,
@@ -92,14 +99,15 @@ func NewService(parts Parts, cfg Config) (*Service, error) {
 		StateFile: filepath.Join(s.dir, "pins.json"), Log: parts.Log,
 	})
 	s.node = node.New(node.Config{
-		Transport: s.transport, Pools: pools, Store: st, Runtime: runtime, Workers: s.lockdown, Admit: admit,
+		Transport: s.transport, Pools: pools, Store: st, Runtime: runtime, Workers: s.lockdown, Admit: admit, Policy: s.policy,
 		Agent: agent, HandlerSlots: cfg.HandlerSlots, Memory: cfg.Memory, Timeout: cfg.Timeout, MaxMessage: cfg.MaxMessage,
 		AnyProgram: cfg.Programs == ProgramsAny, Programs: cfg.Listed,
 		Log: parts.Log,
 	})
+	s.jobTransport = p2p.New(parts.Host, p2p.ForJobs(p2p.Config{Admit: admit, Policy: s.policy, Routing: peers, Log: parts.Log}))
 	s.jobs = job.New(job.Config{
-		Transport: p2p.New(parts.Host, p2p.ForJobs(p2p.Config{Admit: admit, Routing: peers, Log: parts.Log})),
-		Pools:     pools, Store: st, Programs: s.node, Admit: admit, RankSlots: cfg.RankSlots,
+		Transport: s.jobTransport, Policy: s.policy,
+		Pools: pools, Store: st, Programs: s.node, Admit: admit, RankSlots: cfg.RankSlots,
 		Memory: cfg.Memory, MaxMemory: cfg.MaxMemory,
 		Dir: filepath.Join(s.dir, "jobs"), Host: hostName(parts.Host.ID()), Log: parts.Log,
 	})
@@ -144,6 +152,7 @@ func (s *Service) Start(ctx context.Context) error {
 		return errors.Join(err, s.Close(ctx))
 	}
 	s.uninstrument = stop
+	s.watch()
 	s.parts.Log.Info("ready", "api", s.api.Addr(), "store", cmp.Or(s.cfg.Store, "none, so no program is served: ipfs-mpi config set Store /ipfs/CID"),
 		"pools", s.pools(), "programs of peers", s.cfg.Programs, "rankSlots", s.cfg.RankSlots, "handlerSlots", s.cfg.HandlerSlots)
 	return nil
@@ -178,6 +187,7 @@ func (s *Service) Close(ctx context.Context) error {
 }
 
 func (s *Service) close(ctx context.Context) error {
+	s.watcher.stop()
 	s.api.Drain()
 	var jobs error
 	var wg sync.WaitGroup
@@ -247,21 +257,6 @@ func (s *Service) ownDir() error {
 	s.parts.Log.Warn("the directory of this node's files", "err", err)
 	_, err = os.Stat(s.dir)
 	return err
-}
-
-// admission is the peer policy: deny wins, and an allow list that is not empty admits only its own.
-func admission(cfg Config) func(mpi.PeerID) bool {
-	names := func(ids []peer.ID) []mpi.PeerID {
-		list := make([]mpi.PeerID, len(ids))
-		for i, id := range ids {
-			list[i] = mpi.PeerID(id.String())
-		}
-		return list
-	}
-	allow, deny := names(cfg.Allow), names(cfg.Deny)
-	return func(p mpi.PeerID) bool {
-		return !slices.Contains(deny, p) && (len(allow) == 0 || slices.Contains(allow, p))
-	}
 }
 
 // hostName is this machine's name, or else the end of the node's ID.

@@ -10,6 +10,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/policy"
 )
 
 // Config is what the jobs of a node stand on and what they may use.
@@ -20,6 +21,7 @@ type Config struct {
 	Programs  Programs
 
 	Admit     func(mpi.PeerID) bool // origins, and nodes of their jobs; nil admits all
+	Policy    *policy.Policy        // what origins may have; nil for no limits of its own
 	RankSlots int                   // ranks of all jobs at once; 0 for DefaultRankSlots
 	Memory    int64                 // bytes of linear memory of a rank whose job asks for none
 	MaxMemory int64                 // bytes that a job may ask for a rank; at least Memory

@@ -16,7 +16,7 @@
 //   - failure.go decides what ends the job: a lost node, a failed process, and what came first.
 //     verdict.go weighs what nodes say of each other.
 //   - recorder.go notes what happens to a job, in events.go, files.go and record.go.
-//   - slots.go, backoff.go and quota.go bound what jobs take of the node.
+//   - slots.go, share.go, backoff.go and quota.go bound what jobs take of the node.
 //
 // # Two state machines
 //

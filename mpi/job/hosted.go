@@ -32,6 +32,7 @@ type hosted struct {
 	faulty  atomic.Bool                    // it was told of a fault: one event is enough
 	ended   bool                           // its ranks have; guarded by the service's mutex
 	nodes   int                            // of the job, that it keeps since; guarded as ended
+	taken   atomic.Int64                   // slots reserved, or of ranks
 
 	// run's:
 	machine *host
@@ -49,6 +50,9 @@ func (svc *Service) offered(from mpi.PeerID, f frame.Offer) frame.Reservation {
 		return frame.Reservation{Job: f.Job, Reason: why, Detail: fmt.Sprintf(format, args...)}
 	}
 	if why, detail := svc.declines(from, f); why != "" {
+		return none(why, "%s", detail)
+	}
+	if why, detail := svc.notNow(from); why != "" {
 		return none(why, "%s", detail)
 	}
 	key := frame.JobKey(f.Job)
@@ -70,12 +74,19 @@ func (svc *Service) offered(from mpi.PeerID, f frame.Offer) frame.Reservation {
 	if why := svc.backoff.refuse(from); why != "" {
 		return none(mpi.Busy, "%s", why)
 	}
-	got, held, used := svc.slots.hold(int(min(f.Ranks, mpi.MaxRanks)), svc.slotsEach(f.Memory))
+	share, full := svc.share(from, f)
+	if share == 0 {
+		return none(mpi.NoSlots, "%s", full)
+	}
+	got, held, used := svc.slots.hold(min(share, int(min(f.Ranks, mpi.MaxRanks))), svc.slotsEach(f.Memory))
 	answer := frame.Reservation{Job: f.Job, Ranks: uint32(got), Held: uint32(held)}
 	if got < int(f.Ranks) {
 		answer.Reason, answer.Detail = mpi.NoSlots, fmt.Sprintf("%d of its %d slots are in use", used, svc.slots.total)
 		if each := svc.slotsEach(f.Memory); each > 1 {
 			answer.Detail += fmt.Sprintf(", and a rank with %d MiB of memory takes %d", f.Memory>>20, each)
+		}
+		if got == share {
+			answer.Detail = full
 		}
 	}
 	if got == 0 {
@@ -169,6 +180,7 @@ func newHosted(svc *Service, f frame.Offer, slots int) *hosted {
 		over: make(chan struct{}), watched: map[mpi.PeerID]func(){},
 	}
 	p.inbox.init()
+	p.taken.Store(int64(slots * p.each))
 	p.running, p.abort = context.WithCancelCause(context.Background())
 	p.machine = newHost(svc.self, f.Job, slots, svc.cfg.Admit, p.made)
 	return p
@@ -236,6 +248,7 @@ func (p *hosted) step(e hostEvent) {
 			p.svc.takeSlots(p, a.ranks)
 		case freeSlots:
 			p.svc.slots.give(a.ranks * p.each)
+			p.taken.Store(0)
 		case makeGroup:
 			for _, peer := range append([]mpi.PeerID{p.id.Origin}, m.place.Nodes...) {
 				p.watch(peer)
@@ -318,6 +331,7 @@ func (p *hosted) settle() {
 // takeSlots makes n of the slots that are reserved for a part those of ranks, and frees the others.
 func (svc *Service) takeSlots(p *hosted, n int) {
 	svc.slots.take(p.kept*p.each, n*p.each)
+	p.taken.Store(int64(n * p.each))
 	if p.id.Origin == svc.self {
 		return
 	}

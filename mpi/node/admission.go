@@ -47,6 +47,14 @@ func (n *Node) admitTask(from, account mpi.PeerID, d frame.Deliver) (*task, mpi.
 	if d.Request.Origin != n.self && !n.cfg.Admit(d.Request.Origin) {
 		return nil, mpi.Refused, "the node does not work for this origin"
 	}
+	if account != n.self {
+		if why := n.cfg.Policy.Quiet(account); why != "" {
+			return nil, mpi.Refused, why
+		}
+		if why := n.cfg.Policy.Message(account); why != "" {
+			return nil, mpi.Busy, why
+		}
+	}
 	if int64(len(d.Data)) > n.cfg.MaxMessage {
 		return nil, mpi.TooLarge, fmt.Sprintf("%d bytes are over the node's limit of %d", len(d.Data), n.cfg.MaxMessage)
 	}

@@ -31,6 +31,7 @@ import (
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/backoff"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/exec"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/policy"
 )
 
 // Config has a node's parts and limits.
@@ -41,6 +42,7 @@ type Config struct {
 	Runtime   exec.Runtime
 
 	Admit        func(mpi.PeerID) bool // asked of peers and of origins; nil admits all
+	Policy       *policy.Policy        // what peers may have; nil for no limits of its own
 	Agent        string                // software and version, for people
 	HandlerSlots int                   // instances at once
 	Memory       int64                 // bytes of linear memory of an instance
@@ -140,7 +142,7 @@ func New(cfg Config) *Node {
 	n.programs.init(n)
 	n.pending.init()
 	n.outbox.init(n)
-	n.queue.init()
+	n.queue.init(n.self, n.cfg.Policy)
 	n.budget.self = n.self
 	return n
 }

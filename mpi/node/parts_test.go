@@ -10,7 +10,7 @@ import (
 // A peer that sends much delays its own messages most: the peers take turns.
 func TestQueueTakesPeersInTurn(t *testing.T) {
 	var q queue
-	q.init()
+	q.init("self", nil)
 	of := map[*task]string{}
 	push := func(peer string) *task {
 		x := &task{account: mpi.PeerID(peer)}

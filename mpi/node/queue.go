@@ -5,16 +5,22 @@ import (
 	"sync"
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/policy"
 )
 
 // queue holds tasks that wait for a handler slot. It is round-robin over the peers that they are
 // charged to, and first in, first out for each peer, so that a peer that sends much delays mostly
-// its own messages.
+// its own messages. A peer that has as many slots as the policy gives one waits until one of them
+// is free; the node itself has any.
 type queue struct {
+	self   mpi.PeerID
+	policy *policy.Policy
+
 	mu      sync.Mutex
 	more    *sync.Cond
 	waiting map[mpi.PeerID]*peerLine // none empty
-	turn    list.List                // of the *peerLine, next first
+	turn    list.List                // of the *peerLine that may have a slot, next first
+	running map[mpi.PeerID]int       // slots that each peer has; none is 0
 	n       int
 	shut    bool
 }
@@ -23,11 +29,13 @@ type queue struct {
 type peerLine struct {
 	peer  mpi.PeerID
 	tasks list.List
-	turn  *list.Element // in queue.turn
+	turn  *list.Element // in queue.turn; nil while the peer has all slots that it may
 }
 
-func (q *queue) init() {
+func (q *queue) init(self mpi.PeerID, p *policy.Policy) {
+	q.self, q.policy = self, p
 	q.more = sync.NewCond(&q.mu)
+	q.running = map[mpi.PeerID]int{}
 	q.waiting = map[mpi.PeerID]*peerLine{}
 }
 
@@ -41,7 +49,9 @@ func (q *queue) push(t *task) bool {
 	line := q.waiting[t.account]
 	if line == nil {
 		line = &peerLine{peer: t.account}
-		line.turn = q.turn.PushBack(line)
+		if !q.full(t.account) {
+			line.turn = q.turn.PushBack(line)
+		}
 		q.waiting[t.account] = line
 	}
 	t.turn = line.tasks.PushBack(t)
@@ -50,7 +60,26 @@ func (q *queue) push(t *task) bool {
 	return true
 }
 
-// pop waits for a task; false once the queue is closed.
+// full reports whether a peer has all slots that it may have. The caller holds the mutex.
+func (q *queue) full(peer mpi.PeerID) bool {
+	most := q.policy.Rules().HandlerSlots
+	return most > 0 && peer != q.self && q.running[peer] >= most
+}
+
+// release gives back the slot of a task that pop returned.
+func (q *queue) release(peer mpi.PeerID) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.running[peer]--; q.running[peer] == 0 {
+		delete(q.running, peer)
+	}
+	if line := q.waiting[peer]; line != nil && line.turn == nil && !q.full(peer) {
+		line.turn = q.turn.PushBack(line)
+		q.more.Signal()
+	}
+}
+
+// pop waits for a task; false once the queue is closed. The caller then owes a release.
 func (q *queue) pop() (*task, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -62,7 +91,11 @@ func (q *queue) pop() (*task, bool) {
 	}
 	line := q.turn.Front().Value.(*peerLine)
 	t := line.tasks.Front().Value.(*task)
-	q.turn.MoveToBack(line.turn)
+	q.running[line.peer]++
+	if q.turn.MoveToBack(line.turn); q.full(line.peer) {
+		q.turn.Remove(line.turn)
+		line.turn = nil
+	}
 	q.cut(line, t)
 	return t, true
 }
@@ -74,7 +107,9 @@ func (q *queue) cut(line *peerLine, t *task) {
 	q.n--
 	if line.tasks.Len() == 0 {
 		delete(q.waiting, line.peer)
-		q.turn.Remove(line.turn)
+		if line.turn != nil {
+			q.turn.Remove(line.turn)
+		}
 	}
 }
 

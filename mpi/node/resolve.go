@@ -294,8 +294,8 @@ func (n *Node) Status() mpi.NodeStatus {
 		workers = n.cfg.Workers()
 	}
 	return mpi.NodeStatus{
-		Workers: workers,
-		Peer:    n.self, Agent: n.cfg.Agent, Started: n.started, Slots: n.cfg.HandlerSlots,
+		Workers: workers, Refusals: n.cfg.Policy.Refused(), QuietUntil: n.cfg.Policy.QuietUntil(),
+		Peer: n.self, Agent: n.cfg.Agent, Started: n.started, Slots: n.cfg.HandlerSlots,
 		Running: int(n.running.Load()), Queued: n.queue.len(), Open: open, Peers: len(n.cfg.Pools.Known()),
 		Store: n.cfg.Store.Status(),
 		Totals: mpi.NodeTotals{

@@ -59,6 +59,7 @@ func (n *Node) work() {
 			return
 		}
 		t.run()
+		n.queue.release(t.account)
 	}
 }
 

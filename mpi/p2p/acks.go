@@ -131,6 +131,8 @@ func closeText(r wire.CloseReason) string {
 		return "it is stopping"
 	case wire.CloseLost:
 		return "its own session to this node was lost"
+	case wire.CloseDenied:
+		return "its policy does not admit this node any more"
 	}
 	return fmt.Sprintf("reason 0x%02x", byte(r))
 }

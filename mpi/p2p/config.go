@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipfs-mpi/ipfs-mpi/mpi"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/frame"
+	"github.com/ipfs-mpi/ipfs-mpi/mpi/policy"
 	"github.com/ipfs-mpi/ipfs-mpi/mpi/wire"
 )
 
@@ -24,6 +25,8 @@ type Config struct {
 	// asked for the peer at the other end only. Whether a message's origin is admitted is for the
 	// layer above to ask, which can refuse that one message.
 	Admit func(mpi.PeerID) bool
+	// Policy counts what peers are refused. Nil does not.
+	Policy *policy.Policy
 	// Grace is how long a session may be silent before it is lost. Default [frame.DefaultGrace].
 	Grace time.Duration
 	// A sender that hears nothing for PingEvery sends a Ping, and gives up the stream when nothing

@@ -194,6 +194,7 @@ func (t *Transport) handlePool(ns network.Stream) {
 	defer t.wg.Done()
 	id := ns.Conn().RemotePeer()
 	if !t.greetings.enter(id) {
+		t.cfg.Policy.Refuse(mpi.RefusedHellos)
 		ns.ResetWithError(network.StreamRateLimited)
 		return
 	}
@@ -219,6 +220,7 @@ func (t *Transport) handlePool(ns network.Stream) {
 
 func (t *Transport) answer(s *stream, from mpi.PeerID) error {
 	if !t.cfg.Admit(from) {
+		t.cfg.Policy.Refuse(mpi.RefusedDenied)
 		if _, err := s.Write(wire.AppendReject(nil, wire.Reject{Code: wire.RejectRefused})); err != nil {
 			return err
 		}

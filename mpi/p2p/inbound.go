@@ -163,6 +163,7 @@ func (t *Transport) handleSession(ns network.Stream) {
 	}
 	s, err := adopt(ns, memory)
 	if err != nil {
+		t.cfg.Policy.Refuse(mpi.RefusedMemory)
 		t.cfg.Log.Debug("session not taken", "peer", ns.Conn().RemotePeer(), "why", err)
 		return
 	}
@@ -174,9 +175,11 @@ func (t *Transport) handleSession(ns network.Stream) {
 	in, full := t.ins.knock(id)
 	switch {
 	case full:
+		t.cfg.Policy.Refuse(mpi.RefusedSessions)
 		t.reject(s, wire.RejectBusy)
 		return
 	case in == nil:
+		t.cfg.Policy.Refuse(mpi.RefusedStreams)
 		s.ResetWithError(network.StreamRateLimited)
 		return
 	}
@@ -210,6 +213,9 @@ func (t *Transport) handleSession(ns network.Stream) {
 	}()
 	t.checkRestart(r.from, open.Sender)
 	knocking()
+	if !t.cfg.Admit(r.from) { // any more, see Reconsider
+		t.ins.end(id, wire.CloseDenied)
+	}
 	r.run()
 }
 
@@ -231,6 +237,7 @@ func (t *Transport) readOpen(r *receipt) (open wire.Open, ok bool) {
 		return wire.Open{}, false
 	}
 	if !t.cfg.Admit(r.from) {
+		t.cfg.Policy.Refuse(mpi.RefusedDenied)
 		t.reject(s, wire.RejectRefused)
 		return wire.Open{}, false
 	}

@@ -7,7 +7,6 @@
 package policy
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -23,7 +22,6 @@ type Rules struct {
 	RankSlots    int          // of the jobs of one origin at once; 0 for no limit
 	HandlerSlots int          // of the messages of one peer at once; 0 for no limit
 	Messages     float64      // of one peer, a second; 0 for no limit
-	Bytes        int64        // that one peer sends in sessions, a second; 0 for no limit
 	Quiet        []Hours      // when nothing of others starts
 }
 
@@ -34,29 +32,15 @@ type Policy struct {
 	now   func() time.Time
 	rules atomic.Pointer[Rules]
 
-	messages, offers, hellos rates
-	bytes                    rates
+	messages rates
 
 	mu      sync.Mutex
 	refused map[mpi.Refusal]uint64
 }
 
-// Bounds that hold without a setting, for each peer.
-const (
-	// offers of jobs a second, and at once: an origin asks each node at most every second for each
-	// of its jobs that waits for slots
-	offersEvery = 64
-	offersBurst = 512
-	// hellos a second, and at once: an honest peer says some a minute
-	hellosEvery = 4
-	hellosBurst = 32
-)
-
 // New makes a policy for the node self.
 func New(self mpi.PeerID, r Rules) *Policy {
 	p := &Policy{self: self, now: time.Now, refused: map[mpi.Refusal]uint64{}}
-	p.offers.set(offersEvery, offersBurst)
-	p.hellos.set(hellosEvery, hellosBurst)
 	p.Set(r)
 	return p
 }
@@ -64,7 +48,6 @@ func New(self mpi.PeerID, r Rules) *Policy {
 // Set puts other rules in force. What runs already is the caller's to end.
 func (p *Policy) Set(r Rules) {
 	p.messages.set(r.Messages, max(1, int(2*r.Messages)))
-	p.bytes.set(float64(r.Bytes), int(r.Bytes))
 	p.rules.Store(&r)
 }
 
@@ -116,43 +99,6 @@ func (p *Policy) Message(peer mpi.PeerID) string {
 	p.Refuse(mpi.RefusedMessages)
 	return fmt.Sprintf("this node takes %g messages a second of one peer", p.Rules().Messages)
 }
-
-// Offer says why one more offer of an origin is not looked at; empty if it is.
-func (p *Policy) Offer(origin mpi.PeerID) string {
-	if p == nil || origin == p.self || p.offers.allow(origin, p.now()) {
-		return ""
-	}
-	p.Refuse(mpi.RefusedOffers)
-	return fmt.Sprintf("this node looks at %d offers of jobs a second of one origin", offersEvery)
-}
-
-// Hello reports whether one more hello of a peer is answered.
-func (p *Policy) Hello(peer mpi.PeerID) bool {
-	if p == nil || p.hellos.allow(peer, p.now()) {
-		return true
-	}
-	p.Refuse(mpi.RefusedHellos)
-	return false
-}
-
-// Pace waits until n bytes that a peer has sent are within its rate. Whoever reads from the peer
-// calls it between two reads, so that the peer is slowed. n is at most [MaxRead].
-func (p *Policy) Pace(ctx context.Context, peer mpi.PeerID, n int) error {
-	if p == nil || p.rules.Load().Bytes == 0 {
-		return nil
-	}
-	return p.bytes.wait(ctx, peer, n)
-}
-
-// Paced reports whether Pace may wait.
-func (p *Policy) Paced() bool { return p != nil && p.rules.Load().Bytes > 0 }
-
-// MinBytes is the least rate of bytes, and MaxRead the most that is read before Pace is asked: a
-// pause is then shorter than the time after which a peer is asked for a sign of life.
-const (
-	MinBytes = 64 << 10
-	MaxRead  = 8 << 10
-)
 
 // Refuse counts a refusal.
 func (p *Policy) Refuse(why mpi.Refusal) {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -69,13 +68,4 @@ func (r *rates) bucket(peer mpi.PeerID, now time.Time) *rate.Limiter {
 func (r *rates) allow(peer mpi.PeerID, now time.Time) bool {
 	b := r.bucket(peer, now)
 	return b == nil || b.AllowN(now, 1)
-}
-
-// wait waits for n tokens, which are at most the burst.
-func (r *rates) wait(ctx context.Context, peer mpi.PeerID, n int) error {
-	b := r.bucket(peer, time.Now())
-	if b == nil {
-		return nil
-	}
-	return b.WaitN(ctx, n)
 }

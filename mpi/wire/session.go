@@ -49,6 +49,7 @@ type CloseReason byte
 const (
 	CloseStopping CloseReason = 0x01 // the node is shutting down
 	CloseLost     CloseReason = 0x02 // the receiver's own session to the sender was lost
+	CloseDenied   CloseReason = 0x03 // the receiver's policy does not admit the sender any more
 )
 
 // AppendOpen appends a frame.
