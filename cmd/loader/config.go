@@ -12,7 +12,8 @@ func (a *app) configCommand() *cobra.Command {
 		Use:   "config",
 		Short: "Show, change and check the plugin's settings",
 		Long: `Shows, changes and checks the settings of the plugin (docs/config.md), which are at Plugins.Plugins.mpi.Config of Kubo's
-configuration in $IPFS_PATH. A running daemon has to be restarted to take a change.`,
+configuration in $IPFS_PATH. A running daemon takes a change of Peers, PerPeer or QuietHours at once; for others it has to
+be restarted.`,
 		Example: `  ipfs-mpi config get
   ipfs-mpi config set Store /ipfs/CID
   ipfs-mpi config set RankSlots 16 Programs any Serve '["echo", "relay/^1.0"]'
@@ -37,9 +38,11 @@ configuration in $IPFS_PATH. A running daemon has to be restarted to take a chan
 		Use:   "set KEY VALUE [KEY VALUE]…",
 		Short: "Change settings",
 		Long: `Changes single settings and leaves all others as they are. VALUE is text, or JSON where the setting is a number, a list
-or an object. Nothing is changed if any setting is wrong after the change, and all that is wrong is told.`,
+or an object; - takes it from the first line of standard input, for a secret. Nothing is changed if any setting is wrong
+after the change, and all that is wrong is told.`,
 		Example: `  ipfs-mpi config set Store /ipfs/CID
-  ipfs-mpi config set RankSlots 16 Peers '{"Deny": ["12D3KooW…"]}'`,
+  ipfs-mpi config set RankSlots 16 Peers '{"Deny": ["12D3KooW…"]}'
+  ipfs-mpi config set Token - <secret`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 || len(args)%2 != 0 {
 				return usagef("give each KEY its VALUE: config set RankSlots 16")
@@ -65,6 +68,18 @@ or an object. Nothing is changed if any setting is wrong after the change, and a
 		Args:    cobra.NoArgs,
 		RunE:    a.do(a.configCheck),
 	}
+	var anew bool
+	token := &cobra.Command{
+		Use:   "token",
+		Short: "Show the token of the API, and make one if there is none",
+		Long: `Prints the setting Token, which clients of the API send as "Authorization: Bearer". If there is none it makes one of 32
+random bytes first. It is kept in Kubo's configuration, which only its owner can read then.`,
+		Example: `  ipfs-mpi config token
+  ipfs-mpi config token --new`,
+		Args: cobra.NoArgs,
+		RunE: a.do(func(ctx context.Context, _ []string) error { return a.configToken(ctx, anew) }),
+	}
+	token.Flags().BoolVar(&anew, "new", false, "make another one")
 	write := &cobra.Command{
 		Use:    configWrite + " KEY",
 		Short:  "Write a key of Kubo's configuration, with the JSON from standard input",
@@ -78,7 +93,7 @@ or an object. Nothing is changed if any setting is wrong after the change, and a
 			return []string{"config", "--json", "--", args[0], string(value)}
 		}),
 	}
-	cmd.AddCommand(get, set, unset, check, write)
+	cmd.AddCommand(get, set, unset, check, token, write)
 	return cmd
 }
 

@@ -146,7 +146,11 @@ func (a *app) configSet(ctx context.Context, args []string) error {
 		if err := knownKey(args[i], nil); err != nil {
 			return err
 		}
-		s.values[args[i]] = valueOf(args[i], args[i+1])
+		value, err := given(a.in, args[i+1])
+		if err != nil {
+			return err
+		}
+		s.values[args[i]] = valueOf(args[i], value)
 		keys = append(keys, args[i])
 	}
 	return a.change(ctx, s, keys)
@@ -177,12 +181,12 @@ func (a *app) configUnset(ctx context.Context, args []string) error {
 		}
 		delete(s.values, key)
 	}
-	return a.change(ctx, s, nil)
+	return a.change(ctx, s, nil, args...)
 }
 
 // change writes these keys, or the whole object where one is to be removed, if all settings are
 // right then. Kubo's own command writes: through the daemon, if one runs.
-func (a *app) change(ctx context.Context, s settings, keys []string) error {
+func (a *app) change(ctx context.Context, s settings, keys []string, removed ...string) error {
 	if s.old {
 		return fmt.Errorf("the settings are at Plugins.mpi of %s, where older versions of Kubo let them be written: move them to %s first (ipfs-mpi ipfs config edit)",
 			filepath.Join(s.repo, "config"), place)
@@ -201,7 +205,13 @@ func (a *app) change(ctx context.Context, s settings, keys []string) error {
 		}
 	}
 	if running, err := fsrepo.LockedByOtherProcess(s.repo); err == nil && running {
-		fmt.Fprintln(a.errw, "Restart the daemon to take the change.")
+		for _, key := range slices.Concat(keys, removed) {
+			if !slices.Contains(plugin.Live, key) {
+				fmt.Fprintln(a.errw, "Restart the daemon to take the change.")
+				return nil
+			}
+		}
+		fmt.Fprintln(a.errw, "The daemon takes the change within two seconds.")
 	}
 	return nil
 }

@@ -39,6 +39,8 @@ func (a *app) configUnset(context.Context, []string) error { return errNoKubo }
 
 func (a *app) configCheck(context.Context, []string) error { return errNoKubo }
 
+func (a *app) configToken(context.Context, bool) error { return errNoKubo }
+
 func completeKeys(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }
