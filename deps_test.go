@@ -83,7 +83,7 @@ var rules = []rule{
 	{packages: "mpi/node", imports: []string{"mpi", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/selector", "mpi/policy"}},
 	{packages: "mpi/job", imports: []string{"mpi", "mpi/atomicfile", "mpi/backoff", "mpi/exec", "mpi/frame", "mpi/policy"}},
 	{packages: "mpi/ranks", imports: []string{"mpi", "mpi/buffers", "mpi/burst", "mpi/exec", "mpi/frame", "mpi/match", "mpi/process", "mpi/wire"}},
-	{packages: "http", imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/", goSystem}},
+	{packages: "http", imports: []string{"mpi"}, foreign: []string{"github.com/fxamacker/cbor/", goSystem, "golang.org/x/time/"}},
 
 	// What puts it together. The plugin must not import what does not build in plugin mode.
 	{packages: "plugin", imports: []string{"http", "mpi", "mpi/*", "mpi/worker/embedded"},
