@@ -29,7 +29,7 @@ func FuzzHost(f *testing.F) {
 		}
 		name, port, found := strings.Cut(host, "]")
 		if !found {
-			if name, port, found = strings.Cut(host, ":"); strings.Count(host, ":") > 1 {
+			if name, port, _ = strings.Cut(host, ":"); strings.Count(host, ":") > 1 {
 				name, port = host, "" // an address of IPv6 without brackets
 			}
 		}

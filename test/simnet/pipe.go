@@ -108,19 +108,6 @@ func (p *pipe) end() {
 	})
 }
 
-// fail ends both ends with an error.
-func (p *pipe) fail(err error) {
-	p.change(func() {
-		p.buf = nil
-		if !p.eof || p.readErr == nil {
-			p.readErr = err
-		}
-		if p.writeErr == nil {
-			p.writeErr = err
-		}
-	})
-}
-
 // setLimit sets a deadline; the zero time is none.
 func (p *pipe) setLimit(l *limit, at time.Time) {
 	p.change(func() {
@@ -142,10 +129,4 @@ func (p *pipe) setLimit(l *limit, at time.Time) {
 			l.timer = timer
 		}
 	})
-}
-
-// free stops the timers.
-func (p *pipe) free() {
-	p.setLimit(&p.read, time.Time{})
-	p.setLimit(&p.write, time.Time{})
 }
