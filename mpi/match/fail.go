@@ -1,7 +1,6 @@
 package match
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -106,8 +105,11 @@ func (w *World) rankError(rank int) error {
 
 // ownFailure is why this process failed, as FailRank was told; nil if it did not.
 func (e *Endpoint) ownFailure() error {
-	var own *RankError
-	if errors.As(e.w.rankError(e.rank), &own) {
+	failed := e.w.failed.Load()
+	if failed == nil {
+		return nil
+	}
+	if own := failed.by[e.rank]; own != nil {
 		return own.Err
 	}
 	return nil

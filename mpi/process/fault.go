@@ -14,10 +14,11 @@ import (
 // failureError is the error of MPI for an operation that cannot go on because a process has failed
 // or the communicator was revoked. Other errors stay as they are.
 func failureError(err error) error {
+	if err == nil {
+		return nil
+	}
 	var failed *match.RankError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &failed):
 		return errorf(abi.ErrProcFailed, "rank %d has failed: %v", failed.Rank, failed.Err)
 	case errors.Is(err, match.ErrRevoked):
@@ -37,8 +38,8 @@ func pending(err error) error {
 }
 
 func isPending(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Code == abi.ErrProcFailedPending
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == abi.ErrProcFailedPending
 }
 
 // unrevoked is an error if the communicator was revoked.
