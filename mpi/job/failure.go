@@ -72,22 +72,29 @@ func (o *origin) peerLost(p *participant, f frame.PeerLost) {
 	if p.state != placed || p.failed || other == nil || other == p || other.failed || len(other.ranks) == 0 {
 		return
 	}
-	if p.doubted && p.peer != o.self {
-		other = p
+	if !o.unheard(other.peer) {
+		if p.doubted && p.peer != o.self {
+			other = p
+		}
+		p.doubted = true
 	}
-	p.doubted = true
 	o.nodeLost(other, f.Detail)
 }
 
 // blame has a node fail that says so, or that another one says it lost.
 func (o *origin) blame(p *participant, f frame.Failed) {
 	c := o.causeOf(p, f)
-	if c.Peer != p.peer && !o.survives() {
+	spec := &o.record.Spec
+	goesOn := o.survives() || o.phase == fetching && (spec.FT || spec.Spares > 0)
+	if c.Peer != p.peer && !goesOn {
 		o.accuse(p, o.nodes[c.Peer], f.Detail)
 		return
 	}
-	if o.survives() { // if it lost another, it was to say PeerLost, and has stopped its own ranks
-		c.Peer, c.Detail = p.peer, f.Detail
+	if c.Peer != p.peer { // it was to say PeerLost, and has stopped its own ranks
+		c.Rank, c.Peer, c.Detail = -1, p.peer, f.Detail
+	}
+	if o.survives() {
+		c.Detail = f.Detail
 	}
 	o.nodeFailed(p, c)
 }

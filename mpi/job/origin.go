@@ -113,7 +113,7 @@ type participant struct {
 	prepared bool
 	exits    int  // of ranks
 	failed   bool // in a job that goes on without it
-	doubted  bool // it has said of a node that it lost it, and the job went on without that
+	doubted  bool // it has said that it lost a node which the origin hears
 	queued   int  // bytes of Output and FileChunk with the recorder, with OutputCost
 	uncredit int  // bytes that the recorder has dealt with and the node has no credit for yet
 }

@@ -176,7 +176,7 @@ func (o *origin) forgetSilences(peer mpi.PeerID) {
 func (o *origin) tellSilences() {
 	for _, h := range o.sortedSilences() {
 		s, by := o.silences[h], o.nodes[h.by]
-		if s.told || o.nodes[h.peer].state != placed {
+		if s.told || o.nodes[h.peer].state != placed || o.nodes[h.peer].failed {
 			continue
 		}
 		if h.by != o.self {
@@ -196,7 +196,7 @@ func (o *origin) tellSilences() {
 func (o *origin) noteSilences() {
 	o.record.Silent = nil
 	for _, h := range o.sortedSilences() {
-		if s := o.silences[h]; s.told && len(o.record.Silent) < mpi.MaxJobSilences {
+		if s := o.silences[h]; s.told && !o.nodes[h.peer].failed && len(o.record.Silent) < mpi.MaxJobSilences {
 			o.record.Silent = append(o.record.Silent, mpi.JobSilence{Peer: h.peer, By: h.by, Since: s.since.Round(0)})
 		}
 	}

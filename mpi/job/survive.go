@@ -35,6 +35,7 @@ func (o *origin) loseNode(p *participant, reason mpi.Reason, why string) {
 		return
 	}
 	p.failed = true
+	o.noteSilences() // nobody waits for it any more
 	for _, r := range p.ranks {
 		if o.exits[r] {
 			continue
