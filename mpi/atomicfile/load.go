@@ -92,8 +92,8 @@ func SetAside(name string) (aside string, err error) {
 }
 
 func exists(name string) bool {
-	_, err := os.Lstat(name)
-	return !errors.Is(err, fs.ErrNotExist)
+	_, err := os.Lstat(name) // may fail for more reasons than that nothing is there: Rename says which
+	return err == nil
 }
 
 // MakeDir makes a directory that only this user can read, and its parents. What is in its place and

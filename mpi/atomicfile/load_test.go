@@ -107,3 +107,16 @@ func TestMakeDir(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What cannot be set aside is an error, at once.
+func TestLoadBelowAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := Load(filepath.Join(file, "state.json"), 1<<10, func([]byte) error { return nil })
+	var damaged *DamagedError
+	if !errors.As(err, &damaged) || damaged.Aside != "" {
+		t.Errorf("error %v", err)
+	}
+}
