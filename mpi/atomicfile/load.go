@@ -92,7 +92,7 @@ func SetAside(name string) (aside string, err error) {
 }
 
 func exists(name string) bool {
-	_, err := os.Lstat(name) // may fail for more reasons than that nothing is there: Rename says which
+	_, err := os.Lstat(name) // which may fail for other reasons too: Rename says which
 	return err == nil
 }
 

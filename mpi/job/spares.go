@@ -72,7 +72,8 @@ func (o *origin) spareLost(p *participant, why string) {
 // replace gives the ranks of a node that is lost or gives up to one that keeps slots enough, if
 // none of them runs yet. It is false if there is no such node.
 func (o *origin) replace(p *participant, why string) bool {
-	if o.phase != fetching {
+	at := slices.Index(o.order, p)
+	if o.phase != fetching || at < 0 { // it has no ranks any more
 		return false
 	}
 	var s *participant
@@ -84,7 +85,6 @@ func (o *origin) replace(p *participant, why string) bool {
 	if s == nil {
 		return false
 	}
-	at := slices.Index(o.order, p)
 	s.state, s.spare, s.ranks, s.slots, s.owes = placed, false, p.ranks, len(p.ranks), 1
 	o.order[at] = s
 	p.ranks, p.prepared = nil, false

@@ -53,6 +53,10 @@ func (o *origin) verdict() {
 	for h := range o.silences {
 		note(h.peer, h.by)
 	}
+	o.accused = slices.DeleteFunc(o.accused, func(a accusation) bool { return !slices.Contains(o.order, a.of) })
+	if len(o.accused) == 0 { // another node has the ranks of the one that was accused
+		return
+	}
 	lost := o.accused[0].of
 	for _, p := range o.order {
 		if len(without[p.peer]) > len(without[lost.peer]) {
