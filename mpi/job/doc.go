@@ -53,7 +53,7 @@
 //
 //	holding     Place, within 10 s; → left without it
 //	preparing   groupReady: the program is fetched and compiled
-//	ready       Start, within 10.5 min
+//	ready       Start, within 10.5 min and twice the grace
 //	executing   ranksEnded
 //	waiting     Stop, within 1 min: ranks of other nodes may still want an answer
 //	closing     groupGone

@@ -293,10 +293,10 @@ func (p *hosted) step(e hostEvent) {
 			}
 		case leave:
 			p.abort(nil)
+			p.svc.remove(p)
 			for peer := range p.watched {
 				p.unwatch(peer)
 			}
-			p.svc.remove(p)
 			p.tellEnd()
 			if p.ranks != nil {
 				p.ranks.forget()
