@@ -278,7 +278,11 @@ func ParseConfig(raw any) (Config, error) {
 	if _, set := m["MaxMemory"]; !set {
 		c.MaxMemory = max(c.MaxMemory, c.Memory)
 	}
-	return c, errors.Join(append(errs, c.check()...)...)
+	errs = append(errs, c.check()...)
+	for i, err := range errs { // which have what somebody wrote
+		errs[i] = errors.New(mpi.Printable(err.Error(), true))
+	}
+	return c, errors.Join(errs...)
 }
 
 // check returns what is wrong with settings that are right one by one.
