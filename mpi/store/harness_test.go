@@ -87,9 +87,12 @@ func overRPC(t *testing.T, node *core.IpfsNode) iface.CoreAPI {
 		ReqLog:        &commands.ReqLog{},
 		ConstructNode: func() (*core.IpfsNode, error) { return node, nil },
 	}
+	// Kubo makes the API with the first request, without a lock: two at once would race.
+	_, err := cctx.GetAPI()
+	must(t, err)
 	server := httptest.NewUnstartedServer(nil)
 	mux := http.NewServeMux()
-	_, err := corehttp.CommandsOption(cctx)(node, server.Listener, mux)
+	_, err = corehttp.CommandsOption(cctx)(node, server.Listener, mux)
 	must(t, err)
 	server.Config.Handler = mux
 	server.Start()
