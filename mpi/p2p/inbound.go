@@ -19,7 +19,7 @@ const (
 	maxKnocks    = 4
 	maxAllKnocks = 256
 	// keepInbound is how long a session without a stream is remembered at least, for its sender to
-	// resume it. A sender's grace is shorter.
+	// resume it. It is remembered for longer where this node's own grace for the peer is longer.
 	keepInbound = time.Minute
 )
 
@@ -27,6 +27,7 @@ const (
 type inbounds struct {
 	mu      sync.Mutex // guards the fields below, and those of inbound that say so
 	max     int
+	grace   func(mpi.PeerID) time.Duration
 	peers   map[peer.ID]*inbound
 	knocks  int
 	reached int // peers that reach dials
@@ -52,8 +53,8 @@ type inbound struct {
 	reached  bool // reach dials the peer
 }
 
-func (n *inbounds) init(max int) {
-	n.max = max
+func (n *inbounds) init(max int, grace func(mpi.PeerID) time.Duration) {
+	n.max, n.grace = max, grace
 	n.peers = make(map[peer.ID]*inbound)
 }
 
@@ -84,7 +85,7 @@ func (n *inbounds) evict() bool {
 	var oldest peer.ID
 	var at time.Time
 	for p, in := range n.peers {
-		if in.latest != nil || in.knocks > 0 || !in.dead && time.Since(in.detached) < keepInbound {
+		if in.latest != nil || in.knocks > 0 || !in.dead && time.Since(in.detached) < n.keeps(p) {
 			continue
 		}
 		if oldest == "" || in.detached.Before(at) {
@@ -93,6 +94,11 @@ func (n *inbounds) evict() bool {
 	}
 	delete(n.peers, oldest)
 	return oldest != ""
+}
+
+// keeps is for how long a session without a stream is remembered.
+func (n *inbounds) keeps(p peer.ID) time.Duration {
+	return max(keepInbound, n.grace(mpi.PeerID(p.String())))
 }
 
 // settle ends what knock began.

@@ -84,7 +84,7 @@ func New(h host.Host, cfg Config) *Transport {
 		self: mpi.PeerID(h.ID().String()),
 		outs: make(map[mpi.PeerID]*outbound), watched: make(map[mpi.PeerID]map[*watch]struct{}),
 	}
-	t.ins.init(t.cfg.MaxSessions)
+	t.ins.init(t.cfg.MaxSessions, t.grace)
 	rand.Read(t.incarnation[:]) // never fails
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.close.done = make(chan struct{})
