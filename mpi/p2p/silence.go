@@ -56,6 +56,12 @@ func (o *outbound) hush(since time.Time, why error) {
 	if !o.hushed.Swap(true) {
 		o.t.cfg.Log.Info("peer is silent: dialling it anew", "peer", o.name, "why", why)
 		o.t.silent(o.name, since, why)
+		o.mu.Lock()
+		ended := o.state == over
+		o.mu.Unlock()
+		if ended { // by another goroutine: Lost may have come before, and would end no silence
+			o.t.heardFrom(o.name)
+		}
 	}
 }
 
