@@ -61,23 +61,57 @@ func (n *Node) endSilence(peer mpi.PeerID) {
 	delete(n.silent, peer)
 }
 
+// awaitStep is how often the clock of a wait for a silent peer is read.
+const awaitStep = 250 * time.Millisecond
+
+// graceWait is one request's wait for one silent peer. Node.mu guards left and at.
+type graceWait struct {
+	n     *Node
+	q     *request
+	peer  mpi.PeerID
+	since time.Time     // names the silence
+	left  time.Duration // of the grace, not counting what this process was stopped
+	at    time.Time     // when left was set
+	timer *time.Timer
+}
+
 // await has a request's messages to a silent peer named when its grace is over. The caller holds
 // the mutex.
-func (n *Node) await(q *request, peer mpi.PeerID, since time.Time) {
-	time.AfterFunc(time.Until(since.Add(q.grace)), func() {
-		n.mu.Lock()
-		at, silent := n.silent[peer]
-		n.mu.Unlock()
-		if !silent || !at.Equal(since) {
-			return
-		}
-		why := fmt.Sprintf("%v: nothing has come from it for the request's grace of %v", frame.ErrSilent, q.grace)
-		list := n.pending.takeOf(q, peer)
-		n.outbox.drop(list)
-		for _, o := range list {
-			o.end(o.failure(mpi.Lost, why))
-		}
-	})
+func (n *Node) await(q *request, peer mpi.PeerID, since time.Time) *graceWait {
+	now := time.Now()
+	w := &graceWait{n: n, q: q, peer: peer, since: since, left: q.grace - now.Sub(since), at: now}
+	w.timer = time.AfterFunc(min(w.left, awaitStep), w.look)
+	return w
+}
+
+// look names the messages if the grace is over, and lets go of a request that has ended.
+func (w *graceWait) look() {
+	if !w.over() {
+		return
+	}
+	why := fmt.Sprintf("%v: nothing has come from it for the request's grace of %v", frame.ErrSilent, w.q.grace)
+	list := w.n.pending.takeOf(w.q, w.peer)
+	w.n.outbox.drop(list)
+	for _, o := range list {
+		o.end(o.failure(mpi.Lost, why))
+	}
+}
+
+// over reports whether the grace is over. If it still runs, the clock is read again later.
+func (w *graceWait) over() bool {
+	w.n.mu.Lock()
+	defer w.n.mu.Unlock()
+	since, silent := w.n.silent[w.peer]
+	if w.n.requests[w.q.id] != w.q || !silent || !since.Equal(w.since) {
+		return false
+	}
+	now := time.Now()
+	w.left -= min(now.Sub(w.at), 2*awaitStep)
+	w.at = now
+	if w.left > 0 {
+		w.timer.Reset(min(w.left, awaitStep))
+	}
+	return w.left <= 0
 }
 
 // takeOf removes and returns the messages of an owner to a peer.
