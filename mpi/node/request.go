@@ -25,6 +25,8 @@ type request struct {
 	ends     sync.Cond  // of mu: signalled when left goes down
 	closed   bool       // done is closed, and answers changes no more
 	givingUp bool       // closed, and failures are still added
+	reason   mpi.Reason // why it was given up
+	why      string
 	answers  []mpi.Message
 	bytes    int64
 	waiting  int // messages neither accepted nor ended
@@ -32,6 +34,8 @@ type request struct {
 	failures []mpi.Failure
 	omitted  uint64
 	expiry   *time.Timer
+	known    []int               // messages whose answer came, or was refused and named
+	loose    map[mpi.PeerID]bool // peers with answers that do not say which message they end
 
 	pending messages // see owner
 }
@@ -64,23 +68,32 @@ func (n *Node) Do(ctx context.Context, r mpi.Request) (mpi.Result, error) {
 	q.send(program.CID, r.Messages)
 	select {
 	case <-q.done:
-		res, err := q.result(program)
-		if err != nil {
-			res.Failures = append(res.Failures, q.unanswered(r.Messages, res)...)
-		}
-		return res, err
 	case <-timer.C:
-		q.giveUp(mpi.TimedOut, "the request's time was up")
-		res := q.partial()
-		res.Failures = append(res.Failures, q.unanswered(r.Messages, res)...)
-		return res, mpi.Errorf(mpi.CodeTimeout, "%s: %d of %d expected answers came within %s", program, len(res.Messages), q.expected, r.Timeout)
+		if q.giveUp(mpi.TimedOut, "the request's time was up") {
+			res := q.named(r.Messages)
+			return res, mpi.Errorf(mpi.CodeTimeout, "%s: %d of %d expected answers came within %s", program, len(res.Messages), q.expected, r.Timeout)
+		}
 	case <-ctx.Done():
-		q.giveUp(mpi.TimedOut, "the client hung up")
-		return q.partial(), mpi.Errorf(mpi.CodeCancelled, "the client hung up")
+		if q.giveUp(mpi.TimedOut, "the client hung up") {
+			return q.named(r.Messages), mpi.Errorf(mpi.CodeCancelled, "the client hung up")
+		}
 	case <-n.halt:
-		q.giveUp(mpi.Stopping, "this node stopped")
-		return q.partial(), mpi.Errorf(mpi.CodeStopping, "the node stopped before the request was done")
+		if q.giveUp(mpi.Stopping, "this node stopped") {
+			return q.named(r.Messages), mpi.Errorf(mpi.CodeStopping, "the node stopped before the request was done")
+		}
 	}
+	res, err := q.result(program)
+	if err != nil {
+		res.Failures = append(res.Failures, q.unanswered(r.Messages, res)...)
+	}
+	return res, err
+}
+
+// named is the result of a request that was given up.
+func (q *request) named(sent []mpi.Message) mpi.Result {
+	res := q.partial()
+	res.Failures = append(res.Failures, q.unanswered(sent, res)...)
+	return res
 }
 
 // check checks a request, sets its default timeout and makes the addresses of its messages
@@ -233,11 +246,16 @@ func (q *request) shut() {
 }
 
 // giveUp ends the request early: messages that have not ended become failures, and the peers that
-// have them are told that the request is cancelled.
-func (q *request) giveUp(reason mpi.Reason, why string) {
+// have them are told that the request is cancelled. It is false, and does nothing, if the request
+// has ended by itself.
+func (q *request) giveUp(reason mpi.Reason, why string) bool {
 	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return false
+	}
 	q.shut()
-	q.givingUp = true
+	q.givingUp, q.reason, q.why = true, reason, why
 	q.expiry.Stop()
 	q.mu.Unlock()
 	dropped := q.n.passOn(q, q.id)
@@ -256,28 +274,30 @@ func (q *request) giveUp(reason mpi.Reason, why string) {
 		}
 		q.failures = append(q.failures, o.failure(reason, detail))
 	}
+	return true
 }
 
 // unanswered names the messages that were handled, and whose peers sent no answer, if the failures
-// do not explain why answers are missing. An answer does not say to which message it is: of a peer
-// that sent any, none is named. If failures were omitted, it is not known which messages were
+// do not explain why answers are missing. Of a peer with an answer that does not say to which
+// message it is, none is named. If failures were omitted, it is not known which messages were
 // handled.
 func (q *request) unanswered(sent []mpi.Message, res mpi.Result) (list []mpi.Failure) {
 	if res.Omitted > 0 || len(res.Messages)+len(res.Failures) >= q.expected {
 		return nil
 	}
-	failed := make([]bool, len(sent))
+	failed := make([]bool, len(sent)) // or answered
 	for _, f := range res.Failures {
 		if f.Index >= 0 {
 			failed[f.Index] = true
 		}
 	}
-	answered := map[mpi.PeerID]bool{}
-	for _, m := range res.Messages {
-		answered[m.From] = true
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, i := range q.known {
+		failed[i] = true
 	}
 	for i, m := range sent {
-		if !failed[i] && !answered[m.To] {
+		if !failed[i] && !q.loose[m.To] {
 			list = append(list, mpi.Failure{Index: i, Pid: m.Pid, From: m.From, To: m.To, Reason: mpi.NoAnswer,
 				Detail: "the message was handled, and no answer came from its peer"})
 		}
@@ -304,68 +324,6 @@ func (q *request) expire() {
 	for _, o := range dropped {
 		q.n.log.Warn("no end of a message was heard in time", "request", q.id.String(), "to", o.to)
 	}
-}
-
-// receiveAnswer adds an answer to its request, or refuses it if the request is over or full. An
-// answer that says which message it ends comes to nothing if that has ended: it was named as
-// failed.
-func (n *Node) receiveAnswer(from mpi.PeerID, d frame.Deliver) {
-	n.mu.Lock()
-	q := n.requests[d.Request]
-	n.mu.Unlock()
-	if q == nil {
-		n.reply(from, frame.Refuse{ID: d.ID, Reason: mpi.Gone, Detail: "the request is over"})
-		return
-	}
-	var ends *outgoing // what the answer ends
-	if d.Ends != 0 {
-		if ends = n.pending.take(from, d.Ends); ends == nil {
-			n.reply(from, frame.Refuse{ID: d.ID, Reason: mpi.Gone, Detail: "the message that it answers has ended"})
-			return
-		}
-	}
-	why := q.answer(from, d)
-	if ends != nil {
-		ends.owner.ended(ends, q.refusal(from, why), 0)
-	}
-	if why != "" {
-		n.reply(from, frame.Refuse{ID: d.ID, Reason: why, Detail: cannotHold})
-		return
-	}
-	n.totals.answers.Add(1)
-	if from == n.self {
-		n.reply(from, frame.Accept{ID: d.ID})
-	} else {
-		n.heard.addAnswer(n, from, d.ID)
-	}
-}
-
-const cannotHold = "the origin cannot hold the answer"
-
-// refusal is the failure of an answer that the request does not take; none if it takes it, or is
-// over.
-func (q *request) refusal(from mpi.PeerID, why mpi.Reason) []mpi.Failure {
-	if why == "" || why == mpi.Gone {
-		return nil
-	}
-	return []mpi.Failure{{Index: -1, Pid: q.pid, From: from, To: q.n.self, Reason: why, Detail: cannotHold}}
-}
-
-func (q *request) answer(from mpi.PeerID, d frame.Deliver) mpi.Reason {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	switch {
-	case q.closed:
-		return mpi.Gone
-	case int64(len(d.Data)) > q.n.cfg.MaxMessage:
-		return mpi.TooLarge
-	case q.bytes+int64(len(d.Data)) > answersPerRequest*q.n.cfg.MaxMessage, len(q.answers) >= mpi.MaxBatch:
-		return mpi.Busy
-	}
-	q.bytes += int64(len(d.Data))
-	q.answers = append(q.answers, mpi.Message{Pid: q.pid, To: q.n.self, From: from, Data: d.Data})
-	q.settle()
-	return ""
 }
 
 // result returns the result of a request that was not given up.
