@@ -31,6 +31,7 @@ type sendOptions struct {
 	pid      int64
 	expected int
 	timeout  span
+	grace    span
 	json     bool
 	raw      bool
 }
@@ -61,6 +62,7 @@ Exit codes: 0 all went well, 1 error, 2 wrong usage, 3 some messages failed or n
 	f.IntVar(&o.expected, "expected", -1, "how many answers to wait for (default: one for each message)")
 	o.timeout = span(mpi.DefaultTimeout)
 	f.Var(&o.timeout, "timeout", "for the whole request")
+	f.Var(&o.grace, "grace", "wait so long for a peer that says nothing, from 1s to 1h, before its messages fail (default: 30s)")
 	f.BoolVar(&o.json, "json", false, "print one JSON document with messages and failures")
 	f.BoolVar(&o.raw, "raw", false, "print the bytes of the answers and nothing else")
 	cmd.MarkFlagsMutuallyExclusive("message", "data")
@@ -68,13 +70,13 @@ Exit codes: 0 all went well, 1 error, 2 wrong usage, 3 some messages failed or n
 	cmd.MarkFlagsMutuallyExclusive("json", "raw")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		o.textSet = cmd.Flags().Changed("message")
-		return o.check(cmd.Flags().Changed("expected"))
+		return o.check(cmd.Flags().Changed("expected"), cmd.Flags().Changed("grace"))
 	}
 	cmd.RunE = a.do(func(ctx context.Context, args []string) error { return a.send(ctx, args[0], o) })
 	return cmd
 }
 
-func (o *sendOptions) check(expectedSet bool) error {
+func (o *sendOptions) check(expectedSet, graceSet bool) error {
 	switch {
 	case len(o.to) == 0 && !o.all:
 		return usagef("nobody to send to: give --to PEER or --all")
@@ -82,6 +84,8 @@ func (o *sendOptions) check(expectedSet bool) error {
 		return usagef("--expected %d: it must be 0 or more", o.expected)
 	case o.timeout <= 0 || o.timeout > span(mpi.MaxTimeout):
 		return usagef("--timeout %v: it must be more than 0 and at most %v", time.Duration(o.timeout), mpi.MaxTimeout)
+	case graceSet && (o.grace < span(mpi.MinGrace) || o.grace > span(mpi.MaxGrace)):
+		return usagef("--grace %v: it must be from %v to %v", time.Duration(o.grace), mpi.MinGrace, mpi.MaxGrace)
 	}
 	return nil
 }
@@ -102,7 +106,7 @@ func (a *app) send(ctx context.Context, file string, o sendOptions) error {
 	if err != nil {
 		return explain(err)
 	}
-	req := mpi.Request{File: file, Pid: o.pid, Expected: o.expected, Timeout: time.Duration(o.timeout)}
+	req := mpi.Request{File: file, Pid: o.pid, Expected: o.expected, Timeout: time.Duration(o.timeout), Grace: time.Duration(o.grace)}
 	for _, p := range to {
 		req.Messages = append(req.Messages, mpi.Message{Pid: o.pid, To: p, Data: data})
 	}
